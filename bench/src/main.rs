@@ -1,0 +1,2 @@
+//! `logan-bench`: see this crate's README.
+fn main() {}

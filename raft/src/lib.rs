@@ -1,0 +1,1 @@
+//! See this crate's README.

@@ -1,0 +1,1 @@
+//! Logan: a message broker that Apache Kafka clients talk to.

@@ -1,0 +1,2 @@
+//! See this crate's README.
+pub mod disk;
