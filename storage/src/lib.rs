@@ -1,2 +1,4 @@
 //! See this crate's README.
 pub mod disk;
+pub mod batch;
+pub mod varint;
