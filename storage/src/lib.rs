@@ -2,3 +2,5 @@
 pub mod disk;
 pub mod batch;
 pub mod varint;
+pub mod index;
+pub mod txn_index;
