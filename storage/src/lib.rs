@@ -12,3 +12,4 @@ pub mod index;
 pub mod txn_index;
 pub mod kafka_files;
 pub mod epochs;
+pub mod producers;
