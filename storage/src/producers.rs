@@ -276,12 +276,7 @@ pub struct Producers {
 impl Producers {
     /// Nothing is known of what lies below `end_offset`.
     pub fn new(end_offset: i64) -> Self {
-        Self {
-            producers: BTreeMap::new(),
-            ongoing: BTreeMap::new(),
-            unreplicated: BTreeMap::new(),
-            end_offset,
-        }
+        Self { by_id: BTreeMap::new(), ongoing: BTreeMap::new(), unreplicated: BTreeMap::new(), end_offset }
     }
 
     /// Everything below this offset has been applied.
