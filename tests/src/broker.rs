@@ -1,0 +1,349 @@
+//! The real `logan` binary as a process: started on a free port over a data directory, stopped, killed, started again.
+//!
+//! `LOGAN_TEST_BROKER=HOST:PORT` points the conformance tests at a broker that runs already (Kafka itself, say) instead.
+//!
+//! Invariants: a process that was started is waited for, however its test ends; a directory is removed with its [`Scratch`].
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a start or an orderly stop may take on a loaded machine before a test gives up on it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A directory of one test, on the file system of the build (a real one, where `/tmp` may be memory).
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = target_dir().join("tmp").join(format!("{name}-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).expect("the target directory is writable");
+        Self { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // `LOGAN_KEEP` leaves the directory of a failed run for a look.
+        if std::env::var_os("LOGAN_KEEP").is_none() {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// `target/<profile>`, where this test itself was built.
+fn profile_dir() -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own path");
+    let deps = own
+        .ancestors()
+        .find(|p| p.file_name().is_some_and(|n| n == "deps"))
+        .expect("tests are built in deps/");
+    deps.parent().expect("deps/ lies in the profile's directory").to_path_buf()
+}
+
+fn target_dir() -> PathBuf {
+    profile_dir().parent().expect("a profile lies in the target directory").to_path_buf()
+}
+
+/// The binary under test, built once if it is not up to date. `LOGAN_BINARY` names another.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(given) = std::env::var_os("LOGAN_BINARY") {
+            return PathBuf::from(given);
+        }
+        // Every member and one test are named so that features come out as in `cargo test --workspace`, and nothing is built twice.
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--workspace", "--bin", "logan", "--test", "tidy"]);
+        build.arg("--target-dir").arg(target_dir());
+        if profile_dir().file_name().is_some_and(|name| name == "release") {
+            build.arg("--release");
+        }
+        build.current_dir(
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace"),
+        );
+        let status = build.status().expect("cargo runs");
+        assert!(status.success(), "building the logan binary failed: {status}");
+        profile_dir().join("logan")
+    })
+}
+
+/// A port nobody listens on, from below the range that the kernel gives to outgoing connections.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    for _ in 0..10_000 {
+        let port = 12_000 + (first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port between 12000 and 32000");
+}
+
+/// What is given to `logan start`: settings as `--override`, after those that every test needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub port: u16,
+    pub data: PathBuf,
+    pub overrides: Vec<String>,
+    /// Where the process runs, and where its output goes.
+    pub folder: PathBuf,
+}
+
+impl Settings {
+    pub fn new(scratch: &Scratch, overrides: &[&str]) -> Self {
+        Self {
+            port: free_port(),
+            data: scratch.path().join("data"),
+            overrides: overrides.iter().map(|&o| o.to_owned()).collect(),
+            folder: scratch.path().to_path_buf(),
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("start");
+        let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{}", self.port);
+        let dirs = format!("log.dirs={}", self.data.display());
+        for setting in [listeners, dirs].iter().chain(&self.overrides) {
+            command.arg("--override").arg(setting);
+        }
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+}
+
+/// A start that ended before the broker was ready.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: ExitStatus,
+    /// Everything it printed.
+    pub output: String,
+}
+
+/// A broker to talk to: a process of ours, or one that runs elsewhere.
+#[derive(Debug)]
+pub struct Broker {
+    address: SocketAddr,
+    process: Option<Process>,
+}
+
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    settings: Settings,
+    /// From the start of the process to its ready line.
+    ready_after: Duration,
+}
+
+impl Broker {
+    /// The broker of `LOGAN_TEST_BROKER`, or one of our own.
+    pub fn any(scratch: &Scratch, overrides: &[&str]) -> Self {
+        match std::env::var("LOGAN_TEST_BROKER") {
+            Ok(address) => {
+                Self { address: address.parse().expect("LOGAN_TEST_BROKER is IP:PORT"), process: None }
+            }
+            Err(_) => Self::start(Settings::new(scratch, overrides)),
+        }
+    }
+
+    pub fn start(settings: Settings) -> Self {
+        match Self::try_start(settings) {
+            Ok(broker) => broker,
+            Err(refused) => panic!("logan did not start ({}):\n{}", refused.status, refused.output),
+        }
+    }
+
+    /// Starts a process and waits for its ready line.
+    pub fn try_start(settings: Settings) -> Result<Self, Refused> {
+        let log = output_path(&settings);
+        let output = fs::File::create(&log).expect("the scratch directory is writable");
+        let errors = output.try_clone().expect("a descriptor is free");
+        let started = Instant::now();
+        let child = settings.command().stdout(output).stderr(errors).spawn().expect("the logan binary runs");
+        let address = SocketAddr::from(([127, 0, 0, 1], settings.port));
+        let mut process = Process { child, settings, ready_after: Duration::ZERO };
+        loop {
+            if fs::read_to_string(&log).unwrap_or_default().contains("ready") {
+                process.ready_after = started.elapsed();
+                return Ok(Self { address, process: Some(process) });
+            }
+            if let Some(status) = process.child.try_wait().expect("our own child") {
+                return Err(Refused { status, output: fs::read_to_string(&log).unwrap_or_default() });
+            }
+            assert!(started.elapsed() < PATIENCE, "not ready after {PATIENCE:?}:\n{}", process.output());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// As clients are given it.
+    pub fn bootstrap(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Whether the process is ours to stop and to look at.
+    pub fn is_ours(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Kafka answers an admin request before its brokers have applied the change. Logan answers afterwards, so nothing is waited
+    /// for there, and whoever asks at once must see the change.
+    pub fn settle(&self) {
+        if !self.is_ours() {
+            std::thread::sleep(Duration::from_millis(1_500));
+        }
+    }
+
+    fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("only done to brokers of our own")
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.process.as_ref().expect("only done to brokers of our own").settings
+    }
+
+    pub fn ready_after(&self) -> Duration {
+        self.process.as_ref().map_or(Duration::ZERO, |p| p.ready_after)
+    }
+
+    /// Everything it printed since its last start.
+    pub fn output(&self) -> String {
+        self.process.as_ref().map_or_else(String::new, Process::output)
+    }
+
+    /// Panics if the process has ended: a test calls it after it has sent something evil.
+    pub fn assert_alive(&mut self) {
+        if let Some(process) = &mut self.process {
+            let ended = process.child.try_wait().expect("our own child");
+            assert!(
+                ended.is_none(),
+                "the broker ended ({}):\n{}",
+                ended.expect("just seen"),
+                process.output()
+            );
+        }
+        TcpStream::connect_timeout(&self.address, PATIENCE).expect("the broker accepts connections");
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// `kill -9`: returns when the process is gone.
+    pub fn kill(&mut self) {
+        let process = self.process();
+        process.child.kill().expect("our own child");
+        process.child.wait().expect("our own child");
+    }
+
+    pub fn signal(&mut self, name: &str) {
+        signal(self.process().child.id(), name);
+    }
+
+    /// Waits for a process that was told to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let process = self.process();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = process.child.try_wait().expect("our own child") {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "did not end within {PATIENCE:?}:\n{}", process.output());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Starts again on the same port and data after [`Self::stop`] or [`Self::kill`].
+    pub fn restart(&mut self) {
+        let settings = self.settings().clone();
+        *self = Self::start(settings);
+    }
+
+    pub fn try_restart(&mut self) -> Result<(), Refused> {
+        *self = Self::try_start(self.settings().clone())?;
+        Ok(())
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> u64 {
+        resident(self.pid()).expect("the broker runs")
+    }
+
+    /// CPU time used so far.
+    pub fn cpu(&self) -> Duration {
+        cpu(self.pid()).expect("the broker runs")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("only done to brokers of our own").child.id()
+    }
+}
+
+impl Process {
+    fn output(&self) -> String {
+        fs::read_to_string(output_path(&self.settings)).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let mut tail = String::new();
+            for line in &lines[lines.len().saturating_sub(60)..] {
+                let _ = writeln!(tail, "  {line}");
+            }
+            eprintln!("the broker's last lines:\n{tail}");
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn output_path(settings: &Settings) -> PathBuf {
+    settings.folder.join("broker.log")
+}
+
+/// Sends a signal by name. By way of the shell, which has `kill` built in: the call itself would be `unsafe`.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().expect("sh runs");
+    assert!(status.success(), "kill -{name} {pid} failed");
+}
+
+fn resident(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().map_err(io::Error::other)?;
+    Ok(kilobytes * 1024)
+}
+
+fn cpu(pid: u32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // Fields 14 and 15 are user and system time in ticks of 10 ms; the name before them may contain spaces.
+    let behind = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = behind.split_whitespace().skip(11).take(2).map(|n| n.parse().unwrap_or(0)).sum::<u64>();
+    Ok(Duration::from_millis(ticks * 10))
+}

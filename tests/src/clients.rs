@@ -1,0 +1,37 @@
+//! Programs of other languages that talk to a broker: found, prepared once, run, and their output shown when they fail.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// The folder of a client's sources below `tests/clients`.
+pub fn sources(client: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(client)
+}
+
+/// Whether all these programs are on this machine. Where `LOGAN_REQUIRE_CLIENTS` is set (in CI) a missing one is a failure;
+/// elsewhere the test that asks says so and passes.
+pub fn available(programs: &[&str]) -> bool {
+    let Some(missing) = programs.iter().find(|program| !exists(program)) else { return true };
+    assert!(
+        std::env::var_os("LOGAN_REQUIRE_CLIENTS").is_none(),
+        "`{missing}` is required here and not installed"
+    );
+    println!("skipped: `{missing}` is not installed");
+    false
+}
+
+fn exists(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// Runs to the end; panics with all it printed if it fails. Returns what it printed.
+pub fn run(command: &mut Command) -> String {
+    let started = Instant::now();
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?} failed ({}):\n{text}\n{errors}", output.status);
+    println!("{} took {:.1?}", command.get_program().display(), started.elapsed());
+    text.into_owned()
+}

@@ -1,0 +1,4 @@
+//! The Kafka codec against Kafka's own bytes, against arbitrary bytes, and against its generator.
+
+mod generated;
+mod golden;
