@@ -1,1 +1,4 @@
 //! Logan: a message broker that Apache Kafka clients talk to.
+
+pub mod model;
+pub mod protocol;

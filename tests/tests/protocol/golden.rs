@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bytes::Bytes;
+use logan::protocol::Encoded;
 use logan_tests::codec::Codec;
 use logan_tests::codec_table::CODECS;
 use logan_tests::golden::{self, Line};
@@ -82,7 +83,7 @@ fn every_default_can_be_written() {
             let written = result.unwrap_or_else(|error| panic!("{} v{version}: {error}", codec.name));
             let again = (codec.round_trip)(version, written.clone().contiguous());
             let again = again.unwrap_or_else(|error| panic!("{} v{version}: {error}", codec.name));
-            assert_eq!(again.map(|e| e.contiguous()), Ok(written.contiguous()), "{} v{version}", codec.name);
+            assert_eq!(again.map(Encoded::contiguous), Ok(written.contiguous()), "{} v{version}", codec.name);
         }
     }
 }

@@ -1,0 +1,365 @@
+//! Writes Kafka's primitive types: [`Writer`], and what it gives: [`Encoded`].
+//!
+//! Invariants: positions in `cuts` ascend and are `<= small.len()`; inside a tagged section (`depth > 0`) nothing is cut, so
+//! that a size may be put before bytes already written.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+
+use super::{Records, Str, UnknownTags};
+use crate::model::Uuid;
+
+/// Slices of this many bytes and more leave by reference; for smaller ones an `iovec` costs more than the copy.
+pub const BY_REFERENCE_BYTES: usize = 4096;
+
+/// Why a message cannot be written. Each is a mistake of the caller: a peer cannot cause it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum EncodeError {
+    /// Kafka's rule: a field that a version lacks may be dropped only if it has its default or is ignorable.
+    #[error("{field} has a value, and version {version} has no such field")]
+    Field { field: &'static str, version: i16 },
+    #[error("{field} is null, which version {version} does not allow")]
+    Null { field: &'static str, version: i16 },
+    #[error("{bytes} bytes are more than the field's length can say")]
+    Length { bytes: usize },
+    #[error("{message} has no version {version}")]
+    Version { message: &'static str, version: i16 },
+}
+
+/// Gathers a message. Small parts are copied together, slices of [`BY_REFERENCE_BYTES`] and more are kept by reference.
+/// It fails once, as the reader does: [`Writer::finish`] tells the first error.
+#[derive(Debug, Default)]
+pub struct Writer {
+    small: BytesMut,
+    /// Slices to be put in, each before the byte of `small` at its position.
+    cuts: Vec<(usize, Bytes)>,
+    /// How many tagged sections are open.
+    depth: u32,
+    error: Option<EncodeError>,
+}
+
+/// A written message: slices that follow one another.
+#[derive(Debug, Clone, Default)]
+pub struct Encoded {
+    slices: Vec<Bytes>,
+    len: usize,
+}
+
+/// An open section of tagged fields.
+#[derive(Debug)]
+pub struct TagsMark {
+    start: usize,
+    count: usize,
+}
+
+impl Encoded {
+    /// Bytes in all.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What one vectored write sends.
+    pub fn slices(&self) -> &[Bytes] {
+        &self.slices
+    }
+
+    pub fn into_slices(self) -> Vec<Bytes> {
+        self.slices
+    }
+
+    /// All in one piece: a copy if there are several slices.
+    pub fn contiguous(mut self) -> Bytes {
+        if self.slices.len() == 1 {
+            return self.slices.swap_remove(0);
+        }
+        let mut all = BytesMut::with_capacity(self.len);
+        for slice in &self.slices {
+            all.extend_from_slice(slice);
+        }
+        all.freeze()
+    }
+}
+
+impl Writer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Checks the invariants in this module's head.
+    pub fn check(&self) {
+        assert!(self.cuts.is_sorted_by_key(|(at, _)| *at));
+        assert!(self.cuts.last().is_none_or(|(at, _)| *at <= self.small.len()));
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.small.len() + self.cuts.iter().map(|(_, slice)| slice.len()).sum::<usize>()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn finish(self) -> Result<Encoded, EncodeError> {
+        assert!(self.depth == 0, "a section of tagged fields is still open");
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let len = self.len();
+        let small = self.small.freeze();
+        let mut slices = Vec::with_capacity(2 * self.cuts.len() + 1);
+        let mut from = 0;
+        for (at, slice) in self.cuts {
+            if at > from {
+                slices.push(small.slice(from..at));
+                from = at;
+            }
+            slices.push(slice);
+        }
+        if from < small.len() {
+            slices.push(small.slice(from..));
+        }
+        Ok(Encoded { slices, len })
+    }
+
+    /// As [`Writer::finish`], for a frame: its first four bytes, which the caller wrote as a placeholder, become its size.
+    pub(super) fn finish_frame(mut self) -> Result<Encoded, EncodeError> {
+        let size = self.size(self.len() - 4);
+        self.small[..4].copy_from_slice(&size.to_be_bytes());
+        self.finish()
+    }
+
+    fn fail(&mut self, error: EncodeError) {
+        self.error.get_or_insert(error);
+    }
+
+    pub(super) fn version_unknown(&mut self, message: &'static str, version: i16) {
+        self.fail(EncodeError::Version { message, version });
+    }
+
+    /// For a field that this version lacks and that is not ignorable: fails unless it has its default.
+    pub fn absent(&mut self, is_default: bool, field: &'static str, version: i16) {
+        if !is_default {
+            self.fail(EncodeError::Field { field, version });
+        }
+    }
+
+    /// For a field that may be null, but not in this version.
+    pub fn not_null(&mut self, is_null: bool, field: &'static str, version: i16) {
+        if is_null {
+            self.fail(EncodeError::Null { field, version });
+        }
+    }
+
+    pub fn bool(&mut self, value: bool) {
+        self.small.put_u8(u8::from(value));
+    }
+
+    pub fn i8(&mut self, value: i8) {
+        self.small.put_i8(value);
+    }
+
+    pub fn i16(&mut self, value: i16) {
+        self.small.put_i16(value);
+    }
+
+    pub fn u16(&mut self, value: u16) {
+        self.small.put_u16(value);
+    }
+
+    pub fn i32(&mut self, value: i32) {
+        self.small.put_i32(value);
+    }
+
+    pub fn u32(&mut self, value: u32) {
+        self.small.put_u32(value);
+    }
+
+    pub fn i64(&mut self, value: i64) {
+        self.small.put_i64(value);
+    }
+
+    pub fn f64(&mut self, value: f64) {
+        self.small.put_f64(value);
+    }
+
+    pub fn uuid(&mut self, value: Uuid) {
+        self.small.put_slice(&value.0);
+    }
+
+    pub fn unsigned_varint(&mut self, value: u32) {
+        let (bytes, length) = unsigned_varint(value);
+        self.small.put_slice(&bytes[..length]);
+    }
+
+    /// A signed number in Kafka's zigzag form.
+    pub fn varint(&mut self, value: i32) {
+        self.unsigned_varint((value << 1 ^ value >> 31).cast_unsigned());
+    }
+
+    /// As [`Writer::varint`], with 64 bits.
+    pub fn varlong(&mut self, value: i64) {
+        let mut rest = (value << 1 ^ value >> 63).cast_unsigned();
+        while rest >= 0x80 {
+            self.small.put_u8(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.small.put_u8(rest as u8);
+    }
+
+    /// Bytes as they are, without a length.
+    pub fn raw(&mut self, bytes: &Bytes) {
+        if bytes.len() >= BY_REFERENCE_BYTES && self.depth == 0 {
+            self.cuts.push((self.small.len(), bytes.clone()));
+        } else {
+            self.small.put_slice(bytes);
+        }
+    }
+
+    /// A length as Kafka's signed 32 bits.
+    fn size(&mut self, bytes: usize) -> i32 {
+        i32::try_from(bytes).unwrap_or_else(|_| {
+            self.fail(EncodeError::Length { bytes });
+            0
+        })
+    }
+
+    /// The length of bytes or of an array; `None` is null.
+    fn length(&mut self, compact: bool, length: Option<usize>) {
+        let length = length.map_or(-1, |length| self.size(length));
+        if compact {
+            self.unsigned_varint((i64::from(length) + 1) as u32);
+        } else {
+            self.i32(length);
+        }
+    }
+
+    pub fn opt_string(&mut self, compact: bool, value: Option<&Str>) {
+        let length = value.map(|text| text.as_bytes().len());
+        if compact {
+            self.length(true, length);
+        } else {
+            let length = length.map_or(-1, |bytes| {
+                i16::try_from(bytes).unwrap_or_else(|_| {
+                    self.fail(EncodeError::Length { bytes });
+                    0
+                })
+            });
+            self.i16(length);
+        }
+        self.small.put_slice(value.map_or(&[], Str::as_bytes));
+    }
+
+    pub fn string(&mut self, compact: bool, value: &Str) {
+        self.opt_string(compact, Some(value));
+    }
+
+    pub fn opt_bytes(&mut self, compact: bool, value: Option<&Bytes>) {
+        self.length(compact, value.map(Bytes::len));
+        if let Some(bytes) = value {
+            self.raw(bytes);
+        }
+    }
+
+    pub fn bytes(&mut self, compact: bool, value: &Bytes) {
+        self.opt_bytes(compact, Some(value));
+    }
+
+    pub fn opt_records(&mut self, compact: bool, value: Option<&Records>) {
+        self.length(compact, value.map(Records::len));
+        for slice in value.map_or(&[][..], Records::slices) {
+            self.raw(slice);
+        }
+    }
+
+    pub fn records(&mut self, compact: bool, value: &Records) {
+        self.opt_records(compact, Some(value));
+    }
+
+    pub fn opt_array<T>(&mut self, compact: bool, value: Option<&[T]>, mut write: impl FnMut(&mut Self, &T)) {
+        self.length(compact, value.map(<[T]>::len));
+        for element in value.unwrap_or_default() {
+            write(self, element);
+        }
+    }
+
+    pub fn array<T>(&mut self, compact: bool, value: &[T], write: impl FnMut(&mut Self, &T)) {
+        self.opt_array(compact, Some(value), write);
+    }
+
+    /// A structure after a byte that says whether it is there.
+    pub fn opt_struct<T>(&mut self, value: Option<&T>, write: impl FnOnce(&mut Self, &T)) {
+        self.i8(if value.is_some() { 1 } else { -1 });
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    /// Puts a number before bytes that were written from `start` on: counts and sizes are known only afterwards.
+    fn unsigned_varint_at(&mut self, start: usize, value: usize) {
+        let (bytes, length) = unsigned_varint(self.size(value).cast_unsigned());
+        let end = self.small.len();
+        self.small.put_slice(&bytes[..length]);
+        self.small.copy_within(start..end, start + length);
+        self.small[start..start + length].copy_from_slice(&bytes[..length]);
+    }
+
+    /// Begins a section of tagged fields, to be closed with [`Writer::end_tags`].
+    pub fn tags(&mut self) -> TagsMark {
+        self.depth += 1;
+        TagsMark { start: self.small.len(), count: 0 }
+    }
+
+    /// One field; tags must ascend.
+    pub fn tag(&mut self, tags: &mut TagsMark, tag: u32, write: impl FnOnce(&mut Self)) {
+        tags.count += 1;
+        self.unsigned_varint(tag);
+        let start = self.small.len();
+        write(self);
+        self.unsigned_varint_at(start, self.small.len() - start);
+    }
+
+    /// Ends a section with the fields kept from an unknown version.
+    pub fn end_tags(&mut self, tags: &TagsMark, unknown: &UnknownTags) {
+        for (tag, value) in unknown.iter() {
+            self.unsigned_varint(tag);
+            self.bytes_of_tag(value);
+        }
+        self.unsigned_varint_at(tags.start, tags.count + unknown.len());
+        self.depth -= 1;
+    }
+
+    fn bytes_of_tag(&mut self, value: &Bytes) {
+        let size = self.size(value.len());
+        self.unsigned_varint(size.cast_unsigned());
+        self.raw(value);
+    }
+
+    /// A whole section, for a structure without tagged fields of its own. A version that is not `flexible` has no place for what
+    /// a peer added, as in Kafka.
+    pub fn unknown_tags(&mut self, flexible: bool, unknown: &UnknownTags) {
+        if flexible && unknown.is_empty() {
+            self.small.put_u8(0);
+        } else if flexible {
+            let tags = self.tags();
+            self.end_tags(&tags, unknown);
+        }
+    }
+}
+
+/// The bytes of an unsigned number, seven bits each, low ones first, and how many there are.
+fn unsigned_varint(mut value: u32) -> ([u8; 5], usize) {
+    let mut bytes = [0; 5];
+    let mut length = 0;
+    while value >= 0x80 {
+        bytes[length] = value as u8 | 0x80;
+        value >>= 7;
+        length += 1;
+    }
+    bytes[length] = value as u8;
+    (bytes, length + 1)
+}
