@@ -3,4 +3,9 @@
 pub mod batch;
 pub mod broker;
 pub mod clients;
+pub mod codec;
+#[rustfmt::skip] // Generated.
+pub mod codec_table;
+pub mod generator;
+pub mod golden;
 pub mod wire;
