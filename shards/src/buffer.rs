@@ -1,0 +1,248 @@
+//! Aligned memory for direct I/O, pooled per shard.
+//!
+//! Fresh memory is expensive (the kernel zeroes it page by page), so a buffer whose last reference drops goes back to the pool of
+//! the shard that took it, from whichever thread that happens on, and is used again.
+//!
+//! Invariants:
+//! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class.
+//! - A pool keeps at most its limit of free bytes; what comes home beyond that is given back to the allocator.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::machine;
+
+/// Alignment of memory, positions and lengths in direct I/O, in bytes.
+pub const ALIGNMENT: usize = 4096;
+
+/// Larger buffers are not pooled.
+const LARGEST_POOLED: usize = 4 << 20;
+
+/// Free bytes that a pool keeps unless told otherwise.
+pub(crate) const DEFAULT_POOL_LIMIT: usize = 32 << 20;
+
+/// What a simulated machine's buffers are filled with, so that a run repeats whatever the process did before.
+const SIMULATED_FILL: u8 = 0xA5;
+
+thread_local! {
+    static POOL: RefCell<Arc<Pool>> = RefCell::new(Arc::new(Pool::new(DEFAULT_POOL_LIMIT)));
+}
+
+/// Gives the calling thread a pool of its own with this limit, in bytes.
+pub(crate) fn set_pool_limit(limit: usize) {
+    POOL.replace(Arc::new(Pool::new(limit)));
+}
+
+/// Free buffers by size class.
+struct Pool {
+    limit: usize,
+    free: Mutex<Free>,
+}
+
+struct Free {
+    bytes: usize,
+    classes: Vec<Vec<Memory>>,
+}
+
+/// One allocation of a class's size.
+struct Memory {
+    start: NonNull<u8>,
+    capacity: usize,
+}
+
+// SAFETY: plain memory with one owner.
+unsafe impl Send for Memory {}
+// SAFETY: a shared reference to it gives only shared references to its bytes.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn layout(capacity: usize) -> Layout {
+        Layout::from_size_align(capacity, ALIGNMENT).expect("a capacity below isize::MAX")
+    }
+
+    fn allocate(capacity: usize) -> Self {
+        let layout = Self::layout(capacity);
+        // SAFETY: the layout's size is not zero, by `class_of`.
+        let start = unsafe { alloc_zeroed(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Self { start, capacity }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `allocate` with this layout, and freed once.
+        unsafe { dealloc(self.start.as_ptr(), Self::layout(self.capacity)) };
+    }
+}
+
+/// The size class of a buffer that must hold `capacity` bytes, and that class's size: powers of two, and the sizes half-way between.
+fn class_of(capacity: usize) -> (usize, usize) {
+    let blocks = capacity.div_ceil(ALIGNMENT).max(1);
+    let upper = blocks.next_power_of_two();
+    let middle = upper / 4 * 3;
+    let octave = upper.trailing_zeros() as usize;
+    if upper >= 4 && blocks <= middle {
+        (2 * octave - 1, middle * ALIGNMENT)
+    } else {
+        (2 * octave, upper * ALIGNMENT)
+    }
+}
+
+impl Pool {
+    fn new(limit: usize) -> Self {
+        Self { limit, free: Mutex::new(Free { bytes: 0, classes: Vec::new() }) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Free> {
+        // A panic stops the process, so a poisoned lock is only seen by other threads of a failing test.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, capacity: usize) -> Memory {
+        let (class, size) = class_of(capacity);
+        let mut free = self.lock();
+        let found = free.classes.get_mut(class).and_then(Vec::pop);
+        match found {
+            Some(memory) => {
+                free.bytes -= memory.capacity;
+                memory
+            }
+            None => {
+                drop(free);
+                Memory::allocate(size)
+            }
+        }
+    }
+
+    fn give_back(&self, memory: Memory) {
+        let mut free = self.lock();
+        if memory.capacity > LARGEST_POOLED || free.bytes + memory.capacity > self.limit {
+            // Outside of the lock: unmapping is slow.
+            drop(free);
+            return;
+        }
+        let (class, _) = class_of(memory.capacity);
+        if free.classes.len() <= class {
+            free.classes.resize_with(class + 1, Vec::new);
+        }
+        free.bytes += memory.capacity;
+        free.classes[class].push(memory);
+    }
+}
+
+/// Aligned memory under construction: at least as many bytes as were asked for, rounded up to a block.
+pub struct AlignedBuffer {
+    memory: Option<Memory>,
+    /// Bytes that the user sees.
+    length: usize,
+    home: Arc<Pool>,
+}
+
+impl std::fmt::Debug for AlignedBuffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AlignedBuffer").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl AlignedBuffer {
+    /// A buffer of `capacity` bytes, rounded up to a block, from this shard's pool. Its content is unspecified.
+    pub fn take(capacity: usize) -> Self {
+        let home = POOL.with_borrow(Arc::clone);
+        let memory = home.take(capacity);
+        let length = capacity.div_ceil(ALIGNMENT).max(1) * ALIGNMENT;
+        let mut buffer = Self { memory: Some(memory), length, home };
+        if !machine::is_real() {
+            buffer.bytes_mut().fill(SIMULATED_FILL);
+        }
+        buffer
+    }
+
+    fn memory(&self) -> &Memory {
+        self.memory.as_ref().expect("taken out only in drop")
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `length <= capacity`, initialised by `alloc_zeroed`, and borrowed with `self`.
+        unsafe { std::slice::from_raw_parts(self.memory().start.as_ptr(), self.length) }
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.memory().start.as_ptr(), self.length) }
+    }
+
+    /// Ends construction: the content never changes again and may be read from any thread. The memory goes home when the last
+    /// reference to it drops.
+    pub fn seal(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+
+    /// Shortens what [`AlignedBuffer::bytes`] shows.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+}
+
+impl AsRef<[u8]> for AlignedBuffer {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+impl Drop for AlignedBuffer {
+    fn drop(&mut self) {
+        if let Some(memory) = self.memory.take() {
+            self.home.give_back(memory);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_what_they_are_asked_for_and_waste_at_most_half() {
+        let mut last = (0, 0);
+        for blocks in 1..5000 {
+            for capacity in [(blocks - 1) * ALIGNMENT + 1, blocks * ALIGNMENT] {
+                let (class, size) = class_of(capacity);
+                assert!(
+                    size >= capacity && size <= blocks * ALIGNMENT * 3 / 2 + ALIGNMENT,
+                    "{capacity}: {size}"
+                );
+                assert_eq!(class_of(size), (class, size), "a class's own size belongs to it");
+                assert!((class, size) >= last && (class == last.0) == (size == last.1));
+                last = (class, size);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sealed_buffer_goes_home_from_another_thread() {
+        set_pool_limit(1 << 20);
+        let mut buffer = AlignedBuffer::take(10_000);
+        assert_eq!(buffer.bytes().len(), 3 * ALIGNMENT);
+        buffer.bytes_mut()[0] = 7;
+        let start = buffer.bytes().as_ptr();
+        assert_eq!(start as usize % ALIGNMENT, 0);
+        let sealed = buffer.seal();
+        let slice = sealed.slice(..1);
+        drop(sealed);
+        std::thread::spawn(move || assert_eq!(slice[0], 7)).join().unwrap();
+        assert_eq!(AlignedBuffer::take(12_000).bytes().as_ptr(), start, "the same memory is used again");
+    }
+
+    #[test]
+    fn a_pool_keeps_no_more_than_its_limit() {
+        set_pool_limit(2 * ALIGNMENT);
+        drop((0..5).map(|_| AlignedBuffer::take(ALIGNMENT)).collect::<Vec<_>>());
+        drop(AlignedBuffer::take(LARGEST_POOLED + 1));
+        POOL.with_borrow(|pool| assert_eq!(pool.lock().bytes, 2 * ALIGNMENT));
+    }
+}

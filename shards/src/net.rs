@@ -1,0 +1,207 @@
+//! Listeners and connections.
+
+use bytes::Bytes;
+
+use crate::{machine, real, sim};
+
+/// Why an operation on a socket failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetError {
+    #[error("{address}: {message}")]
+    BadAddress { address: String, message: String },
+    #[error("{address}: in use by another process")]
+    AddressInUse { address: String },
+    #[error("{address}: nothing listens there")]
+    Refused { address: String },
+    /// The other side is gone, or this side was shut down.
+    #[error("{address}: connection lost: {message}")]
+    Lost { address: String, message: String },
+    /// Everything else, with the kernel's error number and what was being done.
+    #[error("{address}: {operation} failed: {message}")]
+    Failed { address: String, operation: &'static str, errno: i32, message: String },
+}
+
+/// Accepts connections on one shard. Several shards may listen on one address; the kernel deals connections out among them.
+pub struct Listener(ListenerKind);
+
+enum ListenerKind {
+    Real(real::net::RealListener),
+    Simulated(sim::net::SimListener),
+}
+
+impl Listener {
+    /// `address` is `host:port`. With port 0 the kernel chooses one; the other shards then bind what [`Listener::local_address`]
+    /// says. Fails if another process listens there.
+    pub fn bind(address: &str) -> Result<Self, NetError> {
+        if machine::is_real() {
+            real::net::RealListener::bind(address).map(ListenerKind::Real).map(Self)
+        } else {
+            sim::net::SimListener::bind(address).map(ListenerKind::Simulated).map(Self)
+        }
+    }
+
+    /// `address:port` that it is bound to.
+    pub fn local_address(&self) -> String {
+        match &self.0 {
+            ListenerKind::Real(listener) => listener.local_address(),
+            ListenerKind::Simulated(listener) => listener.local_address(),
+        }
+    }
+
+    /// Waits for a connection. When the process is out of descriptors or memory, it waits for that to pass. An error is the
+    /// listener's end.
+    pub async fn accept(&self) -> Result<Connection, NetError> {
+        match &self.0 {
+            ListenerKind::Real(listener) => listener.accept().await.map(Kind::Real).map(Connection),
+            ListenerKind::Simulated(listener) => listener.accept().await.map(Kind::Simulated).map(Connection),
+        }
+    }
+}
+
+/// A byte stream to a peer. An idle one holds no buffer.
+pub struct Connection(Kind);
+
+enum Kind {
+    Real(real::net::RealConnection),
+    Simulated(sim::net::SimConnection),
+}
+
+impl Connection {
+    /// `address` is `host:port`.
+    pub async fn connect(address: &str) -> Result<Self, NetError> {
+        if machine::is_real() {
+            real::net::RealConnection::connect(address).await.map(Kind::Real).map(Self)
+        } else {
+            sim::net::SimConnection::connect(address).await.map(Kind::Simulated).map(Self)
+        }
+    }
+
+    /// `address:port` of the other side.
+    pub fn peer_address(&self) -> String {
+        match &self.0 {
+            Kind::Real(connection) => connection.peer_address(),
+            Kind::Simulated(connection) => connection.peer_address(),
+        }
+    }
+
+    /// `address:port` of this side.
+    pub fn local_address(&self) -> String {
+        match &self.0 {
+            Kind::Real(connection) => connection.local_address(),
+            Kind::Simulated(connection) => connection.local_address(),
+        }
+    }
+
+    /// Waits for bytes, and reads what is there; 0 means that the peer will send no more.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
+        match &mut self.0 {
+            Kind::Real(connection) => connection.read(buffer).await,
+            Kind::Simulated(connection) => connection.read(buffer).await,
+        }
+    }
+
+    /// Writes all of `slices`, in order. When it fails or is dropped, any part of it may have been sent.
+    pub async fn write_all(&mut self, slices: &[Bytes]) -> Result<(), NetError> {
+        match &mut self.0 {
+            Kind::Real(connection) => connection.write_all(slices).await,
+            Kind::Simulated(connection) => connection.write_all(slices).await,
+        }
+    }
+
+    /// Ends the connection in both directions; reads and writes under way return.
+    pub fn shutdown(&self) {
+        match &self.0 {
+            Kind::Real(connection) => connection.shutdown(),
+            Kind::Simulated(connection) => connection.shutdown(),
+        }
+    }
+
+    /// Two halves for two tasks. The connection is closed when both are dropped.
+    pub fn split(self) -> (Reader, Writer) {
+        match self.0 {
+            Kind::Real(connection) => {
+                let (reader, writer) = connection.split();
+                (Reader(ReaderKind::Real(reader)), Writer(WriterKind::Real(writer)))
+            }
+            Kind::Simulated(connection) => {
+                let (reader, writer) = connection.split();
+                (Reader(ReaderKind::Simulated(reader)), Writer(WriterKind::Simulated(writer)))
+            }
+        }
+    }
+
+    /// Takes the connection off this shard; [`Connection::adopt`] goes on with it on another.
+    pub fn into_handoff(self) -> Handoff {
+        match self.0 {
+            Kind::Real(connection) => Handoff(HandoffKind::Real(connection.into_handoff())),
+            Kind::Simulated(connection) => Handoff(HandoffKind::Simulated(connection.into_handoff())),
+        }
+    }
+
+    pub fn adopt(handoff: Handoff) -> Self {
+        match handoff.0 {
+            HandoffKind::Real(handoff) => Self(Kind::Real(real::net::RealConnection::adopt(handoff))),
+            HandoffKind::Simulated(handoff) => Self(Kind::Simulated(sim::net::SimConnection::adopt(handoff))),
+        }
+    }
+}
+
+/// A connection on its way to another shard.
+pub struct Handoff(HandoffKind);
+
+enum HandoffKind {
+    Real(real::net::RealHandoff),
+    Simulated(sim::net::SimHandoff),
+}
+
+/// The receiving half of a [`Connection`].
+pub struct Reader(ReaderKind);
+
+enum ReaderKind {
+    Real(real::net::RealReader),
+    Simulated(sim::net::SimReader),
+}
+
+impl Reader {
+    /// As [`Connection::read`].
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
+        match &mut self.0 {
+            ReaderKind::Real(reader) => reader.read(buffer).await,
+            ReaderKind::Simulated(reader) => reader.read(buffer).await,
+        }
+    }
+
+    /// As [`Connection::shutdown`].
+    pub fn shutdown(&self) {
+        match &self.0 {
+            ReaderKind::Real(reader) => reader.shutdown(),
+            ReaderKind::Simulated(reader) => reader.shutdown(),
+        }
+    }
+}
+
+/// The sending half of a [`Connection`].
+pub struct Writer(WriterKind);
+
+enum WriterKind {
+    Real(real::net::RealWriter),
+    Simulated(sim::net::SimWriter),
+}
+
+impl Writer {
+    /// As [`Connection::write_all`].
+    pub async fn write_all(&mut self, slices: &[Bytes]) -> Result<(), NetError> {
+        match &mut self.0 {
+            WriterKind::Real(writer) => writer.write_all(slices).await,
+            WriterKind::Simulated(writer) => writer.write_all(slices).await,
+        }
+    }
+
+    /// As [`Connection::shutdown`].
+    pub fn shutdown(&self) {
+        match &self.0 {
+            WriterKind::Real(writer) => writer.shutdown(),
+            WriterKind::Simulated(writer) => writer.shutdown(),
+        }
+    }
+}

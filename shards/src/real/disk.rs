@@ -1,0 +1,517 @@
+//! Directories and files of the real machine.
+//!
+//! Reads, writes, reservations and syncs go through the shard's ring. What the ring cannot do without a kernel thread of its own
+//! anyway (names, extent maps, the sync of a whole file system) runs on the shard's blocking thread.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, Weak};
+
+use bytes::Bytes;
+use io_uring::{opcode, types};
+
+use super::filesystem;
+use super::ring::{self, Memory};
+use super::{executor, ring::fd};
+use crate::buffer::AlignedBuffer;
+use crate::disk::{BLOCK, DirectoryEntry, Flushing, IoError, OpenMode};
+use crate::{machine, runtime};
+
+/// Kafka's lock file.
+const LOCK_FILE: &str = ".lock";
+
+/// Locks that this process holds, by the canonical path of their directory.
+static LOCKS: Mutex<Vec<(PathBuf, Weak<OwnedFd>)>> = Mutex::new(Vec::new());
+
+#[derive(Clone)]
+pub(crate) struct RealDirectory(Rc<Inner>);
+
+struct Inner {
+    as_written: String,
+    root: PathBuf,
+    /// `st_dev` of the directory: where a file has another, one flush does not reach it.
+    device: u64,
+    flushing: Flushing,
+    lock: RefCell<Option<Arc<OwnedFd>>>,
+}
+
+fn io_error(path: &str, operation: &'static str, error: &io::Error) -> IoError {
+    let path = path.to_owned();
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => IoError::NotFound { path },
+        Some(libc::EEXIST) => IoError::AlreadyExists { path },
+        Some(libc::ENOSPC | libc::EDQUOT) => IoError::NoSpace { path },
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => IoError::PermissionDenied { path },
+        errno => IoError::Failed { path, operation, errno: errno.unwrap_or(0), message: error.to_string() },
+    }
+}
+
+impl RealDirectory {
+    pub(crate) async fn open(path: &str) -> Result<Self, IoError> {
+        let as_written = path.to_owned();
+        let opened = executor::blocking({
+            let path = path.to_owned();
+            move || -> io::Result<(PathBuf, u64, Flushing)> {
+                fs::create_dir_all(&path)?;
+                let root = fs::canonicalize(&path)?;
+                let metadata = fs::metadata(&root)?;
+                if !metadata.is_dir() {
+                    return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
+                }
+                let flushing = filesystem::flushing(&root)?;
+                Ok((root, metadata.dev(), flushing))
+            }
+        });
+        let (root, device, flushing) = opened.await.map_err(|error| io_error(path, "open", &error))?;
+        Ok(Self(Rc::new(Inner { as_written, root, device, flushing, lock: RefCell::new(None) })))
+    }
+
+    pub(crate) fn path(&self) -> String {
+        self.0.as_written.clone()
+    }
+
+    pub(crate) fn flushing(&self) -> Flushing {
+        self.0.flushing.clone()
+    }
+
+    /// Runs `work` with the absolute path of `path` on the blocking thread.
+    async fn at<T: Send + 'static>(
+        &self,
+        path: &str,
+        operation: &'static str,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, IoError> {
+        let absolute = self.0.root.join(path);
+        let full = || if path.is_empty() { self.path() } else { format!("{}/{path}", self.0.as_written) };
+        executor::blocking(move || work(&absolute))
+            .await
+            .map_err(|error| io_error(&full(), operation, &error))
+    }
+
+    pub(crate) async fn lock(&self) -> Result<(), IoError> {
+        let root = self.0.root.clone();
+        let taken = self.at(LOCK_FILE, "lock", move |path| take_lock(&root, path)).await;
+        let lock = taken.map_err(|error| match error {
+            IoError::PermissionDenied { path } | IoError::Failed { path, errno: libc::EAGAIN, .. } => {
+                IoError::Locked { path }
+            }
+            other => other,
+        })?;
+        ring::current().pin(&lock).map_err(|error| io_error(LOCK_FILE, "lock", &error))?;
+        self.0.lock.replace(Some(lock));
+        Ok(())
+    }
+
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<DirectoryEntry>, IoError> {
+        self.at(path, "list", |path| {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(path)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                entries.push(DirectoryEntry { name, is_directory: entry.file_type()?.is_dir() });
+            }
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(entries)
+        })
+        .await
+    }
+
+    pub(crate) async fn make_directory(&self, path: &str) -> Result<(), IoError> {
+        self.at(path, "mkdir", |path| fs::create_dir(path)).await
+    }
+
+    pub(crate) async fn remove_directory(&self, path: &str) -> Result<(), IoError> {
+        self.at(path, "rmdir", |path| fs::remove_dir(path)).await
+    }
+
+    pub(crate) async fn rename(&self, from: &str, to: &str) -> Result<(), IoError> {
+        let to = self.0.root.join(to);
+        self.at(from, "rename", move |from| fs::rename(from, to)).await
+    }
+
+    pub(crate) async fn remove_file(&self, path: &str) -> Result<(), IoError> {
+        self.at(path, "unlink", |path| fs::remove_file(path)).await
+    }
+
+    pub(crate) async fn sync_directory(&self, path: &str) -> Result<(), IoError> {
+        self.at(path, "fsync", |path| fs::File::open(path)?.sync_all()).await
+    }
+
+    pub(crate) async fn sync_file_system(&self) -> Result<(), IoError> {
+        self.at("", "syncfs", |path| {
+            let directory = fs::File::open(path)?;
+            // SAFETY: no memory is passed.
+            if unsafe { libc::syncfs(directory.as_raw_fd()) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn open_file(&self, path: &str, mode: OpenMode) -> Result<RealFile, IoError> {
+        let device = self.0.device;
+        let shared = self.0.flushing == Flushing::Shared;
+        let (file, direct, number) = self
+            .at(path, "open", move |path| {
+                let (file, direct) = match open(path, mode, libc::O_DIRECT) {
+                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                        // Some file systems make the name before they find that they cannot.
+                        (open(path, OpenMode::Existing, 0).or_else(|_| open(path, mode, 0))?, false)
+                    }
+                    opened => (opened?, true),
+                };
+                let metadata = file.metadata()?;
+                if shared && metadata.dev() != device {
+                    return Err(io::Error::other("on another file system than the directory it is in"));
+                }
+                Ok((file, direct, number_of(&metadata)))
+            })
+            .await?;
+        let name = format!("{}/{path}", self.0.as_written);
+        Ok(RealFile { handle: Handle::new(file, name), direct, number })
+    }
+
+    pub(crate) async fn open_plain(&self, path: &str, mode: OpenMode) -> Result<RealPlainFile, IoError> {
+        let file = self.at(path, "open", move |path| open(path, mode, 0)).await?;
+        Ok(RealPlainFile { handle: Handle::new(file, format!("{}/{path}", self.0.as_written)) })
+    }
+
+    pub(crate) async fn read_small(&self, path: &str, limit: usize) -> Result<Vec<u8>, IoError> {
+        self.at(path, "read", move |path| {
+            let file = fs::File::open(path)?;
+            let too_long = || io::Error::other(format!("longer than {limit} bytes"));
+            if file.metadata()?.len() > limit as u64 {
+                return Err(too_long());
+            }
+            let mut content = Vec::new();
+            file.take(limit as u64 + 1).read_to_end(&mut content)?;
+            if content.len() > limit {
+                return Err(too_long());
+            }
+            Ok(content)
+        })
+        .await
+    }
+
+    pub(crate) async fn write_small(&self, path: &str, content: Vec<u8>) -> Result<(), IoError> {
+        self.at(path, "write", move |path| {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(".tmp");
+            let mut file = fs::File::create(&beside)?;
+            file.write_all(&content)?;
+            file.sync_all()?;
+            fs::rename(&beside, path)?;
+            let parent = path.parent().ok_or_else(|| io::Error::from_raw_os_error(libc::EISDIR))?;
+            fs::File::open(parent)?.sync_all()
+        })
+        .await
+    }
+
+    pub(crate) async fn exists(&self, path: &str) -> Result<bool, IoError> {
+        self.at(path, "stat", |path| match fs::symlink_metadata(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    pub(crate) async fn free_space(&self) -> Result<u64, IoError> {
+        self.at("", "statvfs", filesystem::free_space).await
+    }
+}
+
+fn open(path: &Path, mode: OpenMode, flags: i32) -> io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(mode == OpenMode::CreateNew)
+        .custom_flags(flags)
+        .open(path)
+}
+
+fn number_of(metadata: &fs::Metadata) -> u64 {
+    metadata.ino() ^ metadata.dev().rotate_right(16)
+}
+
+/// The process's lock of the directory `root`, taken if it has none.
+fn take_lock(root: &Path, path: &Path) -> io::Result<Arc<OwnedFd>> {
+    let mut locks = runtime::lock(&LOCKS);
+    locks.retain(|(_, lock)| lock.strong_count() > 0);
+    if let Some(lock) = locks.iter().find(|(held, _)| held == root).and_then(|(_, lock)| lock.upgrade()) {
+        return Ok(lock);
+    }
+    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    // SAFETY: all-zero bytes are a valid value of this plain structure: the whole file, from its start.
+    let mut request: libc::flock = unsafe { std::mem::zeroed() };
+    request.l_type = libc::F_WRLCK as libc::c_short;
+    // SAFETY: `request` is valid for reading.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) } != 0 {
+        let error = io::Error::last_os_error();
+        // POSIX allows either for "somebody else has it".
+        return Err(match error.raw_os_error() {
+            Some(libc::EACCES) => io::Error::from_raw_os_error(libc::EAGAIN),
+            _ => error,
+        });
+    }
+    let lock = Arc::new(OwnedFd::from(file));
+    locks.push((root.to_owned(), Arc::downgrade(&lock)));
+    Ok(lock)
+}
+
+/// An open descriptor and its name for messages.
+struct Handle {
+    file: Option<Rc<OwnedFd>>,
+    path: String,
+}
+
+impl Handle {
+    fn new(file: fs::File, path: String) -> Self {
+        Self { file: Some(Rc::new(OwnedFd::from(file))), path }
+    }
+
+    fn file(&self) -> &Rc<OwnedFd> {
+        self.file.as_ref().expect("taken out only in drop")
+    }
+
+    fn failed(&self, operation: &'static str, result: i32) -> IoError {
+        io_error(&self.path, operation, &io::Error::from_raw_os_error(-result))
+    }
+
+    fn length(&self) -> Result<u64, IoError> {
+        stat(self.file())
+            .map(|stat| stat.st_size as u64)
+            .map_err(|error| io_error(&self.path, "stat", &error))
+    }
+
+    async fn sync_data(&self) -> Result<(), IoError> {
+        let entry = opcode::Fsync::new(fd(self.file())).flags(types::FsyncFlags::DATASYNC).build();
+        let (result, _) = ring::start(entry, self.file(), Memory::None).await;
+        if result < 0 { Err(self.failed("fdatasync", result)) } else { Ok(()) }
+    }
+
+    async fn allocate(&self, position: u64, length: u64) -> Result<(), IoError> {
+        let entry = opcode::Fallocate::new(fd(self.file()), length).offset(position).build();
+        let (result, _) = ring::start(entry, self.file(), Memory::None).await;
+        if result < 0 { Err(self.failed("fallocate", result)) } else { Ok(()) }
+    }
+
+    /// Runs `work` on the blocking thread.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&OwnedFd) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, IoError> {
+        // A descriptor of its own, since this one may be closed meanwhile.
+        let own = self.file().try_clone().map_err(|error| io_error(&self.path, operation, &error))?;
+        executor::blocking(move || work(&own)).await.map_err(|error| io_error(&self.path, operation, &error))
+    }
+
+    async fn set_length(&self, length: u64) -> Result<(), IoError> {
+        self.blocking("ftruncate", move |file| {
+            // SAFETY: no memory is passed.
+            if unsafe { libc::ftruncate(file.as_raw_fd(), length as libc::off_t) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let Some(file) = self.file.take() else { return };
+        // The last close of an unlinked file frees its extents, which takes long for a large one.
+        let unlinked = stat(&file).is_ok_and(|stat| stat.st_nlink == 0);
+        if unlinked
+            && machine::is_real()
+            && let Ok(file) = Rc::try_unwrap(file)
+        {
+            executor::spawn_internal(executor::blocking(move || drop(file))).detach();
+        }
+    }
+}
+
+fn stat(file: &OwnedFd) -> io::Result<libc::stat> {
+    // SAFETY: all-zero bytes are a valid value of this plain structure.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `stat` is valid for writing.
+    if unsafe { libc::fstat(file.as_raw_fd(), &raw mut stat) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(stat)
+}
+
+pub(crate) struct RealFile {
+    handle: Handle,
+    direct: bool,
+    number: u64,
+}
+
+impl RealFile {
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) async fn length(&self) -> Result<u64, IoError> {
+        self.handle.length()
+    }
+
+    pub(crate) async fn write(&self, position: u64, content: Bytes) -> Result<(), IoError> {
+        let (start, length) = (content.as_ptr(), content.len());
+        assert!(
+            position % BLOCK as u64 == 0 && length % BLOCK == 0 && start as usize % BLOCK == 0,
+            "{}: a direct write of {length} bytes at {position} from {start:p} is not aligned",
+            self.handle.path,
+        );
+        let entry = opcode::Write::new(fd(self.handle.file()), start, length as u32).offset(position).build();
+        let (result, _) = ring::start(entry, self.handle.file(), Memory::Content(content)).await;
+        match result {
+            result if result < 0 => Err(self.handle.failed("write", result)),
+            result if result as usize == length => Ok(()),
+            result => Err(IoError::Failed {
+                path: self.handle.path.clone(),
+                operation: "write",
+                errno: libc::EIO,
+                message: format!("{result} bytes of {length} were written"),
+            }),
+        }
+    }
+
+    pub(crate) async fn read(&self, position: u64, length: usize) -> Result<Bytes, IoError> {
+        assert!(
+            position % BLOCK as u64 == 0 && length % BLOCK == 0,
+            "{}: a direct read of {length} bytes at {position} is not aligned",
+            self.handle.path,
+        );
+        let mut buffer = AlignedBuffer::take(length);
+        let mut filled = 0;
+        while filled < length {
+            let got;
+            (got, buffer) = self.read_into(buffer, position, filled, length).await?;
+            if got == 0 {
+                break;
+            }
+            filled += got;
+            if self.direct && got % BLOCK != 0 {
+                self.check_end(position + filled as u64)?;
+                break;
+            }
+        }
+        buffer.truncate(filled);
+        Ok(buffer.seal())
+    }
+
+    async fn read_into(
+        &self,
+        mut buffer: AlignedBuffer,
+        position: u64,
+        filled: usize,
+        length: usize,
+    ) -> Result<(usize, AlignedBuffer), IoError> {
+        let rest = &mut buffer.bytes_mut()[filled..length];
+        let entry = opcode::Read::new(fd(self.handle.file()), rest.as_mut_ptr(), rest.len() as u32)
+            .offset(position + filled as u64)
+            .build();
+        let (result, memory) = ring::start(entry, self.handle.file(), Memory::Buffer(buffer)).await;
+        let Memory::Buffer(buffer) = memory else { panic!("an operation gives its own memory back") };
+        if result < 0 { Err(self.handle.failed("read", result)) } else { Ok((result as usize, buffer)) }
+    }
+
+    /// A direct read that ended within a block has met the end of the file, or the disk has failed.
+    fn check_end(&self, reached: u64) -> Result<(), IoError> {
+        let end = self.handle.length()?;
+        if reached < end {
+            return Err(IoError::Failed {
+                path: self.handle.path.clone(),
+                operation: "read",
+                errno: libc::EIO,
+                message: format!("reading stopped at {reached} in a file of {end} bytes"),
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn sync_data(&self) -> Result<(), IoError> {
+        self.handle.sync_data().await
+    }
+
+    pub(crate) async fn allocate(&self, position: u64, length: u64) -> Result<(), IoError> {
+        self.handle.allocate(position, length).await
+    }
+
+    pub(crate) async fn prepared_until(&self, from: u64, to: u64) -> Result<u64, IoError> {
+        self.handle.blocking("fiemap", move |file| filesystem::prepared_until(file, from, to)).await
+    }
+
+    pub(crate) async fn set_length(&self, length: u64) -> Result<(), IoError> {
+        self.handle.set_length(length).await
+    }
+}
+
+pub(crate) struct RealPlainFile {
+    handle: Handle,
+}
+
+impl RealPlainFile {
+    pub(crate) async fn length(&self) -> Result<u64, IoError> {
+        self.handle.length()
+    }
+
+    pub(crate) async fn read_at(&self, position: u64, length: usize) -> Result<Vec<u8>, IoError> {
+        // No more memory than the file can fill.
+        let there = self.handle.length()?.saturating_sub(position).min(length as u64) as usize;
+        let mut content = vec![0; there];
+        let mut filled = 0;
+        while filled < there {
+            let rest = &mut content[filled..];
+            let entry = opcode::Read::new(fd(self.handle.file()), rest.as_mut_ptr(), rest.len() as u32)
+                .offset(position + filled as u64)
+                .build();
+            let (result, memory) = ring::start(entry, self.handle.file(), Memory::Plain(content)).await;
+            let Memory::Plain(back) = memory else { panic!("an operation gives its own memory back") };
+            content = back;
+            match result {
+                0 => break,
+                result if result < 0 => return Err(self.handle.failed("read", result)),
+                result => filled += result as usize,
+            }
+        }
+        content.truncate(filled);
+        Ok(content)
+    }
+
+    pub(crate) async fn write_at(&self, position: u64, mut content: Vec<u8>) -> Result<(), IoError> {
+        let mut written = 0;
+        while written < content.len() {
+            let rest = &content[written..];
+            let entry = opcode::Write::new(fd(self.handle.file()), rest.as_ptr(), rest.len() as u32)
+                .offset(position + written as u64)
+                .build();
+            let (result, memory) = ring::start(entry, self.handle.file(), Memory::Plain(content)).await;
+            let Memory::Plain(back) = memory else { panic!("an operation gives its own memory back") };
+            content = back;
+            if result <= 0 {
+                // Nothing written and no error is as bad as an error.
+                return Err(self.handle.failed("write", if result == 0 { -libc::EIO } else { result }));
+            }
+            written += result as usize;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn sync_data(&self) -> Result<(), IoError> {
+        self.handle.sync_data().await
+    }
+
+    pub(crate) async fn set_length(&self, length: u64) -> Result<(), IoError> {
+        self.handle.set_length(length).await
+    }
+}

@@ -1,0 +1,286 @@
+//! What a file system can do: where one flush stands for many files, which extents are written, how much room is left.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::disk::{BLOCK, Flushing};
+
+/// Says whether one flush may stand for the files of the directory `root` (STORAGE §5), and warns of what makes flushes untrue.
+pub(crate) fn flushing(root: &Path) -> io::Result<Flushing> {
+    let device = fs::metadata(root)?.dev();
+    let (major, minor) = (libc::major(device), libc::minor(device));
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let Some(mount) = Mount::find(&mounts, major, minor) else {
+        return per_file("its mount is not listed in /proc/self/mountinfo");
+    };
+    if let Some(reason) = mount.why_per_file() {
+        return per_file(&reason);
+    }
+    if let Some(reason) = why_file_per_file(root, mount.file_system)? {
+        return per_file(&reason);
+    }
+    warn_of_untrue_flushes(root, &mount, major, minor);
+    Ok(Flushing::Shared)
+}
+
+fn per_file(reason: &str) -> io::Result<Flushing> {
+    Ok(Flushing::PerFile { reason: reason.to_owned() })
+}
+
+/// A line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+struct Mount<'a> {
+    file_system: &'a str,
+    source: &'a str,
+    /// Of the file system, not of the mount point.
+    options: Vec<&'a str>,
+}
+
+impl<'a> Mount<'a> {
+    fn find(mounts: &'a str, major: u32, minor: u32) -> Option<Self> {
+        let device = format!("{major}:{minor}");
+        mounts.lines().find_map(|line| {
+            // Optional fields end with a lone hyphen.
+            let (mount, file_system) = line.split_once(" - ")?;
+            if mount.split(' ').nth(2)? != device {
+                return None;
+            }
+            let mut fields = file_system.split(' ');
+            Some(Self {
+                file_system: fields.next()?,
+                source: fields.next()?,
+                options: fields.next()?.split(',').collect(),
+            })
+        })
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.options.contains(&option)
+    }
+
+    fn why_per_file(&self) -> Option<String> {
+        match self.file_system {
+            "ext4" if self.has("data=journal") => {
+                Some("ext4 with data=journal writes everything twice".to_owned())
+            }
+            "ext4" | "xfs" => None,
+            other => Some(format!("on {other} a flush of one file says nothing of the others")),
+        }
+    }
+
+    fn without_barriers(&self) -> bool {
+        self.has("nobarrier") || self.has("barrier=0")
+    }
+}
+
+/// Whether files made in `root` are read and written in place on the data device, without the page cache.
+fn why_file_per_file(root: &Path, file_system: &str) -> io::Result<Option<String>> {
+    // Never gets a name, so nothing is left behind.
+    let unnamed = fs::OpenOptions::new().read(true).write(true).custom_flags(libc::O_TMPFILE).open(root)?;
+    let alignment = direct_io_alignment(&unnamed)?;
+    if alignment == 0 || alignment as usize > BLOCK {
+        return Ok(Some(format!(
+            "{file_system} has no direct I/O of {BLOCK} bytes here (encrypted, inline or verity)"
+        )));
+    }
+    if file_system == "xfs" && is_on_realtime_device(&unnamed)? {
+        return Ok(Some("XFS keeps these files on a device of their own".to_owned()));
+    }
+    Ok(None)
+}
+
+/// The alignment that direct I/O on this file needs, in bytes; 0 if it has none or the kernel does not say.
+fn direct_io_alignment(file: &fs::File) -> io::Result<u32> {
+    // SAFETY: all-zero bytes are a valid value of this plain structure.
+    let mut statx: libc::statx = unsafe { std::mem::zeroed() };
+    let (flags, mask) = (libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN);
+    // SAFETY: the path is a string of length zero, and `statx` is valid for writing.
+    let result = unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, &raw mut statx) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if statx.stx_mask & libc::STATX_DIOALIGN == 0 {
+        return Ok(0);
+    }
+    Ok(statx.stx_dio_offset_align.max(statx.stx_dio_mem_align))
+}
+
+/// `struct fsxattr` of linux/fs.h.
+#[repr(C)]
+#[derive(Default)]
+struct ExtendedAttributes {
+    flags: u32,
+    extent_size: u32,
+    extents: u32,
+    project: u32,
+    cow_extent_size: u32,
+    padding: [u8; 8],
+}
+
+/// `FS_IOC_FSGETXATTR`: `_IOR('X', 31, struct fsxattr)`.
+const GET_EXTENDED_ATTRIBUTES: libc::Ioctl = 0x801c_581f;
+/// `FS_XFLAG_REALTIME`.
+const REALTIME: u32 = 1;
+
+fn is_on_realtime_device(file: &fs::File) -> io::Result<bool> {
+    let mut attributes = ExtendedAttributes::default();
+    // SAFETY: the request writes one `struct fsxattr`, which `attributes` has room for.
+    if unsafe { libc::ioctl(file.as_raw_fd(), GET_EXTENDED_ATTRIBUTES, &raw mut attributes) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(attributes.flags & REALTIME != 0)
+}
+
+fn warn_of_untrue_flushes(root: &Path, mount: &Mount<'_>, major: u32, minor: u32) {
+    let directory = root.display();
+    if mount.without_barriers() {
+        tracing::warn!(%directory, "mounted without barriers: what is acknowledged does NOT survive a power loss");
+    }
+    if write_cache(major, minor).is_some_and(|cache| cache.trim() == "write through") {
+        tracing::warn!(
+            %directory,
+            "the kernel believes that the drive has no volatile write cache and sends it no flushes; if that is wrong, what is \
+             acknowledged does NOT survive a power loss"
+        );
+    }
+    if mount.file_system == "ext4" && !has_journal(mount.source) {
+        tracing::warn!(%directory, "ext4 without a journal: its own structures do not survive a power loss");
+    }
+}
+
+fn write_cache(major: u32, minor: u32) -> Option<String> {
+    let device = format!("/sys/dev/block/{major}:{minor}");
+    // A partition has no queue of its own.
+    fs::read_to_string(format!("{device}/queue/write_cache"))
+        .or_else(|_| fs::read_to_string(format!("{device}/../queue/write_cache")))
+        .ok()
+}
+
+/// The kernel shows a journal of the device under its name with the journal inode, as in `vda1-8`.
+fn has_journal(source: &str) -> bool {
+    let Some(device) = fs::canonicalize(source).ok().and_then(|path| path.file_name().map(ToOwned::to_owned))
+    else {
+        return true;
+    };
+    let prefix = format!("{}-", device.to_string_lossy());
+    match fs::read_dir("/proc/fs/jbd2") {
+        Ok(journals) => {
+            journals.flatten().any(|journal| journal.file_name().to_string_lossy().starts_with(&prefix))
+        }
+        // The directory exists as soon as the journal's code is loaded.
+        Err(_) => false,
+    }
+}
+
+pub(crate) fn free_space(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: all-zero bytes are a valid value of this plain structure.
+    let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with a zero byte, and `stat` is valid for writing.
+    if unsafe { libc::statvfs(path.as_ptr(), &raw mut stat) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Extents asked for at a time.
+const EXTENTS: usize = 64;
+/// `FS_IOC_FIEMAP`: `_IOWR('f', 11, struct fiemap)`.
+const EXTENT_MAP: libc::Ioctl = 0xc020_660b;
+/// Extents that are there, and nothing else: any flag but `FIEMAP_EXTENT_LAST` and `FIEMAP_EXTENT_MERGED` makes an overwrite more than
+/// an overwrite, or the place of the bytes uncertain.
+const HARMLESS: u32 = 0x1 | 0x1000;
+
+/// `struct fiemap_extent` of linux/fiemap.h.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    logical: u64,
+    physical: u64,
+    length: u64,
+    reserved64: [u64; 2],
+    flags: u32,
+    reserved: [u32; 3],
+}
+
+/// `struct fiemap` of linux/fiemap.h, with its extents.
+#[repr(C)]
+struct ExtentMap {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped_extents: u32,
+    extent_count: u32,
+    reserved: u32,
+    extents: [Extent; EXTENTS],
+}
+
+/// See [`crate::disk::File::prepared_until`].
+pub(crate) fn prepared_until(file: &OwnedFd, from: u64, to: u64) -> io::Result<u64> {
+    let mut reached = from;
+    while reached < to {
+        let mut map = ExtentMap {
+            start: reached,
+            length: to - reached,
+            flags: 0,
+            mapped_extents: 0,
+            extent_count: EXTENTS as u32,
+            reserved: 0,
+            extents: [Extent::default(); EXTENTS],
+        };
+        // SAFETY: the request reads the head and writes at most `extent_count` extents behind it, which `map` has room for.
+        if unsafe { libc::ioctl(file.as_raw_fd(), EXTENT_MAP, &raw mut map) } != 0 {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                // The file system has no such map, so nothing is known to be written.
+                Some(libc::EOPNOTSUPP | libc::ENOTTY) => Ok(from),
+                _ => Err(error),
+            };
+        }
+        let extents = &map.extents[..(map.mapped_extents as usize).min(EXTENTS)];
+        let before = reached;
+        for extent in extents {
+            if extent.logical > reached || extent.flags & !HARMLESS != 0 {
+                return Ok(whole_blocks(from, reached));
+            }
+            reached = (extent.logical + extent.length).min(to);
+        }
+        if reached == before {
+            break;
+        }
+    }
+    Ok(whole_blocks(from, reached))
+}
+
+fn whole_blocks(from: u64, reached: u64) -> u64 {
+    (reached / BLOCK as u64 * BLOCK as u64).max(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
+30 25 8:1 / /data rw,relatime shared:5 master:1 - xfs /dev/sda1 rw,attr2,inode64
+31 25 8:2 / /j rw,relatime - ext4 /dev/sda2 rw,data=journal
+32 25 0:27 / /dev/shm rw - tmpfs tmpfs rw,size=4k
+33 25 8:3 / /fast rw - ext4 /dev/sda3 rw,nobarrier
+";
+
+    #[test]
+    fn mounts_are_told_apart() {
+        let mount = |major, minor| Mount::find(MOUNTS, major, minor).unwrap();
+        assert_eq!(mount(254, 0).why_per_file(), None);
+        assert_eq!(mount(8, 1).file_system, "xfs");
+        assert_eq!(mount(8, 1).why_per_file(), None);
+        assert!(mount(8, 2).why_per_file().unwrap().contains("data=journal"));
+        assert!(mount(0, 27).why_per_file().unwrap().contains("tmpfs"));
+        assert!(mount(8, 3).without_barriers() && !mount(254, 0).without_barriers());
+        assert!(Mount::find(MOUNTS, 9, 9).is_none());
+    }
+}
