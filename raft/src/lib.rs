@@ -1,1 +1,23 @@
-//! See this crate's README.
+//! Drives tikv raft for the cluster's metadata: one replicated log, its snapshots, and the messages between its voters.
+//!
+//! This crate knows neither Kafka nor shards nor the storage engine. [`open`] reads the log back from plain files; the [`Driver`] it
+//! returns runs beside its user, who proposes through [`Quorum`] and reads what was committed from [`Events`]. See README.md.
+
+pub mod files;
+mod identity;
+mod limits;
+pub mod log;
+mod logger;
+mod message;
+mod node;
+mod quorum;
+#[cfg(test)]
+mod tests;
+
+pub use identity::Identity;
+pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_PROPOSAL_BYTES};
+pub use message::MessageError;
+pub use node::{Committed, Effects, Event, Node, Position, ProposeError, Write};
+pub use quorum::{
+    Clock, Driver, Events, Opened, Peers, Quorum, QuorumError, Recovered, SnapshotError, Status, open,
+};

@@ -1,0 +1,253 @@
+//! The bytes of a log file and of a snapshot file. All integers are big-endian.
+//!
+//! ```text
+//! log file  = magic "LOGANRFT" | version u16 | salt u32 | node i32 | directory 16 bytes | durable length u64 | base | crc u32
+//!             then frames
+//! base      = index u64 | term u64 | voters u32, u64 each | learners u32, u64 each
+//! frame     = magic "LRF1" | payload length u32 | sequence u64 | crc u32 | payload
+//! payload   = term u64 | vote u64 | commit u64 | entries u32, entry each
+//! entry     = index u64 | term u64 | kind u8 (0) | data u32, bytes
+//! snapshot  = magic "LOGANSNP" | version u16 | base | data u32, bytes | crc u32
+//! ```
+//!
+//! A frame is one write, and is synced before the next begins: only the last frame of a file can be torn. Its checksum covers the
+//! file's random salt and its sequence number, so neither a proposal's content nor an older file's blocks can pass for a frame.
+//! Everything below the header's durable length was synced before the file had its name.
+
+use bytes::{BufMut, Bytes};
+use raft::eraftpb::{ConfState, Entry, EntryType, HardState};
+
+use super::codec::{Malformed, Reader, crc32c, put_bytes};
+use crate::Identity;
+use crate::limits::MAX_MEMBERS;
+
+pub(crate) const LOG_MAGIC: &[u8; 8] = b"LOGANRFT";
+pub(crate) const SNAPSHOT_MAGIC: &[u8; 8] = b"LOGANSNP";
+const FRAME_MAGIC: &[u8; 4] = b"LRF1";
+pub(crate) const VERSION: u16 = 1;
+const FRAME_HEAD: usize = 20;
+const ENTRY_HEAD: usize = 21;
+
+/// Where a log or a snapshot begins: the last entry that is not in the log, and who the members were then.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Base {
+    pub index: u64,
+    pub term: u64,
+    pub members: ConfState,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Header {
+    pub salt: u32,
+    pub identity: Identity,
+    pub durable_length: u64,
+    pub base: Base,
+}
+
+/// Why the beginning of a file could not be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeadError {
+    Damaged,
+    Version(u16),
+}
+
+impl From<Malformed> for HeadError {
+    fn from(_: Malformed) -> Self {
+        Self::Damaged
+    }
+}
+
+fn put_base(out: &mut Vec<u8>, base: &Base) {
+    let members = &base.members;
+    assert!(
+        members.voters_outgoing.is_empty() && members.learners_next.is_empty(),
+        "a log never begins within a change of members"
+    );
+    out.put_u64(base.index);
+    out.put_u64(base.term);
+    for ids in [&members.voters, &members.learners] {
+        out.put_u32(ids.len() as u32);
+        ids.iter().for_each(|id| out.put_u64(*id));
+    }
+}
+
+fn read_base(reader: &mut Reader) -> Result<Base, HeadError> {
+    let (index, term) = (reader.u64(), reader.u64());
+    let mut members = ConfState::default();
+    for ids in [&mut members.voters, &mut members.learners] {
+        let count = reader.count(8);
+        if count > MAX_MEMBERS {
+            return Err(HeadError::Damaged);
+        }
+        ids.extend((0..count).map(|_| reader.u64()));
+    }
+    reader.check()?;
+    Ok(Base { index, term, members })
+}
+
+/// Reads magic and version.
+fn read_head(reader: &mut Reader, magic: &[u8; 8]) -> Result<(), HeadError> {
+    if reader.bytes(8) != magic[..] {
+        return Err(HeadError::Damaged);
+    }
+    match reader.u16() {
+        VERSION => Ok(()),
+        version => reader.check().map_err(HeadError::from).and(Err(HeadError::Version(version))),
+    }
+}
+
+impl Header {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = LOG_MAGIC.to_vec();
+        out.put_u16(VERSION);
+        out.put_u32(self.salt);
+        out.put_i32(self.identity.node_id);
+        out.put_slice(&self.identity.directory_id);
+        out.put_u64(self.durable_length);
+        put_base(&mut out, &self.base);
+        out.put_u32(crc32c(&out));
+        out
+    }
+
+    /// The header and its length.
+    pub(crate) fn decode(file: &Bytes) -> Result<(Self, usize), HeadError> {
+        let mut reader = Reader::new(file.clone());
+        read_head(&mut reader, LOG_MAGIC)?;
+        let salt = reader.u32();
+        let identity = Identity { node_id: reader.i32(), directory_id: reader.byte_array16() };
+        let durable_length = reader.u64();
+        let base = read_base(&mut reader)?;
+        let length = file.len() - reader.remaining();
+        let crc = reader.u32();
+        reader.check()?;
+        if crc != crc32c(&file[..length]) {
+            return Err(HeadError::Damaged);
+        }
+        Ok((Self { salt, identity, durable_length, base }, length + 4))
+    }
+}
+
+/// A frame that holds the hard state and some entries.
+pub(crate) fn encode_frame(salt: u32, sequence: u64, hard: &HardState, entries: &[Entry]) -> Vec<u8> {
+    let size: usize = entries.iter().map(|entry| ENTRY_HEAD + entry.data.len()).sum();
+    let mut out = Vec::with_capacity(FRAME_HEAD + 28 + size);
+    out.put_slice(FRAME_MAGIC);
+    out.put_u32(28 + size as u32);
+    out.put_u64(sequence);
+    out.put_u32(0);
+    out.put_u64(hard.term);
+    out.put_u64(hard.vote);
+    out.put_u64(hard.commit);
+    out.put_u32(entries.len() as u32);
+    entries.iter().for_each(|entry| put_entry(&mut out, entry));
+    let crc = frame_crc(salt, sequence, &out[FRAME_HEAD..]);
+    out[16..FRAME_HEAD].copy_from_slice(&crc.to_be_bytes());
+    out
+}
+
+fn frame_crc(salt: u32, sequence: u64, payload: &[u8]) -> u32 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+    digest.update(&salt.to_be_bytes());
+    digest.update(&sequence.to_be_bytes());
+    digest.update(&(payload.len() as u32).to_be_bytes());
+    digest.update(payload);
+    digest.finalize() as u32
+}
+
+pub(crate) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
+    assert!(
+        entry.get_entry_type() == EntryType::EntryNormal && entry.context.is_empty(),
+        "only plain entries are ever proposed"
+    );
+    out.put_u64(entry.index);
+    out.put_u64(entry.term);
+    out.put_u8(0);
+    put_bytes(out, &entry.data);
+}
+
+/// Entries with their count before them. `None` if one is of a kind that this version does not know.
+pub(crate) fn read_entries(reader: &mut Reader) -> Option<Vec<Entry>> {
+    let count = reader.count(ENTRY_HEAD);
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut entry = Entry::default();
+        entry.index = reader.u64();
+        entry.term = reader.u64();
+        if reader.u8() != 0 {
+            return None;
+        }
+        entry.data = reader.sized_bytes();
+        entries.push(entry);
+    }
+    Some(entries)
+}
+
+/// What a frame says.
+pub(crate) struct Frame {
+    pub hard: HardState,
+    pub entries: Vec<Entry>,
+}
+
+/// The payload of the whole and undamaged frame number `sequence` at `position`, and where it ends.
+pub(crate) fn frame_at(file: &Bytes, position: usize, salt: u32, sequence: u64) -> Option<(Bytes, usize)> {
+    let (found, payload) = any_frame_at(file, position, salt)?;
+    let end = position + FRAME_HEAD + payload.len();
+    (found == sequence).then_some((payload, end))
+}
+
+/// The sequence number and the payload of a frame at `position`.
+fn any_frame_at(file: &Bytes, position: usize, salt: u32) -> Option<(u64, Bytes)> {
+    let mut reader = Reader::new(file.slice(position..));
+    if reader.bytes(4) != FRAME_MAGIC[..] {
+        return None;
+    }
+    let length = reader.u32() as usize;
+    let (sequence, crc) = (reader.u64(), reader.u32());
+    let payload = reader.bytes(length);
+    reader.check().ok()?;
+    (frame_crc(salt, sequence, &payload) == crc).then_some((sequence, payload))
+}
+
+/// Whether any frame later than number `sequence` begins at `from` or after it.
+pub(crate) fn has_later_frame(file: &Bytes, from: usize, salt: u32, sequence: u64) -> bool {
+    let starts = file[from..].windows(FRAME_HEAD).enumerate();
+    starts
+        .filter(|(_, window)| window.starts_with(FRAME_MAGIC))
+        .any(|(at, _)| any_frame_at(file, from + at, salt).is_some_and(|(found, _)| found > sequence))
+}
+
+/// Reads the payload of a frame whose checksum is right. An error means that another version wrote it.
+pub(crate) fn decode_frame(payload: Bytes) -> Result<Frame, Malformed> {
+    let mut reader = Reader::new(payload);
+    let mut hard = HardState::default();
+    hard.term = reader.u64();
+    hard.vote = reader.u64();
+    hard.commit = reader.u64();
+    let entries = read_entries(&mut reader).ok_or(Malformed)?;
+    reader.finish()?;
+    Ok(Frame { hard, entries })
+}
+
+pub(crate) fn encode_snapshot(base: &Base, data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len() + 128);
+    out.put_slice(SNAPSHOT_MAGIC);
+    out.put_u16(VERSION);
+    put_base(&mut out, base);
+    put_bytes(&mut out, data);
+    out.put_u32(crc32c(&out));
+    out
+}
+
+pub(crate) fn decode_snapshot(file: Bytes) -> Result<(Base, Bytes), HeadError> {
+    let mut reader = Reader::new(file.clone());
+    read_head(&mut reader, SNAPSHOT_MAGIC)?;
+    let base = read_base(&mut reader)?;
+    let data = reader.sized_bytes();
+    let length = file.len() - reader.remaining();
+    let crc = reader.u32();
+    reader.finish()?;
+    if crc != crc32c(&file[..length]) {
+        return Err(HeadError::Damaged);
+    }
+    Ok((base, data))
+}

@@ -1,0 +1,368 @@
+//! The log on disk: one file of frames since a base, and the snapshot that the base stands for.
+//!
+//! `logan-metadata-<base>.log` holds everything after entry `<base>`; `logan-metadata-<base>.snapshot` holds the state up to it. A
+//! new log begins at index 1 with an empty state and no snapshot file, so that a member that joins later always needs a snapshot,
+//! which also tells it who the members are.
+//!
+//! Every append is one write and one sync, and the next begins only after it. At a snapshot the log is cut: the snapshot is
+//! written aside, synced and renamed, then the same is done with a log that holds the entries after it; only then are the old files
+//! removed. The log with the highest base is the one that counts, and names its snapshot; everything else is left over from a
+//! crash.
+//!
+//! Invariants:
+//! - the file holds, synced, exactly what [`LogView`] holds, in `0..end`; only its commit index may be older
+//! - `failed` unless every operation so far has succeeded; after a failure nothing is written again
+
+pub(crate) mod codec;
+pub(crate) mod format;
+mod view;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use raft::eraftpb::{ConfState, Entry, HardState};
+
+use self::format::{Base, HeadError, Header};
+pub use self::view::{Gap, LogView};
+use crate::Identity;
+use crate::files::{Directory, File, FileError, OpenMode, read_whole};
+use crate::limits::{MAX_LOG_BYTES, MAX_SNAPSHOT_BYTES};
+
+/// A new log begins behind this entry, which holds an empty state.
+const FIRST_BASE: u64 = 1;
+const FIRST_TERM: u64 = 1;
+
+const PREFIX: &str = "logan-metadata-";
+
+/// How many bytes of entries go into one frame when the log is written anew.
+const REWRITE_FRAME_BYTES: usize = 1 << 20;
+
+/// Why the metadata log cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(
+        "{path} is damaged at byte {position}, below what was made durable. Nothing was changed. Restore the file from a copy; if \
+         this node is one of several in its quorum, format its directory again and let it rejoin"
+    )]
+    Damaged { path: String, position: u64 },
+    #[error(
+        "{path} has format version {version}, which this release cannot read: start the release that wrote it, or a later one"
+    )]
+    Version { path: String, version: u16 },
+    #[error(
+        "{path} belongs to node {node_id} with another node.id or directory.id than this one: check node.id and metadata.log.dir, \
+         and that meta.properties beside it was not replaced"
+    )]
+    Foreign { path: String, node_id: i32 },
+    #[error("{path} is missing, though other files of the metadata log are there: restore it from a copy")]
+    Missing { path: String },
+    #[error("{path} holds no metadata log: format it with `logan format`")]
+    NotFormatted { path: String },
+    #[error("the metadata log failed before and is not written again: restart the node")]
+    Failed,
+}
+
+pub(crate) struct Log {
+    directory: Rc<dyn Directory>,
+    identity: Identity,
+    file: Rc<dyn File>,
+    base_index: u64,
+    salt: u32,
+    sequence: u64,
+    end: u64,
+    /// Where appended frames begin: what follows came since the base.
+    since: u64,
+    failed: bool,
+}
+
+pub(crate) struct OpenedLog {
+    pub log: Log,
+    pub view: LogView,
+    /// The state up to the base; none in a log that begins with an empty state.
+    pub snapshot: Option<Bytes>,
+}
+
+fn log_name(base: u64) -> String {
+    format!("{PREFIX}{base:020}.log")
+}
+
+fn snapshot_name(base: u64) -> String {
+    format!("{PREFIX}{base:020}.snapshot")
+}
+
+/// The base in the name of one of our files that ends in `suffix`.
+fn base_of(name: &str, suffix: &str) -> Option<u64> {
+    let digits = name.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
+    if digits.len() == 20 { digits.parse().ok() } else { None }
+}
+
+/// The log of a group of `voters` that has decided nothing.
+fn fresh(voters: Vec<u64>) -> LogView {
+    let mut members = ConfState::default();
+    members.voters = voters;
+    let mut hard = HardState::default();
+    hard.term = FIRST_TERM;
+    hard.commit = FIRST_BASE;
+    LogView::new(Base { index: FIRST_BASE, term: FIRST_TERM, members }, hard)
+}
+
+impl Log {
+    /// Reads the log back, or begins one if there is none and `create` allows it: a group with this member as its only voter.
+    /// `salt` is any random number.
+    pub(crate) async fn open(
+        directory: Rc<dyn Directory>,
+        identity: Identity,
+        create: bool,
+        salt: u32,
+    ) -> Result<OpenedLog, LogError> {
+        let names = directory.list().await?;
+        let newest = names.iter().filter_map(|name| base_of(name, ".log")).max();
+        let Some(base) = newest else {
+            if let Some(orphan) = names.iter().filter_map(|name| base_of(name, ".snapshot")).max() {
+                return Err(LogError::Missing { path: path_of(&*directory, &log_name(orphan)) });
+            }
+            if !create {
+                return Err(LogError::NotFormatted { path: directory.path() });
+            }
+            remove_leftovers(&*directory, &names, FIRST_BASE).await?;
+            let view = fresh(vec![identity.raft_id()]);
+            let log = Self::write_new(directory, identity, &view, salt).await?;
+            return Ok(OpenedLog { log, view, snapshot: None });
+        };
+        let (log, view) = Self::recover(Rc::clone(&directory), identity, base).await?;
+        let snapshot =
+            if base == FIRST_BASE { None } else { Some(read_snapshot(&*directory, &view.base).await?) };
+        remove_leftovers(&*directory, &names, base).await?;
+        Ok(OpenedLog { log, view, snapshot })
+    }
+
+    async fn recover(
+        directory: Rc<dyn Directory>,
+        identity: Identity,
+        base: u64,
+    ) -> Result<(Self, LogView), LogError> {
+        let name = log_name(base);
+        let path = path_of(&*directory, &name);
+        let file = directory.open(&name, OpenMode::Existing).await?;
+        let content = Bytes::from(read_whole(&*file, &path, MAX_LOG_BYTES).await?);
+        let read = read_log(&content, &path, identity, base)?;
+        let end = read.end as u64;
+        if read.end < content.len() {
+            let torn = content.len() - read.end;
+            tracing::warn!(
+                "{path}: dropped {torn} bytes of an append that a crash interrupted, at byte {end}"
+            );
+            file.set_length(end).await?;
+        }
+        // The last frame may be here only because the page cache survived the process, or because a failed sync left its
+        // blocks marked clean. Written again and synced it is certainly on the disk, before anything is built on it.
+        if end > read.header.durable_length {
+            file.write_at(read.last_frame as u64, content.slice(read.last_frame..read.end)).await?;
+        }
+        file.sync().await?;
+        let log = Self {
+            directory,
+            identity,
+            file,
+            base_index: base,
+            salt: read.header.salt,
+            sequence: read.sequence,
+            end,
+            since: read.header.durable_length,
+            failed: false,
+        };
+        Ok((log, read.view))
+    }
+
+    /// Writes a log that holds `view`, aside and then under its name.
+    async fn write_new(
+        directory: Rc<dyn Directory>,
+        identity: Identity,
+        view: &LogView,
+        salt: u32,
+    ) -> Result<Self, LogError> {
+        let mut header = Header { salt, identity, durable_length: 0, base: view.base.clone() };
+        let mut frames = Vec::new();
+        let mut sequence = 0;
+        let mut rest = view.after(view.base.index);
+        loop {
+            let mut size = 0;
+            let fits = |entry: &&Entry| {
+                size += entry.data.len();
+                size <= REWRITE_FRAME_BYTES
+            };
+            let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+            let (now, later) = rest.split_at(count);
+            frames.extend_from_slice(&format::encode_frame(salt, sequence, &view.hard, now));
+            sequence += 1;
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        header.durable_length = (header.encode().len() + frames.len()) as u64;
+        let mut content = header.encode();
+        content.append(&mut frames);
+        let end = content.len() as u64;
+        let file = write_aside(&*directory, &log_name(view.base.index), content).await?;
+        let base_index = view.base.index;
+        Ok(Self { directory, identity, file, base_index, salt, sequence, end, since: end, failed: false })
+    }
+
+    /// Makes a hard state and some entries durable, in one write and one sync.
+    pub(crate) async fn append(&mut self, hard: &HardState, entries: &[Entry]) -> Result<(), LogError> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(LogError::Failed);
+        }
+        let frame = format::encode_frame(self.salt, self.sequence, hard, entries);
+        let length = frame.len() as u64;
+        self.file.write_at(self.end, Bytes::from(frame)).await?;
+        self.file.sync().await?;
+        self.end += length;
+        self.sequence += 1;
+        self.failed = false;
+        Ok(())
+    }
+
+    /// Keeps `data` as the state up to entry `index`, and forgets the entries up to it.
+    pub(crate) async fn cut(
+        &mut self,
+        view: &LogView,
+        index: u64,
+        data: &[u8],
+        salt: u32,
+    ) -> Result<LogView, LogError> {
+        assert!(
+            view.base.index < index && index <= view.hard.commit,
+            "a snapshot holds committed entries only"
+        );
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(LogError::Failed);
+        }
+        let term = view.term_of(index).expect("a committed entry after the base is in the log");
+        let base = Base { index, term, members: view.base.members.clone() };
+        let directory = Rc::clone(&self.directory);
+        write_aside(&*directory, &snapshot_name(index), format::encode_snapshot(&base, data)).await?;
+        let mut cut = view.clone();
+        cut.cut(base);
+        let old = self.base_index;
+        *self = Self::write_new(Rc::clone(&directory), self.identity, &cut, salt).await?;
+        self.failed = true;
+        directory.remove(&log_name(old)).await?;
+        if old != FIRST_BASE {
+            directory.remove(&snapshot_name(old)).await?;
+        }
+        self.failed = false;
+        Ok(cut)
+    }
+
+    /// Bytes appended since the base.
+    pub(crate) fn bytes_since_base(&self) -> u64 {
+        self.end - self.since
+    }
+}
+
+fn path_of(directory: &dyn Directory, name: &str) -> String {
+    format!("{}/{name}", directory.path())
+}
+
+/// What a log file says.
+struct ReadLog {
+    header: Header,
+    view: LogView,
+    sequence: u64,
+    last_frame: usize,
+    /// Where the undamaged frames end.
+    end: usize,
+}
+
+fn read_log(content: &Bytes, path: &str, identity: Identity, base: u64) -> Result<ReadLog, LogError> {
+    let damaged = |position: usize| LogError::Damaged { path: path.to_owned(), position: position as u64 };
+    let (header, head) = Header::decode(content).map_err(|error| head_error(error, path))?;
+    if header.identity != identity {
+        return Err(LogError::Foreign { path: path.to_owned(), node_id: header.identity.node_id });
+    }
+    if header.base.index != base {
+        return Err(damaged(0));
+    }
+    let mut view = LogView::new(header.base.clone(), HardState::default());
+    let (mut position, mut last_frame, mut sequence) = (head, head, 0);
+    while let Some((payload, end)) = format::frame_at(content, position, header.salt, sequence) {
+        let frame = format::decode_frame(payload).map_err(|_| damaged(position))?;
+        if frame.hard.term < view.hard.term || frame.hard.commit < view.hard.commit {
+            return Err(damaged(position));
+        }
+        view.append(&frame.hard, &frame.entries).map_err(|_| damaged(position))?;
+        (last_frame, position) = (position, end);
+        sequence += 1;
+    }
+    // Only the last append can be torn: whatever lies below a later frame, or was there when the file got its name, was synced.
+    let torn = position < content.len();
+    if (position as u64) < header.durable_length
+        || torn && format::has_later_frame(content, position + 1, header.salt, sequence)
+    {
+        return Err(damaged(position));
+    }
+    if view.hard.commit < base || view.hard.commit > view.last() {
+        return Err(damaged(last_frame));
+    }
+    Ok(ReadLog { header, view, sequence, last_frame, end: position })
+}
+
+fn head_error(error: HeadError, path: &str) -> LogError {
+    match error {
+        HeadError::Damaged => LogError::Damaged { path: path.to_owned(), position: 0 },
+        HeadError::Version(version) => LogError::Version { path: path.to_owned(), version },
+    }
+}
+
+async fn read_snapshot(directory: &dyn Directory, base: &Base) -> Result<Bytes, LogError> {
+    let name = snapshot_name(base.index);
+    let path = path_of(directory, &name);
+    let file = match directory.open(&name, OpenMode::Existing).await {
+        Err(FileError::NotFound { .. }) => return Err(LogError::Missing { path }),
+        opened => opened?,
+    };
+    let content = Bytes::from(read_whole(&*file, &path, MAX_SNAPSHOT_BYTES).await?);
+    let (found, data) = format::decode_snapshot(content).map_err(|error| head_error(error, &path))?;
+    if found != *base {
+        return Err(LogError::Damaged { path, position: 0 });
+    }
+    Ok(data)
+}
+
+/// Writes a file so that its name never stands for half of it.
+async fn write_aside(
+    directory: &dyn Directory,
+    name: &str,
+    content: Vec<u8>,
+) -> Result<Rc<dyn File>, FileError> {
+    let aside = format!("{name}.tmp");
+    // A crash between here and the rename leaves the file; one that reappears after its removal is in the way.
+    match directory.remove(&aside).await {
+        Ok(()) | Err(FileError::NotFound { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let file = directory.open(&aside, OpenMode::CreateNew).await?;
+    file.write_at(0, Bytes::from(content)).await?;
+    file.sync().await?;
+    directory.rename(&aside, name).await?;
+    directory.sync().await?;
+    Ok(file)
+}
+
+/// Removes what a crash left beside the log with this base.
+async fn remove_leftovers(directory: &dyn Directory, names: &[String], base: u64) -> Result<(), FileError> {
+    let keep = [log_name(base), snapshot_name(base)];
+    let ours = |name: &&String| {
+        [".log", ".snapshot", ".log.tmp", ".snapshot.tmp"]
+            .iter()
+            .any(|suffix| base_of(name, suffix).is_some())
+    };
+    for name in names.iter().filter(ours).filter(|name| !keep.contains(name)) {
+        directory.remove(name).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+mod cluster;
+mod crash;
+mod driver;
+mod memory;

@@ -1,0 +1,261 @@
+//! The log on disk, with the power failing at every operation.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use proptest::prelude::*;
+use raft::eraftpb::{Entry, HardState};
+
+use super::memory::{MemoryDirectory, seeded};
+use crate::Identity;
+use crate::files::Directory;
+use crate::log::{Log, LogError, LogView, OpenedLog};
+
+const IDENTITY: Identity = Identity { node_id: 0, directory_id: [7; 16] };
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("nothing in memory waits")
+}
+
+fn open(directory: &MemoryDirectory, salt: u32) -> Result<OpenedLog, LogError> {
+    now(Log::open(Rc::new(directory.clone()), IDENTITY, true, salt))
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Entries from `back` before the end of the log (never committed ones), with so many bytes each.
+    Append { back: u64, sizes: Vec<usize>, commit: u64 },
+    /// A snapshot at so many entries before the commit index.
+    Snapshot { back: u64 },
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let append = (0..3_u64, proptest::collection::vec(0..1500_usize, 0..4), 0..4_u64)
+        .prop_map(|(back, sizes, commit)| Step::Append { back, sizes, commit });
+    prop_oneof![4 => append, 1 => (0..3_u64).prop_map(|back| Step::Snapshot { back })]
+}
+
+/// The state that a snapshot at `index` stands for.
+fn state_at(index: u64) -> Bytes {
+    Bytes::from(format!("state up to {index} {}", "x".repeat(index as usize % 700)))
+}
+
+/// What the log must hold after the power failed.
+struct Model {
+    view: LogView,
+    /// What it may hold as well: the step under way.
+    next: Option<LogView>,
+}
+
+/// What an append at this point of the run brings.
+fn next_append(view: &LogView, back: u64, sizes: &[usize], commit: u64) -> (HardState, Vec<Entry>) {
+    let mut hard = view.hard_state().clone();
+    hard.term += u64::from(back > 0);
+    hard.vote = hard.term;
+    let from = (view.last() + 1 - back.min(view.last() - hard.commit)).max(hard.commit + 1);
+    let entries: Vec<Entry> = sizes
+        .iter()
+        .zip(from..)
+        .map(|(size, index)| {
+            let mut entry = Entry::default();
+            (entry.index, entry.term) = (index, hard.term);
+            entry.data = Bytes::from(vec![index as u8; *size]);
+            entry
+        })
+        .collect();
+    let last = if entries.is_empty() { view.last() } else { from + entries.len() as u64 - 1 };
+    hard.commit = (hard.commit + commit).min(last);
+    (hard, entries)
+}
+
+/// Runs the steps until one fails.
+fn run(opened: &mut OpenedLog, steps: &[Step], model: &mut Model) {
+    for step in steps {
+        let result = match step {
+            Step::Append { back, sizes, commit } => {
+                let (hard, entries) = next_append(&opened.view, *back, sizes, *commit);
+                let mut next = opened.view.clone();
+                next.append(&hard, &entries).expect("the model's entries continue its log");
+                model.next = Some(next.clone());
+                now(opened.log.append(&hard, &entries)).map(|()| next)
+            }
+            Step::Snapshot { back } => {
+                let index = opened.view.hard_state().commit.saturating_sub(*back);
+                if index <= opened.view.base_index() {
+                    continue;
+                }
+                now(opened.log.cut(&opened.view, index, &state_at(index), 5))
+            }
+        };
+        let Ok(view) = result else { return };
+        opened.view = view;
+        model.view = opened.view.clone();
+        model.next = None;
+        opened.view.check();
+    }
+}
+
+/// The same entries and hard state, wherever the log was cut.
+fn holds(found: &OpenedLog, expected: &LogView) -> bool {
+    let view = &found.view;
+    let base = view.base_index().max(expected.base_index());
+    let state_fits = match &found.snapshot {
+        None => view.base_index() == 1,
+        Some(data) => *data == state_at(view.base_index()),
+    };
+    state_fits
+        && view.base_index() <= expected.hard_state().commit
+        && view.hard_state() == expected.hard_state()
+        && view.last() == expected.last()
+        && view.range(base + 1, view.last()) == expected.range(base + 1, expected.last())
+}
+
+fn check_crash(steps: &[Step], stop_after: u64, seed: u64) {
+    let mut random = seeded(seed);
+    let directory = MemoryDirectory::default();
+    let mut opened = open(&directory, 1).expect("an empty directory");
+    let mut model = Model { view: opened.view.clone(), next: None };
+    directory.stop_after(stop_after);
+    run(&mut opened, steps, &mut model);
+    let after = directory.crashed(&mut random);
+    // Recovery may itself be cut short, and is then begun again.
+    after.stop_after(random() % 8);
+    let _ = open(&after, 2);
+    let again = after.crashed(&mut random);
+    let mut found = open(&again, 3).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    let fits = holds(&found, &model.view) || model.next.as_ref().is_some_and(|next| holds(&found, next));
+    assert!(fits, "seed {seed}: {:?} instead of {:?} or {:?}", found.view, model.view, model.next);
+    found.view.check();
+    // It goes on from there, and nothing is left over.
+    let mut model = Model { view: found.view.clone(), next: None };
+    run(&mut found, steps, &mut model);
+    let files = again.names().len();
+    assert_eq!(files, if model.view.base_index() == 1 { 1 } else { 2 }, "{:?}", again.names());
+    assert!(holds(&open(&again, 4).expect("nothing failed"), &model.view));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn what_was_synced_survives_any_crash(
+        steps in proptest::collection::vec(any_step(), 1..12),
+        stop_after in 0..60_u64,
+        seed in any::<u64>(),
+    ) {
+        check_crash(&steps, stop_after, seed);
+    }
+}
+
+#[test]
+fn the_first_start_survives_a_crash_at_every_operation() {
+    let whole = MemoryDirectory::default();
+    open(&whole, 1).expect("an empty directory");
+    for stop in 0..whole.operations() {
+        for seed in 0..32 {
+            let mut random = seeded(seed);
+            let directory = MemoryDirectory::default();
+            directory.stop_after(stop);
+            assert!(open(&directory, 1).is_err(), "stopped after {stop}");
+            let opened = open(&directory.crashed(&mut random), 2).expect("a first start is begun again");
+            assert_eq!(opened.view, LogView::fresh(&[IDENTITY.raft_id()]));
+        }
+    }
+}
+
+/// A log with some entries behind its snapshot, and its two files' names: log, snapshot.
+fn grown() -> (MemoryDirectory, LogView, [String; 2]) {
+    let directory = MemoryDirectory::default();
+    let mut opened = open(&directory, 1).expect("an empty directory");
+    let mut model = Model { view: opened.view.clone(), next: None };
+    let append = Step::Append { back: 0, sizes: vec![100, 30], commit: 2 };
+    let steps = [append.clone(), Step::Snapshot { back: 1 }, append.clone(), append.clone(), append];
+    run(&mut opened, &steps, &mut model);
+    let names = directory.names();
+    let [log, snapshot] = names.try_into().expect("a log and a snapshot");
+    (directory, model.view, [log, snapshot])
+}
+
+#[test]
+fn a_flipped_bit_is_an_error_except_in_the_last_append() {
+    let (directory, view, [log, _]) = grown();
+    let content = directory.content(&log);
+    // The last append is two entries and a hard state; whatever is wrong in it may be a crash's doing.
+    let last_append = content.len() - (20 + 28 + 2 * 21 + 130);
+    for at in 0..content.len() {
+        let mut changed = content.clone();
+        changed[at] ^= 1 << (at % 8);
+        let result = open(&directory.with(&log, changed), 2);
+        match result {
+            Ok(opened) => {
+                assert!(at >= last_append, "byte {at} changed unseen");
+                assert_eq!(opened.view.last(), view.last() - 2);
+            }
+            Err(LogError::Damaged { .. } | LogError::Version { .. }) => {
+                assert!(at < last_append, "byte {at} of the last append: a crash would stop every start");
+            }
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_shortened_log_is_cut_back_or_an_error() {
+    let (directory, view, [log, _]) = grown();
+    let content = directory.content(&log);
+    let mut kept = Vec::new();
+    for length in 0..content.len() {
+        match open(&directory.with(&log, content[..length].to_vec()), 2) {
+            Ok(opened) => {
+                opened.view.check();
+                kept.push(opened.view.last());
+            }
+            Err(LogError::Damaged { position, .. }) => {
+                assert!(kept.is_empty() && position <= length as u64);
+            }
+            Err(other) => panic!("{length} bytes: {other}"),
+        }
+    }
+    assert!(kept.is_sorted() && kept.last() == Some(&(view.last() - 2)), "{kept:?}");
+}
+
+#[test]
+fn a_damaged_or_missing_snapshot_is_an_error() {
+    let (directory, _, [log, snapshot]) = grown();
+    let content = directory.content(&snapshot);
+    for at in 0..content.len() {
+        let mut changed = content.clone();
+        changed[at] ^= 0x10;
+        let error = open(&directory.with(&snapshot, changed), 2).err().expect("the change is seen");
+        assert!(matches!(error, LogError::Damaged { .. } | LogError::Version { .. }), "byte {at}: {error}");
+    }
+    for missing in [&log, &snapshot] {
+        let error = open(&directory.without(missing), 2).err().expect("a file is missing");
+        assert!(matches!(error, LogError::Missing { .. }), "{missing}: {error}");
+    }
+}
+
+#[test]
+fn another_nodes_log_is_refused() {
+    let (directory, ..) = grown();
+    let other = Identity { node_id: 1, ..IDENTITY };
+    let error = now(Log::open(Rc::new(directory), other, true, 2)).err().expect("another node's log");
+    assert!(matches!(error, LogError::Foreign { node_id: 0, .. }), "{error}");
+    let empty: Rc<dyn Directory> = Rc::new(MemoryDirectory::default());
+    let error = now(Log::open(empty, IDENTITY, false, 1)).err().expect("nothing to open");
+    assert!(matches!(error, LogError::NotFormatted { .. }), "{error}");
+}
+
+#[test]
+fn after_a_failure_nothing_is_written() {
+    let directory = MemoryDirectory::default();
+    let mut opened = open(&directory, 1).expect("an empty directory");
+    let (hard, entries) = next_append(&opened.view, 0, &[10], 0);
+    directory.stop_after(1);
+    assert!(matches!(now(opened.log.append(&hard, &entries)), Err(LogError::File(_))));
+    directory.stop_after(100);
+    let before = directory.operations();
+    assert_eq!(now(opened.log.append(&hard, &entries)), Err(LogError::Failed));
+    assert_eq!(directory.operations(), before);
+}

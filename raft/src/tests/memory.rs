@@ -1,0 +1,279 @@
+//! A directory in memory that forgets what was not synced.
+//!
+//! Content is durable once its file was synced, a name once the directory was. At a crash each unsynced change is kept or lost by
+//! itself: a write also in part (whole sectors), a name only together with the earlier changes of names.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::ready;
+
+use crate::files::{Directory, File, FileError, Io, OpenMode};
+
+const SECTOR: usize = 512;
+
+#[derive(Clone)]
+enum Change {
+    Write(u64, Bytes),
+    Length(u64),
+}
+
+#[derive(Default)]
+struct Inode {
+    durable: RefCell<Vec<u8>>,
+    current: RefCell<Vec<u8>>,
+    unsynced: RefCell<Vec<Change>>,
+}
+
+type Names = BTreeMap<String, Rc<Inode>>;
+
+#[derive(Default)]
+struct State {
+    durable: RefCell<Names>,
+    current: RefCell<Names>,
+    /// The names after each change since the last sync.
+    unsynced: RefCell<Vec<Names>>,
+    /// Operations until the machine stops; `None`: it goes on for ever.
+    left: Cell<Option<u64>>,
+    operations: Cell<u64>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct MemoryDirectory(Rc<State>);
+
+struct MemoryFile {
+    state: Rc<State>,
+    inode: Rc<Inode>,
+}
+
+fn apply(content: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Write(position, bytes) => {
+            let end = *position as usize + bytes.len();
+            content.resize(content.len().max(end), 0);
+            content[*position as usize..end].copy_from_slice(bytes);
+        }
+        Change::Length(length) => content.resize(*length as usize, 0),
+    }
+}
+
+/// The sectors of a write that reached the disk, each by itself.
+fn torn(position: u64, bytes: &Bytes, random: &mut dyn FnMut() -> u64) -> Vec<Change> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let next = (SECTOR - (position as usize + at) % SECTOR).min(bytes.len() - at) + at;
+        if random().is_multiple_of(2) {
+            pieces.push(Change::Write(position + at as u64, bytes.slice(at..next)));
+        }
+        at = next;
+    }
+    pieces
+}
+
+impl State {
+    /// Fails once the machine has stopped.
+    fn step(&self, path: &str) -> Result<(), FileError> {
+        self.operations.set(self.operations.get() + 1);
+        match self.left.get() {
+            Some(0) => Err(FileError::Failed {
+                path: path.to_owned(),
+                operation: "anything",
+                message: "no power".to_owned(),
+            }),
+            Some(left) => {
+                self.left.set(Some(left - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn rename_step(&self, path: &str, change: impl FnOnce(&mut Names) -> bool) -> Result<(), FileError> {
+        self.step(path)?;
+        let mut names = self.current.borrow_mut();
+        if !change(&mut names) {
+            return Err(FileError::NotFound { path: path.to_owned() });
+        }
+        self.unsynced.borrow_mut().push(names.clone());
+        Ok(())
+    }
+}
+
+impl MemoryDirectory {
+    /// How many operations have been begun.
+    pub(super) fn operations(&self) -> u64 {
+        self.0.operations.get()
+    }
+
+    /// The power fails after so many more operations.
+    pub(super) fn stop_after(&self, operations: u64) {
+        self.0.left.set(Some(operations));
+    }
+
+    /// The directory as the next start finds it.
+    pub(super) fn crashed(&self, random: &mut dyn FnMut() -> u64) -> Self {
+        let unsynced = self.0.unsynced.borrow();
+        let kept = random() as usize % (unsynced.len() + 1);
+        let names = if kept == 0 { self.0.durable.borrow().clone() } else { unsynced[kept - 1].clone() };
+        let mut after = Names::new();
+        for (name, inode) in names {
+            let mut content = inode.durable.borrow().clone();
+            for change in &*inode.unsynced.borrow() {
+                match change {
+                    Change::Write(position, bytes) => {
+                        torn(*position, bytes, random).iter().for_each(|piece| apply(&mut content, piece));
+                    }
+                    Change::Length(_) if random().is_multiple_of(2) => apply(&mut content, change),
+                    Change::Length(_) => {}
+                }
+            }
+            let inode =
+                Inode { durable: content.clone().into(), current: content.into(), ..Inode::default() };
+            after.insert(name, Rc::new(inode));
+        }
+        let state = State { durable: after.clone().into(), current: after.into(), ..State::default() };
+        Self(Rc::new(state))
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.current.borrow().keys().cloned().collect()
+    }
+
+    pub(super) fn content(&self, name: &str) -> Vec<u8> {
+        self.0.current.borrow()[name].current.borrow().clone()
+    }
+
+    /// A copy in which one file has another content.
+    pub(super) fn with(&self, name: &str, content: Vec<u8>) -> Self {
+        let mut names = Names::new();
+        for (other, inode) in &*self.0.current.borrow() {
+            let content = if other == name { content.clone() } else { inode.current.borrow().clone() };
+            let inode =
+                Inode { durable: content.clone().into(), current: content.into(), ..Inode::default() };
+            names.insert(other.clone(), Rc::new(inode));
+        }
+        Self(Rc::new(State { durable: names.clone().into(), current: names.into(), ..State::default() }))
+    }
+
+    pub(super) fn without(&self, name: &str) -> Self {
+        let copy = self.with("", Vec::new());
+        copy.0.current.borrow_mut().remove(name);
+        copy.0.durable.borrow_mut().remove(name);
+        copy
+    }
+
+    fn open_now(&self, name: &str, mode: OpenMode) -> Result<Rc<dyn File>, FileError> {
+        let state = Rc::clone(&self.0);
+        let found = state.current.borrow().get(name).cloned();
+        let path = name.to_owned();
+        let inode = match (mode, found) {
+            (OpenMode::Existing, None) => return Err(FileError::NotFound { path }),
+            (OpenMode::CreateNew, Some(_)) => return Err(FileError::AlreadyExists { path }),
+            (OpenMode::Existing, Some(inode)) => {
+                state.step(name)?;
+                inode
+            }
+            (OpenMode::CreateNew, None) => {
+                let inode = Rc::new(Inode::default());
+                state.rename_step(name, |names| names.insert(path, Rc::clone(&inode)).is_none())?;
+                inode
+            }
+        };
+        Ok(Rc::new(MemoryFile { state, inode }))
+    }
+}
+
+impl Directory for MemoryDirectory {
+    fn path(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn list(&self) -> Io<'_, Vec<String>> {
+        ready(self.0.step("").map(|()| self.names())).boxed_local()
+    }
+
+    fn open<'a>(&'a self, name: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>> {
+        ready(self.open_now(name, mode)).boxed_local()
+    }
+
+    fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Io<'a, ()> {
+        let change = |names: &mut Names| match names.remove(from) {
+            Some(inode) => {
+                names.insert(to.to_owned(), inode);
+                true
+            }
+            None => false,
+        };
+        ready(self.0.rename_step(from, change)).boxed_local()
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> Io<'a, ()> {
+        ready(self.0.rename_step(name, |names| names.remove(name).is_some())).boxed_local()
+    }
+
+    fn sync(&self) -> Io<'_, ()> {
+        let result = self.0.step("").map(|()| {
+            *self.0.durable.borrow_mut() = self.0.current.borrow().clone();
+            self.0.unsynced.borrow_mut().clear();
+        });
+        ready(result).boxed_local()
+    }
+}
+
+impl MemoryFile {
+    fn change(&self, change: Change) -> Result<(), FileError> {
+        let result = self.state.step("file");
+        // The operation under way when the power fails may have reached the disk.
+        if result.is_ok() || self.state.left.get() == Some(0) {
+            apply(&mut self.inode.current.borrow_mut(), &change);
+            self.inode.unsynced.borrow_mut().push(change);
+        }
+        result
+    }
+}
+
+impl File for MemoryFile {
+    fn length(&self) -> Io<'_, u64> {
+        ready(self.state.step("file").map(|()| self.inode.current.borrow().len() as u64)).boxed_local()
+    }
+
+    fn read_at(&self, position: u64, length: usize) -> Io<'_, Bytes> {
+        let read = || {
+            let content = self.inode.current.borrow();
+            let from = (position as usize).min(content.len());
+            // Short reads are allowed: the caller asks again.
+            let to = (from + length.div_ceil(2)).min(content.len());
+            Bytes::copy_from_slice(&content[from..to])
+        };
+        ready(self.state.step("file").map(|()| read())).boxed_local()
+    }
+
+    fn write_at(&self, position: u64, content: Bytes) -> Io<'_, ()> {
+        ready(self.change(Change::Write(position, content))).boxed_local()
+    }
+
+    fn sync(&self) -> Io<'_, ()> {
+        let result = self.state.step("file").map(|()| {
+            *self.inode.durable.borrow_mut() = self.inode.current.borrow().clone();
+            self.inode.unsynced.borrow_mut().clear();
+        });
+        ready(result).boxed_local()
+    }
+
+    fn set_length(&self, length: u64) -> Io<'_, ()> {
+        ready(self.change(Change::Length(length))).boxed_local()
+    }
+}
+
+/// A random sequence that repeats.
+pub(super) fn seeded(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state = crate::identity::mix(state);
+        state
+    }
+}
