@@ -33,7 +33,6 @@ mod real;
 #[cfg(not(logan_loom))]
 pub mod runtime;
 #[cfg(not(logan_loom))]
-#[path = "sim_placeholder.rs"]
 pub mod sim;
 #[cfg(not(logan_loom))]
 pub mod task;

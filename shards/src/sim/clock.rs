@@ -87,10 +87,6 @@ impl Clock {
         }
         Some(entry.remove())
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.agenda.borrow().is_empty()
-    }
 }
 
 /// A timer of virtual time.

@@ -9,11 +9,6 @@ thread_local! {
     static HERE: RefCell<Option<(Rc<World>, Place)>> = const { RefCell::new(None) };
 }
 
-/// Whether the caller runs inside a simulation.
-pub fn is_simulated() -> bool {
-    HERE.with_borrow(Option::is_some)
-}
-
 /// The world and place of the running task.
 ///
 /// # Panics

@@ -190,11 +190,6 @@ impl Tasks {
         let numbered = slots.iter().enumerate().filter(|(_, slot)| belongs(slot));
         numbered.map(|(index, slot)| TaskId { index: index as u32, generation: slot.generation }).collect()
     }
-
-    /// How many tasks of a process are alive.
-    pub fn count(&self, process: ProcessId) -> usize {
-        self.of_process(process).len()
-    }
 }
 
 impl World {
@@ -260,13 +255,13 @@ struct Joint<T> {
 /// A task that was started: dropping it cancels the task, awaiting it gives its output.
 pub struct Task<T> {
     world: Rc<World>,
-    task: Option<TaskId>,
+    id: Option<TaskId>,
     joint: Rc<RefCell<Joint<T>>>,
 }
 
 impl<T> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task").field("task", &self.task).finish_non_exhaustive()
+        f.debug_struct("Task").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -285,14 +280,14 @@ impl<T: 'static> Task<T> {
                 waker.wake();
             }
         });
-        Self { world: world.clone(), task: world.spawn_body(place, body), joint }
+        Self { world: world.clone(), id: world.spawn_body(place, body), joint }
     }
 }
 
 impl<T> Task<T> {
     /// Lets the task run on by itself.
     pub fn detach(mut self) {
-        self.task = None;
+        self.id = None;
     }
 
     /// Whether the task has ended and its output can be had without waiting.
@@ -306,19 +301,17 @@ impl<T> Future for Task<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let mut joint = self.joint.borrow_mut();
-        match joint.output.take() {
-            Some(output) => Poll::Ready(output),
-            None => {
-                joint.waiting = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(output) = joint.output.take() {
+            return Poll::Ready(output);
         }
+        joint.waiting = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
+        if let Some(task) = self.id.take() {
             self.world.cancel(task);
         }
     }

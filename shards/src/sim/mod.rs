@@ -11,6 +11,7 @@ mod clock;
 mod current;
 pub mod disk;
 mod executor;
+pub mod net;
 mod network;
 mod process;
 pub mod random;
@@ -25,6 +26,7 @@ use std::rc::Rc;
 
 pub use disk::{DiskOptions, Fault, FaultId, FaultKind, FileView, InFlight, Site, Verb};
 pub use executor::Task;
+pub use net::{ConnectionView, Cut, NetworkOptions};
 pub use process::{NodeId, ProcessId};
 pub use random::{PerMillion, Random};
 pub use simulation::{Outcome, Simulation};
@@ -53,8 +55,8 @@ pub struct SimOptions {
     pub wall_clock_ms: i64,
     /// How far the wall clock of a node may be from that, in milliseconds, either way.
     pub wall_clock_skew_ms: u64,
-    pub disk: disk::DiskOptions,
-    pub network: network::NetworkOptions,
+    pub disk: DiskOptions,
+    pub network: NetworkOptions,
 }
 
 impl SimOptions {
@@ -66,8 +68,8 @@ impl SimOptions {
             poll_ns: 200..1_000,
             wall_clock_ms: 1_760_000_000_000,
             wall_clock_skew_ms: 5_000,
-            disk: disk::DiskOptions::calm(),
-            network: network::NetworkOptions::calm(),
+            disk: DiskOptions::calm(),
+            network: NetworkOptions::calm(),
         }
     }
 }
@@ -82,6 +84,7 @@ pub struct World {
     tasks: executor::Tasks,
     processes: RefCell<process::Processes>,
     disks: RefCell<disk::Disks>,
+    network: RefCell<network::Network>,
     /// Processes that ended inside a poll of one of their own tasks; their tasks are dropped after it.
     condemned: RefCell<Vec<ProcessId>>,
     violations: RefCell<Vec<String>>,
@@ -97,6 +100,7 @@ impl World {
             tasks: executor::Tasks::new(),
             processes: RefCell::default(),
             disks: RefCell::default(),
+            network: RefCell::default(),
             condemned: RefCell::default(),
             violations: RefCell::default(),
             polls: Cell::new(0),

@@ -3,9 +3,9 @@
 //! Invariants: a node has at most one living process; a process number is never used again; the clients' process never ends.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
 
 use super::trace::Happened;
 use super::{Place, Random, Task, World, current};
@@ -29,13 +29,25 @@ impl ProcessId {
     }
 }
 
-/// Starts the shards of a process: one future each.
-pub type Boot = Rc<dyn Fn(ProcessId) -> Vec<Pin<Box<dyn Future<Output = ()>>>>>;
+/// Makes the main future of one shard, on that shard.
+pub type Main = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>;
+
+/// What a start of a node makes.
+pub struct Booted {
+    /// One for each shard.
+    pub mains: Vec<Main>,
+    /// What SIGTERM does.
+    pub request_stop: Rc<dyn Fn()>,
+}
+
+/// Starts a node, each time anew.
+pub type Boot = Rc<dyn Fn() -> Booted>;
 
 struct Node {
     name: String,
     boot: Option<Boot>,
     process: Option<ProcessId>,
+    request_stop: Option<Rc<dyn Fn()>>,
     wall_clock_skew_ms: i64,
 }
 
@@ -74,7 +86,8 @@ impl Processes {
     pub fn add_node(&mut self, name: &str, boot: Option<Boot>, skew_ms: u64, random: &Random) -> NodeId {
         assert!(self.nodes.iter().all(|node| node.name != name), "two nodes are named {name}");
         let skew = random.within(&(0..2 * skew_ms + 1)) as i64 - skew_ms as i64;
-        self.nodes.push(Node { name: name.to_owned(), boot, process: None, wall_clock_skew_ms: skew });
+        let name = name.to_owned();
+        self.nodes.push(Node { name, boot, process: None, request_stop: None, wall_clock_skew_ms: skew });
         NodeId((self.nodes.len() - 1) as u32)
     }
 
@@ -102,6 +115,14 @@ impl Processes {
         self.nodes.iter().position(|node| node.name == name).map(|index| NodeId(index as u32))
     }
 
+    fn stopper(&self, node: NodeId) -> Option<Rc<dyn Fn()>> {
+        self.node(node).request_stop.clone()
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = NodeId> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
     pub fn wall_clock_skew_ms(&self, process: ProcessId) -> i64 {
         self.node(self.process(process).node).wall_clock_skew_ms
     }
@@ -122,14 +143,19 @@ impl Processes {
         }
         let node = entry.node;
         self.nodes[node.0 as usize].process = None;
+        self.nodes[node.0 as usize].request_stop = None;
         true
     }
 
-    #[allow(dead_code)]
     pub fn check(&self) {
         for (index, node) in self.nodes.iter().enumerate() {
             let living = self.processes.iter().filter(|p| p.alive && p.node.0 as usize == index).count();
-            assert_eq!(living, usize::from(node.process.is_some()), "{} has {living} living processes", node.name);
+            assert_eq!(
+                living,
+                usize::from(node.process.is_some()),
+                "{} has {living} living processes",
+                node.name
+            );
         }
     }
 }
@@ -157,15 +183,16 @@ impl World {
         self.record(Happened::Started, process.number(), u64::from(node.0));
         let Some(boot) = boot else { return process };
         let place = |shard| Place { process, shard: ShardId(shard), queue: Queue::Control };
-        let mains = {
+        let Booted { mains, request_stop } = {
             let _here = current::enter(self, place(0));
-            boot(process)
+            boot()
         };
+        self.processes.borrow_mut().nodes[node.0 as usize].request_stop = Some(request_stop);
         self.processes.borrow_mut().processes[process.0 as usize].mains = mains.len();
         for (shard, main) in mains.into_iter().enumerate() {
             let world = Rc::downgrade(self);
             let body = async move {
-                main.await;
+                main().await;
                 if let Some(world) = world.upgrade() {
                     world.main_ended(process);
                 }
@@ -173,6 +200,18 @@ impl World {
             Task::start(self, place(shard as u16), body).detach();
         }
         process
+    }
+
+    /// Asks the process of a node to stop, as SIGTERM does. False if none runs.
+    pub(crate) fn request_stop(self: &Rc<Self>, node: NodeId) -> bool {
+        let (stopper, process) = {
+            let processes = self.processes.borrow();
+            (processes.stopper(node), processes.running(node))
+        };
+        let (Some(stop), Some(process)) = (stopper, process) else { return false };
+        let _here = current::enter(self, Place { process, shard: ShardId(0), queue: Queue::Control });
+        stop();
+        true
     }
 
     fn main_ended(self: &Rc<Self>, process: ProcessId) {

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_and_seeds_differ() {
-        let draw = |seed| (0..8).map(|_| 0).scan(Random::new(seed), |r, _| Some(r.next())).collect::<Vec<_>>();
+        let draw =
+            |seed| (0..8).map(|_| 0).scan(Random::new(seed), |r, _| Some(r.next())).collect::<Vec<_>>();
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
     }

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
-use super::process::{Boot, End};
+use super::net::{ConnectionView, Cut, SocketId};
+use super::process::{Booted, End, Main};
 use super::{NodeId, Place, ProcessId, SimOptions, Task, World, current};
 use crate::ShardId;
+use crate::bell::Bell;
+use crate::runtime::{self, LaneCapacity, Seat};
 use crate::task::Queue;
 
 /// Why a run came back.
@@ -46,7 +49,12 @@ impl Drop for Report<'_> {
         if std::thread::panicking() {
             let World { options, clock, trace, .. } = self.0;
             eprintln!("{}", trace.tail());
-            eprintln!("simulation failed: seed {}, at {} ns, event {}", options.seed, clock.now(), trace.events());
+            eprintln!(
+                "simulation failed: seed {}, at {} ns, event {}",
+                options.seed,
+                clock.now(),
+                trace.events()
+            );
             eprintln!("repeat with: {}", options.repeat);
         }
     }
@@ -69,22 +77,33 @@ impl Simulation {
         &self.world
     }
 
-    /// Adds a node and starts it. `main` makes the future of one shard, at every start anew.
-    pub fn add_node_with(
+    /// Adds a node and starts it. `main` makes the future of one shard, at every start anew; when all have ended, the process exits.
+    pub fn add_node<M: Send + 'static>(
         &self,
         name: &str,
         shards: u16,
-        main: impl Fn(ShardId) -> LocalBoxFuture<'static, ()> + 'static,
+        main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()> + 'static,
     ) -> NodeId {
-        self.add_booted(name, Rc::new(move |_| (0..shards).map(|shard| main(ShardId(shard))).collect()))
-    }
-
-    /// Adds a node and starts it. `boot` makes the futures of all shards, at every start anew.
-    pub fn add_booted(&self, name: &str, boot: Boot) -> NodeId {
+        let main = Rc::new(main);
+        let boot = move || {
+            let node = runtime::Node::<M>::new(shards, LaneCapacity::STANDARD, |_| Bell::local());
+            let seated = |shard| {
+                let (node, main) = (node.clone(), main.clone());
+                Box::new(move || main(node.seat(ShardId(shard)))) as Main
+            };
+            let mains = (0..shards).map(seated).collect();
+            Booted { mains, request_stop: Rc::new(move || node.request_stop()) }
+        };
         let skew = self.world.options.wall_clock_skew_ms;
-        let node = self.world.processes.borrow_mut().add_node(name, Some(boot), skew, &self.world.random);
+        let node =
+            self.world.processes.borrow_mut().add_node(name, Some(Rc::new(boot)), skew, &self.world.random);
         self.world.start(node);
         node
+    }
+
+    /// What SIGTERM does. False if the node is not running.
+    pub fn request_stop(&self, node: NodeId) -> bool {
+        self.world.request_stop(node)
     }
 
     pub fn is_running(&self, node: NodeId) -> bool {
@@ -116,6 +135,30 @@ impl Simulation {
     /// Starts a node that is not running.
     pub fn restart(&self, node: NodeId) {
         self.world.start(node);
+    }
+
+    /// All connections, oldest first.
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        self.world.connection_views()
+    }
+
+    /// Cuts a connection.
+    pub fn cut(&self, connection: SocketId, cut: Cut) {
+        self.world.cut_socket(connection, cut);
+    }
+
+    /// Nothing passes between the two nodes until [`Simulation::heal`]; nothing of it is lost.
+    pub fn part(&self, a: NodeId, b: NodeId) {
+        self.world.part(a, b);
+    }
+
+    pub fn heal(&self, a: NodeId, b: NodeId) {
+        self.world.heal(a, b);
+    }
+
+    /// The node of the clients, for [`Simulation::part`].
+    pub fn clients(&self) -> NodeId {
+        self.world.node_of(ProcessId::CLIENTS)
     }
 
     /// Starts a client: a task that has a network and no disk.
@@ -168,7 +211,11 @@ impl Simulation {
             if condition() {
                 return Outcome::Met;
             }
-            let next = if self.world.tasks.has_ready() { Some(self.world.clock.now()) } else { self.world.clock.next() };
+            let next = if self.world.tasks.has_ready() {
+                Some(self.world.clock.now())
+            } else {
+                self.world.clock.next()
+            };
             match next {
                 None => return Outcome::Idle,
                 Some(at) if at >= end => {

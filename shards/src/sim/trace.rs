@@ -69,7 +69,11 @@ pub struct Trace {
 
 impl Trace {
     pub fn new(seed: u64) -> Self {
-        Self { hash: Cell::new(mix(seed, 0x6c6f_6761_6e00)), events: Cell::new(0), tail: RefCell::new(Vec::with_capacity(TAIL)) }
+        Self {
+            hash: Cell::new(mix(seed, 0x6c6f_6761_6e00)),
+            events: Cell::new(0),
+            tail: RefCell::new(Vec::with_capacity(TAIL)),
+        }
     }
 
     pub fn record(&self, now: u64, what: Happened, a: u64, b: u64) {

@@ -98,10 +98,12 @@ impl Fault {
         Self { kind, applies: Rc::new(applies), chance: PerMillion::ALWAYS, times: None }
     }
 
+    #[must_use]
     pub fn with_chance(self, chance: PerMillion) -> Self {
         Self { chance, ..self }
     }
 
+    #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
@@ -109,7 +111,10 @@ impl Fault {
 
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fault").field("kind", &self.kind).field("chance", &self.chance).finish_non_exhaustive()
+        f.debug_struct("Fault")
+            .field("kind", &self.kind)
+            .field("chance", &self.chance)
+            .finish_non_exhaustive()
     }
 }
 

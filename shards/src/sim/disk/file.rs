@@ -107,7 +107,11 @@ impl Extent {
             return false;
         }
         // Mostly the newest; now and then an older one, which the drive had written back before.
-        let chosen = if random.below(8) == 0 { &candidates[random.below(candidates.len() as u64) as usize] } else { newest };
+        let chosen = if random.below(8) == 0 {
+            &candidates[random.below(candidates.len() as u64) as usize]
+        } else {
+            newest
+        };
         self.medium = chosen.bytes.clone();
         true
     }
@@ -118,7 +122,9 @@ impl Extent {
 enum Durable {
     Absent,
     /// The extent that is seen, written or not.
-    Same { written: bool },
+    Same {
+        written: bool,
+    },
     /// An extent that the file no longer shows.
     Other(Extent, bool),
 }
@@ -181,7 +187,8 @@ impl FileBody {
     /// How many blocks of the range have no extent yet.
     pub fn missing(&self, position: u64, length: u64) -> u64 {
         let blocks = position / BLOCK..(position + length).div_ceil(BLOCK);
-        let present = self.slots.range(blocks.clone()).filter(|(_, slot)| slot.extent.is_some()).count() as u64;
+        let present =
+            self.slots.range(blocks.clone()).filter(|(_, slot)| slot.extent.is_some()).count() as u64;
         blocks.end.saturating_sub(blocks.start) - present
     }
 
@@ -214,7 +221,13 @@ impl FileBody {
     }
 
     /// A direct write of whole blocks lands: those for which `lands` says so.
-    pub fn write_blocks(&mut self, position: u64, content: &Bytes, mark: Mark, mut lands: impl FnMut(u64) -> bool) {
+    pub fn write_blocks(
+        &mut self,
+        position: u64,
+        content: &Bytes,
+        mark: Mark,
+        mut lands: impl FnMut(u64) -> bool,
+    ) {
         let first = position / BLOCK;
         for index in 0..content.len() as u64 / BLOCK {
             if lands(index) {
@@ -258,7 +271,8 @@ impl FileBody {
         let mut freed = 0;
         let keep = length.div_ceil(BLOCK);
         if length < self.length {
-            let gone: Vec<u64> = self.slots.range(keep..).filter(|(_, s)| s.extent.is_some()).map(|(b, _)| *b).collect();
+            let gone: Vec<u64> =
+                self.slots.range(keep..).filter(|(_, s)| s.extent.is_some()).map(|(b, _)| *b).collect();
             for block in gone {
                 freed += 1;
                 self.detach(block, mark);
@@ -267,7 +281,8 @@ impl FileBody {
         // The part of the last block that is, or was, behind the end reads as zeros when the file grows over it.
         let edge = length.min(self.length);
         let within = (edge % BLOCK) as usize;
-        let holds_bytes = self.slots.get(&(edge / BLOCK)).and_then(|s| s.extent.as_ref()).and_then(Extent::seen);
+        let holds_bytes =
+            self.slots.get(&(edge / BLOCK)).and_then(|s| s.extent.as_ref()).and_then(Extent::seen);
         if within > 0 && holds_bytes.is_some_and(|bytes| bytes[within..] != ZEROS[within..]) {
             let mut bytes = BytesMut::from(&self.seen_block(edge / BLOCK)[..]);
             bytes[within..].fill(0);
@@ -294,7 +309,9 @@ impl FileBody {
     /// What is left of a block if a power loss drops all that it may drop.
     pub fn durable_block(&self, block: u64) -> Bytes {
         let durable = self.slots.get(&block).and_then(|slot| match (&slot.durable, &slot.extent) {
-            (Durable::Same { written: true }, Some(extent)) | (Durable::Other(extent, true), _) => Some(&extent.medium),
+            (Durable::Same { written: true }, Some(extent)) | (Durable::Other(extent, true), _) => {
+                Some(&extent.medium)
+            }
             _ => None,
         });
         durable.cloned().unwrap_or_else(zeros)
@@ -304,7 +321,12 @@ impl FileBody {
     pub fn written_until(&self, from: u64, to: u64) -> u64 {
         let limit = to.min(self.length) / BLOCK * BLOCK;
         let mut end = from;
-        while end < limit && self.slots.get(&(end / BLOCK)).is_some_and(|s| s.extent.as_ref().is_some_and(|e| e.written_at.is_some())) {
+        while end < limit
+            && self
+                .slots
+                .get(&(end / BLOCK))
+                .is_some_and(|s| s.extent.as_ref().is_some_and(|e| e.written_at.is_some()))
+        {
             end = (end / BLOCK + 1) * BLOCK;
         }
         end
@@ -326,7 +348,11 @@ impl FileBody {
     /// Whether an overwrite of the whole range would need no metadata.
     pub fn is_prepared(&self, position: u64, length: u64) -> bool {
         let end = position + length;
-        let durable = |block| self.slots.get(&block).is_some_and(|s| s.extent.is_some() && matches!(s.durable, Durable::Same { written: true }));
+        let durable = |block| {
+            self.slots
+                .get(&block)
+                .is_some_and(|s| s.extent.is_some() && matches!(s.durable, Durable::Same { written: true }))
+        };
         end <= self.durable_length && (position / BLOCK..end.div_ceil(BLOCK)).all(durable)
     }
 
@@ -387,14 +413,16 @@ impl FileBody {
     pub fn collapse(&mut self, fate: &Fate, random: &Random) -> u64 {
         let length = self.collapse_length(fate, random);
         let whole = random.coin().then(|| random.chance(fate.metadata_kept));
-        let mut changed: Vec<u64> = std::mem::take(&mut self.changed).into_iter().map(|(_, block)| block).collect();
+        let mut changed: Vec<u64> =
+            std::mem::take(&mut self.changed).into_iter().map(|(_, block)| block).collect();
         changed.sort_unstable();
         changed.dedup();
         for block in changed {
             let keep = whole.unwrap_or_else(|| random.chance(fate.metadata_kept));
             self.collapse_extent(block, keep, length);
         }
-        let mut dirty: Vec<u64> = std::mem::take(&mut self.dirty).into_iter().map(|(_, block)| block).collect();
+        let mut dirty: Vec<u64> =
+            std::mem::take(&mut self.dirty).into_iter().map(|(_, block)| block).collect();
         dirty.sort_unstable();
         dirty.dedup();
         let mut kept = 0;
@@ -412,7 +440,10 @@ impl FileBody {
     fn clear_behind_end(&mut self) {
         let within = (self.length % BLOCK) as usize;
         let extent = self.slots.get_mut(&(self.length / BLOCK)).and_then(|slot| slot.extent.as_mut());
-        let Some(extent) = extent.filter(|extent| within > 0 && extent.medium[within..] != ZEROS[within..]) else { return };
+        let Some(extent) = extent.filter(|extent| within > 0 && extent.medium[within..] != ZEROS[within..])
+        else {
+            return;
+        };
         let mut bytes = BytesMut::from(&extent.medium[..]);
         bytes[within..].fill(0);
         extent.medium = bytes.freeze();
@@ -478,11 +509,20 @@ impl FileBody {
         for (block, slot) in &self.slots {
             let seen_elsewhere = slot.extent.is_some() || !matches!(slot.durable, Durable::Same { .. });
             assert!(seen_elsewhere, "block {block} is durable as an extent that is gone");
-            for extent in &slot.extent {
-                assert!(extent.versions.is_sorted_by_key(|version| version.mark), "block {block}: versions out of order");
-                assert!(extent.versions.is_empty() || self.dirty.iter().any(|(_, dirty)| dirty == block), "block {block} is dirty");
+            if let Some(extent) = &slot.extent {
+                assert!(
+                    extent.versions.is_sorted_by_key(|version| version.mark),
+                    "block {block}: versions out of order"
+                );
+                assert!(
+                    extent.versions.is_empty() || self.dirty.iter().any(|(_, dirty)| dirty == block),
+                    "block {block} is dirty"
+                );
                 let same = matches!(slot.durable, Durable::Same { written } if written == extent.written_at.is_some());
-                assert!(same || self.changed.iter().any(|(_, changed)| changed == block), "block {block} has changed");
+                assert!(
+                    same || self.changed.iter().any(|(_, changed)| changed == block),
+                    "block {block} has changed"
+                );
             }
         }
     }

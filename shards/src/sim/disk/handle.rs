@@ -103,9 +103,12 @@ impl SimDirectory {
     async fn open_any(&self, path: &str, mode: OpenMode) -> Result<Open, IoError> {
         let create = mode == OpenMode::CreateNew;
         match self.submit(path, Action::Open { create }).await? {
-            Answer::Opened(number) => {
-                Ok(Open { world: self.world.clone(), target: self.target, number, path: self.below(path).into() })
-            }
+            Answer::Opened(number) => Ok(Open {
+                world: self.world.clone(),
+                target: self.target,
+                number,
+                path: self.below(path).into(),
+            }),
             other => unreachable!("an open gave {other:?}"),
         }
     }
@@ -150,13 +153,13 @@ impl SimDirectory {
     }
 
     pub async fn free_space(&self) -> Result<u64, IoError> {
-        number(self.submit("", Action::FreeSpace).await?)
+        self.submit("", Action::FreeSpace).await.map(|answer| number(&answer))
     }
 }
 
-fn number(answer: Answer) -> Result<u64, IoError> {
+fn number(answer: &Answer) -> u64 {
     match answer {
-        Answer::Number(number) => Ok(number),
+        Answer::Number(number) => *number,
         other => unreachable!("a question gave {other:?}"),
     }
 }
@@ -187,7 +190,7 @@ impl Open {
     }
 
     async fn length(&self) -> Result<u64, IoError> {
-        number(self.submit(Action::Length { file: self.number }).await?)
+        self.submit(Action::Length { file: self.number }).await.map(|answer| number(&answer))
     }
 }
 
@@ -247,7 +250,8 @@ impl SimFile {
     }
 
     pub async fn prepared_until(&self, from: u64, to: u64) -> Result<u64, IoError> {
-        number(self.0.submit(Action::Extents { file: self.0.number, from, to }).await?)
+        let answer = self.0.submit(Action::Extents { file: self.0.number, from, to }).await?;
+        Ok(number(&answer))
     }
 
     pub async fn set_length(&self, length: u64) -> Result<(), IoError> {

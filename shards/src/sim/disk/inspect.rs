@@ -64,7 +64,8 @@ impl Simulation {
 
     /// Changes how much a file system holds.
     pub fn set_capacity(&self, node: NodeId, root: &str, bytes: u64) {
-        let found = self.world().with_mount(node, root, |mount, _| mount.volume.capacity_blocks = bytes / BLOCK);
+        let found =
+            self.world().with_mount(node, root, |mount, _| mount.volume.capacity_blocks = bytes / BLOCK);
         assert!(found.is_some(), "{root} is not mounted");
     }
 
@@ -104,7 +105,10 @@ impl Simulation {
         let view = |mount: &mut Mount| {
             let files = mount.volume.files(durable).into_iter();
             let length = |number| {
-                mount.volume.body(number).map_or(0, |body| if durable { body.durable_length() } else { body.length() })
+                mount
+                    .volume
+                    .body(number)
+                    .map_or(0, |body| if durable { body.durable_length() } else { body.length() })
             };
             files.map(|(path, number)| (path, FileView { number, length: length(number) })).collect()
         };
@@ -132,7 +136,11 @@ impl Simulation {
     /// Whether an overwrite of this range of a file would need no metadata to be durable after any flush.
     pub fn is_prepared(&self, node: NodeId, number: u64, position: u64, length: u64) -> bool {
         let disks = self.world().disks.borrow();
-        let bodies = disks.mounts.iter().filter(|mount| mount.node == node).filter_map(|mount| mount.volume.body(number));
+        let bodies = disks
+            .mounts
+            .iter()
+            .filter(|mount| mount.node == node)
+            .filter_map(|mount| mount.volume.body(number));
         bodies.into_iter().any(|body| body.is_prepared(position, length))
     }
 
@@ -158,7 +166,9 @@ impl Simulation {
 
     /// Turns one bit of a file over, on the medium. False if nothing was written there.
     pub fn flip_bit(&self, node: NodeId, path: &str, position: u64, bit: u8) -> bool {
-        let flip = |mount: &mut Mount, number| mount.volume.body_mut(number).is_some_and(|body| body.flip_bit(position, bit));
+        let flip = |mount: &mut Mount, number| {
+            mount.volume.body_mut(number).is_some_and(|body| body.flip_bit(position, bit))
+        };
         self.world().with_file(node, path, false, flip).unwrap_or(false)
     }
 
@@ -166,5 +176,6 @@ impl Simulation {
     pub fn check(&self) {
         self.world().disks.borrow().check();
         self.world().processes.borrow().check();
+        self.world().check_network();
     }
 }

@@ -133,7 +133,10 @@ impl Disks {
 
     fn is_busy(&self, process: ProcessId, volume: usize) -> bool {
         let busy = |operation: &Operation| {
-            operation.process == process && operation.volume == volume && operation.outcome.is_none() && operation.action.changes()
+            operation.process == process
+                && operation.volume == volume
+                && operation.outcome.is_none()
+                && operation.action.changes()
         };
         self.operations.values().any(busy)
     }
@@ -154,7 +157,10 @@ impl Disks {
             mount.volume.check();
             for claim in mount.claims.values().flatten() {
                 let operation = self.operations.get(&claim.operation);
-                assert!(operation.is_some_and(|operation| operation.outcome.is_none()), "a claim without an operation");
+                assert!(
+                    operation.is_some_and(|operation| operation.outcome.is_none()),
+                    "a claim without an operation"
+                );
             }
         }
     }
@@ -288,9 +294,13 @@ impl World {
             let Some(mut operation) = disks.operations.remove(&id) else { return };
             operation.moment = None;
             operation.check_buffer(self);
-            let lock_is_free = matches!(operation.action, Action::Lock) && self.lock_is_free(&disks, &operation);
-            let around =
-                Surroundings { random: &self.random, writes: disks.other_writes(id, &operation), lock_is_free };
+            let lock_is_free =
+                matches!(operation.action, Action::Lock) && self.lock_is_free(&disks, &operation);
+            let around = Surroundings {
+                random: &self.random,
+                writes: disks.other_writes(id, &operation),
+                lock_is_free,
+            };
             disks.release_claim(id, &operation);
             let mount = &mut disks.mounts[operation.volume];
             let outcome = operation.perform(&mut mount.volume, &around);
@@ -322,7 +332,9 @@ impl World {
             None => true,
             Some(holder) if holder == operation.process => true,
             Some(holder) if self.is_alive(holder) => false,
-            Some(holder) => self.options.disk.lock_dies_with_process || !disks.is_busy(holder, operation.volume),
+            Some(holder) => {
+                self.options.disk.lock_dies_with_process || !disks.is_busy(holder, operation.volume)
+            }
         }
     }
 
@@ -439,18 +451,14 @@ impl Future for IoFuture {
         let Some(id) = self.operation else { return Poll::Pending };
         let mut disks = self.world.disks().borrow_mut();
         let Some(operation) = disks.operations.get_mut(&id) else { return Poll::Pending };
-        match operation.outcome.take() {
-            Some(outcome) => {
-                disks.operations.remove(&id);
-                drop(disks);
-                self.operation = None;
-                Poll::Ready(outcome)
-            }
-            None => {
-                set_waker(&mut operation.waker, context.waker());
-                Poll::Pending
-            }
-        }
+        let Some(outcome) = operation.outcome.take() else {
+            set_waker(&mut operation.waker, context.waker());
+            return Poll::Pending;
+        };
+        disks.operations.remove(&id);
+        drop(disks);
+        self.operation = None;
+        Poll::Ready(outcome)
     }
 }
 

@@ -20,23 +20,57 @@ pub struct OperationId(pub u64);
 #[derive(Debug, Clone)]
 pub enum Action {
     /// A direct write: what is written, and the buffer that it was given in.
-    Write { file: FileNumber, position: u64, content: Bytes, given: Bytes },
-    WriteCached { file: FileNumber, position: u64, content: Bytes },
-    Read { file: FileNumber, position: u64, length: usize },
-    Sync { file: FileNumber },
-    Allocate { file: FileNumber, position: u64, length: u64 },
-    SetLength { file: FileNumber, length: u64 },
-    Extents { file: FileNumber, from: u64, to: u64 },
-    Length { file: FileNumber },
-    Open { create: bool },
-    ReadSmall { limit: usize },
+    Write {
+        file: FileNumber,
+        position: u64,
+        content: Bytes,
+        given: Bytes,
+    },
+    WriteCached {
+        file: FileNumber,
+        position: u64,
+        content: Bytes,
+    },
+    Read {
+        file: FileNumber,
+        position: u64,
+        length: usize,
+    },
+    Sync {
+        file: FileNumber,
+    },
+    Allocate {
+        file: FileNumber,
+        position: u64,
+        length: u64,
+    },
+    SetLength {
+        file: FileNumber,
+        length: u64,
+    },
+    Extents {
+        file: FileNumber,
+        from: u64,
+        to: u64,
+    },
+    Length {
+        file: FileNumber,
+    },
+    Open {
+        create: bool,
+    },
+    ReadSmall {
+        limit: usize,
+    },
     Exists,
     List,
     MakePath,
     MakeDirectory,
     RemoveDirectory,
     RemoveFile,
-    Rename { to: String },
+    Rename {
+        to: String,
+    },
     SyncDirectory,
     SyncFileSystem,
     Lock,
@@ -127,7 +161,9 @@ impl Action {
             Self::Write { file, .. } | Self::WriteCached { file, .. } => {
                 Some((*file, claim(position, position + length, false)))
             }
-            Self::Allocate { file, .. } => Some((*file, claim(position, position.saturating_add(length), true))),
+            Self::Allocate { file, .. } => {
+                Some((*file, claim(position, position.saturating_add(length), true)))
+            }
             Self::SetLength { file, length } => {
                 let now = volume.body(*file).map_or(0, super::file::FileBody::length);
                 Some((*file, claim(now.min(*length), u64::MAX, true)))
@@ -194,7 +230,9 @@ impl Operation {
             }
             Some(FaultKind::NoSpace) => Err(IoError::NoSpace { path: self.path.to_string() }),
             Some(FaultKind::Lost) => match self.action {
-                Action::Write { .. } | Action::WriteCached { .. } | Action::Sync { .. } => Ok(Answer::Nothing),
+                Action::Write { .. } | Action::WriteCached { .. } | Action::Sync { .. } => {
+                    Ok(Answer::Nothing)
+                }
                 _ => self.act(volume, around),
             },
             Some(FaultKind::BitFlip) => self.act_with_flip(volume, around),
@@ -270,10 +308,16 @@ impl Operation {
     fn act(&self, volume: &mut Volume, around: &Surroundings<'_>) -> Result<Answer, IoError> {
         let path = &*self.path;
         match &self.action {
-            Action::Write { file, position, content, .. } => volume.write_direct(*file, path, *position, content)?,
-            Action::WriteCached { file, position, content } => volume.write_cached(*file, path, *position, content)?,
+            Action::Write { file, position, content, .. } => {
+                volume.write_direct(*file, path, *position, content)?;
+            }
+            Action::WriteCached { file, position, content } => {
+                volume.write_cached(*file, path, *position, content)?;
+            }
             Action::Sync { file } => volume.sync_file(*file, self.submitted),
-            Action::Allocate { file, position, length } => volume.allocate(*file, path, *position, *length)?,
+            Action::Allocate { file, position, length } => {
+                volume.allocate(*file, path, *position, *length)?;
+            }
             Action::SetLength { file, length } => volume.set_length(*file, *length),
             Action::MakePath => make_path(volume, path)?,
             Action::MakeDirectory => volume.make_directory(path)?,
@@ -287,11 +331,17 @@ impl Operation {
             Action::Read { file, position, length } => {
                 return Ok(Answer::Bytes(read(volume, *file, *position, *length, around)));
             }
-            Action::ReadSmall { limit } => return read_small(volume, path, *limit, around).map(Answer::Bytes),
-            Action::Extents { file, from, to } => {
-                return Ok(Answer::Number(volume.body(*file).map_or(*from, |body| body.written_until(*from, *to))));
+            Action::ReadSmall { limit } => {
+                return read_small(volume, path, *limit, around).map(Answer::Bytes);
             }
-            Action::Length { file } => return Ok(Answer::Number(volume.body(*file).map_or(0, super::file::FileBody::length))),
+            Action::Extents { file, from, to } => {
+                return Ok(Answer::Number(
+                    volume.body(*file).map_or(*from, |body| body.written_until(*from, *to)),
+                ));
+            }
+            Action::Length { file } => {
+                return Ok(Answer::Number(volume.body(*file).map_or(0, super::file::FileBody::length)));
+            }
             Action::Open { create } => {
                 let file = if *create { volume.create_file(path)? } else { volume.find(path)? };
                 volume.open(file, path)?;
@@ -309,7 +359,10 @@ impl Operation {
         if let Action::Write { position, content, given, .. } = &self.action
             && content != given
         {
-            world.violation(format!("{}: the buffer of a write at {position} changed before it completed", self.path));
+            world.violation(format!(
+                "{}: the buffer of a write at {position} changed before it completed",
+                self.path
+            ));
         }
     }
 }
@@ -332,9 +385,16 @@ fn make_path(volume: &mut Volume, path: &str) -> Result<(), IoError> {
     Ok(())
 }
 
-fn read_small(volume: &Volume, path: &str, limit: usize, around: &Surroundings<'_>) -> Result<Bytes, IoError> {
+fn read_small(
+    volume: &Volume,
+    path: &str,
+    limit: usize,
+    around: &Surroundings<'_>,
+) -> Result<Bytes, IoError> {
     let file = volume.find(path)?;
-    let Some(body) = volume.body(file) else { return Err(failed(path, "read", super::volume::EISDIR, "is a directory")) };
+    let Some(body) = volume.body(file) else {
+        return Err(failed(path, "read", super::volume::EISDIR, "is a directory"));
+    };
     if body.length() > limit as u64 {
         return Err(failed(path, "read", EFBIG, &format!("longer than {limit} bytes")));
     }

@@ -8,8 +8,8 @@
 //! Invariants: every name leads to a file that exists; `links` is how many names, seen now, lead to a file; a file is forgotten
 //! only when no name, seen or durable, and no handle leads to it; `used` counts the blocks of files that are linked or open.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -159,7 +159,9 @@ impl Volume {
     }
 
     pub fn find(&self, path: &str) -> Result<FileNumber, IoError> {
-        split(path).try_fold(ROOT, |at, part| self.names(at, path)?.seen.get(part).copied().ok_or_else(|| not_found(path)))
+        split(path).try_fold(ROOT, |at, part| {
+            self.names(at, path)?.seen.get(part).copied().ok_or_else(|| not_found(path))
+        })
     }
 
     fn directory(&self, path: &str) -> Result<FileNumber, IoError> {
@@ -331,7 +333,9 @@ impl Volume {
         if let Some(replaced) = replaced {
             match (&self.nodes[&replaced].content, moves_directory) {
                 (Content::Directory(names), true) if names.seen.is_empty() => {}
-                (Content::Directory(_), true) => return Err(failed(to, "rename", ENOTEMPTY, "directory not empty")),
+                (Content::Directory(_), true) => {
+                    return Err(failed(to, "rename", ENOTEMPTY, "directory not empty"));
+                }
                 (Content::Directory(_), false) => return Err(failed(to, "rename", EISDIR, "is a directory")),
                 (Content::File(_), true) => return Err(failed(to, "rename", ENOTDIR, "not a directory")),
                 (Content::File(_), false) => {}
@@ -359,7 +363,13 @@ impl Volume {
     }
 
     /// A direct write lands whole.
-    pub fn write_direct(&mut self, file: FileNumber, path: &str, position: u64, content: &Bytes) -> Result<(), IoError> {
+    pub fn write_direct(
+        &mut self,
+        file: FileNumber,
+        path: &str,
+        position: u64,
+        content: &Bytes,
+    ) -> Result<(), IoError> {
         let missing = self.body(file).map_or(0, |body| body.missing(position, content.len() as u64));
         self.take_space_of(file, missing, path)?;
         let mark = self.next_mark();
@@ -371,18 +381,31 @@ impl Volume {
     }
 
     /// Some blocks of a direct write land, those that the file has extents for.
-    pub fn write_in_part(&mut self, file: FileNumber, position: u64, content: &Bytes, mut lands: impl FnMut(u64) -> bool) {
+    pub fn write_in_part(
+        &mut self,
+        file: FileNumber,
+        position: u64,
+        content: &Bytes,
+        mut lands: impl FnMut(u64) -> bool,
+    ) {
         let mark = self.next_mark();
         if let Some(body) = self.body_mut(file) {
             let first = position / BLOCK;
             let count = content.len() as u64 / BLOCK;
-            let present: Vec<bool> =
-                (0..count).map(|index| body.missing((first + index) * BLOCK, BLOCK) == 0 && lands(index)).collect();
+            let present: Vec<bool> = (0..count)
+                .map(|index| body.missing((first + index) * BLOCK, BLOCK) == 0 && lands(index))
+                .collect();
             body.write_blocks(position, content, mark, |index| present[index as usize]);
         }
     }
 
-    pub fn write_cached(&mut self, file: FileNumber, path: &str, position: u64, content: &[u8]) -> Result<(), IoError> {
+    pub fn write_cached(
+        &mut self,
+        file: FileNumber,
+        path: &str,
+        position: u64,
+        content: &[u8],
+    ) -> Result<(), IoError> {
         let missing = self.body(file).map_or(0, |body| body.missing(position, content.len() as u64));
         self.take_space_of(file, missing, path)?;
         let mark = self.next_mark();
@@ -398,7 +421,13 @@ impl Volume {
         self.take_space(if counted { blocks } else { 0 }, path)
     }
 
-    pub fn allocate(&mut self, file: FileNumber, path: &str, position: u64, length: u64) -> Result<(), IoError> {
+    pub fn allocate(
+        &mut self,
+        file: FileNumber,
+        path: &str,
+        position: u64,
+        length: u64,
+    ) -> Result<(), IoError> {
         if position.checked_add(length).is_none_or(|end| end > 1 << 44) {
             return Err(failed(path, "fallocate", EFBIG, "file too large"));
         }
@@ -455,19 +484,21 @@ impl Volume {
         for later in (0..self.pending.len()).rev() {
             chosen[later] |= wanted(&self.pending[later]);
             if chosen[later] {
-                for earlier in 0..later {
-                    chosen[earlier] |= self.pending[earlier].causes(&self.pending[later]);
+                for (earlier, chosen) in self.pending[..later].iter().zip(&mut chosen) {
+                    *chosen |= earlier.causes(&self.pending[later]);
                 }
             }
         }
         let mut chosen = chosen.into_iter();
-        let (commit, keep) = std::mem::take(&mut self.pending).into_iter().partition(|_| chosen.next() == Some(true));
+        let (commit, keep) =
+            std::mem::take(&mut self.pending).into_iter().partition(|_| chosen.next() == Some(true));
         self.pending = keep;
         let commit: Vec<NameChange> = commit;
         for change in commit {
             let mut touched = vec![change.file];
             if let Some((directory, name)) = change.removed
-                && let Some(Entry::Occupied(entry)) = self.durable_names(directory).map(|names| names.entry(name))
+                && let Some(Entry::Occupied(entry)) =
+                    self.durable_names(directory).map(|names| names.entry(name))
                 && *entry.get() == change.file
             {
                 entry.remove();
@@ -477,7 +508,9 @@ impl Volume {
             {
                 touched.extend(names.insert(name, change.file));
             }
-            touched.into_iter().for_each(|file| self.forget_if_gone(file));
+            for file in touched {
+                self.forget_if_gone(file);
+            }
         }
     }
 
@@ -493,7 +526,8 @@ impl Volume {
     pub fn collapse(&mut self, fate: &Fate, random: &Random) -> u64 {
         // As a journal would, the changes up to some point; or any.
         let ordered = random.coin();
-        let limit = if self.pending.is_empty() { 0 } else { random.below(self.pending.len() as u64 + 1) as usize };
+        let limit =
+            if self.pending.is_empty() { 0 } else { random.below(self.pending.len() as u64 + 1) as usize };
         let marks: Vec<Mark> = self.pending.iter().map(|change| change.mark).collect();
         let kept = |(index, mark): (usize, &Mark)| {
             let kept = if ordered { index < limit } else { random.chance(fate.metadata_kept) };
@@ -564,7 +598,10 @@ impl Volume {
                     *links.entry(*number).or_default() += 1;
                 }
                 let known = |number: &FileNumber| self.nodes.contains_key(number);
-                assert!(names.seen.values().all(known) && names.durable.values().all(known), "a name leads nowhere");
+                assert!(
+                    names.seen.values().all(known) && names.durable.values().all(known),
+                    "a name leads nowhere"
+                );
             }
         }
         let mut used = 0;
