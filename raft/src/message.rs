@@ -117,10 +117,8 @@ mod tests {
 
     #[test]
     fn comes_back_as_it_was() {
-        let mut entry = Entry::default();
-        entry.index = 8;
-        entry.term = 3;
-        entry.data = Bytes::from_static(b"content");
+        let data = Bytes::from_static(b"content");
+        let entry = Entry { index: 8, term: 3, data, ..Entry::default() };
         let mut message = Message::default();
         message.set_msg_type(MessageType::MsgAppend);
         (message.to, message.from, message.term) = (7, 9, 3);

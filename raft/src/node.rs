@@ -79,6 +79,15 @@ pub struct Effects {
     pub events: Vec<Event>,
 }
 
+/// A member of the quorum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Its raft id.
+    pub id: u64,
+    /// The last entry that it is known to hold; a follower knows nothing of others.
+    pub last_index: Option<u64>,
+}
+
 pub struct Node {
     raw: RawNode<LogView>,
     seed: u64,
@@ -143,8 +152,7 @@ impl Node {
         if data.len() > MAX_PROPOSAL_BYTES {
             return Err(ProposeError::TooLarge { length: data.len() });
         }
-        let mut entry = Entry::default();
-        entry.data = data;
+        let entry = Entry { data, ..Entry::default() };
         let mut proposal = Message::default();
         proposal.set_msg_type(MessageType::MsgPropose);
         proposal.from = raft.id;
@@ -315,8 +323,8 @@ impl Node {
         self.raw.raft.raft_log.last_index()
     }
 
-    /// Voters and learners with the last entry that each is known to hold; what a follower knows of others is nothing.
-    pub fn members(&self) -> (Vec<(u64, Option<u64>)>, Vec<(u64, Option<u64>)>) {
+    /// Voters, and learners.
+    pub fn members(&self) -> (Vec<Member>, Vec<Member>) {
         let raft = &self.raw.raft;
         let known = |id: u64| match raft.prs().get(id) {
             _ if id == raft.id => Some(raft.raft_log.last_index()),
@@ -325,7 +333,7 @@ impl Node {
         };
         let sorted = |mut ids: Vec<u64>| {
             ids.sort_unstable();
-            ids.into_iter().map(|id| (id, known(id))).collect()
+            ids.into_iter().map(|id| Member { id, last_index: known(id) }).collect()
         };
         let conf = raft.prs().conf();
         (sorted(conf.voters().ids().iter().collect()), sorted(conf.learners().iter().copied().collect()))

@@ -13,7 +13,7 @@ use crate::files::Directory;
 use crate::limits::MAX_SNAPSHOT_BYTES;
 use crate::log::{Log, LogError};
 use crate::message::MessageError;
-use crate::node::{Committed, Effects, Event, Node, Position, ProposeError};
+use crate::node::{Committed, Effects, Event, Member, Node, Position, ProposeError};
 use crate::{Identity, Limits};
 
 /// Time, as the driver needs it: only while there are other members.
@@ -55,7 +55,7 @@ pub struct Recovered {
     pub committed: Vec<Committed>,
 }
 
-/// What DescribeQuorum asks for.
+/// What `DescribeQuorum` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// This member's raft id.
@@ -70,9 +70,8 @@ pub struct Status {
     /// The entry that the last snapshot reaches.
     pub snapshot_index: u64,
     pub bytes_since_snapshot: u64,
-    /// Raft ids with the last entry that each is known to hold.
-    pub voters: Vec<(u64, Option<u64>)>,
-    pub learners: Vec<(u64, Option<u64>)>,
+    pub voters: Vec<Member>,
+    pub learners: Vec<Member>,
 }
 
 enum Command {

@@ -21,8 +21,8 @@ use super::codec::{Malformed, Reader, crc32c, put_bytes};
 use crate::Identity;
 use crate::limits::MAX_MEMBERS;
 
-pub(crate) const LOG_MAGIC: &[u8; 8] = b"LOGANRFT";
-pub(crate) const SNAPSHOT_MAGIC: &[u8; 8] = b"LOGANSNP";
+pub(crate) const LOG_MAGIC: [u8; 8] = *b"LOGANRFT";
+pub(crate) const SNAPSHOT_MAGIC: [u8; 8] = *b"LOGANSNP";
 const FRAME_MAGIC: &[u8; 4] = b"LRF1";
 pub(crate) const VERSION: u16 = 1;
 const FRAME_HEAD: usize = 20;
@@ -67,7 +67,9 @@ fn put_base(out: &mut Vec<u8>, base: &Base) {
     out.put_u64(base.term);
     for ids in [&members.voters, &members.learners] {
         out.put_u32(ids.len() as u32);
-        ids.iter().for_each(|id| out.put_u64(*id));
+        for id in ids {
+            out.put_u64(*id);
+        }
     }
 }
 
@@ -86,7 +88,7 @@ fn read_base(reader: &mut Reader) -> Result<Base, HeadError> {
 }
 
 /// Reads magic and version.
-fn read_head(reader: &mut Reader, magic: &[u8; 8]) -> Result<(), HeadError> {
+fn read_head(reader: &mut Reader, magic: [u8; 8]) -> Result<(), HeadError> {
     if reader.bytes(8) != magic[..] {
         return Err(HeadError::Damaged);
     }
@@ -139,7 +141,9 @@ pub(crate) fn encode_frame(salt: u32, sequence: u64, hard: &HardState, entries: 
     out.put_u64(hard.vote);
     out.put_u64(hard.commit);
     out.put_u32(entries.len() as u32);
-    entries.iter().for_each(|entry| put_entry(&mut out, entry));
+    for entry in entries {
+        put_entry(&mut out, entry);
+    }
     let crc = frame_crc(salt, sequence, &out[FRAME_HEAD..]);
     out[16..FRAME_HEAD].copy_from_slice(&crc.to_be_bytes());
     out
@@ -170,14 +174,11 @@ pub(crate) fn read_entries(reader: &mut Reader) -> Option<Vec<Entry>> {
     let count = reader.count(ENTRY_HEAD);
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
-        let mut entry = Entry::default();
-        entry.index = reader.u64();
-        entry.term = reader.u64();
+        let (index, term) = (reader.u64(), reader.u64());
         if reader.u8() != 0 {
             return None;
         }
-        entry.data = reader.sized_bytes();
-        entries.push(entry);
+        entries.push(Entry { index, term, data: reader.sized_bytes(), ..Entry::default() });
     }
     Some(entries)
 }
@@ -219,10 +220,8 @@ pub(crate) fn has_later_frame(file: &Bytes, from: usize, salt: u32, sequence: u6
 /// Reads the payload of a frame whose checksum is right. An error means that another version wrote it.
 pub(crate) fn decode_frame(payload: Bytes) -> Result<Frame, Malformed> {
     let mut reader = Reader::new(payload);
-    let mut hard = HardState::default();
-    hard.term = reader.u64();
-    hard.vote = reader.u64();
-    hard.commit = reader.u64();
+    let (term, vote, commit) = (reader.u64(), reader.u64(), reader.u64());
+    let hard = HardState { term, vote, commit, ..HardState::default() };
     let entries = read_entries(&mut reader).ok_or(Malformed)?;
     reader.finish()?;
     Ok(Frame { hard, entries })
@@ -230,7 +229,7 @@ pub(crate) fn decode_frame(payload: Bytes) -> Result<Frame, Malformed> {
 
 pub(crate) fn encode_snapshot(base: &Base, data: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len() + 128);
-    out.put_slice(SNAPSHOT_MAGIC);
+    out.put_slice(&SNAPSHOT_MAGIC);
     out.put_u16(VERSION);
     put_base(&mut out, base);
     put_bytes(&mut out, data);
@@ -238,7 +237,7 @@ pub(crate) fn encode_snapshot(base: &Base, data: &[u8]) -> Vec<u8> {
     out
 }
 
-pub(crate) fn decode_snapshot(file: Bytes) -> Result<(Base, Bytes), HeadError> {
+pub(crate) fn decode_snapshot(file: &Bytes) -> Result<(Base, Bytes), HeadError> {
     let mut reader = Reader::new(file.clone());
     read_head(&mut reader, SNAPSHOT_MAGIC)?;
     let base = read_base(&mut reader)?;

@@ -100,11 +100,8 @@ fn base_of(name: &str, suffix: &str) -> Option<u64> {
 
 /// The log of a group of `voters` that has decided nothing.
 fn fresh(voters: Vec<u64>) -> LogView {
-    let mut members = ConfState::default();
-    members.voters = voters;
-    let mut hard = HardState::default();
-    hard.term = FIRST_TERM;
-    hard.commit = FIRST_BASE;
+    let members = ConfState { voters, ..ConfState::default() };
+    let hard = HardState { term: FIRST_TERM, commit: FIRST_BASE, ..HardState::default() };
     LogView::new(Base { index: FIRST_BASE, term: FIRST_TERM, members }, hard)
 }
 
@@ -326,7 +323,7 @@ async fn read_snapshot(directory: &dyn Directory, base: &Base) -> Result<Bytes, 
         opened => opened?,
     };
     let content = Bytes::from(read_whole(&*file, &path, MAX_SNAPSHOT_BYTES).await?);
-    let (found, data) = format::decode_snapshot(content).map_err(|error| head_error(error, &path))?;
+    let (found, data) = format::decode_snapshot(&content).map_err(|error| head_error(error, &path))?;
     if found != *base {
         return Err(LogError::Damaged { path, position: 0 });
     }

@@ -49,7 +49,9 @@ impl Cluster {
             }
             let Effects { messages, events } = self.nodes[at].on_durable(write);
             self.under_way.extend(messages);
-            events.into_iter().for_each(|event| self.on_event(at, event));
+            for event in events {
+                self.on_event(at, event);
+            }
             self.nodes[at].check();
         }
     }

@@ -186,7 +186,7 @@ fn a_flipped_bit_is_an_error_except_in_the_last_append() {
     for at in 0..content.len() {
         let mut changed = content.clone();
         changed[at] ^= 1 << (at % 8);
-        let result = open(&directory.with(&log, changed), 2);
+        let result = open(&directory.with(&log, &changed), 2);
         match result {
             Ok(opened) => {
                 assert!(at >= last_append, "byte {at} changed unseen");
@@ -206,7 +206,7 @@ fn a_shortened_log_is_cut_back_or_an_error() {
     let content = directory.content(&log);
     let mut kept = Vec::new();
     for length in 0..content.len() {
-        match open(&directory.with(&log, content[..length].to_vec()), 2) {
+        match open(&directory.with(&log, &content[..length]), 2) {
             Ok(opened) => {
                 opened.view.check();
                 kept.push(opened.view.last());
@@ -227,7 +227,7 @@ fn a_damaged_or_missing_snapshot_is_an_error() {
     for at in 0..content.len() {
         let mut changed = content.clone();
         changed[at] ^= 0x10;
-        let error = open(&directory.with(&snapshot, changed), 2).err().expect("the change is seen");
+        let error = open(&directory.with(&snapshot, &changed), 2).err().expect("the change is seen");
         assert!(matches!(error, LogError::Damaged { .. } | LogError::Version { .. }), "byte {at}: {error}");
     }
     for missing in [&log, &snapshot] {

@@ -10,7 +10,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::memory::{MemoryDirectory, seeded};
 use crate::{
-    Clock, Committed, Event, Events, Identity, Limits, Opened, Peers, Position, ProposeError, Quorum,
+    Clock, Committed, Event, Events, Identity, Limits, Member, Opened, Peers, Position, ProposeError, Quorum,
     QuorumError, SnapshotError, open,
 };
 
@@ -103,7 +103,7 @@ fn a_sole_voter_leads_at_once_and_commits_what_is_proposed() {
     assert_eq!(running.events(), [committed(2, 3, "a"), committed(2, 4, "b")]);
     let status = running.quorum.status();
     assert_eq!((status.leader, status.commit, status.applied), (Some(status.id), 4, 4));
-    assert_eq!(status.voters, [(status.id, Some(4))]);
+    assert_eq!(status.voters, [Member { id: status.id, last_index: Some(4) }]);
     running.quorum.stop();
     assert_eq!(running.turn(), Poll::Ready(Ok(())));
     let quorum = running.quorum.clone();

@@ -125,7 +125,9 @@ impl MemoryDirectory {
             for change in &*inode.unsynced.borrow() {
                 match change {
                     Change::Write(position, bytes) => {
-                        torn(*position, bytes, random).iter().for_each(|piece| apply(&mut content, piece));
+                        for piece in torn(*position, bytes, random) {
+                            apply(&mut content, &piece);
+                        }
                     }
                     Change::Length(_) if random().is_multiple_of(2) => apply(&mut content, change),
                     Change::Length(_) => {}
@@ -148,10 +150,10 @@ impl MemoryDirectory {
     }
 
     /// A copy in which one file has another content.
-    pub(super) fn with(&self, name: &str, content: Vec<u8>) -> Self {
+    pub(super) fn with(&self, name: &str, content: &[u8]) -> Self {
         let mut names = Names::new();
         for (other, inode) in &*self.0.current.borrow() {
-            let content = if other == name { content.clone() } else { inode.current.borrow().clone() };
+            let content = if other == name { content.to_owned() } else { inode.current.borrow().clone() };
             let inode =
                 Inode { durable: content.clone().into(), current: content.into(), ..Inode::default() };
             names.insert(other.clone(), Rc::new(inode));
@@ -160,7 +162,7 @@ impl MemoryDirectory {
     }
 
     pub(super) fn without(&self, name: &str) -> Self {
-        let copy = self.with("", Vec::new());
+        let copy = self.with("", &[]);
         copy.0.current.borrow_mut().remove(name);
         copy.0.durable.borrow_mut().remove(name);
         copy
