@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::kafka_files::{SegmentFile, delete_directory, log_directory};
+
 /// Which replica a log is: the engine knows nothing else about topics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogKey {
@@ -13,7 +15,7 @@ pub struct LogKey {
 impl LogKey {
     /// Kafka's name of the log's directory, relative to the log directory.
     pub fn directory_name(&self) -> String {
-        format!("{}-{}", self.topic, self.partition)
+        log_directory(&self.topic, self.partition)
     }
 }
 
@@ -32,12 +34,10 @@ pub struct LogId {
 }
 
 impl LogId {
-    /// The name of the directory from which a deleted log's files are removed; Kafka, too, takes it for a deleted partition.
-    /// At most 255 bytes, whatever the topic's name is.
-    pub fn deleted_directory_name(self, key: &LogKey) -> String {
-        let suffix = format!("-{}.{:08x}{:016x}{:08x}-delete", key.partition, self.round_log, self.round, self.index);
-        let topic: String = key.topic.chars().take(255_usize.saturating_sub(suffix.len())).collect();
-        format!("{topic}{suffix}")
+    /// The directory from which a deleted log's files are removed; Kafka, too, takes it for a deleted partition.
+    pub fn deleted_directory(self, key: &LogKey) -> String {
+        let unique = u128::from(self.round_log) << 96 | u128::from(self.round) << 32 | u128::from(self.index);
+        delete_directory(&key.topic, key.partition, unique)
     }
 }
 
@@ -57,7 +57,6 @@ impl Spare {
 /// The sub-directory with everything that is not Kafka's.
 pub const FOLDER: &str = "logan";
 pub const ROOT_PATH: &str = "logan/root";
-pub const PARTITION_METADATA: &str = "partition.metadata";
 
 pub fn round_log_path(round_log: u32, file: usize) -> String {
     format!("{FOLDER}/rounds-{round_log}-{file}")
@@ -67,9 +66,9 @@ pub fn checkpoint_path(round_log: u32, slot: usize) -> String {
     format!("{FOLDER}/checkpoint-{round_log}-{slot}")
 }
 
-/// Kafka's name of one of a segment's files: `log`, `index`, `timeindex`, `snapshot`.
-pub fn segment_path(directory: &str, base_offset: i64, extension: &str) -> String {
-    format!("{directory}/{base_offset:020}.{extension}")
+/// The path of one of a segment's files in the log's directory.
+pub fn segment_path(directory: &str, offset: i64, file: SegmentFile) -> String {
+    format!("{directory}/{}", file.name(offset))
 }
 
 #[cfg(test)]
@@ -77,13 +76,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_topics_still_make_a_file_name() {
+    fn deleted_directories_carry_the_id() {
         let id = LogId { round_log: 1, round: 2, index: 3 };
-        let key = LogKey { topic: "t".repeat(249), topic_id: [0; 16], partition: 2_147_483_647 };
-        let name = id.deleted_directory_name(&key);
-        assert_eq!(name.len(), 255);
-        assert!(name.ends_with("-2147483647.00000001000000000000000200000003-delete"), "{name}");
-        let short = LogKey { topic: "orders".into(), topic_id: [0; 16], partition: 4 };
-        assert_eq!(id.deleted_directory_name(&short), "orders-4.00000001000000000000000200000003-delete");
+        let key = LogKey { topic: "orders".into(), topic_id: [0; 16], partition: 4 };
+        assert_eq!(id.deleted_directory(&key), "orders-4.00000001000000000000000200000003-delete");
     }
 }

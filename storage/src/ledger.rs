@@ -34,6 +34,8 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     pub round_log: u32,
+    /// Of the checkpoint: of two, the higher one holds.
+    pub sequence: u64,
     /// The last round that was applied.
     pub head: Head,
     pub next_number: u32,
@@ -104,6 +106,7 @@ impl Ledger {
     pub fn new(round_log: u32) -> Self {
         Self {
             round_log,
+            sequence: 0,
             head: Head { round: 0, chain: 0, file: 0, position: 0 },
             next_number: 0,
             logs: BTreeMap::new(),
@@ -175,6 +178,7 @@ impl Ledger {
         put_u64(&mut out, 0);
         put_u32(&mut out, 0);
         put_u32(&mut out, self.round_log);
+        put_u64(&mut out, self.sequence);
         put_u64(&mut out, self.head.round);
         put_u32(&mut out, self.head.chain);
         put_u32(&mut out, self.head.file);
@@ -240,6 +244,7 @@ impl Ledger {
         }
         let mut reader = Reader::new(&bytes[HEADER_LEN..]);
         let mut ledger = Self::new(reader.u32());
+        ledger.sequence = reader.u64();
         ledger.head = Head {
             round: reader.u64(),
             chain: reader.u32(),

@@ -1,0 +1,309 @@
+//! Appending: one copy into the aligned write buffer, without an await. What an append may need that takes time (a spare, blocks,
+//! memory, hints from disk) is got by [`Log::reserve`] before any offset is assigned.
+
+use std::rc::Rc;
+
+use crate::batch::{Batch, BatchMut, BatchReader};
+use crate::config::LogConfig;
+use crate::disk::DiskError;
+use crate::failure::AppendError;
+use crate::gather::{OpenChunk, Pending, Run};
+use crate::log::{Log, LogState};
+use crate::producers::Marker;
+use crate::segment::{ClosingHints, Segment, SegmentIndex, block_ceil, block_floor};
+use crate::volume::Volume;
+
+/// Who gives the batches their offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offsets {
+    /// The log: base offsets and `leader_epoch` are stamped.
+    Assign { leader_epoch: i32 },
+    /// The leader gave them; nothing is changed. They must ascend from the log's end on, and may leave gaps.
+    Keep,
+}
+
+/// One or more whole v2 batches, validated, one behind the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Append<'a> {
+    pub batches: &'a [u8],
+    pub offsets: Offsets,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub base_offset: i64,
+    pub last_offset: i64,
+    /// The offset behind the last one: what [`Log::wait_settled`] is given.
+    pub log_end: i64,
+}
+
+/// What an append asks of the log, from one look at the headers.
+#[derive(Debug, Clone, Copy)]
+struct Survey {
+    base_offset: i64,
+    last_offset: i64,
+    max_timestamp: i64,
+}
+
+impl Log {
+    /// Appends all batches or none. Effects show in [`Log::ends`] as `log_end` at once, and as `settled` once acknowledged.
+    pub fn append(self: &Rc<Self>, append: &Append<'_>) -> Result<Appended, AppendError> {
+        let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
+        if volume.failed.is_failed() {
+            return Err(AppendError::Failed);
+        }
+        let state = &mut *self.state.borrow_mut();
+        if state.is_closed {
+            return Err(AppendError::Closed);
+        }
+        let survey = survey(append, state.ends.log_end, volume.config.max_batch_bytes)?;
+        let length = append.batches.len();
+        if length > state.config.segment_bytes as usize {
+            return Err(AppendError::TooLarge { length, segment_bytes: state.config.segment_bytes });
+        }
+        if state.is_blocked || !state.is_loaded || volume.is_out_of_memory(length) {
+            return Err(AppendError::MustWait);
+        }
+        if must_roll(state, &survey, length, volume.host.wall_clock_ms()) {
+            volume.roll(state, survey.base_offset, length)?;
+        }
+        let segment = Rc::clone(state.segments.last().ok_or(AppendError::MustWait)?);
+        let end = u64::from(segment.length.get());
+        if block_ceil(end + length as u64) > segment.reserved.get() || segment.file.borrow().is_none() {
+            return Err(AppendError::MustWait);
+        }
+        if state.open.is_none() && state.partial.is_none() && end != block_floor(end) {
+            return Err(AppendError::MustWait);
+        }
+        volume.make_room(state, &segment, length);
+        place(state, &segment, append);
+        let now_ns = volume.host.monotonic_ns();
+        segment.used_at_ns.set(now_ns);
+        state.rate.on_bytes(now_ns, length as u64);
+        state.ends.log_end = survey.last_offset + 1;
+        volume.add_gathered(length as u64);
+        volume.enqueue(self);
+        Ok(Appended {
+            base_offset: survey.base_offset,
+            last_offset: survey.last_offset,
+            log_end: state.ends.log_end,
+        })
+    }
+
+    /// Gets what an append of `bytes` was told to wait for. Nobody else may append to this log in between.
+    pub async fn reserve(self: &Rc<Self>, bytes: usize) -> Result<(), AppendError> {
+        let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
+        self.load().await.map_err(|error| match error {
+            crate::failure::ReadError::Disk(DiskError::NoSpace { .. }) => AppendError::NoSpace,
+            _ => AppendError::Failed,
+        })?;
+        volume
+            .progress
+            .until(|| {
+                if volume.failed.is_failed() {
+                    return Some(Err(AppendError::Failed));
+                }
+                let state = self.state.borrow();
+                if state.is_closed {
+                    return Some(Err(AppendError::Closed));
+                }
+                (!state.is_blocked && !volume.is_out_of_memory(bytes)).then_some(Ok(()))
+            })
+            .await?;
+        let (must_roll, segment) = {
+            let state = self.state.borrow();
+            let survey = Survey {
+                base_offset: state.ends.log_end,
+                last_offset: state.ends.log_end,
+                max_timestamp: i64::MAX,
+            };
+            let must_roll = must_roll(&state, &survey, bytes, volume.host.wall_clock_ms());
+            (must_roll, state.segments.last().cloned())
+        };
+        // Timestamps, which only the append knows, may make it roll, too: so there is always a spare.
+        volume.get_spare(bytes, must_roll).await?;
+        let Some(segment) = segment else { return Ok(()) };
+        let end = u64::from(segment.length.get()) + bytes as u64;
+        if end <= u64::from(self.state.borrow().config.segment_bytes) {
+            volume.reserve_blocks(self, &segment, bytes).await?;
+            self.load_partial(&segment).await?;
+        }
+        Ok(())
+    }
+}
+
+fn survey(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<Survey, AppendError> {
+    let mut survey = Survey { base_offset: log_end, last_offset: log_end - 1, max_timestamp: -1 };
+    let mut is_first = true;
+    for placed in BatchReader::new(append.batches, 0, max_batch_bytes) {
+        let batch = placed?.batch;
+        let delta = i64::from(batch.last_offset_delta());
+        let next = survey.last_offset + 1;
+        let base = match append.offsets {
+            Offsets::Assign { .. } => next,
+            Offsets::Keep => batch.base_offset(),
+        };
+        if base < next || delta < 0 || base.checked_add(delta).is_none_or(|last| last == i64::MAX) {
+            return Err(AppendError::OutOfOrder { offset: base, log_end: next });
+        }
+        if batch.attributes().is_control() {
+            Marker::of(&batch)?;
+        }
+        if is_first {
+            survey.base_offset = base;
+            is_first = false;
+        }
+        survey.last_offset = base + delta;
+        survey.max_timestamp = survey.max_timestamp.max(batch.max_timestamp());
+    }
+    if is_first {
+        return Err(AppendError::OutOfOrder { offset: log_end, log_end });
+    }
+    Ok(survey)
+}
+
+/// Whether a segment ends before an append: as Kafka's `LogSegment.shouldRoll` decides, without jitter.
+fn must_roll(state: &LogState, survey: &Survey, length: usize, now_ms: i64) -> bool {
+    let Some(segment) = state.segments.last() else { return true };
+    let size = segment.length.get();
+    if i64::from(i32::MAX) < survey.last_offset - segment.base {
+        return true;
+    }
+    if size == 0 {
+        return false;
+    }
+    if u64::from(size) + length as u64 > u64::from(state.config.segment_bytes) {
+        return true;
+    }
+    let is_full = |index: &SegmentIndex| index.writer.is_full(state.config.segment_index_bytes as usize);
+    if segment.index.borrow().as_ref().is_some_and(is_full) {
+        return true;
+    }
+    is_old(segment, &state.config, survey.max_timestamp, now_ms)
+}
+
+fn is_old(segment: &Segment, config: &LogConfig, timestamp: i64, now_ms: i64) -> bool {
+    let age = match segment.first_timestamp.get() {
+        Some(first) if first >= 0 && timestamp >= 0 && timestamp < i64::MAX => timestamp.saturating_sub(first),
+        _ => now_ms.saturating_sub(segment.began_ms.get()),
+    };
+    age > config.segment_ms
+}
+
+impl Volume {
+    /// Begins a new segment at `base` with a spare that is at hand and has blocks for `length` bytes.
+    pub(crate) fn roll(&self, state: &mut LogState, base: i64, length: usize) -> Result<(), AppendError> {
+        let spare = self.spares.take(block_ceil(length as u64)).ok_or(AppendError::MustWait)?;
+        self.seal_open(state);
+        if let Some(last) = state.segments.last() {
+            if let Some(index) = &mut *last.index.borrow_mut() {
+                index.on_close();
+            }
+            *last.closing.borrow_mut() = Some(ClosingHints::of(state));
+        }
+        let segment = Rc::new(Segment::new(base, 0, Some(spare.name), self.host.wall_clock_ms()));
+        segment.reserved.set(spare.reserved);
+        segment.prepared.set(Some(spare.prepared));
+        *segment.file.borrow_mut() = Some(spare.file);
+        *segment.index.borrow_mut() = Some(SegmentIndex::new(base, state.config.index_interval_bytes));
+        state.pending.push_back(Pending::Roll { segment: Rc::clone(&segment), spare: spare.name });
+        state.segments.push(segment);
+        state.partial = None;
+        Ok(())
+    }
+
+    /// Moves the open chunk to its run and to the cache.
+    pub(crate) fn seal_open(&self, state: &mut LogState) {
+        let Some(open) = state.open.take() else { return };
+        let Some(Pending::Run(run)) = state.pending.back_mut() else {
+            unreachable!("an open chunk belongs to the last run")
+        };
+        let chunk = open.seal(run.segment.base);
+        state.partial = Some(chunk.partial());
+        state.cache.push_back(chunk.clone());
+        run.chunks.push(chunk);
+    }
+
+    /// Sees to it that there is an open chunk with room for `length` bytes, and a run it belongs to.
+    fn make_room(&self, state: &mut LogState, segment: &Rc<Segment>, length: usize) {
+        if state.open.as_ref().is_some_and(|open| open.room() < length) {
+            self.seal_open(state);
+        }
+        let position = segment.length.get();
+        let extends = matches!(state.pending.back(), Some(Pending::Run(run)) if !run.is_written);
+        if !extends {
+            state.pending.push_back(Pending::Run(Run {
+                segment: Rc::clone(segment),
+                position,
+                length: 0,
+                crc: crate::crc::RunningCrc::new(),
+                next_offset: state.ends.log_end,
+                messages: 0,
+                chunks: Vec::new(),
+                is_written: false,
+                began_ns: self.host.monotonic_ns(),
+            }));
+        }
+        if state.open.is_none() {
+            let partial = state.partial.take().unwrap_or_default();
+            let likely = (state.rate.run_bytes as usize).min(1 << 20);
+            let buffer = self.directory.buffer(partial.len() + length.max(likely));
+            let open = OpenChunk::new(buffer, u64::from(position), &partial, state.ends.log_end);
+            self.add_memory(open.capacity());
+            state.open = Some(open);
+        }
+    }
+}
+
+/// Copies, stamps, and brings everything up to date that is derived from batches.
+fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
+    let LogState { open: Some(open), pending, producers, epochs, ends, .. } = state else {
+        unreachable!("room was made")
+    };
+    let Some(Pending::Run(run)) = pending.back_mut() else { unreachable!("room was made") };
+    let bytes = open.push(append.batches);
+    let mut offset = ends.log_end;
+    let mut at = 0;
+    let mut index = segment.index.borrow_mut();
+    while at < bytes.len() {
+        let mut batch =
+            BatchMut::parse(&mut bytes[at..], usize::MAX).expect("the survey found whole batches");
+        if let Offsets::Assign { leader_epoch } = append.offsets {
+            batch.stamp(offset, leader_epoch);
+        }
+        let batch = batch.view();
+        let position = segment.length.get();
+        if position == 0 {
+            segment.first_timestamp.set(Some(batch.max_timestamp()));
+        }
+        segment.length.set(position + batch.len() as u32);
+        run.messages += (i64::from(batch.last_offset_delta()) + 1) as u64;
+        offset = batch.next_offset();
+        at += batch.len();
+        derive(index.as_mut(), producers, epochs, position, &batch);
+    }
+    run.crc.update(bytes);
+    run.length += bytes.len() as u32;
+    run.next_offset = offset;
+    open.next_offset = offset;
+}
+
+/// What the indexes, the producers and the epochs learn from a batch that is in the log.
+pub(crate) fn derive(
+    index: Option<&mut SegmentIndex>,
+    producers: &mut crate::producers::Producers,
+    epochs: &mut crate::epochs::LeaderEpochs,
+    position: u32,
+    batch: &Batch<'_>,
+) {
+    if let Some(index) = index
+        && let Err(error) = index.on_batch(position, batch)
+    {
+        // Only a hint is poorer; the segment's offsets were checked when it was chosen.
+        tracing::warn!(%error, position, "a batch has no index entry");
+    }
+    epochs.assign(batch.leader_epoch(), batch.base_offset());
+    if let Err(error) = producers.apply(batch) {
+        tracing::warn!(%error, offset = batch.base_offset(), "a control batch is not one");
+    }
+}

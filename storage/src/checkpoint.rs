@@ -1,0 +1,206 @@
+//! Checkpoints of the ledger in two slots, so that round-log files can be used again (STORAGE §3).
+//!
+//! Invariants: a checkpoint is encoded in one turn; it is written to the slot that does not hold the newest one; the round log learns
+//! of it only after its sync; both slots have blocks for `capacity` bytes, so that none fails for want of space.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::future::try_join_all;
+
+use crate::config::{PREPARE_MOST, ROUND_LOG_FILE_MOST};
+use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
+use crate::failure::AppendError;
+use crate::key::checkpoint_path;
+use crate::ledger::Ledger;
+use crate::notify::Notify;
+use crate::segment::block_ceil;
+use crate::volume::Volume;
+
+pub const SLOTS: usize = 2;
+/// Room at first, whatever the ledger needs.
+pub const LEAST_CAPACITY: u64 = 64 << 10;
+/// A lap of the round log that took less time than this makes its files grow.
+const SHORT_LAP_NS: u64 = 2_000_000_000;
+
+pub(crate) struct Checkpoints {
+    slots: Vec<Rc<dyn File>>,
+    capacity: Cell<u64>,
+    is_wanted: Cell<bool>,
+    is_growing: Cell<bool>,
+    /// The sequence of the last durable checkpoint.
+    completed: Cell<u64>,
+    last_ns: Cell<u64>,
+    work: Notify,
+}
+
+impl Checkpoints {
+    pub async fn open(directory: &dyn Directory, round_log: u32, capacity: u64) -> Result<Self, DiskError> {
+        let mut slots = Vec::new();
+        for slot in 0..SLOTS {
+            slots.push(directory.open(&checkpoint_path(round_log, slot), OpenMode::Existing).await?);
+        }
+        Ok(Self {
+            slots,
+            capacity: Cell::new(capacity),
+            is_wanted: Cell::new(false),
+            is_growing: Cell::new(false),
+            completed: Cell::new(0),
+            last_ns: Cell::new(0),
+            work: Notify::default(),
+        })
+    }
+
+    pub fn completed(&self) -> u64 {
+        self.completed.get()
+    }
+
+    pub fn wake(&self) {
+        self.work.notify();
+    }
+}
+
+/// How much a slot must have for a ledger and what will soon be in it.
+pub(crate) fn capacity_for(bound: u64) -> u64 {
+    block_ceil((bound + bound / 2).max(LEAST_CAPACITY))
+}
+
+/// The slot that a checkpoint with this sequence is written to.
+pub(crate) fn slot_of(sequence: u64) -> usize {
+    (sequence % SLOTS as u64) as usize
+}
+
+/// Writes a checkpoint's bytes from the file's beginning on, padded, and syncs them.
+pub(crate) async fn write_slot(
+    directory: &dyn Directory,
+    file: &dyn File,
+    content: &[u8],
+) -> Result<(), DiskError> {
+    let pieces = content.chunks(PREPARE_MOST as usize).enumerate().map(|(at, piece)| {
+        let padded = piece.len().next_multiple_of(BLOCK);
+        let mut buffer = directory.buffer(padded);
+        let bytes = buffer.bytes_mut();
+        bytes[..piece.len()].copy_from_slice(piece);
+        bytes[piece.len()..padded].fill(0);
+        file.write(at as u64 * PREPARE_MOST, buffer.seal().slice(..padded))
+    });
+    try_join_all(pieces.collect::<Vec<_>>()).await?;
+    file.sync_data().await
+}
+
+pub(crate) async fn run(volume: Rc<Volume>) {
+    let checkpoint = &volume.checkpoint;
+    loop {
+        checkpoint.work.until(|| (checkpoint.is_wanted.get() || volume.is_ended()).then_some(())).await;
+        if volume.is_ended() {
+            return;
+        }
+        checkpoint.is_wanted.set(false);
+        if let Err(error) = volume.write_checkpoint().await {
+            volume.fail(&error);
+        }
+    }
+}
+
+impl Volume {
+    pub(crate) fn request_checkpoint(&self) {
+        if !self.checkpoint.is_wanted.replace(true) {
+            self.checkpoint.work.notify();
+        }
+    }
+
+    async fn write_checkpoint(&self) -> Result<(), DiskError> {
+        let bound = self.ledger.borrow().encoded_bound() as u64;
+        self.grow_slots(bound).await?;
+        // One turn: the ledger stands at its last durable round.
+        let (content, round, sequence) = {
+            let mut ledger = self.ledger.borrow_mut();
+            ledger.sequence += 1;
+            let content = ledger.encode();
+            let at = self.round_log.borrow().since_checkpoint;
+            (content, (ledger.head.round, at), ledger.sequence)
+        };
+        let (round, counted) = round;
+        write_slot(&*self.directory, &*self.checkpoint.slots[slot_of(sequence)], &content).await?;
+        {
+            let mut log = self.round_log.borrow_mut();
+            log.checkpoint_round = log.checkpoint_round.max(round);
+            log.since_checkpoint = log.since_checkpoint.saturating_sub(counted);
+        }
+        self.checkpoint.completed.set(sequence);
+        let now_ns = self.host.monotonic_ns();
+        let lap_ns = now_ns.saturating_sub(self.checkpoint.last_ns.replace(now_ns));
+        self.work.notify();
+        self.progress.notify();
+        if lap_ns < SHORT_LAP_NS {
+            self.grow_round_log().await?;
+        }
+        Ok(())
+    }
+
+    /// Pre-writes more of the round-log file that will be used next: laps that are short make checkpoints frequent.
+    async fn grow_round_log(&self) -> Result<(), DiskError> {
+        let (index, file, from) = {
+            let log = self.round_log.borrow();
+            let index = log.next_file();
+            (index, Rc::clone(&log.files[index].file), log.files[index].prepared)
+        };
+        let until = (from * 2).min(ROUND_LOG_FILE_MOST);
+        let mut at = from;
+        while at < until {
+            let length = (until - at).min(PREPARE_MOST);
+            match file.write(at, self.zeros(length as usize)).await {
+                Ok(()) => at += length,
+                Err(DiskError::NoSpace { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        if from < until {
+            file.sync_data().await?;
+            self.round_log.borrow_mut().files[index].prepared = until;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that checkpoints have room for `more` bytes beyond the ledger's, before the entry that needs them.
+    pub(crate) async fn grow_checkpoints(&self, more: u64) -> Result<(), AppendError> {
+        let bound = self.ledger.borrow().encoded_bound() as u64 + more;
+        match self.grow_slots(bound).await {
+            Ok(()) => Ok(()),
+            Err(DiskError::NoSpace { .. }) => Err(AppendError::NoSpace),
+            Err(error) => {
+                self.fail(&error);
+                Err(AppendError::Failed)
+            }
+        }
+    }
+
+    async fn grow_slots(&self, bound: u64) -> Result<(), DiskError> {
+        let checkpoint = &self.checkpoint;
+        if bound <= checkpoint.capacity.get() {
+            return Ok(());
+        }
+        self.progress
+            .until(|| (!checkpoint.is_growing.replace(true)).then_some(()))
+            .await;
+        let from = checkpoint.capacity.get();
+        let wanted = capacity_for(bound);
+        let mut outcome = Ok(());
+        if wanted > from {
+            for slot in &checkpoint.slots {
+                outcome = outcome.and(slot.allocate(from, wanted - from).await);
+            }
+            if outcome.is_ok() {
+                checkpoint.capacity.set(wanted);
+            }
+        }
+        checkpoint.is_growing.set(false);
+        self.progress.notify();
+        outcome
+    }
+}
+
+/// The newest valid checkpoint of a round log, from what its slots hold.
+pub(crate) fn newest(slots: &[Vec<u8>]) -> Option<Ledger> {
+    slots.iter().filter_map(|slot| Ledger::decode(slot).ok()).max_by_key(|ledger| ledger.sequence)
+}

@@ -1,0 +1,74 @@
+//! What the embedder decides.
+
+use std::time::Duration;
+
+/// Settings of one log; Kafka's topic settings of the same names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    pub segment_bytes: u32,
+    pub segment_ms: i64,
+    pub segment_index_bytes: u32,
+    pub index_interval_bytes: u32,
+    /// With `ack_sync = false`: flush before acknowledging as soon as so many records are not flushed. `u64::MAX` for never.
+    pub flush_messages: u64,
+    /// With `ack_sync = false`: flush at the latest so long after an append. `i64::MAX` for never.
+    pub flush_ms: i64,
+    /// Producers that have been silent for so long are forgotten.
+    pub producer_expiration_ms: i64,
+}
+
+/// Settings of one volume: one shard's part of one log directory.
+#[derive(Debug, Clone)]
+pub struct VolumeConfig {
+    /// `logan.ack.sync`: a flush precedes every acknowledgement.
+    pub ack_sync: bool,
+    /// Memory for bytes that are not settled yet. An append beyond it waits.
+    pub write_buffer_bytes: usize,
+    /// Memory for settled bytes that are still in their write buffers.
+    pub cache_bytes: usize,
+    /// `logan.recovery.bytes`: what a start may have to read for this shard; also the longest stretch without a flush.
+    pub recovery_bytes: u64,
+    /// The longest a batch may be that is read back.
+    pub max_batch_bytes: usize,
+    /// A round older than this fails the directory.
+    pub hang_after: Duration,
+    /// Files of logs that nobody wrote or read for so long are closed.
+    pub close_after: Duration,
+    pub mutations: Mutations,
+}
+
+/// Faults to plant in tests, each consulted at one place, each of which a test must notice (STORAGE §8).
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mutations {
+    pub no_flush: bool,
+    pub acknowledge_before_writes: bool,
+    pub free_without_cover: bool,
+    pub open_without_flushing: bool,
+    pub drop_chain_check: bool,
+    pub believe_unvouched_hints: bool,
+    pub file_size_is_prepared: bool,
+    pub rename_before_durable: bool,
+    pub reuse_before_checkpoint: bool,
+}
+
+/// The most bytes that one round gathers; more would ruin its latency.
+pub const ROUND_BYTES: u64 = 1 << 20;
+/// So many bytes of one log are their own preparation even where blocks are prepared.
+pub const OWN_PREPARATION_BYTES: u64 = 256 << 10;
+/// A round takes no further entry once its record has this length.
+pub const RECORD_BYTES: usize = 256 << 10;
+/// Smallest and largest piece of preparation.
+pub const PREPARE_LEAST: u64 = 128 << 10;
+pub const PREPARE_MOST: u64 = 1 << 20;
+/// More files than this are synced by one `syncfs` instead of one by one.
+pub const SYNC_ONE_BY_ONE: usize = 8;
+/// Files of a round log, and their length at first.
+pub const ROUND_LOG_FILES: usize = 4;
+pub const ROUND_LOG_FILE_BYTES: u64 = 1 << 20;
+pub const ROUND_LOG_FILE_MOST: u64 = 16 << 20;
+/// How long a shard is idle before it writes the record that covers its last round.
+pub const IDLE_BEFORE_COVER: Duration = Duration::from_millis(10);
+
+const _: () = assert!(RECORD_BYTES * 2 <= crate::record::LONGEST, "a round's last log adds a few entries");
+const _: () = assert!(crate::record::LONGEST as u64 <= ROUND_LOG_FILE_BYTES, "a record fits into a file");

@@ -1,0 +1,357 @@
+//! Bringing into memory what a log needs before it is written to or searched: hints as far as the ledger vouches for them, the rest
+//! from the batches themselves (STORAGE §3, "Hints").
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::append::derive;
+use crate::batch::{Batch, BatchError};
+use crate::disk::{BLOCK, DiskError, File, OpenMode};
+use crate::epochs::LeaderEpochs;
+use crate::failure::{AppendError, ReadError};
+use crate::index::{OFFSET_ENTRY_LEN, OffsetIndex, TimeIndex};
+use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
+use crate::key::segment_path;
+use crate::log::Log;
+use crate::producers::Producers;
+use crate::segment::{Segment, SegmentIndex, block_floor};
+use crate::volume::Volume;
+
+/// Read at a time while scanning.
+const SCAN_BYTES: usize = 1 << 20;
+/// The largest hint file that is read; a longer one is not believed.
+const LONGEST_HINT: usize = 64 << 20;
+
+/// What the ledger vouches for.
+#[derive(Debug, Clone, Copy)]
+struct Vouched {
+    snapshot: i64,
+    epochs: i64,
+    indexed: u32,
+}
+
+impl Log {
+    /// Loads epochs, producers and the last segment's indexes. Does nothing if they are there.
+    pub async fn load(self: &Rc<Self>) -> Result<(), ReadError> {
+        let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
+        let must_load = volume
+            .progress
+            .until(|| {
+                let mut state = self.state.borrow_mut();
+                if state.is_loaded {
+                    return Some(Ok(false));
+                }
+                if volume.failed.is_failed() || state.is_closed {
+                    return Some(Err(ReadError::Failed));
+                }
+                (!std::mem::replace(&mut state.is_loading, true)).then_some(Ok(true))
+            })
+            .await?;
+        if !must_load {
+            return Ok(());
+        }
+        let outcome = self.load_hints(&volume).await;
+        {
+            let mut state = self.state.borrow_mut();
+            state.is_loading = false;
+            if let Ok((producers, epochs)) = &outcome {
+                state.producers = producers.clone();
+                state.epochs = epochs.clone();
+                state.is_loaded = true;
+            }
+        }
+        volume.progress.notify();
+        outcome.map(|_| ())
+    }
+
+    async fn load_hints(self: &Rc<Self>, volume: &Rc<Volume>) -> Result<(Producers, LeaderEpochs), ReadError> {
+        let (segments, end, interval_bytes) = {
+            let state = self.state.borrow();
+            (state.segments.clone(), state.ends.log_end, state.config.index_interval_bytes)
+        };
+        let vouched = self.vouched(volume);
+        let Some(last) = segments.last() else {
+            return Ok((Producers::new(end), LeaderEpochs::new()));
+        };
+        let mut producers = self.load_producers(volume, vouched, segments[0].base).await;
+        let (mut epochs, epochs_to) = self.load_epochs(volume, vouched, segments[0].base).await;
+        let mut index = self.load_index_files(volume, last, vouched.indexed, interval_bytes).await;
+        let from = producers.end_offset().min(epochs_to);
+        for segment in &segments {
+            let is_last = Rc::ptr_eq(segment, last);
+            let behind = segments.iter().find(|other| other.base > segment.base).map_or(end, |next| next.base);
+            let mut begin = segment.length.get();
+            if behind > from {
+                begin = match (from > segment.base, is_last) {
+                    (false, _) => 0,
+                    (true, false) => self.hint_position(segment, from),
+                    (true, true) => index.position_of(from),
+                };
+            }
+            if is_last {
+                begin = begin.min(index.writer.resume_position());
+            }
+            let length = segment.length.get();
+            volume
+                .scan(self, segment, begin, length, |position, batch| {
+                    let index = (is_last && position >= index.writer.resume_position()).then_some(&mut index);
+                    if position == 0 {
+                        segment.first_timestamp.set(Some(batch.max_timestamp()));
+                    }
+                    derive(index, &mut producers, &mut epochs, position, batch);
+                })
+                .await?;
+        }
+        *last.index.borrow_mut() = Some(index);
+        epochs.truncate_end(end);
+        Ok((producers, epochs))
+    }
+
+    /// Where a batch with `offset` cannot be before: an index in memory says so, or else the beginning.
+    fn hint_position(&self, segment: &Segment, offset: i64) -> u32 {
+        segment.index.borrow().as_ref().map_or(0, |index| index.position_of(offset))
+    }
+
+    fn vouched(&self, volume: &Volume) -> Vouched {
+        let end = self.ends().log_end;
+        let vouched = volume.in_ledger(self.number, |entry| Vouched {
+            snapshot: entry.snapshot,
+            epochs: entry.epochs,
+            indexed: entry.segments.last().map_or(0, |last| last.indexed),
+        });
+        if volume.config.mutations.believe_unvouched_hints {
+            return Vouched { snapshot: end, epochs: end, indexed: u32::MAX };
+        }
+        vouched.unwrap_or(Vouched { snapshot: -1, epochs: -1, indexed: 0 })
+    }
+
+    async fn load_producers(&self, volume: &Volume, vouched: Vouched, first: i64) -> Producers {
+        if vouched.snapshot >= 0 {
+            let path =
+                segment_path(&self.key().directory_name(), vouched.snapshot, SegmentFile::ProducerSnapshot);
+            match volume.directory.read_small(&path, LONGEST_HINT).await {
+                Ok(bytes) => match Producers::read_snapshot(&bytes, vouched.snapshot) {
+                    Ok(producers) => return producers,
+                    Err(error) => tracing::warn!(%path, %error, "a producer snapshot is rebuilt"),
+                },
+                Err(error) => tracing::warn!(%error, "a producer snapshot is rebuilt"),
+            }
+        }
+        Producers::new(first)
+    }
+
+    async fn load_epochs(&self, volume: &Volume, vouched: Vouched, first: i64) -> (LeaderEpochs, i64) {
+        if vouched.epochs >= 0 {
+            let path = format!("{}/{LEADER_EPOCH_CHECKPOINT}", self.key().directory_name());
+            match volume.directory.read_small(&path, LONGEST_HINT).await {
+                Ok(bytes) => match LeaderEpochs::read(&bytes) {
+                    Ok(mut epochs) => {
+                        epochs.truncate_end(vouched.epochs);
+                        return (epochs, vouched.epochs);
+                    }
+                    Err(error) => tracing::warn!(%path, %error, "an epoch file is rebuilt"),
+                },
+                Err(error) => tracing::warn!(%error, "an epoch file is rebuilt"),
+            }
+        }
+        (LeaderEpochs::new(), first)
+    }
+
+    /// What the index files say of the bytes before `indexed`; an empty index if they say nothing that can be believed.
+    async fn load_index_files(
+        &self,
+        volume: &Volume,
+        segment: &Segment,
+        indexed: u32,
+        interval_bytes: u32,
+    ) -> SegmentIndex {
+        let empty = SegmentIndex::new(segment.base, interval_bytes);
+        if indexed == 0 {
+            return empty;
+        }
+        let directory = self.key().directory_name();
+        let offsets = segment_path(&directory, segment.base, SegmentFile::OffsetIndex);
+        let times = segment_path(&directory, segment.base, SegmentFile::TimeIndex);
+        let offsets = volume.directory.read_small(&offsets, LONGEST_HINT).await;
+        let times = volume.directory.read_small(&times, LONGEST_HINT).await;
+        let (Ok(offsets), Ok(times)) = (offsets, times) else {
+            tracing::warn!(log = %self.key(), base = segment.base, "indexes are rebuilt");
+            return empty;
+        };
+        let is_whole = indexed >= segment.length.get();
+        resume_index(segment.base, interval_bytes, offsets, times, indexed, is_whole).unwrap_or_else(|| {
+            tracing::warn!(log = %self.key(), base = segment.base, "indexes are rebuilt");
+            empty
+        })
+    }
+
+    /// The indexes of a segment, loaded or rebuilt if they are not in memory.
+    pub(crate) async fn load_index(self: &Rc<Self>, volume: &Rc<Volume>, segment: &Rc<Segment>) -> Result<(), ReadError> {
+        if segment.index.borrow().is_some() {
+            return Ok(());
+        }
+        if self.state.borrow().segments.last().is_some_and(|last| Rc::ptr_eq(last, segment)) {
+            // Only the last segment still grows; loading the log loads its index.
+            return self.load().await;
+        }
+        let indexed = volume
+            .in_ledger(self.number, |entry| {
+                entry.segments.iter().find(|at| at.base == segment.base).map(|at| at.indexed)
+            })
+            .flatten()
+            .unwrap_or(0);
+        let interval_bytes = self.config().index_interval_bytes;
+        let length = segment.length.get();
+        let mut index = self.load_index_files(volume, segment, indexed, interval_bytes).await;
+        if indexed < length || index.offsets.is_empty() {
+            let begin = index.writer.resume_position();
+            volume
+                .scan(self, segment, begin, length, |position, batch| {
+                    if let Err(error) = index.on_batch(position, batch) {
+                        tracing::warn!(%error, position, "a batch has no index entry");
+                    }
+                })
+                .await?;
+            index.on_close();
+        }
+        *segment.index.borrow_mut() = Some(index);
+        Ok(())
+    }
+
+    /// Sees to it that the end's partial block is at hand.
+    pub(crate) async fn load_partial(self: &Rc<Self>, segment: &Rc<Segment>) -> Result<(), AppendError> {
+        let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
+        let end = u64::from(segment.length.get());
+        {
+            let state = self.state.borrow();
+            if state.open.is_some() || state.partial.is_some() || end == block_floor(end) {
+                return Ok(());
+            }
+        }
+        let read = async {
+            let file = volume.open_segment(self, segment).await?;
+            file.read(block_floor(end), BLOCK).await
+        };
+        let block = match read.await {
+            Ok(block) => block,
+            Err(error) => {
+                volume.fail(&error);
+                return Err(AppendError::Failed);
+            }
+        };
+        let length = (end - block_floor(end)) as usize;
+        if block.len() < length {
+            tracing::error!(log = %self.key(), base = segment.base, end, "a segment is shorter than its data");
+            return Err(AppendError::Failed);
+        }
+        let mut state = self.state.borrow_mut();
+        if state.open.is_none() && state.partial.is_none() && u64::from(segment.length.get()) == end {
+            state.partial = Some(block.slice(..length));
+        }
+        Ok(())
+    }
+}
+
+/// Both indexes up to the position `indexed`. None if the files contradict themselves or each other.
+fn resume_index(
+    base: i64,
+    interval_bytes: u32,
+    mut offsets: Vec<u8>,
+    mut times: Vec<u8>,
+    indexed: u32,
+    is_whole: bool,
+) -> Option<SegmentIndex> {
+    let index = OffsetIndex::parse(base, &offsets).ok()?;
+    index.check(u64::from(indexed)).ok().or_else(|| (!is_whole).then_some(()))?;
+    let kept = index.iter().take_while(|entry| entry.position < indexed).count();
+    let last = kept.checked_sub(1).and_then(|at| index.iter().nth(at)).map_or(base, |entry| entry.offset);
+    offsets.truncate(kept * OFFSET_ENTRY_LEN);
+    let index = TimeIndex::parse(base, &times).ok()?;
+    index.check().ok()?;
+    if !is_whole {
+        let length = index.len_when_truncated_to(last + 1);
+        times.truncate(length);
+    }
+    SegmentIndex::resume(base, interval_bytes, offsets, times).ok()
+}
+
+impl Volume {
+    /// The file of a segment, opened if it is not.
+    pub(crate) async fn open_segment(&self, log: &Log, segment: &Segment) -> Result<Rc<dyn File>, DiskError> {
+        segment.used_at_ns.set(self.host.monotonic_ns());
+        if let Some(file) = segment.open_file() {
+            return Ok(file);
+        }
+        let path = segment_path(&log.key().directory_name(), segment.base, SegmentFile::Log);
+        let file = self.directory.open(&path, OpenMode::Existing).await?;
+        // Whoever was first keeps its descriptor: all of a segment's writes go through one.
+        let file = segment.file.borrow_mut().get_or_insert(file).clone();
+        Ok(file)
+    }
+
+    /// Shows all batches between two positions, each with a CRC that fits. Nothing else may be there.
+    pub(crate) async fn scan(
+        &self,
+        log: &Log,
+        segment: &Rc<Segment>,
+        from: u32,
+        until: u32,
+        mut visit: impl FnMut(u32, &Batch<'_>),
+    ) -> Result<(), ReadError> {
+        let mut position = u64::from(from);
+        let until = u64::from(until);
+        let mut want = SCAN_BYTES;
+        if position >= until {
+            return Ok(());
+        }
+        let file = self.open_segment(log, segment).await?;
+        while position < until {
+            let start = block_floor(position);
+            let block = read_range(&*file, start, until, want).await?;
+            let mut rest = &block[(position - start).min(block.len() as u64) as usize..];
+            let before = position;
+            while position < until {
+                match Batch::parse(rest, self.config.max_batch_bytes) {
+                    Ok(batch) => {
+                        if let Err(error) = batch.check_crc() {
+                            return Err(corrupt(segment, position, &error));
+                        }
+                        visit(position as u32, &batch);
+                        position += batch.len() as u64;
+                        rest = &rest[batch.len()..];
+                        want = SCAN_BYTES;
+                    }
+                    Err(BatchError::TooShort { need, .. }) if position + need as u64 <= until => {
+                        want = SCAN_BYTES.max(need + BLOCK);
+                        break;
+                    }
+                    Err(error) => return Err(corrupt(segment, position, &error)),
+                }
+            }
+            if position == before && start + (block.len() as u64) < until && block.len() < want {
+                return Err(ReadError::Corrupt {
+                    base: segment.base,
+                    position,
+                    reason: "the file ends before its data".into(),
+                });
+            }
+            if position == before && want <= SCAN_BYTES {
+                return Err(ReadError::Corrupt { base: segment.base, position, reason: "no progress".into() });
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn corrupt(segment: &Segment, position: u64, error: &BatchError) -> ReadError {
+    ReadError::Corrupt { base: segment.base, position, reason: error.to_string() }
+}
+
+/// Bytes from the block boundary `start` on, about `want` of them, and nothing at or behind `until`.
+pub(crate) async fn read_range(file: &dyn File, start: u64, until: u64, want: usize) -> Result<Bytes, DiskError> {
+    let want = want.next_multiple_of(BLOCK).min((until - start) as usize).next_multiple_of(BLOCK);
+    let bytes = file.read(start, want).await?;
+    let within = ((until - start) as usize).min(bytes.len());
+    Ok(bytes.slice(..within))
+}

@@ -1,0 +1,255 @@
+//! One local replica of one partition: its state, and what needs no more than a look at it.
+//!
+//! Invariants: `log_start <= durable <= settled <= written <= log_end`; `segments` are in order of `base`; the runs in `pending` follow
+//! each other and end at `log_end`; `cache` is a contiguous range of offsets; `open` belongs to the last run of `pending`;
+//! `is_busy` while a write or an own preparation of this log is in flight.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::LogConfig;
+use crate::epochs::{EpochEnd, EpochStart, LeaderEpochs};
+use crate::failure::LogFailed;
+use crate::gather::{Chunk, OpenChunk, Pending};
+use crate::key::{LogId, LogKey};
+use crate::ledger::LedgerLog;
+use crate::producers::Producers;
+use crate::segment::Segment;
+use crate::volume::Volume;
+
+/// The offsets up to which a log is flushed, acknowledged, written and gathered; each is the offset behind the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    pub log_start: i64,
+    pub durable: i64,
+    pub settled: i64,
+    pub written: i64,
+    pub log_end: i64,
+}
+
+impl Ends {
+    pub fn check(&self) {
+        // The log start may be raised to `settled` before the next flush, when acknowledgements do not wait for one.
+        assert!(self.log_start <= self.settled, "{self:?}");
+        assert!(self.durable <= self.settled && self.settled <= self.written, "{self:?}");
+        assert!(self.written <= self.log_end, "{self:?}");
+    }
+}
+
+pub struct Log {
+    pub(crate) volume: Weak<Volume>,
+    /// Within the round log.
+    pub(crate) number: u32,
+    id: LogId,
+    key: Arc<LogKey>,
+    pub(crate) state: RefCell<LogState>,
+    /// In the round queue.
+    pub(crate) is_queued: Cell<bool>,
+}
+
+pub(crate) struct LogState {
+    pub config: LogConfig,
+    pub generation: u32,
+    pub ends: Ends,
+    pub segments: Vec<Rc<Segment>>,
+    /// Indexes, epochs and producers are known, and the end's partial block is at hand.
+    pub is_loaded: bool,
+    pub is_loading: bool,
+    /// Deleted, or the volume has stopped.
+    pub is_closed: bool,
+    /// A truncation, deletion or stop is under way: appends wait.
+    pub is_blocked: bool,
+    pub is_busy: bool,
+    pub pending: VecDeque<Pending>,
+    pub open: Option<OpenChunk>,
+    /// The partial block at `log_end`, if sealed; `None` also when it must be read from disk first.
+    pub partial: Option<Bytes>,
+    pub cache: VecDeque<Chunk>,
+    pub producers: Producers,
+    pub epochs: LeaderEpochs,
+    pub rate: Rate,
+    /// Records that no flush covers yet, and since when (monotonic nanoseconds).
+    pub unflushed_messages: u64,
+    pub unflushed_since_ns: Option<u64>,
+}
+
+/// How fast a log grows, from the bytes of this second and the one before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rate {
+    second: u64,
+    current: u64,
+    previous: u64,
+    /// Of the last runs.
+    pub run_bytes: u64,
+}
+
+impl Rate {
+    pub fn on_bytes(&mut self, now_ns: u64, bytes: u64) {
+        self.turn(now_ns);
+        self.current += bytes;
+    }
+
+    pub fn on_run(&mut self, bytes: u64) {
+        self.run_bytes = (self.run_bytes * 3 + bytes) / 4;
+    }
+
+    /// Bytes in about a second; 0 for a log that is cold.
+    pub fn bytes_per_second(&mut self, now_ns: u64) -> u64 {
+        self.turn(now_ns);
+        self.current.max(self.previous)
+    }
+
+    fn turn(&mut self, now_ns: u64) {
+        let second = now_ns / 1_000_000_000;
+        if second > self.second {
+            self.previous = if second == self.second + 1 { self.current } else { 0 };
+            self.current = 0;
+            self.second = second;
+        }
+    }
+}
+
+impl Log {
+    pub(crate) fn new(volume: &Rc<Volume>, number: u32, ledger: &LedgerLog, config: LogConfig) -> Rc<Self> {
+        let now_ms = volume.host.wall_clock_ms();
+        let segments = ledger.segments.iter();
+        let segments =
+            segments.map(|at| Rc::new(Segment::new(at.base, at.length, at.spare, now_ms))).collect();
+        let end = ledger.next_offset;
+        let state = LogState {
+            config,
+            generation: ledger.generation,
+            ends: Ends {
+                log_start: ledger.log_start,
+                durable: end,
+                settled: end,
+                written: end,
+                log_end: end,
+            },
+            // A log without segments has nothing that could be loaded.
+            is_loaded: ledger.segments.is_empty(),
+            segments,
+            is_loading: false,
+            is_closed: false,
+            is_blocked: false,
+            is_busy: false,
+            pending: VecDeque::new(),
+            open: None,
+            partial: None,
+            cache: VecDeque::new(),
+            producers: Producers::new(end),
+            epochs: LeaderEpochs::new(),
+            rate: Rate::default(),
+            unflushed_messages: 0,
+            unflushed_since_ns: None,
+        };
+        Rc::new(Self {
+            volume: Rc::downgrade(volume),
+            number,
+            id: ledger.id,
+            key: Arc::clone(&ledger.key),
+            state: RefCell::new(state),
+            is_queued: Cell::new(false),
+        })
+    }
+
+    pub fn key(&self) -> &Arc<LogKey> {
+        &self.key
+    }
+
+    pub fn id(&self) -> LogId {
+        self.id
+    }
+
+    pub fn ends(&self) -> Ends {
+        self.state.borrow().ends
+    }
+
+    pub fn generation(&self) -> u32 {
+        self.state.borrow().generation
+    }
+
+    pub fn config(&self) -> LogConfig {
+        self.state.borrow().config.clone()
+    }
+
+    /// Holds from the next append on.
+    pub fn set_config(&self, config: LogConfig) {
+        self.state.borrow_mut().config = config;
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.state.borrow().is_closed
+    }
+
+    /// Epochs, producers and indexes are in memory; see [`Self::load`].
+    pub fn is_loaded(&self) -> bool {
+        self.state.borrow().is_loaded
+    }
+
+    /// Bytes of data in all segments, gathered ones included.
+    pub fn size_bytes(&self) -> u64 {
+        self.state.borrow().segments.iter().map(|segment| u64::from(segment.length.get())).sum()
+    }
+
+    pub fn segment_bases(&self) -> Vec<i64> {
+        self.state.borrow().segments.iter().map(|segment| segment.base).collect()
+    }
+
+    /// Kafka's answer to `OffsetForLeaderEpoch`, up to the log's end. The log must be loaded.
+    pub fn epoch_end_offset(&self, epoch: i32) -> Option<EpochEnd> {
+        let state = self.state.borrow();
+        state.epochs.end_of(epoch, state.ends.log_end)
+    }
+
+    /// The epoch of the last batches, and where it began. The log must be loaded.
+    pub fn latest_epoch(&self) -> Option<EpochStart> {
+        self.state.borrow().epochs.latest()
+    }
+
+    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
+        self.state.borrow().epochs.epoch_at(offset)
+    }
+
+    /// The producers' state as of `log_end`; [`Self::append`] keeps it. The log must be loaded. The borrow must end before the next
+    /// call of this log.
+    pub fn producers(&self) -> RefMut<'_, Producers> {
+        RefMut::map(self.state.borrow_mut(), |state| &mut state.producers)
+    }
+
+    /// Resolves once `settled` has reached `offset` (the offset behind the last one of interest).
+    pub async fn wait_settled(&self, offset: i64) -> Result<(), LogFailed> {
+        let Some(volume) = self.volume.upgrade() else { return Err(LogFailed) };
+        volume
+            .progress
+            .until(|| {
+                let state = self.state.borrow();
+                if state.ends.settled >= offset {
+                    return Some(Ok(()));
+                }
+                (state.is_closed || volume.failed.is_failed()).then_some(Err(LogFailed))
+            })
+            .await
+    }
+
+    /// The invariants at the head of this file.
+    pub fn check(&self) {
+        let state = self.state.borrow();
+        state.ends.check();
+        assert!(state.segments.is_sorted_by(|a, b| a.base < b.base), "{}: segments out of order", self.key);
+        for segment in &state.segments {
+            segment.check();
+        }
+        let mut chunks = state.cache.iter().peekable();
+        while let Some(chunk) = chunks.next() {
+            if let Some(next) = chunks.peek() {
+                assert_eq!(chunk.next_offset, next.first_offset, "{}: a gap in the cache", self.key);
+            }
+        }
+        assert!(state.open.is_none() || matches!(state.pending.back(), Some(Pending::Run(_))));
+    }
+}

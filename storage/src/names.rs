@@ -1,0 +1,319 @@
+//! Names follow the log (STORAGE §3): directories, renames, cuts and removals, each after its entry is durable, in order.
+//!
+//! Invariants: works of one kind that stand together are done together and synced once; the ledger learns of them only after that
+//! sync; nothing is removed before its entry is covered.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use crate::disk::{BLOCK, DiskError, File, OpenMode, Priority};
+use crate::kafka_files::{PARTITION_METADATA, SegmentFile, write_partition_metadata};
+use crate::key::{FOLDER, LogId, segment_path};
+use crate::ledger::{Deleted, Retired};
+use crate::log::Log;
+use crate::notify::Notify;
+use crate::segment::Segment;
+use crate::volume::Volume;
+
+/// Works done together at most, and operations in flight for them.
+const MOST_TOGETHER: usize = 4096;
+const IN_FLIGHT: usize = 64;
+
+pub(crate) enum NameWork {
+    /// The directory of a new log, with its `partition.metadata`.
+    Directory { log: Rc<Log> },
+    /// A spare becomes a segment of its log by name.
+    Segment { log: Rc<Log>, segment: Rc<Segment> },
+    /// A sealed segment ends where its data ends.
+    Cut { log: Rc<Log>, segment: Rc<Segment> },
+    /// A segment whose entry is covered is removed.
+    Remove { retired: Retired, directory: String },
+    /// A deleted log's directory gets its other name, and goes.
+    Delete { id: LogId, number: u32 },
+}
+
+#[derive(Default)]
+pub(crate) struct Names {
+    queue: RefCell<VecDeque<NameWork>>,
+    is_working: std::cell::Cell<bool>,
+    work: Notify,
+}
+
+impl Names {
+    pub fn wake(&self) {
+        self.work.notify();
+    }
+
+    /// Everything ordered so far is done.
+    pub fn is_idle(&self) -> bool {
+        self.queue.borrow().is_empty() && !self.is_working.get()
+    }
+}
+
+pub(crate) async fn run(volume: Rc<Volume>) {
+    let names = &volume.names;
+    loop {
+        names
+            .work
+            .until(|| (!names.queue.borrow().is_empty() || volume.is_ended()).then_some(()))
+            .await;
+        if volume.failed.is_failed() || (volume.is_ended() && names.queue.borrow().is_empty()) {
+            return;
+        }
+        names.is_working.set(true);
+        if let Err(error) = volume.do_next_names().await {
+            volume.fail(&error);
+        }
+        names.is_working.set(false);
+        volume.progress.notify();
+    }
+}
+
+impl Volume {
+    pub(crate) fn add_name_work(&self, work: NameWork) {
+        self.names.queue.borrow_mut().push_back(work);
+        self.names.work.notify();
+    }
+
+    async fn do_next_names(self: &Rc<Self>) -> Result<(), DiskError> {
+        let mut together = Vec::new();
+        {
+            let mut queue = self.names.queue.borrow_mut();
+            while together.len() < MOST_TOGETHER
+                && let Some(work) = queue.front()
+                && together
+                    .first()
+                    .is_none_or(|first| std::mem::discriminant(first) == std::mem::discriminant(work))
+            {
+                together.extend(queue.pop_front());
+            }
+        }
+        match together.first() {
+            Some(NameWork::Directory { .. }) => self.make_directories(&together).await,
+            Some(NameWork::Segment { .. }) => self.name_segments(&together).await,
+            Some(NameWork::Cut { .. }) => self.cut_segments(&together).await,
+            Some(NameWork::Remove { .. }) => self.remove_segments(&together).await,
+            Some(NameWork::Delete { .. }) => self.rename_deleted(&together).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn make_directories(&self, works: &[NameWork]) -> Result<(), DiskError> {
+        let logs: Vec<&Rc<Log>> = works
+            .iter()
+            .filter_map(|work| match work {
+                NameWork::Directory { log } if !log.is_closed() => Some(log),
+                _ => None,
+            })
+            .collect();
+        let names: Vec<String> = logs.iter().map(|log| log.key().directory_name()).collect();
+        stream::iter(logs.iter().map(|log| self.make_log_directory(log)))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect::<Vec<()>>()
+            .await?;
+        let mut synced = names;
+        synced.push(String::new());
+        self.sync_directories(&synced).await?;
+        for log in logs {
+            self.in_ledger(log.number, |entry| entry.is_named = true);
+        }
+        Ok(())
+    }
+
+    async fn make_log_directory(&self, log: &Rc<Log>) -> Result<(), DiskError> {
+        let name = log.key().directory_name();
+        let path = format!("{name}/{PARTITION_METADATA}");
+        let text = write_partition_metadata(log.key().topic_id);
+        match self.directory.make_directory(&name).await {
+            Ok(()) => {}
+            // Left by a life that got no further. Nobody else's: a name is given again only after its last holder's rename.
+            Err(DiskError::AlreadyExists { .. }) => {
+                return self.directory.write_small(&path, text.into_bytes()).await;
+            }
+            Err(error) => return Err(error),
+        }
+        // Not `write_small`: thousands of logs are made at a time, and one sync is for all of them.
+        let file = self.directory.open(&path, OpenMode::CreateNew).await?;
+        let mut buffer = self.directory.buffer(BLOCK);
+        let bytes = buffer.bytes_mut();
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        bytes[text.len()..BLOCK].fill(0);
+        file.write(0, buffer.seal().slice(..BLOCK)).await?;
+        file.set_length(text.len() as u64).await?;
+        file.sync_data().await
+    }
+
+    async fn name_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
+        let mut synced = vec![FOLDER.to_owned()];
+        let mut named = Vec::new();
+        for work in works {
+            let NameWork::Segment { log, segment } = work else { continue };
+            let Some(spare) = segment.spare.get().filter(|_| !log.is_closed()) else { continue };
+            let directory = log.key().directory_name();
+            let path = segment_path(&directory, segment.base, SegmentFile::Log);
+            self.directory.rename(&spare.path(), &path).await?;
+            if !synced.contains(&directory) {
+                synced.push(directory);
+            }
+            named.push((log, segment, spare));
+        }
+        self.sync_directories(&synced).await?;
+        for (log, segment, spare) in named {
+            segment.spare.set(None);
+            self.in_ledger(log.number, |entry| {
+                for at in &mut entry.segments {
+                    if at.spare == Some(spare) {
+                        at.spare = None;
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn cut_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
+        let mut files: Vec<Rc<dyn File>> = Vec::new();
+        let mut cut = Vec::new();
+        for work in works {
+            let NameWork::Cut { log, segment } = work else { continue };
+            if log.is_closed() || !self.begin_structural(segment).await {
+                continue;
+            }
+            let file = self.open_segment(log, segment).await?;
+            let length = u64::from(segment.length.get());
+            file.set_length(length).await?;
+            segment.reserved.set(length);
+            segment.prepared.set(None);
+            files.push(file);
+            cut.push((log, segment));
+        }
+        self.sync_files(&files).await?;
+        for (log, segment) in cut {
+            let length = segment.length.get();
+            self.in_ledger(log.number, |entry| {
+                if let Some((_last, sealed)) = entry.segments.split_last_mut()
+                    && let Some(at) = sealed.iter_mut().find(|at| at.base == segment.base && at.length == length)
+                {
+                    at.is_cut = true;
+                }
+            });
+            self.end_structural(log, segment);
+            self.write_hints(log, segment).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
+        let mut synced = Vec::new();
+        for work in works {
+            let NameWork::Remove { retired, directory } = work else { continue };
+            remove_segment(&*self.directory, retired, directory).await?;
+            if !synced.contains(directory) {
+                synced.push(directory.clone());
+            }
+        }
+        synced.push(FOLDER.to_owned());
+        self.sync_directories(&synced).await?;
+        self.ledger.borrow_mut().retired.retain(|at| {
+            !works.iter().any(|work| matches!(work, NameWork::Remove { retired, .. } if retired == at))
+        });
+        Ok(())
+    }
+
+    async fn rename_deleted(self: &Rc<Self>, works: &[NameWork]) -> Result<(), DiskError> {
+        let mut renamed = Vec::new();
+        for work in works {
+            let NameWork::Delete { id, .. } = work else { continue };
+            let deleted = self.ledger.borrow().deleted.iter().find(|deleted| deleted.id == *id).cloned();
+            let Some(deleted) = deleted else { continue };
+            let (from, to) = (deleted.key.directory_name(), deleted.id.deleted_directory(&deleted.key));
+            match self.directory.rename(&from, &to).await {
+                Ok(()) | Err(DiskError::NotFound { .. }) => renamed.push(deleted),
+                Err(error) => return Err(error),
+            }
+        }
+        self.directory.sync_directory("").await?;
+        let sequence = {
+            let mut ledger = self.ledger.borrow_mut();
+            for deleted in &mut ledger.deleted {
+                deleted.is_renamed |= renamed.iter().any(|other| other.id == deleted.id);
+            }
+            ledger.sequence
+        };
+        let volume = Rc::clone(self);
+        self.host.spawn(Priority::Background, Box::pin(async move {
+            if let Err(error) = volume.remove_deleted(renamed, sequence).await {
+                volume.fail(&error);
+            }
+        }));
+        Ok(())
+    }
+
+    /// Removes the files of deleted logs, once a checkpoint newer than `sequence` says that their directories have no name left that
+    /// another log could have.
+    async fn remove_deleted(&self, renamed: Vec<Deleted>, sequence: u64) -> Result<(), DiskError> {
+        let last = renamed.iter().map(|deleted| deleted.round).max().unwrap_or(0);
+        self.covered(last).await;
+        self.request_checkpoint();
+        self.progress
+            .until(|| (self.checkpoint.completed() > sequence || self.is_ended()).then_some(()))
+            .await;
+        if self.is_ended() {
+            return Ok(());
+        }
+        for deleted in &renamed {
+            remove_deleted_log(&*self.directory, deleted).await?;
+        }
+        self.sync_directories(&[String::new(), FOLDER.to_owned()]).await?;
+        self.ledger
+            .borrow_mut()
+            .deleted
+            .retain(|deleted| !renamed.iter().any(|other| other.id == deleted.id));
+        Ok(())
+    }
+}
+
+/// Removes a given-up segment under whichever name it has. Doing it again does nothing.
+pub(crate) async fn remove_segment(
+    directory: &dyn crate::disk::Directory,
+    retired: &Retired,
+    log_directory: &str,
+) -> Result<(), DiskError> {
+    if let Some(spare) = retired.spare {
+        allow_missing(directory.remove_file(&spare.path()).await)?;
+    }
+    for file in SegmentFile::ALL {
+        allow_missing(directory.remove_file(&segment_path(log_directory, retired.base, file)).await)?;
+    }
+    Ok(())
+}
+
+/// Removes what a deleted log has left, its directory last. Doing it again does nothing.
+pub(crate) async fn remove_deleted_log(
+    directory: &dyn crate::disk::Directory,
+    deleted: &Deleted,
+) -> Result<(), DiskError> {
+    for spare in &deleted.spares {
+        allow_missing(directory.remove_file(&spare.path()).await)?;
+    }
+    let name = deleted.id.deleted_directory(&deleted.key);
+    let files = match directory.list(&name).await {
+        Ok(files) => files,
+        Err(DiskError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for file in files {
+        allow_missing(directory.remove_file(&format!("{name}/{}", file.name)).await)?;
+    }
+    allow_missing(directory.remove_directory(&name).await)
+}
+
+pub(crate) fn allow_missing(outcome: Result<(), DiskError>) -> Result<(), DiskError> {
+    match outcome {
+        Err(DiskError::NotFound { .. }) => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,339 @@
+//! Blocks for a log: reserved before offsets are given, prepared before a round may write them (STORAGE §2, §7).
+//!
+//! Invariants: a segment in `own` or `ahead` is structural, and nothing else is done to its file's extents; zeros are only written to
+//! blocks behind every byte that was taken for writing; `prepared` is raised only after the sync of what was written.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select, try_join_all};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use crate::config::{PREPARE_LEAST, PREPARE_MOST};
+use crate::disk::{DiskError, File, Flushing};
+use crate::failure::AppendError;
+use crate::gather::{Pending, Run};
+use crate::log::{Log, LogState};
+use crate::notify::Notify;
+use crate::segment::{Segment, block_ceil, block_floor};
+use crate::volume::Volume;
+
+/// Groups of own preparations in flight: each ends with syncs, which the next need not wait for.
+const MOST_GROUPS: usize = 4;
+/// Files in a group.
+const MOST_IN_GROUP: usize = 256;
+/// Runs of this size and more prepare themselves, so nothing is prepared ahead of them.
+const LARGE_RUN: u64 = 128 << 10;
+/// The most that is prepared or reserved ahead of a log.
+const MOST_AHEAD: u64 = 8 << 20;
+const LEAST_RESERVED: u64 = 16 << 10;
+
+#[derive(Default)]
+pub(crate) struct Preparation {
+    own: RefCell<VecDeque<Own>>,
+    ahead: RefCell<VecDeque<Ahead>>,
+    work: Notify,
+    zeros: RefCell<Option<Bytes>>,
+}
+
+/// A run that is its own preparation: written and synced, then named.
+struct Own {
+    log: Rc<Log>,
+    run: Run,
+    /// Zeros follow the run up to here.
+    prepare_until: u64,
+}
+
+/// Blocks to be written with zeros.
+struct Ahead {
+    log: Rc<Log>,
+    segment: Rc<Segment>,
+    from: u64,
+    until: u64,
+}
+
+impl Preparation {
+    pub fn wake(&self) {
+        self.work.notify();
+    }
+}
+
+pub(crate) async fn run_own(volume: Rc<Volume>) {
+    let mut groups = FuturesUnordered::new();
+    loop {
+        while groups.len() < MOST_GROUPS {
+            let group: Vec<Own> = {
+                let mut own = volume.preparation.own.borrow_mut();
+                let count = own.len().min(MOST_IN_GROUP);
+                own.drain(..count).collect()
+            };
+            if group.is_empty() {
+                break;
+            }
+            groups.push(volume.prepare_own(group));
+        }
+        if volume.is_ended() {
+            return;
+        }
+        let may_start = groups.len() < MOST_GROUPS;
+        let work = volume.preparation.work.until(|| {
+            let has_work = may_start && !volume.preparation.own.borrow().is_empty();
+            (has_work || volume.is_ended()).then_some(())
+        });
+        let work = std::pin::pin!(work);
+        if groups.is_empty() {
+            work.await;
+        } else if let Either::Right((Some(Err(error)), _)) = select(work, groups.next()).await {
+            volume.fail(&error);
+        }
+    }
+}
+
+pub(crate) async fn run_ahead(volume: Rc<Volume>) {
+    loop {
+        volume
+            .preparation
+            .work
+            .until(|| {
+                let has_work = !volume.preparation.ahead.borrow().is_empty();
+                (has_work || volume.is_ended()).then_some(())
+            })
+            .await;
+        if volume.is_ended() {
+            return;
+        }
+        let jobs: Vec<Ahead> = {
+            let mut ahead = volume.preparation.ahead.borrow_mut();
+            let count = ahead.len().min(MOST_IN_GROUP);
+            ahead.drain(..count).collect()
+        };
+        if let Err(error) = volume.prepare_ahead(jobs).await {
+            volume.fail(&error);
+        }
+    }
+}
+
+impl Volume {
+    /// Sees to it that offsets can be given for `bytes` more.
+    pub(crate) async fn reserve_blocks(&self, log: &Rc<Log>, segment: &Rc<Segment>, bytes: usize) -> Result<(), AppendError> {
+        loop {
+            let end = u64::from(segment.length.get());
+            if segment.reserved.get() >= block_ceil(end + bytes as u64) && segment.open_file().is_some() {
+                return Ok(());
+            }
+            if !self.begin_structural(segment).await {
+                return Err(AppendError::Failed);
+            }
+            let outcome = self.extend(log, segment, bytes).await;
+            self.end_structural(log, segment);
+            match outcome {
+                Ok(()) => {}
+                Err(DiskError::NoSpace { .. }) => return Err(AppendError::NoSpace),
+                Err(error) => {
+                    self.fail(&error);
+                    return Err(AppendError::Failed);
+                }
+            }
+        }
+    }
+
+    /// Waits for the turn of the only structural operation on a segment's file. Returns false if the volume has failed.
+    pub(crate) async fn begin_structural(&self, segment: &Segment) -> bool {
+        self.progress
+            .until(|| {
+                if self.failed.is_failed() {
+                    return Some(false);
+                }
+                (!segment.is_structural.replace(true)).then_some(true)
+            })
+            .await
+    }
+
+    pub(crate) fn end_structural(&self, log: &Rc<Log>, segment: &Segment) {
+        segment.is_structural.set(false);
+        self.requeue(log);
+        self.progress.notify();
+    }
+
+    /// A log may have been passed over while its segment was structural.
+    fn requeue(&self, log: &Rc<Log>) {
+        let state = log.state.borrow();
+        if !state.pending.is_empty() && !state.is_busy {
+            self.enqueue(log);
+        }
+    }
+
+    async fn extend(&self, log: &Rc<Log>, segment: &Rc<Segment>, bytes: usize) -> Result<(), DiskError> {
+        let file = self.open_segment(log, segment).await?;
+        let end = u64::from(segment.length.get());
+        if segment.prepared.get().is_none() {
+            // Nothing of this segment is in flight: it was not written to since the start.
+            let prepared = self.prove_prepared(&*file, end).await?;
+            segment.prepared.set(Some(prepared));
+            segment.reserved.set(segment.reserved.get().max(prepared).max(block_floor(end)));
+        }
+        let need = block_ceil(u64::from(segment.length.get()) + bytes as u64);
+        let from = segment.reserved.get();
+        if need <= from {
+            return Ok(());
+        }
+        let ahead = {
+            let mut state = log.state.borrow_mut();
+            let now_ns = self.host.monotonic_ns();
+            let likely = state.rate.bytes_per_second(now_ns).clamp(LEAST_RESERVED, MOST_AHEAD);
+            let longest = block_ceil(u64::from(state.config.segment_bytes));
+            block_ceil(need + likely).min(longest.max(need))
+        };
+        match file.allocate(from, ahead - from).await {
+            Ok(()) => segment.reserved.set(ahead),
+            Err(DiskError::NoSpace { .. }) if ahead > need => {
+                file.allocate(from, need - from).await?;
+                segment.reserved.set(need);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// How far blocks from the end's one on are written, by asking the file system after a sync of the file.
+    async fn prove_prepared(&self, file: &dyn File, end: u64) -> Result<u64, DiskError> {
+        let length = file.length().await?;
+        if self.config.mutations.file_size_is_prepared {
+            return Ok(block_floor(length).max(block_floor(end)));
+        }
+        file.sync_data().await?;
+        let from = block_floor(end);
+        let until = block_floor(length);
+        if until <= from { Ok(from) } else { file.prepared_until(from, until).await }
+    }
+
+    /// Takes the front run out of the log's hands until it is written and synced.
+    pub(crate) fn start_own_preparation(&self, log: &Rc<Log>, state: &mut LogState) {
+        if state.pending.len() == 1 {
+            self.seal_open(state);
+        }
+        let Some(Pending::Run(run)) = state.pending.pop_front() else { unreachable!("a run is in front") };
+        state.is_busy = true;
+        run.segment.is_structural.set(true);
+        self.take_gathered(u64::from(run.length));
+        state.rate.on_run(u64::from(run.length));
+        let ahead = self.ahead_of(state);
+        let prepare_until = block_ceil(run.end() + ahead).min(run.segment.reserved.get());
+        self.preparation.own.borrow_mut().push_back(Own { log: Rc::clone(log), run, prepare_until });
+        self.preparation.work.notify();
+    }
+
+    async fn prepare_own(&self, group: Vec<Own>) -> Result<(), DiskError> {
+        let mut files = Vec::with_capacity(group.len());
+        let mut writes = Vec::new();
+        for own in &group {
+            let file = own.run.segment.open_file().expect("a segment that is written to is open");
+            writes.extend(own.run.writes().map(|(position, content)| (Rc::clone(&file), position, content)));
+            writes.extend(self.zero_writes(&file, block_ceil(own.run.end()), own.prepare_until));
+            files.push(file);
+        }
+        try_join_all(writes.iter().map(|(file, at, content)| file.write(*at, content.clone()))).await?;
+        self.sync_files(&files).await?;
+        for own in group {
+            let Own { log, mut run, prepare_until } = own;
+            let written = block_ceil(run.end()).max(prepare_until);
+            let segment = Rc::clone(&run.segment);
+            segment.prepared.set(segment.prepared.get().max(Some(written)));
+            run.is_written = true;
+            {
+                let mut state = log.state.borrow_mut();
+                state.pending.push_front(Pending::Run(run));
+                state.is_busy = false;
+            }
+            self.end_structural(&log, &segment);
+        }
+        Ok(())
+    }
+
+    /// How many bytes should be prepared ahead of a log: none for a cold one, and none where runs are large.
+    fn ahead_of(&self, state: &mut LogState) -> u64 {
+        let rate = state.rate.bytes_per_second(self.host.monotonic_ns());
+        if state.rate.run_bytes >= LARGE_RUN || rate < PREPARE_LEAST / 4 {
+            return 0;
+        }
+        (rate + rate / 2).clamp(PREPARE_LEAST, MOST_AHEAD)
+    }
+
+    /// After a log was taken into a round: orders zeros ahead of it, if it is warm and what is prepared runs out.
+    pub(crate) fn consider_preparation(&self, log: &Rc<Log>, state: &mut LogState) {
+        if matches!(self.directory.flushing(), Flushing::PerFile { .. }) || !state.pending.is_empty() {
+            return;
+        }
+        let Some(segment) = state.segments.last().cloned() else { return };
+        let Some(prepared) = segment.prepared.get() else { return };
+        let end = u64::from(segment.length.get());
+        let ahead = self.ahead_of(state);
+        // Behind every byte that was taken, or zeros would be written over them.
+        if ahead == 0 || prepared < block_ceil(end) || prepared - end > ahead / 2 {
+            return;
+        }
+        let longest = block_ceil(u64::from(state.config.segment_bytes));
+        let until = block_ceil(end + ahead).min(longest);
+        if until <= prepared || segment.is_structural.replace(true) {
+            return;
+        }
+        let job = Ahead { log: Rc::clone(log), segment, from: prepared, until };
+        self.preparation.ahead.borrow_mut().push_back(job);
+        self.preparation.work.notify();
+    }
+
+    async fn prepare_ahead(&self, jobs: Vec<Ahead>) -> Result<(), DiskError> {
+        let mut done = Vec::with_capacity(jobs.len());
+        let mut files = Vec::new();
+        let mut writes = Vec::new();
+        for mut job in jobs {
+            let Some(file) = job.segment.open_file() else {
+                self.end_structural(&job.log, &job.segment);
+                continue;
+            };
+            let reserved = job.segment.reserved.get();
+            if job.until > reserved {
+                match file.allocate(reserved, job.until - reserved).await {
+                    Ok(()) => job.segment.reserved.set(job.until),
+                    // Nothing is owed to anybody: whoever appends will be told.
+                    Err(DiskError::NoSpace { .. }) => job.until = reserved,
+                    Err(error) => return Err(error),
+                }
+            }
+            writes.extend(self.zero_writes(&file, job.from, job.until));
+            files.push(file);
+            done.push(job);
+        }
+        try_join_all(writes.iter().map(|(file, at, content)| file.write(*at, content.clone()))).await?;
+        self.sync_files(&files).await?;
+        for job in done {
+            job.segment.prepared.set(job.segment.prepared.get().max(Some(job.until)));
+            self.end_structural(&job.log, &job.segment);
+        }
+        Ok(())
+    }
+
+    fn zero_writes(&self, file: &Rc<dyn File>, from: u64, until: u64) -> Vec<(Rc<dyn File>, u64, Bytes)> {
+        let mut writes = Vec::new();
+        let mut at = from;
+        while at < until {
+            let length = (until - at).min(PREPARE_MOST);
+            writes.push((Rc::clone(file), at, self.zeros(length as usize)));
+            at += length;
+        }
+        writes
+    }
+
+    /// Aligned zeros, at most [`PREPARE_MOST`] of them.
+    pub(crate) fn zeros(&self, length: usize) -> Bytes {
+        let mut zeros = self.preparation.zeros.borrow_mut();
+        let zeros = zeros.get_or_insert_with(|| {
+            let mut buffer = self.directory.buffer(PREPARE_MOST as usize);
+            buffer.bytes_mut().fill(0);
+            buffer.seal()
+        });
+        zeros.slice(..length)
+    }
+}

@@ -1,0 +1,337 @@
+//! Reading: from the tail cache without an await, or from disk.
+//!
+//! Invariants: nothing at or behind `settled`, as it was when the read began, is returned; what comes from disk has a CRC that fits and
+//! offsets that follow each other; a segment that was given up meanwhile is not believed.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::batch::{Batch, BatchError, BatchReader};
+use crate::disk::BLOCK;
+use crate::failure::ReadError;
+use crate::gather::Chunk;
+use crate::index::TimeEntry;
+use crate::load::{corrupt, read_range};
+use crate::log::Log;
+use crate::segment::{Segment, block_floor};
+use crate::volume::Volume;
+
+/// Read from disk at least and at most, unless one batch is larger.
+const LEAST: usize = 64 << 10;
+const MOST: usize = 1 << 20;
+
+/// Whole batches, from the one that holds the offset asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    pub slices: Vec<Bytes>,
+    /// The length of all slices together.
+    pub bytes: usize,
+    /// The offset behind the last batch; the offset asked for, if there is none.
+    pub next_offset: i64,
+}
+
+/// What a read may return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// No batch that reaches this offset or beyond.
+    pub offset: i64,
+    pub bytes: usize,
+    /// The first batch is returned even if it alone is longer than `bytes` (KIP-74).
+    pub at_least_one: bool,
+}
+
+impl Log {
+    /// Batches from `from` on, if that offset is still in the tail cache. `None` if it is not, or not in the log.
+    pub fn read_cached(&self, from: i64, limits: Limits) -> Option<Read> {
+        let state = self.state.borrow();
+        let offset = limits.offset.min(state.ends.settled);
+        let mut read = Read { next_offset: from, ..Read::default() };
+        if from < state.ends.log_start || state.is_closed {
+            return None;
+        }
+        if from == offset {
+            return Some(read);
+        }
+        let first = state.cache.partition_point(|chunk| chunk.next_offset <= from);
+        if state.cache.get(first).is_none_or(|chunk| chunk.first_offset > from) {
+            return None;
+        }
+        for chunk in state.cache.range(first..) {
+            if chunk.first_offset >= offset || !take_from_chunk(chunk, Limits { offset, ..limits }, &mut read) {
+                break;
+            }
+        }
+        Some(read)
+    }
+
+    /// Batches from `from` on, from memory or disk. Fewer than `limits` allow may come; the next read continues.
+    pub async fn read(self: &Rc<Self>, from: i64, limits: Limits) -> Result<Read, ReadError> {
+        let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
+        loop {
+            let (segment, until, generation, offset) = {
+                let state = self.state.borrow();
+                self.must_hold(&volume, from, state.ends.log_start, state.ends.settled)?;
+                let offset = limits.offset.min(state.ends.settled);
+                if from >= offset {
+                    return Ok(Read { next_offset: from, ..Read::default() });
+                }
+                let Some(at) = state.segments.iter().rposition(|segment| segment.base <= from) else {
+                    return Err(out_of_range(from, state.ends.log_start, state.ends.settled));
+                };
+                let segment = Rc::clone(&state.segments[at]);
+                let until = state.segments.get(at + 1).map_or(offset, |next| next.base.min(offset));
+                (segment, until, state.generation, offset)
+            };
+            if let Some(read) = self.read_cached(from, limits) {
+                return Ok(read);
+            }
+            self.load_index(&volume, &segment).await?;
+            let limits = Limits { offset: until, ..limits };
+            let outcome = self.read_segment(&volume, &segment, from, limits).await;
+            // What was read counts only if the log is still the one that was asked.
+            let (same, log_start) = {
+                let state = self.state.borrow();
+                let is_there = state.segments.iter().any(|other| Rc::ptr_eq(other, &segment));
+                (is_there && state.generation == generation, state.ends.log_start)
+            };
+            if !same || from < log_start {
+                continue;
+            }
+            let read = outcome?;
+            // Only a gap is left of this segment: go on with the next one.
+            if read.slices.is_empty() && until < offset && read.next_offset < until {
+                return Box::pin(self.read(until, Limits { offset, ..limits })).await;
+            }
+            return Ok(read);
+        }
+    }
+
+    fn must_hold(&self, volume: &Volume, from: i64, log_start: i64, settled: i64) -> Result<(), ReadError> {
+        if volume.failed.is_failed() {
+            return Err(ReadError::Failed);
+        }
+        if from < log_start || from > settled { Err(out_of_range(from, log_start, settled)) } else { Ok(()) }
+    }
+
+    /// Reads batches of one segment, all below `limits.offset`, which is settled.
+    async fn read_segment(
+        &self,
+        volume: &Volume,
+        segment: &Rc<Segment>,
+        from: i64,
+        limits: Limits,
+    ) -> Result<Read, ReadError> {
+        let mut position = u64::from(segment.index.borrow().as_ref().map_or(0, |index| index.position_of(from)));
+        let end = u64::from(segment.length.get());
+        let file = volume.open_segment(self, segment).await?;
+        let mut want = limits.bytes.clamp(LEAST, MOST);
+        let mut expected = None;
+        loop {
+            if position >= end {
+                return Ok(Read { next_offset: from, ..Read::default() });
+            }
+            let start = block_floor(position);
+            let block = read_range(&*file, start, end, want + BLOCK).await?;
+            let skipped = ((position - start) as usize).min(block.len());
+            match walk(&block.slice(skipped..), volume.config.max_batch_bytes, from, limits, &mut expected) {
+                Walk::Found(read) => return Ok(read),
+                Walk::Short { walked, need } => {
+                    position += walked as u64;
+                    if need > 0 && position + need as u64 > end {
+                        return Err(truncated(segment, position));
+                    }
+                    if walked == 0 && block.len() < want && start + (block.len() as u64) < end {
+                        return Err(truncated(segment, position));
+                    }
+                    want = want.max(need);
+                }
+                Walk::Bad { walked, error } => return Err(corrupt(segment, position + walked as u64, &error)),
+                Walk::WrongOffset { walked, offset } => {
+                    return Err(ReadError::Corrupt {
+                        base: segment.base,
+                        position: position + walked as u64,
+                        reason: format!("a batch with base offset {offset} is not what follows"),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The first batch whose max timestamp is at least `timestamp`, among the settled ones.
+    pub async fn batch_at_time(self: &Rc<Self>, timestamp: i64) -> Result<Option<Bytes>, ReadError> {
+        let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
+        let (segments, log_start, settled) = {
+            let state = self.state.borrow();
+            (state.segments.clone(), state.ends.log_start, state.ends.settled)
+        };
+        for (at, segment) in segments.iter().enumerate() {
+            self.load_index(&volume, segment).await?;
+            let (largest, position) = {
+                let index = segment.index.borrow();
+                let Some(index) = index.as_ref() else { continue };
+                (index.largest_timestamp(), index.position_at_time(timestamp))
+            };
+            if largest.is_none_or(|largest| largest.timestamp < timestamp) {
+                continue;
+            }
+            let until = segments.get(at + 1).map_or(settled, |next| next.base.min(settled));
+            let mut from = self.first_offset_at(&volume, segment, position, until).await?.max(log_start);
+            while from < until {
+                let read = self.read(from, Limits { offset: until, bytes: MOST, at_least_one: true }).await?;
+                if let Some(found) = first_at_time(&read, timestamp, volume.config.max_batch_bytes) {
+                    return Ok(Some(found));
+                }
+                if read.next_offset <= from {
+                    break;
+                }
+                from = read.next_offset;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn first_offset_at(
+        &self,
+        volume: &Volume,
+        segment: &Rc<Segment>,
+        position: u32,
+        until: i64,
+    ) -> Result<i64, ReadError> {
+        if position == 0 || segment.base >= until {
+            return Ok(segment.base);
+        }
+        let start = block_floor(u64::from(position));
+        let file = volume.open_segment(self, segment).await?;
+        let end = u64::from(segment.length.get());
+        let block = read_range(&*file, start, end, 2 * BLOCK).await?;
+        let skipped = (u64::from(position) - start) as usize;
+        let base = block.get(skipped..skipped + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+        // Behind `settled` anything may be there; the segment's beginning is always right.
+        let base = base.map_or(segment.base, i64::from_be_bytes);
+        Ok(if (segment.base..until).contains(&base) { base } else { segment.base })
+    }
+
+    /// The largest timestamp of any batch, with the last offset of the first batch that has it. Gathered batches count.
+    pub async fn max_timestamp(self: &Rc<Self>) -> Result<Option<TimeEntry>, ReadError> {
+        let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
+        let segments = self.state.borrow().segments.clone();
+        let mut largest: Option<TimeEntry> = None;
+        for segment in &segments {
+            self.load_index(&volume, segment).await?;
+            let index = segment.index.borrow();
+            let Some(entry) = index.as_ref().and_then(|index| index.largest_timestamp()) else { continue };
+            if largest.is_none_or(|largest| largest.timestamp < entry.timestamp) {
+                largest = Some(entry);
+            }
+        }
+        Ok(largest)
+    }
+}
+
+fn out_of_range(offset: i64, log_start: i64, log_end: i64) -> ReadError {
+    ReadError::OutOfRange { offset, log_start, log_end }
+}
+
+fn truncated(segment: &Segment, position: u64) -> ReadError {
+    ReadError::Corrupt { base: segment.base, position, reason: "the file ends before its data".into() }
+}
+
+fn first_at_time(read: &Read, timestamp: i64, max_batch_bytes: usize) -> Option<Bytes> {
+    for slice in &read.slices {
+        for placed in BatchReader::new(slice, 0, max_batch_bytes).flatten() {
+            if placed.batch.max_timestamp() >= timestamp {
+                let start = placed.position as usize;
+                return Some(slice.slice(start..start + placed.batch.len()));
+            }
+        }
+    }
+    None
+}
+
+/// Adds what `limits` allow of a chunk. Returns whether all of it was taken, so that the next chunk may follow.
+fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
+    let batches = chunk.batches();
+    let is_whole = read.next_offset <= chunk.first_offset
+        && chunk.next_offset <= limits.offset
+        && read.bytes + batches.len() <= limits.bytes;
+    if is_whole {
+        read.bytes += batches.len();
+        read.next_offset = chunk.next_offset;
+        read.slices.push(batches);
+        return true;
+    }
+    let (mut start, mut end, mut next) = (None, 0, read.next_offset);
+    for placed in BatchReader::new(&batches, 0, usize::MAX).flatten() {
+        let batch = placed.batch;
+        let at = placed.position as usize;
+        if batch.last_offset() < read.next_offset {
+            continue;
+        }
+        let taken = read.bytes + at + batch.len() - start.unwrap_or(at);
+        let is_first = read.slices.is_empty() && start.is_none();
+        if batch.last_offset() >= limits.offset || (taken > limits.bytes && !(is_first && limits.at_least_one)) {
+            break;
+        }
+        start.get_or_insert(at);
+        end = at + batch.len();
+        next = batch.next_offset();
+    }
+    if let Some(start) = start {
+        read.bytes += end - start;
+        read.next_offset = next;
+        read.slices.push(batches.slice(start..end));
+    }
+    next == chunk.next_offset
+}
+
+enum Walk {
+    Found(Read),
+    /// Nothing was found in `walked` bytes; `need` more bytes are needed for the next batch, if not 0.
+    Short { walked: usize, need: usize },
+    Bad { walked: usize, error: BatchError },
+    WrongOffset { walked: usize, offset: i64 },
+}
+
+/// Looks for the batch that holds `from`, and takes it and what follows.
+fn walk(block: &Bytes, max_batch_bytes: usize, from: i64, limits: Limits, expected: &mut Option<i64>) -> Walk {
+    let (mut at, mut start, mut next_offset) = (0, None, from);
+    let end = loop {
+        if expected.is_some_and(|next| next >= limits.offset) {
+            // Everything below the limit was seen. Bytes behind it may be of any life.
+            break at;
+        }
+        let batch = match Batch::parse(&block[at..], max_batch_bytes) {
+            Ok(batch) => batch,
+            Err(_) if start.is_some() => break at,
+            Err(BatchError::TooShort { need, .. }) => return Walk::Short { walked: at, need },
+            Err(error) => return Walk::Bad { walked: at, error },
+        };
+        let base = batch.base_offset();
+        if expected.is_some_and(|next| base < next) || batch.last_offset() < base {
+            return Walk::WrongOffset { walked: at, offset: base };
+        }
+        if batch.last_offset() >= limits.offset {
+            break at;
+        }
+        if batch.last_offset() >= from {
+            let taken = at + batch.len() - start.unwrap_or(at);
+            if taken > limits.bytes && !(start.is_none() && limits.at_least_one) {
+                break at;
+            }
+            if let Err(error) = batch.check_crc() {
+                // What stands before it is good; the next read will say this.
+                if start.is_some() {
+                    break at;
+                }
+                return Walk::Bad { walked: at, error };
+            }
+            start.get_or_insert(at);
+            next_offset = batch.next_offset();
+        }
+        *expected = Some(batch.next_offset());
+        at += batch.len();
+    };
+    let Some(start) = start else { return Walk::Found(Read { next_offset: from, ..Read::default() }) };
+    Walk::Found(Read { bytes: end - start, slices: vec![block.slice(start..end)], next_offset })
+}

@@ -1,0 +1,189 @@
+//! Looking through a directory that Kafka, or Logan, closed cleanly: its files are right, its hints too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::{Found, IN_FLIGHT, OpenError, OpenOptions};
+use crate::batch::{Batch, BatchError};
+use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
+use crate::index::OffsetIndex;
+use crate::kafka_files::{
+    DirectoryKind, DirectoryName, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
+    PARTITION_METADATA, SegmentFile, SegmentFileName, read_offset_checkpoint, read_partition_metadata,
+};
+use crate::key::{LogId, LogKey, segment_path};
+use crate::ledger::{LedgerLog, LedgerSegment};
+use crate::load::read_range;
+use crate::segment::block_floor;
+
+const PIECE: usize = 1 << 20;
+const LONGEST_INDEX: usize = 64 << 20;
+
+pub(super) async fn look_through(
+    directory: &dyn Directory,
+    options: &OpenOptions,
+) -> Result<Found, OpenError> {
+    let entries = directory.list("").await?;
+    let starts = match directory.read_small(LOG_START_CHECKPOINT, LONGEST_INDEX).await {
+        Ok(bytes) => read_offset_checkpoint(&bytes)
+            .map_err(|error| OpenError::Damaged(vec![format!("{LOG_START_CHECKPOINT}: {error}")]))?,
+        Err(DiskError::NotFound { .. }) => Offsets::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let names: Vec<String> = entries
+        .into_iter()
+        .filter(|entry| entry.is_directory)
+        .map(|entry| entry.name)
+        .filter(|name| DirectoryName::parse(name).is_some_and(|name| name.kind == DirectoryKind::Log))
+        .collect();
+    let looked: Vec<Result<LedgerLog, String>> = stream::iter(names.iter())
+        .map(|name| look_at(directory, name, &starts, options))
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect()
+        .await?;
+    let mut found = Found::default();
+    found.report.was_clean = true;
+    let mut damages = Vec::new();
+    for log in looked {
+        match log {
+            Ok(log) => found.logs.push(log),
+            Err(damage) => damages.push(damage),
+        }
+    }
+    found.logs.sort_by(|a, b| a.key.cmp(&b.key));
+    if !damages.is_empty() && !options.accept_loss {
+        return Err(OpenError::Damaged(damages));
+    }
+    found.report.losses = damages;
+    Ok(found)
+}
+
+/// The inner error says why this directory is not a log that can be believed.
+async fn look_at(
+    directory: &dyn Directory,
+    name: &str,
+    starts: &Offsets,
+    options: &OpenOptions,
+) -> Result<Result<LedgerLog, String>, OpenError> {
+    let Some(parsed) = DirectoryName::parse(name) else { return Ok(Err(format!("{name}: not a partition"))) };
+    let text = match directory.read_small(&format!("{name}/{PARTITION_METADATA}"), BLOCK).await {
+        Ok(text) => text,
+        Err(DiskError::NotFound { .. }) => return Ok(Err(format!("{name}: it has no {PARTITION_METADATA}"))),
+        Err(error) => return Err(error.into()),
+    };
+    let topic_id = match read_partition_metadata(&text) {
+        Ok(topic_id) => topic_id,
+        Err(error) => return Ok(Err(format!("{name}/{PARTITION_METADATA}: {error}"))),
+    };
+    let key = LogKey { topic: parsed.topic.to_owned(), topic_id, partition: parsed.partition };
+    let mut files: BTreeMap<i64, Vec<SegmentFile>> = BTreeMap::new();
+    let mut has_epochs = false;
+    for entry in directory.list(name).await? {
+        has_epochs |= entry.name == LEADER_EPOCH_CHECKPOINT;
+        if let Some(file) = SegmentFileName::parse(&entry.name).filter(|file| file.stage == FileStage::Live) {
+            files.entry(file.offset).or_default().push(file.file);
+        }
+    }
+    // A round log of 0 never exists: the id is given with the new one.
+    let id = LogId { round_log: 0, round: 0, index: 0 };
+    let mut log = LedgerLog::new(id, Arc::new(key), 0);
+    log.is_named = true;
+    for (base, files) in &files {
+        if files.contains(&SegmentFile::Log) {
+            let file = directory.open(&segment_path(name, *base, SegmentFile::Log), OpenMode::Existing).await?;
+            let Ok(length) = u32::try_from(file.length().await?) else {
+                return Ok(Err(format!("{name}: segment {base} is longer than a segment can be")));
+            };
+            let is_indexed =
+                files.contains(&SegmentFile::OffsetIndex) && files.contains(&SegmentFile::TimeIndex);
+            let indexed = if is_indexed { length } else { 0 };
+            log.segments.push(LedgerSegment { base: *base, length, indexed, is_cut: true, spare: None });
+        }
+    }
+    if let Some(last) = log.segments.last_mut() {
+        last.is_cut = false;
+        let last = *last;
+        match end_of(directory, name, last, options.max_batch_bytes).await? {
+            Ok(end) => log.next_offset = end,
+            Err(damage) => return Ok(Err(damage)),
+        }
+    }
+    let first = log.segments.first().map_or(log.next_offset, |first| first.base);
+    let start = starts.get(&(log.key.topic.clone(), log.key.partition)).copied().unwrap_or(first);
+    if log.segments.is_empty() {
+        // Nothing but the checkpoint knows where an emptied log goes on.
+        log.next_offset = start.max(0);
+    }
+    log.log_start = start.max(first).min(log.next_offset);
+    log.snapshot = newest_snapshot(&files, log.next_offset);
+    log.epochs = if has_epochs { log.next_offset } else { -1 };
+    Ok(Ok(log))
+}
+
+fn newest_snapshot(files: &BTreeMap<i64, Vec<SegmentFile>>, end: i64) -> i64 {
+    let mut snapshots = files.range(..=end).rev().filter(|(_, files)| files.contains(&SegmentFile::ProducerSnapshot));
+    snapshots.next().map_or(-1, |(offset, _)| *offset)
+}
+
+/// The offset behind the last batch of a segment that ends with whole batches.
+async fn end_of(
+    directory: &dyn Directory,
+    name: &str,
+    segment: LedgerSegment,
+    max_batch_bytes: usize,
+) -> Result<Result<i64, String>, OpenError> {
+    let mut position = 0;
+    if segment.indexed > 0 {
+        let bytes = directory
+            .read_small(&segment_path(name, segment.base, SegmentFile::OffsetIndex), LONGEST_INDEX)
+            .await?;
+        let last = OffsetIndex::parse(segment.base, &bytes).ok().and_then(|index| index.last());
+        position = last.map_or(0, |entry| u64::from(entry.position));
+    }
+    let end = u64::from(segment.length);
+    let file = directory.open(&segment_path(name, segment.base, SegmentFile::Log), OpenMode::Existing).await?;
+    if position >= end {
+        position = 0;
+    }
+    match walk_to_end(&*file, position, end, max_batch_bytes).await? {
+        Ok(next) => Ok(Ok(next.unwrap_or(segment.base))),
+        Err(damage) => Ok(Err(format!("{name}: segment {}: {damage}", segment.base))),
+    }
+}
+
+async fn walk_to_end(
+    file: &dyn File,
+    mut position: u64,
+    end: u64,
+    max_batch_bytes: usize,
+) -> Result<Result<Option<i64>, String>, DiskError> {
+    let mut next = None;
+    let mut want = PIECE;
+    while position < end {
+        let start = block_floor(position);
+        let block = read_range(file, start, end, want).await?;
+        let mut rest = block.get((position - start) as usize..).unwrap_or_default();
+        let before = position;
+        want = PIECE;
+        while position < end {
+            match Batch::parse(rest, max_batch_bytes) {
+                Ok(batch) => {
+                    next = Some(batch.next_offset());
+                    position += batch.len() as u64;
+                    rest = &rest[batch.len()..];
+                }
+                Err(BatchError::TooShort { need, .. }) if position + need as u64 <= end => {
+                    want = PIECE.max(need + BLOCK);
+                    break;
+                }
+                Err(error) => return Ok(Err(format!("at {position}: {error}"))),
+            }
+        }
+        if position == before && want == PIECE {
+            return Ok(Err(format!("at {position}: the file ends within a batch")));
+        }
+    }
+    Ok(Ok(next))
+}

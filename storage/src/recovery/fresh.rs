@@ -1,0 +1,270 @@
+//! Founding a directory again: names completed, everything flushed, fresh checkpoints and round logs, the root switched, and only then
+//! what nobody needs any more removed.
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::{Found, IN_FLIGHT, OpenError, OpenOptions, Opened};
+use crate::checkpoint::{SLOTS, capacity_for, slot_of, write_slot};
+use crate::config::{ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
+use crate::disk::{BLOCK, Directory, DiskError, OpenMode};
+use crate::kafka_files::{
+    DirectoryKind, DirectoryName, PARTITION_METADATA, SegmentFile, read_partition_metadata,
+    write_partition_metadata,
+};
+use crate::key::{FOLDER, LogId, LogKey, ROOT_PATH, checkpoint_path, round_log_path, segment_path};
+use crate::ledger::{Deleted, Ledger, LedgerLog, Retired};
+use crate::names::{allow_missing, remove_deleted_log, remove_segment};
+use crate::root::Root;
+use crate::volume::VolumePart;
+
+pub(super) async fn found_again(
+    directory: &dyn Directory,
+    old: Root,
+    mut found: Found,
+    options: &OpenOptions,
+) -> Result<Opened, OpenError> {
+    complete_names(directory, &mut found).await?;
+    if !options.mutations.open_without_flushing {
+        // Before anything is believed: what a killed process left in the device's cache must not be served and then lost.
+        directory.sync_file_system().await?;
+    }
+    let root = Root {
+        sequence: old.sequence + 1,
+        is_clean: false,
+        next_round_log: old.next_round_log + u32::from(options.shards),
+        round_logs: (0..u32::from(options.shards)).map(|shard| old.next_round_log + shard).collect(),
+    };
+    let mut parts = distribute(&found, &root, options);
+    let zeros = zeros(directory);
+    try_join_all(parts.iter_mut().map(|part| write_part(directory, part, &zeros))).await?;
+    directory.sync_file_system().await?;
+    write_root(directory, &root).await?;
+    free(directory, &root, &found, &mut parts).await?;
+    let orphans = orphans(directory, &found).await?;
+    let mut report = found.report;
+    report.logs = found.logs.len();
+    Ok(Opened { parts, report, orphans })
+}
+
+/// Makes every log's directory and every segment's name what the ledgers say.
+async fn complete_names(directory: &dyn Directory, found: &mut Found) -> Result<(), DiskError> {
+    // First, so that a name is free for whoever has it now.
+    for deleted in &mut found.deleted {
+        if !deleted.is_renamed {
+            complete_delete(directory, deleted).await?;
+        }
+    }
+    stream::iter(found.logs.iter_mut().map(|log| complete_log(directory, log)))
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(())
+}
+
+async fn complete_delete(directory: &dyn Directory, deleted: &mut Deleted) -> Result<(), DiskError> {
+    let name = deleted.key.directory_name();
+    let target = deleted.id.deleted_directory(&deleted.key);
+    // A directory counts only with the topic's id in it. Without any it can only be of a log that was deleted before it was named.
+    if directory.list(&target).await.is_err() && has_topic_id(directory, &deleted.key).await?.unwrap_or(false) {
+        directory.rename(&name, &target).await?;
+    }
+    deleted.is_renamed = true;
+    Ok(())
+}
+
+/// Whether a log's directory says that it is of the log's topic. None if there is no such file.
+async fn has_topic_id(directory: &dyn Directory, key: &LogKey) -> Result<Option<bool>, DiskError> {
+    let path = format!("{}/{PARTITION_METADATA}", key.directory_name());
+    match directory.read_small(&path, BLOCK).await {
+        Ok(bytes) => Ok(Some(read_partition_metadata(&bytes).is_ok_and(|id| id == key.topic_id))),
+        Err(DiskError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn complete_log(directory: &dyn Directory, log: &mut LedgerLog) -> Result<(), DiskError> {
+    let name = log.key.directory_name();
+    if !log.is_named {
+        match directory.make_directory(&name).await {
+            Ok(()) | Err(DiskError::AlreadyExists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if has_topic_id(directory, &log.key).await? != Some(true) {
+            let text = write_partition_metadata(log.key.topic_id);
+            directory.write_small(&format!("{name}/{PARTITION_METADATA}"), text.into_bytes()).await?;
+        }
+        log.is_named = true;
+    }
+    for segment in &mut log.segments {
+        let Some(spare) = segment.spare else { continue };
+        let path = segment_path(&name, segment.base, SegmentFile::Log);
+        match directory.rename(&spare.path(), &path).await {
+            Ok(()) => {}
+            // Renamed before; the name is its own, because a spare's is.
+            Err(DiskError::NotFound { .. }) => drop(directory.open(&path, OpenMode::Existing).await?),
+            Err(error) => return Err(error),
+        }
+        segment.spare = None;
+    }
+    Ok(())
+}
+
+/// Gives every log to the shard that owns it now, under a number and a generation of its new round log.
+fn distribute(found: &Found, root: &Root, options: &OpenOptions) -> Vec<VolumePart> {
+    let mut ledgers: Vec<Ledger> = root.round_logs.iter().map(|id| Ledger::new(*id)).collect();
+    for log in &found.logs {
+        let shard = (options.owner)(&log.key) % options.shards;
+        let ledger = &mut ledgers[usize::from(shard)];
+        let number = ledger.next_number;
+        let mut log = log.clone();
+        log.generation += 1;
+        if log.id.round_log == 0 {
+            // Closed cleanly: it is created here and now.
+            log.id = LogId { round_log: ledger.round_log, round: 0, index: number };
+        }
+        let retired = found.retired.iter().filter(|(key, _)| *key == *log.key);
+        ledger.retired.extend(retired.map(|(_, at)| Retired { log: number, round: 0, ..*at }));
+        ledger.logs.insert(number, log);
+        ledger.next_number += 1;
+    }
+    for deleted in &found.deleted {
+        ledgers[0].deleted.push(Deleted { round: 0, ..deleted.clone() });
+    }
+    (0..)
+        .zip(ledgers)
+        .map(|(shard, mut ledger)| {
+            ledger.sequence = 1;
+            ledger.check();
+            let checkpoint_capacity = capacity_for(ledger.encoded_bound() as u64);
+            VolumePart {
+                shard,
+                ledger,
+                round_files: vec![ROUND_LOG_FILE_BYTES; ROUND_LOG_FILES],
+                checkpoint_capacity,
+            }
+        })
+        .collect()
+}
+
+fn zeros(directory: &dyn Directory) -> Bytes {
+    let mut buffer = directory.buffer(ROUND_LOG_FILE_BYTES as usize);
+    buffer.bytes_mut().fill(0);
+    buffer.seal().slice(..ROUND_LOG_FILE_BYTES as usize)
+}
+
+/// The round-log files, pre-written, and the first checkpoint. The caller syncs.
+async fn write_part(directory: &dyn Directory, part: &mut VolumePart, zeros: &Bytes) -> Result<(), DiskError> {
+    let id = part.ledger.round_log;
+    let files = (0..part.round_files.len()).map(|index| async move {
+        let file = create(directory, &round_log_path(id, index)).await?;
+        file.allocate(0, zeros.len() as u64).await?;
+        file.write(0, zeros.clone()).await
+    });
+    try_join_all(files).await?;
+    for slot in 0..SLOTS {
+        let file = create(directory, &checkpoint_path(id, slot)).await?;
+        file.allocate(0, part.checkpoint_capacity).await?;
+        if slot == slot_of(part.ledger.sequence) {
+            write_slot(directory, &*file, &part.ledger.encode()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates a file that only an attempt which never got a root can have left.
+async fn create(directory: &dyn Directory, path: &str) -> Result<std::rc::Rc<dyn crate::disk::File>, DiskError> {
+    match directory.open(path, OpenMode::CreateNew).await {
+        Err(DiskError::AlreadyExists { .. }) => {
+            directory.remove_file(path).await?;
+            directory.open(path, OpenMode::CreateNew).await
+        }
+        other => other,
+    }
+}
+
+/// Writes a root into its slot, in place, and syncs it.
+pub(crate) async fn write_root(directory: &dyn Directory, root: &Root) -> Result<(), DiskError> {
+    let file = directory.open(ROOT_PATH, OpenMode::Existing).await?;
+    let mut buffer = directory.buffer(BLOCK);
+    buffer.bytes_mut()[..BLOCK].copy_from_slice(&root.encode());
+    file.write((root.slot() * BLOCK) as u64, buffer.seal().slice(..BLOCK)).await?;
+    file.sync_data().await
+}
+
+/// The new root holds: what older rounds gave up can go, and sealed segments are cut.
+async fn free(
+    directory: &dyn Directory,
+    root: &Root,
+    found: &Found,
+    parts: &mut [VolumePart],
+) -> Result<(), DiskError> {
+    for (key, retired) in &found.retired {
+        let log = found.logs.iter().find(|log| *log.key == *key);
+        // The name may have a new holder; then the old one's file went when it was given.
+        if !log.is_some_and(|log| log.segments.iter().any(|segment| segment.base == retired.base)) {
+            remove_segment(directory, retired, &key.directory_name()).await?;
+        }
+    }
+    for deleted in &found.deleted {
+        remove_deleted_log(directory, deleted).await?;
+    }
+    for part in &mut *parts {
+        for log in part.ledger.logs.values_mut() {
+            cut_sealed(directory, log).await?;
+        }
+    }
+    for entry in directory.list(FOLDER).await? {
+        let is_current = root.round_logs.iter().any(|id| is_of_round_log(&entry.name, *id));
+        if !entry.is_directory && entry.name != "root" && !is_current {
+            directory.remove_file(&format!("{FOLDER}/{}", entry.name)).await?;
+        }
+    }
+    if !found.retired.is_empty() || !found.deleted.is_empty() {
+        directory.sync_file_system().await?;
+    }
+    for part in parts {
+        part.ledger.retired.clear();
+        part.ledger.deleted.clear();
+    }
+    Ok(())
+}
+
+fn is_of_round_log(name: &str, id: u32) -> bool {
+    ["rounds-", "checkpoint-"].iter().any(|kind| {
+        let rest = name.strip_prefix(kind).and_then(|rest| rest.split_once('-'));
+        rest.is_some_and(|(number, _)| number.parse() == Ok(id))
+    })
+}
+
+async fn cut_sealed(directory: &dyn Directory, log: &mut LedgerLog) -> Result<(), DiskError> {
+    let name = log.key.directory_name();
+    let sealed = log.segments.len().saturating_sub(1);
+    for segment in &mut log.segments[..sealed] {
+        if !segment.is_cut {
+            let path = segment_path(&name, segment.base, SegmentFile::Log);
+            let file = directory.open(&path, OpenMode::Existing).await?;
+            file.set_length(u64::from(segment.length)).await?;
+            file.sync_data().await?;
+            segment.is_cut = true;
+        }
+    }
+    Ok(())
+}
+
+/// Partition directories that no log has.
+async fn orphans(directory: &dyn Directory, found: &Found) -> Result<Vec<String>, DiskError> {
+    let known: std::collections::BTreeSet<String> =
+        found.logs.iter().map(|log| log.key.directory_name()).collect();
+    let entries = directory.list("").await?;
+    let is_orphan = |name: &str| match DirectoryName::parse(name) {
+        Some(parsed) => parsed.kind != DirectoryKind::Log || !known.contains(name),
+        None => name != FOLDER,
+    };
+    Ok(entries
+        .into_iter()
+        .filter(|entry| entry.is_directory && is_orphan(&entry.name))
+        .map(|entry| entry.name)
+        .collect())
+}

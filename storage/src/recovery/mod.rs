@@ -1,0 +1,151 @@
+//! Opening a log directory: what its root, checkpoints and round logs, or Kafka's clean shutdown, say is there (STORAGE §4).
+//!
+//! Invariants: nothing that was found is appended to or freed before the new root is synced; a flush of everything precedes that root;
+//! every step may be repeated after a crash.
+
+mod clean;
+mod fresh;
+mod replay;
+
+use std::rc::Rc;
+
+use crate::codec::FormatError;
+use crate::config::Mutations;
+use crate::disk::{Directory, DiskError, Host};
+use crate::kafka_files::{CLEAN_SHUTDOWN, DirectoryKind, DirectoryName};
+use crate::key::{FOLDER, LogKey, ROOT_PATH};
+use crate::ledger::{Deleted, LedgerLog, Retired};
+use crate::names::allow_missing;
+use crate::root::{FILE_LEN, MOST_ROUND_LOGS, Root};
+use crate::volume::VolumePart;
+
+/// Operations in flight while a directory is looked through.
+const IN_FLIGHT: usize = 64;
+
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// How many shards will serve the directory.
+    pub shards: u16,
+    /// Which of them serves a log; below `shards`.
+    pub owner: Rc<dyn Fn(&LogKey) -> u16>,
+    /// Go on where facts are damaged, with what is left.
+    pub accept_loss: bool,
+    /// The longest a batch may be that is read back.
+    pub max_batch_bytes: usize,
+    #[doc(hidden)]
+    pub mutations: Mutations,
+}
+
+/// An opened directory, to be served by a [`crate::volume::Volume`] for each part.
+#[derive(Debug)]
+pub struct Opened {
+    pub parts: Vec<VolumePart>,
+    pub report: Report,
+    /// Directories and files that nothing names: never adopted, never deleted.
+    pub orphans: Vec<String>,
+}
+
+/// What opening did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    pub logs: usize,
+    /// The directory was closed cleanly, or is new.
+    pub was_clean: bool,
+    pub round_logs: usize,
+    pub rounds_replayed: u64,
+    /// Rounds above the last `durable_through`, whose ranges were read.
+    pub rounds_verified: u64,
+    pub bytes_verified: u64,
+    /// Rounds of which a range was absent, and those behind them.
+    pub rounds_dropped: u64,
+    /// Damage that `accept_loss` went over.
+    pub losses: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("{shards} shards: a log directory has room for the round logs of {MOST_ROUND_LOGS}")]
+    TooManyShards { shards: u16 },
+    #[error("{FOLDER}/root: {0}")]
+    Root(FormatError),
+    /// No clean shutdown was marked, and Logan was not here: nobody may guess where its logs end.
+    #[error("Kafka did not close this directory cleanly: start Kafka on it once and stop it")]
+    NotClosedCleanly,
+    /// Facts are damaged. `logan recover --accept-loss` goes on with what is left.
+    #[error("damaged: {}", .0.join("; "))]
+    Damaged(Vec<String>),
+}
+
+/// What a directory holds, whoever wrote it.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub logs: Vec<LedgerLog>,
+    /// With the directory of its log.
+    pub retired: Vec<(LogKey, Retired)>,
+    pub deleted: Vec<Deleted>,
+    pub report: Report,
+}
+
+/// Locks, recovers and re-founds a log directory. Call it once per directory, on one shard.
+pub async fn open_directory(
+    directory: Rc<dyn Directory>,
+    host: Rc<dyn Host>,
+    options: OpenOptions,
+) -> Result<Opened, OpenError> {
+    if usize::from(options.shards) > MOST_ROUND_LOGS || options.shards == 0 {
+        return Err(OpenError::TooManyShards { shards: options.shards });
+    }
+    directory.lock().await?;
+    let began_ns = host.monotonic_ns();
+    let root = read_root(&*directory).await?;
+    let root = match root {
+        Some(root) => root,
+        None => adopt(&*directory).await?,
+    };
+    // Where a root exists it alone decides; Kafka's marker must not outlive what we change.
+    allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
+    directory.sync_directory("").await?;
+    let found = if root.is_clean {
+        clean::look_through(&*directory, &options).await?
+    } else {
+        replay::recover(&*directory, &root, &options).await?
+    };
+    let opened = fresh::found_again(&*directory, root, found, &options).await?;
+    let took_ms = host.monotonic_ns().saturating_sub(began_ns) / 1_000_000;
+    tracing::debug!(directory = %directory.path(), took_ms, report = ?opened.report, "a log directory is open");
+    Ok(opened)
+}
+
+async fn read_root(directory: &dyn Directory) -> Result<Option<Root>, OpenError> {
+    match directory.read_small(ROOT_PATH, FILE_LEN).await {
+        Ok(bytes) => Root::decode(&bytes).map(Some).map_err(OpenError::Root),
+        Err(DiskError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Puts a root into a directory that has none: a new one, or one that was closed cleanly.
+async fn adopt(directory: &dyn Directory) -> Result<Root, OpenError> {
+    let entries = directory.list("").await?;
+    let has_logs = entries.iter().any(|entry| {
+        let name = DirectoryName::parse(&entry.name);
+        entry.is_directory && name.is_some_and(|name| name.kind == DirectoryKind::Log)
+    });
+    if has_logs && !entries.iter().any(|entry| entry.name == CLEAN_SHUTDOWN) {
+        return Err(OpenError::NotClosedCleanly);
+    }
+    match directory.make_directory(FOLDER).await {
+        // Left by a start or a stop that was cut short.
+        Ok(()) | Err(DiskError::AlreadyExists { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let root = Root::clean();
+    let mut file = vec![0; FILE_LEN];
+    let at = root.slot() * crate::disk::BLOCK;
+    file[at..at + crate::disk::BLOCK].copy_from_slice(&root.encode());
+    directory.write_small(ROOT_PATH, file).await?;
+    directory.sync_directory("").await?;
+    Ok(root)
+}

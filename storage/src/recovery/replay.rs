@@ -1,0 +1,258 @@
+//! Replaying a directory that was not closed: for each round log the checkpoint, the records behind it along the chain, and the ranges
+//! of the rounds that were perhaps never acknowledged (STORAGE §4).
+//!
+//! Invariants: rounds at or below the last `durable_through` are facts and are not looked at again; of those above, the first with an
+//! absent range is dropped with everything behind it; a range is absent only if it was read and does not match.
+
+use std::rc::Rc;
+
+use super::{Found, OpenError, OpenOptions};
+use crate::checkpoint::{SLOTS, newest};
+use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES};
+use crate::crc::RunningCrc;
+use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
+use crate::kafka_files::SegmentFile;
+use crate::key::{LogKey, Spare, checkpoint_path, round_log_path, segment_path};
+use crate::ledger::{Head, Ledger};
+use crate::record::{Entry, HEADER_LEN, Record};
+use crate::root::Root;
+use crate::segment::{block_ceil, block_floor};
+
+/// Read at a time of a range that is verified.
+const PIECE: u64 = 1 << 20;
+
+pub(super) async fn recover(
+    directory: &dyn Directory,
+    root: &Root,
+    options: &OpenOptions,
+) -> Result<Found, OpenError> {
+    let mut found = Found::default();
+    let mut damages = Vec::new();
+    found.report.round_logs = root.round_logs.len();
+    for id in &root.round_logs {
+        match replay(directory, *id, options, &mut found).await {
+            Ok(ledger) => adopt_ledger(ledger, &mut found),
+            Err(Fault::Disk(error)) if !options.accept_loss => damages.push(format!("round log {id}: {error}")),
+            Err(Fault::Disk(error)) => found.report.losses.push(format!("round log {id}: {error}")),
+            Err(Fault::Damage(damage)) => damages.push(format!("round log {id}: {damage}")),
+        }
+    }
+    if damages.is_empty() {
+        return Ok(found);
+    }
+    if options.accept_loss {
+        found.report.losses.extend(damages);
+        return Ok(found);
+    }
+    Err(OpenError::Damaged(damages))
+}
+
+fn adopt_ledger(ledger: Ledger, found: &mut Found) {
+    for retired in ledger.retired {
+        if let Some(log) = ledger.logs.get(&retired.log) {
+            found.retired.push((LogKey::clone(&log.key), retired));
+        }
+    }
+    found.logs.extend(ledger.logs.into_values());
+    found.deleted.extend(ledger.deleted);
+}
+
+enum Fault {
+    Disk(DiskError),
+    Damage(String),
+}
+
+impl From<DiskError> for Fault {
+    fn from(error: DiskError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+async fn replay(
+    directory: &dyn Directory,
+    id: u32,
+    options: &OpenOptions,
+    found: &mut Found,
+) -> Result<Ledger, Fault> {
+    let mut slots = Vec::new();
+    for slot in 0..SLOTS {
+        let file = directory.open(&checkpoint_path(id, slot), OpenMode::Existing).await?;
+        slots.push(read_whole(&*file).await?);
+    }
+    let Some(mut ledger) = newest(&slots).filter(|ledger| ledger.round_log == id) else {
+        return Err(Fault::Damage("no checkpoint is whole".into()));
+    };
+    let mut reader = RecordReader::open(directory, id, ledger.head).await?;
+    let mut records = Vec::new();
+    while let Some(record) = reader.next(options.mutations.drop_chain_check) {
+        records.push(record);
+    }
+    let stated = records.iter().map(|(record, _)| record.durable_through).max().unwrap_or(0);
+    let facts = stated.max(ledger.head.round);
+    let last = records.last().map_or(ledger.head.round, |(record, _)| record.round);
+    if let Some(beyond) = reader.facts_beyond(last) {
+        let damage = format!("round {} is missing, but round {beyond} is known to be durable", last + 1);
+        if !options.accept_loss {
+            return Err(Fault::Damage(damage));
+        }
+        found.report.losses.push(format!("round log {id}: {damage}"));
+    }
+    let count = records.len() as u64;
+    for (at, (record, head)) in records.into_iter().enumerate() {
+        if record.round > facts {
+            found.report.rounds_verified += 1;
+            if !is_present(directory, &ledger, &record, options, found).await? {
+                found.report.rounds_dropped += count - at as u64;
+                return Ok(ledger);
+            }
+        }
+        ledger.apply_round(&record.entries, head).map_err(|error| Fault::Damage(error.to_string()))?;
+        found.report.rounds_replayed += 1;
+    }
+    Ok(ledger)
+}
+
+/// Whether every range that a round names is on disk.
+async fn is_present(
+    directory: &dyn Directory,
+    ledger: &Ledger,
+    record: &Record,
+    options: &OpenOptions,
+    found: &mut Found,
+) -> Result<bool, Fault> {
+    for entry in &record.entries {
+        let Entry::Write { log, base, position, length, crc, .. } = *entry else { continue };
+        let file = match open_range_file(directory, ledger, record, log, base).await {
+            Ok(file) => file,
+            Err(Fault::Disk(DiskError::NotFound { .. })) if options.accept_loss => return Ok(false),
+            Err(fault) => return Err(fault),
+        };
+        found.report.bytes_verified += u64::from(length);
+        if !has_crc(&*file, u64::from(position), u64::from(length), crc).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The file of a range, under the name of its spare or its own.
+async fn open_range_file(
+    directory: &dyn Directory,
+    ledger: &Ledger,
+    record: &Record,
+    number: u32,
+    base: i64,
+) -> Result<Rc<dyn File>, Fault> {
+    let created = record.entries.iter().find_map(|entry| match entry {
+        Entry::Create { log, key, .. } if *log == number => Some(key),
+        _ => None,
+    });
+    let log = ledger.logs.get(&number);
+    let Some(key) = log.map(|log| &log.key).or(created) else {
+        return Err(Fault::Damage(format!("round {} writes to a log that does not exist", record.round)));
+    };
+    let rolled = record.entries.iter().find_map(|entry| match entry {
+        Entry::Roll { log, base: rolled, spare, .. } if *log == number && *rolled == base => Some(*spare),
+        _ => None,
+    });
+    let known = log.and_then(|log| log.segments.iter().find(|segment| segment.base == base));
+    let spare: Option<Spare> = rolled.or(known.and_then(|segment| segment.spare));
+    if let Some(spare) = spare {
+        match directory.open(&spare.path(), OpenMode::Existing).await {
+            Ok(file) => return Ok(file),
+            Err(DiskError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let path = segment_path(&key.directory_name(), base, SegmentFile::Log);
+    Ok(directory.open(&path, OpenMode::Existing).await?)
+}
+
+async fn has_crc(file: &dyn File, position: u64, length: u64, expected: u32) -> Result<bool, DiskError> {
+    let end = position + length;
+    let mut crc = RunningCrc::new();
+    let mut at = position;
+    while at < end {
+        let start = block_floor(at);
+        let until = block_ceil(end).min(start + PIECE);
+        let bytes = file.read(start, (until - start) as usize).await?;
+        let within = &bytes[..bytes.len().min((end - start) as usize)];
+        let Some(new) = within.get((at - start) as usize..).filter(|new| !new.is_empty()) else {
+            return Ok(false);
+        };
+        crc.update(new);
+        at += new.len() as u64;
+    }
+    Ok(crc.value() == expected)
+}
+
+pub(super) async fn read_whole(file: &dyn File) -> Result<Vec<u8>, DiskError> {
+    let length = block_floor(file.length().await?);
+    let mut whole = Vec::new();
+    let mut at = 0;
+    while at < length {
+        let bytes = file.read(at, (length - at).min(PIECE) as usize).await?;
+        if bytes.is_empty() {
+            break;
+        }
+        at += bytes.len() as u64;
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(whole)
+}
+
+/// Walks a round log's records behind a checkpoint.
+struct RecordReader {
+    files: Vec<Vec<u8>>,
+    round_log: u32,
+    head: Head,
+}
+
+impl RecordReader {
+    async fn open(directory: &dyn Directory, id: u32, head: Head) -> Result<Self, Fault> {
+        let mut files = Vec::new();
+        for index in 0..ROUND_LOG_FILES {
+            let file = directory.open(&round_log_path(id, index), OpenMode::Existing).await?;
+            let length = file.length().await?;
+            if length > ROUND_LOG_FILE_MOST {
+                return Err(Fault::Damage(format!("file {index} has {length} bytes")));
+            }
+            files.push(read_whole(&*file).await?);
+        }
+        if head.file as usize >= files.len() {
+            return Err(Fault::Damage(format!("the checkpoint stands in file {}", head.file)));
+        }
+        Ok(Self { files, round_log: id, head })
+    }
+
+    /// The record behind the last one, and where the log stands after it.
+    fn next(&mut self, any_chain: bool) -> Option<(Record, Head)> {
+        let following = (self.head.file + 1) % self.files.len() as u32;
+        let places = [(self.head.file, self.head.position), (following, 0)];
+        let (record, head) = places.into_iter().find_map(|(file, position)| {
+            let bytes = self.files[file as usize].get(usize::try_from(position).ok()?..)?;
+            let (record, crc, length) = Record::decode(bytes).ok()?;
+            let follows = record.round_log == self.round_log
+                && record.round == self.head.round + 1
+                && (record.chain == self.head.chain || any_chain);
+            let position = position + block_ceil(length as u64);
+            follows.then_some((record, Head { round: self.head.round + 1, chain: crc, file, position }))
+        })?;
+        self.head = head;
+        Some((record, head))
+    }
+
+    /// The highest round that some record behind `last` calls durable, if that is behind `last` itself: then facts are missing.
+    fn facts_beyond(&self, last: u64) -> Option<u64> {
+        let blocks = self.files.iter().flat_map(|file| (0..file.len()).step_by(BLOCK).map(move |at| &file[at..]));
+        let stated = blocks.filter_map(|bytes| {
+            let claim = Record::peek(bytes.get(..HEADER_LEN)?).ok()?;
+            if claim.round_log != self.round_log || claim.round <= last {
+                return None;
+            }
+            let (record, _, _) = Record::decode(bytes).ok()?;
+            Some(record.durable_through)
+        });
+        stated.filter(|stated| *stated > last).max()
+    }
+}

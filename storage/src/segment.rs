@@ -1,0 +1,167 @@
+//! A segment in memory: its file, if open, how far its blocks can be used, and its indexes, if loaded.
+//!
+//! Invariants: `prepared <= reserved` where both are known; `length <= reserved` while the segment is written to; at most one
+//! structural operation (allocation, preparation, own preparation, cut) at a time.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::batch::Batch;
+use crate::disk::{BLOCK, File};
+use crate::index::{IndexError, IndexWriter, OffsetIndex, TimeEntry, TimeIndex};
+use crate::key::Spare;
+
+pub struct Segment {
+    pub base: i64,
+    pub file: RefCell<Option<Rc<dyn File>>>,
+    /// Bytes of data, gathered ones included.
+    pub length: Cell<u32>,
+    /// Bytes of extents that the file has for data: offsets are given only against them. 0 until the file was looked at.
+    pub reserved: Cell<u64>,
+    /// Up to here blocks are written and synced; `None` until this process has proof.
+    pub prepared: Cell<Option<u64>>,
+    /// The name that the file was born with, until its rename is synced.
+    pub spare: Cell<Option<Spare>>,
+    /// Someone allocates, prepares or cuts.
+    pub is_structural: Cell<bool>,
+    pub index: RefCell<Option<SegmentIndex>>,
+    /// Milliseconds since 1970: the max timestamp of the first batch, from which `segment.ms` counts.
+    pub first_timestamp: Cell<Option<i64>>,
+    /// When the segment was begun or loaded.
+    pub began_ms: Cell<i64>,
+    pub used_at_ns: Cell<u64>,
+    /// What the log knew when the segment was sealed, until it is written.
+    pub closing: RefCell<Option<ClosingHints>>,
+}
+
+/// What recovery would otherwise have to read a log's batches for, as of `offset`.
+#[derive(Debug, Clone)]
+pub struct ClosingHints {
+    pub offset: i64,
+    pub generation: u32,
+    pub snapshot: Vec<u8>,
+    pub epochs: String,
+}
+
+impl Segment {
+    pub fn new(base: i64, length: u32, spare: Option<Spare>, now_ms: i64) -> Self {
+        Self {
+            base,
+            file: RefCell::new(None),
+            length: Cell::new(length),
+            reserved: Cell::new(0),
+            prepared: Cell::new(None),
+            spare: Cell::new(spare),
+            is_structural: Cell::new(false),
+            index: RefCell::new(None),
+            first_timestamp: Cell::new(None),
+            began_ms: Cell::new(now_ms),
+            used_at_ns: Cell::new(0),
+            closing: RefCell::new(None),
+        }
+    }
+
+    pub fn open_file(&self) -> Option<Rc<dyn File>> {
+        self.file.borrow().clone()
+    }
+
+    pub fn check(&self) {
+        if let Some(prepared) = self.prepared.get() {
+            assert!(prepared <= self.reserved.get(), "prepared {prepared} of {}", self.reserved.get());
+        }
+    }
+}
+
+/// Both indexes of a segment, as Kafka's files hold them, and what decides about the next entries.
+#[derive(Debug, Clone)]
+pub struct SegmentIndex {
+    base: i64,
+    pub offsets: Vec<u8>,
+    pub times: Vec<u8>,
+    pub writer: IndexWriter,
+    interval_bytes: u32,
+}
+
+impl SegmentIndex {
+    pub fn new(base: i64, interval_bytes: u32) -> Self {
+        let writer = IndexWriter::new(base, interval_bytes);
+        Self { base, offsets: Vec::new(), times: Vec::new(), writer, interval_bytes }
+    }
+
+    /// From the files' bytes. The batches from [`IndexWriter::resume_position`] on must then be shown.
+    pub fn resume(
+        base: i64,
+        interval_bytes: u32,
+        offsets: Vec<u8>,
+        times: Vec<u8>,
+    ) -> Result<Self, IndexError> {
+        let writer = IndexWriter::resume(
+            interval_bytes,
+            &OffsetIndex::parse(base, &offsets)?,
+            &TimeIndex::parse(base, &times)?,
+        );
+        Ok(Self { base, offsets, times, writer, interval_bytes })
+    }
+
+    pub fn on_batch(&mut self, position: u32, batch: &Batch<'_>) -> Result<(), IndexError> {
+        let added = self.writer.on_batch(position, batch)?;
+        if let Some(entry) = added.offset {
+            self.offsets.extend_from_slice(&entry.encode(self.base)?);
+        }
+        if let Some(entry) = added.time {
+            self.times.extend_from_slice(&entry.encode(self.base)?);
+        }
+        Ok(())
+    }
+
+    /// The time index's bytes with the entry that a closed segment ends with.
+    pub fn on_close(&mut self) {
+        if let Some(entry) = self.writer.on_close()
+            && let Ok(bytes) = entry.encode(self.base)
+        {
+            self.times.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Where to begin looking for the batch that holds `offset`.
+    pub fn position_of(&self, offset: i64) -> u32 {
+        OffsetIndex::parse(self.base, &self.offsets).map_or(0, |index| index.lookup(offset).position)
+    }
+
+    /// Where to begin looking for the first batch whose max timestamp is at least `timestamp`.
+    pub fn position_at_time(&self, timestamp: i64) -> u32 {
+        let entry = TimeIndex::parse(self.base, &self.times).map_or(self.base, |index| index.lookup(timestamp).offset);
+        self.position_of(entry)
+    }
+
+    pub fn largest_timestamp(&self) -> Option<TimeEntry> {
+        self.writer.largest_timestamp()
+    }
+
+    /// Forgets what lies at or behind `end_offset`. The batches from [`IndexWriter::resume_position`] on must then be shown again.
+    pub fn truncate(&mut self, end_offset: i64) -> Result<(), IndexError> {
+        let offsets_len = OffsetIndex::parse(self.base, &self.offsets)?.len_when_truncated_to(end_offset);
+        let times_len = TimeIndex::parse(self.base, &self.times)?.len_when_truncated_to(end_offset);
+        self.offsets.truncate(offsets_len);
+        self.times.truncate(times_len);
+        self.writer = IndexWriter::resume(
+            self.interval_bytes,
+            &OffsetIndex::parse(self.base, &self.offsets)?,
+            &TimeIndex::parse(self.base, &self.times)?,
+        );
+        Ok(())
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        self.offsets.capacity() + self.times.capacity()
+    }
+}
+
+/// The beginning of the block that holds byte `position`.
+pub fn block_floor(position: u64) -> u64 {
+    position & !(BLOCK as u64 - 1)
+}
+
+pub fn block_ceil(position: u64) -> u64 {
+    position.next_multiple_of(BLOCK as u64)
+}

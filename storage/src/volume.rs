@@ -1,0 +1,418 @@
+//! One shard's part of one log directory: its logs, its rounds, and the tasks that serve them.
+//!
+//! Invariants: `memory` is the capacity of all write buffers that are not settled; `cached` that of those in `cache_order`;
+//! a log is in `logs` exactly while it is in `by_number`; `next_number` is above every number ever given.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::{Either, join_all, select, try_join_all};
+
+use crate::config::{LogConfig, VolumeConfig};
+use crate::disk::{Directory, DiskError, Flushing, Host, OpenMode, Priority};
+use crate::failure::{AppendError, FailedMark};
+use crate::key::{LogKey, round_log_path};
+use crate::ledger::{Ledger, LedgerLog};
+use crate::log::Log;
+use crate::names::{NameWork, Names};
+use crate::notify::Notify;
+use crate::prepare::Preparation;
+use crate::record::Entry;
+use crate::round_log::{RoundFile, RoundLog};
+use crate::rounds::{self, RoundQueue};
+use crate::spares::Spares;
+
+/// A shard's part of an opened directory: plain data, on its way to its shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumePart {
+    pub shard: u16,
+    pub ledger: Ledger,
+    /// The length to which each of the round log's files is prepared, in bytes.
+    pub round_files: Vec<u64>,
+    /// What each checkpoint slot has room for, in bytes.
+    pub checkpoint_capacity: u64,
+}
+
+/// Called after a round for each log whose `settled` moved.
+pub type SettledHook = Rc<dyn Fn(&Rc<Log>)>;
+
+pub struct Volume {
+    pub(crate) directory: Rc<dyn Directory>,
+    pub(crate) host: Rc<dyn Host>,
+    pub(crate) config: VolumeConfig,
+    pub(crate) failed: Arc<FailedMark>,
+    shard: u16,
+    logs: RefCell<BTreeMap<Arc<LogKey>, Rc<Log>>>,
+    pub(crate) by_number: RefCell<BTreeMap<u32, Rc<Log>>>,
+    next_number: Cell<u32>,
+    pub(crate) ledger: RefCell<Ledger>,
+    pub(crate) round_log: RefCell<RoundLog>,
+    pub(crate) queue: RefCell<RoundQueue>,
+    pub(crate) spares: Spares,
+    pub(crate) preparation: Preparation,
+    pub(crate) names: Names,
+    pub(crate) checkpoint: crate::checkpoint::Checkpoints,
+    /// Something may be due for a round.
+    pub(crate) work: Notify,
+    /// Something that others wait for has moved, or the directory has failed.
+    pub(crate) progress: Notify,
+    pub(crate) hook: RefCell<Option<SettledHook>>,
+    pub(crate) scratch: RefCell<Vec<u8>>,
+    memory: Cell<usize>,
+    cached: Cell<usize>,
+    cache_order: RefCell<VecDeque<Cached>>,
+    pub(crate) is_stopping: Cell<bool>,
+    pub(crate) rounds_ended: Cell<bool>,
+    /// Every task of the volume ends.
+    pub(crate) has_stopped: Cell<bool>,
+}
+
+/// The oldest settled chunks of a log, of which `bytes` can be freed.
+struct Cached {
+    log: Rc<Log>,
+    generation: u32,
+    bytes: usize,
+}
+
+impl Volume {
+    /// Opens what the part names, and begins to serve it. `log_config` gives each log's settings.
+    pub async fn start(
+        directory: Rc<dyn Directory>,
+        host: Rc<dyn Host>,
+        part: VolumePart,
+        config: VolumeConfig,
+        log_config: &dyn Fn(&LogKey) -> LogConfig,
+        failed: Arc<FailedMark>,
+    ) -> Result<Rc<Self>, DiskError> {
+        let id = part.ledger.round_log;
+        let mut files = Vec::new();
+        for (index, prepared) in part.round_files.iter().enumerate() {
+            let file = directory.open(&round_log_path(id, index), OpenMode::Existing).await?;
+            files.push(RoundFile { file, prepared: *prepared, last_round: 0 });
+        }
+        let checkpoint =
+            crate::checkpoint::Checkpoints::open(&*directory, id, part.checkpoint_capacity).await?;
+        let volume = Rc::new(Self {
+            shard: part.shard,
+            logs: RefCell::new(BTreeMap::new()),
+            by_number: RefCell::new(BTreeMap::new()),
+            next_number: Cell::new(part.ledger.next_number),
+            round_log: RefCell::new(RoundLog::new(id, files)),
+            queue: RefCell::new(RoundQueue::default()),
+            spares: Spares::new(id),
+            preparation: Preparation::default(),
+            names: Names::default(),
+            checkpoint,
+            work: Notify::default(),
+            progress: Notify::default(),
+            hook: RefCell::new(None),
+            scratch: RefCell::new(Vec::new()),
+            memory: Cell::new(0),
+            cached: Cell::new(0),
+            cache_order: RefCell::new(VecDeque::new()),
+            is_stopping: Cell::new(false),
+            rounds_ended: Cell::new(false),
+            has_stopped: Cell::new(false),
+            ledger: RefCell::new(part.ledger),
+            directory,
+            host,
+            config,
+            failed,
+        });
+        volume.make_logs(log_config);
+        volume.spawn_tasks();
+        Ok(volume)
+    }
+
+    fn make_logs(self: &Rc<Self>, log_config: &dyn Fn(&LogKey) -> LogConfig) {
+        let ledger = self.ledger.borrow();
+        for (number, log) in &ledger.logs {
+            let log = Log::new(self, *number, log, log_config(&log.key));
+            self.logs.borrow_mut().insert(Arc::clone(log.key()), Rc::clone(&log));
+            self.by_number.borrow_mut().insert(*number, log);
+        }
+    }
+
+    fn spawn_tasks(self: &Rc<Self>) {
+        let host = Rc::clone(&self.host);
+        host.spawn(Priority::Rounds, Box::pin(rounds::run(Rc::clone(self))));
+        host.spawn(Priority::Rounds, Box::pin(crate::prepare::run_own(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::prepare::run_ahead(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::spares::run(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::names::run(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::checkpoint::run(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::watch::run(Rc::clone(self))));
+    }
+
+    pub fn shard(&self) -> u16 {
+        self.shard
+    }
+
+    pub fn config(&self) -> &VolumeConfig {
+        &self.config
+    }
+
+    pub fn failed(&self) -> &Arc<FailedMark> {
+        &self.failed
+    }
+
+    pub fn log(&self, key: &LogKey) -> Option<Rc<Log>> {
+        self.logs.borrow().get(key).cloned()
+    }
+
+    /// All logs, in order of their keys.
+    pub fn logs(&self) -> Vec<Rc<Log>> {
+        self.logs.borrow().values().cloned().collect()
+    }
+
+    /// Called after a round for each log whose `settled` moved, in the rounds' task: it must be quick.
+    pub fn set_settled_hook(&self, hook: SettledHook) {
+        *self.hook.borrow_mut() = Some(hook);
+    }
+
+    /// Creates an empty log that begins at offset 0. It is durable when this returns; its directory follows.
+    pub async fn create_log(self: &Rc<Self>, key: LogKey, config: LogConfig) -> Result<Rc<Log>, AppendError> {
+        let mut logs = self.create_logs(vec![(key, config)]).await?;
+        logs.pop().ok_or(AppendError::Failed)
+    }
+
+    /// Creates many logs at the price of a few: they share rounds, and their directories' names are synced together.
+    /// A key that exists already gives the log that there is.
+    pub async fn create_logs(
+        self: &Rc<Self>,
+        keys: Vec<(LogKey, LogConfig)>,
+    ) -> Result<Vec<Rc<Log>>, AppendError> {
+        if self.failed.is_failed() {
+            return Err(AppendError::Failed);
+        }
+        if self.is_stopping.get() {
+            return Err(AppendError::Closed);
+        }
+        let bytes: usize = keys.iter().map(|(key, _)| 256 + key.topic.len()).sum();
+        self.grow_checkpoints(bytes as u64).await?;
+        let mut submitted = Vec::with_capacity(keys.len());
+        for (key, config) in keys {
+            let key = Arc::new(key);
+            if self.logs.borrow().contains_key(&key) {
+                submitted.push((key, None));
+                continue;
+            }
+            let number = self.next_number.replace(self.next_number.get() + 1);
+            let entry = Entry::Create { log: number, key: Arc::clone(&key), offset: 0 };
+            submitted.push((key, Some((number, config, self.submit(entry)))));
+        }
+        let mut made = Vec::with_capacity(submitted.len());
+        for (key, new) in submitted {
+            if let Some((number, config, done)) = new {
+                let Some(()) = self.answer(done).await else { return Err(AppendError::Failed) };
+                self.add_log(number, config);
+            }
+            made.push(self.log(&key).ok_or(AppendError::Failed)?);
+        }
+        Ok(made)
+    }
+
+    /// Waits for an entry's round; `None` if the volume fails before it is durable.
+    pub(crate) async fn answer(&self, done: futures_channel::oneshot::Receiver<u64>) -> Option<()> {
+        let failure = self.progress.until(|| self.failed.is_failed().then_some(()));
+        match select(done, std::pin::pin!(failure)).await {
+            Either::Left((Ok(_round), _)) => Some(()),
+            _ => None,
+        }
+    }
+
+    fn add_log(self: &Rc<Self>, number: u32, config: LogConfig) {
+        let log = {
+            let ledger = self.ledger.borrow();
+            let Some(entry) = ledger.logs.get(&number) else { return };
+            Log::new(self, number, entry, config)
+        };
+        self.logs.borrow_mut().insert(Arc::clone(log.key()), Rc::clone(&log));
+        self.by_number.borrow_mut().insert(number, Rc::clone(&log));
+        self.add_name_work(NameWork::Directory { log });
+    }
+
+    /// Deletes a log. When this returns it is gone for good; its files follow. Reads and appends of it end with an error.
+    pub async fn delete_log(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), AppendError> {
+        if !self.quiet(log).await {
+            return Err(AppendError::Failed);
+        }
+        if log.is_closed() {
+            return Err(AppendError::Closed);
+        }
+        // So that whoever completes the deletion knows that a directory of this name was this log's.
+        self.progress
+            .until(|| {
+                let is_named = self.in_ledger(log.number, |entry| entry.is_named).unwrap_or(true);
+                (is_named || self.failed.is_failed()).then_some(())
+            })
+            .await;
+        let done = self.submit(Entry::Delete { log: log.number });
+        let Some(()) = self.answer(done).await else { return Err(AppendError::Failed) };
+        self.close_log(log);
+        self.add_name_work(NameWork::Delete { id: log.id(), number: log.number });
+        Ok(())
+    }
+
+    fn close_log(&self, log: &Rc<Log>) {
+        {
+            let mut state = log.state.borrow_mut();
+            state.is_closed = true;
+            state.cache.clear();
+            state.open = None;
+            state.pending.clear();
+            for segment in &state.segments {
+                segment.file.borrow_mut().take();
+            }
+        }
+        self.logs.borrow_mut().remove(log.key());
+        self.by_number.borrow_mut().remove(&log.number);
+        self.progress.notify();
+    }
+
+    /// Blocks appends to a log and waits until everything appended is durable and nothing is in flight. Returns false if the
+    /// volume fails first. Whoever asked unblocks the log.
+    pub(crate) async fn quiet(&self, log: &Rc<Log>) -> bool {
+        let is_free = || {
+            let mut state = log.state.borrow_mut();
+            if state.is_closed || self.failed.is_failed() {
+                return Some(());
+            }
+            if state.is_blocked || state.is_loading {
+                return None;
+            }
+            state.is_blocked = true;
+            Some(())
+        };
+        self.progress.until(is_free).await;
+        self.queue.borrow_mut().is_flush_wanted |= log.ends().durable < log.ends().log_end;
+        self.work.notify();
+        self.progress
+            .until(|| {
+                let state = log.state.borrow();
+                let has_structural = state.segments.iter().any(|segment| segment.is_structural.get());
+                let is_quiet = !state.is_busy && !has_structural && state.ends.durable == state.ends.log_end;
+                if !is_quiet && !state.is_busy && state.ends.written == state.ends.log_end {
+                    self.queue.borrow_mut().is_flush_wanted = true;
+                    self.work.notify();
+                }
+                (is_quiet || state.is_closed || self.failed.is_failed()).then_some(())
+            })
+            .await;
+        !self.failed.is_failed()
+    }
+
+    /// The directory has failed: nobody is acknowledged any more.
+    pub(crate) fn fail(&self, error: &DiskError) {
+        if self.failed.fail(&error.to_string()) {
+            tracing::error!(directory = %self.directory.path(), %error, "the log directory has failed");
+        }
+        self.work.notify();
+        self.progress.notify();
+    }
+
+    /// Everything appended is settled, and nobody will append more.
+    pub(crate) fn is_drained(&self) -> bool {
+        if !self.is_stopping.get() {
+            return false;
+        }
+        let queue = self.queue.borrow();
+        queue.logs.is_empty()
+            && queue.controls.is_empty()
+            && !queue.is_flush_wanted
+            && self.by_number.borrow().values().all(|log| {
+                let state = log.state.borrow();
+                !state.is_busy && state.ends.durable == state.ends.log_end
+            })
+    }
+
+    pub(crate) fn is_out_of_memory(&self, bytes: usize) -> bool {
+        let memory = self.memory.get();
+        memory > 0 && memory + bytes > self.config.write_buffer_bytes
+    }
+
+    pub(crate) fn add_memory(&self, bytes: usize) {
+        self.memory.set(self.memory.get() + bytes);
+    }
+
+    pub(crate) fn add_gathered(&self, bytes: u64) {
+        self.queue.borrow_mut().gathered += bytes;
+    }
+
+    pub(crate) fn take_gathered(&self, bytes: u64) {
+        let mut queue = self.queue.borrow_mut();
+        queue.gathered = queue.gathered.saturating_sub(bytes);
+    }
+
+    /// Settled buffers stay readable until the cache is full; the oldest go first.
+    pub(crate) fn move_memory_to_cache(&self, log: &Rc<Log>, generation: u32, bytes: usize) {
+        self.memory.set(self.memory.get().saturating_sub(bytes));
+        self.cached.set(self.cached.get() + bytes);
+        self.cache_order.borrow_mut().push_back(Cached { log: Rc::clone(log), generation, bytes });
+        while self.cached.get() > self.config.cache_bytes {
+            let Some(oldest) = self.cache_order.borrow_mut().pop_front() else { break };
+            self.cached.set(self.cached.get().saturating_sub(oldest.bytes));
+            oldest.log.uncache(oldest.generation, oldest.bytes);
+        }
+    }
+
+    /// Syncs files: one by one if they are few, all at once otherwise.
+    pub(crate) async fn sync_files(&self, files: &[Rc<dyn crate::disk::File>]) -> Result<(), DiskError> {
+        if files.len() > crate::config::SYNC_ONE_BY_ONE {
+            return self.directory.sync_file_system().await;
+        }
+        try_join_all(files.iter().map(|file| file.sync_data())).await.map(|_| ())
+    }
+
+    /// Syncs the names in directories: one by one if they are few, all at once otherwise.
+    pub(crate) async fn sync_directories(&self, paths: &[String]) -> Result<(), DiskError> {
+        if paths.len() > crate::config::SYNC_ONE_BY_ONE {
+            return self.directory.sync_file_system().await;
+        }
+        join_all(paths.iter().map(|path| self.directory.sync_directory(path))).await.into_iter().collect()
+    }
+
+    /// Whether one flush stands for all files.
+    pub fn flushing(&self) -> Flushing {
+        self.directory.flushing()
+    }
+
+    /// The ledger's view of a log, to be changed by whoever has just synced something.
+    pub(crate) fn in_ledger<T>(&self, number: u32, change: impl FnOnce(&mut LedgerLog) -> T) -> Option<T> {
+        self.ledger.borrow_mut().logs.get_mut(&number).map(change)
+    }
+
+    /// The invariants of this file and of all logs.
+    pub fn check(&self) {
+        assert_eq!(self.logs.borrow().len(), self.by_number.borrow().len());
+        self.round_log.borrow().check();
+        self.ledger.borrow().check();
+        for log in self.logs() {
+            assert!(log.number < self.next_number.get());
+            log.check();
+        }
+    }
+}
+
+impl Log {
+    /// Gives up the oldest `bytes` of the tail cache.
+    fn uncache(&self, generation: u32, bytes: usize) {
+        let mut state = self.state.borrow_mut();
+        if state.generation != generation {
+            return;
+        }
+        let mut left = bytes;
+        while left > 0
+            && let Some(chunk) = state.cache.front()
+        {
+            left = left.saturating_sub(chunk.capacity);
+            state.cache.pop_front();
+        }
+        if state.cache.is_empty() && state.open.is_none() {
+            // It would keep the whole buffer; whoever appends next reads the block again.
+            state.partial = None;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is looked at from time to time: a round that hangs, files that nobody uses.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::disk::DiskError;
+use crate::volume::Volume;
+
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(volume: Rc<Volume>) {
+    let every = LOOK_EVERY.min(volume.config.hang_after / 4);
+    loop {
+        let ended = volume.progress.until(|| volume.is_ended().then_some(()));
+        if let Either::Left(_) = select(std::pin::pin!(ended), volume.host.sleep(every)).await {
+            return;
+        }
+        volume.look_for_hang();
+        volume.close_unused_files();
+        if volume.failed.is_failed() {
+            // Another shard may have set the mark: everybody who waits here looks at it.
+            volume.work.notify();
+            volume.progress.notify();
+        }
+    }
+}
+
+impl Volume {
+    /// No more rounds will come: the volume has stopped or failed.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.failed.is_failed() || self.has_stopped.get()
+    }
+
+    fn look_for_hang(&self) {
+        let Some(began_ns) = self.queue.borrow().oldest_began_ns else { return };
+        let age = Duration::from_nanos(self.host.monotonic_ns().saturating_sub(began_ns));
+        if age > self.config.hang_after {
+            self.fail(&DiskError::Failed {
+                path: self.directory.path(),
+                operation: "a round",
+                errno: 0,
+                message: format!("no answer for {} s", age.as_secs()),
+            });
+        }
+    }
+
+    fn close_unused_files(&self) {
+        let now_ns = self.host.monotonic_ns();
+        let after_ns = self.config.close_after.as_nanos() as u64;
+        for log in self.by_number.borrow().values() {
+            let Ok(mut state) = log.state.try_borrow_mut() else { continue };
+            if state.is_busy || !state.pending.is_empty() || state.is_loading || state.is_blocked {
+                continue;
+            }
+            for segment in &state.segments {
+                let is_unused = now_ns.saturating_sub(segment.used_at_ns.get()) > after_ns;
+                // A spare that is not renamed yet could not be found again.
+                if !is_unused || segment.is_structural.get() || segment.spare.get().is_some() {
+                    continue;
+                }
+                segment.file.borrow_mut().take();
+                if !state.segments.last().is_some_and(|last| Rc::ptr_eq(last, segment)) {
+                    segment.index.borrow_mut().take();
+                }
+            }
+            let is_cold = state.segments.iter().all(|segment| segment.file.borrow().is_none());
+            if is_cold && state.open.is_none() {
+                state.partial = None;
+            }
+        }
+    }
+}
