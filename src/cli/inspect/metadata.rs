@@ -1,0 +1,101 @@
+//! Who a directory is, Kafka's checkpoint files, and the metadata log.
+
+use std::path::Path;
+
+use logan_storage::epochs::LeaderEpochs;
+use logan_storage::kafka_files::{
+    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, META_PROPERTIES,
+    MetaProperties, PARTITION_METADATA, RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT,
+    read_clean_shutdown, read_offset_checkpoint, read_partition_metadata, topic_id_text,
+};
+
+use super::{Failure, Lines, Maybe, Stopped, failed, files};
+
+const MOST_TEXT_BYTES: u64 = 256 << 20;
+
+/// A log directory, a partition's directory, or one file of those.
+pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
+    if !path.is_dir() {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        return print_file(path, name, lines);
+    }
+    let names = files::names(path, is_one)?;
+    if names.is_empty() {
+        return Err(Failure::new(format!("{} has no metadata", path.display())).into());
+    }
+    for name in names {
+        lines.prefix = format!("{name}: ");
+        print_file(&path.join(&name), &name, lines)?;
+    }
+    lines.prefix.clear();
+    Ok(())
+}
+
+const OFFSET_CHECKPOINTS: [&str; 4] =
+    [CLEANER_CHECKPOINT, LOG_START_CHECKPOINT, RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT];
+
+fn is_one(name: &str) -> bool {
+    matches!(name, META_PROPERTIES | PARTITION_METADATA | LEADER_EPOCH_CHECKPOINT | CLEAN_SHUTDOWN)
+        || OFFSET_CHECKPOINTS.contains(&name)
+}
+
+fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stopped> {
+    if !is_one(name) {
+        return Err(failed(path, "is no file that is known here"));
+    }
+    let bytes = files::read_existing(path, MOST_TEXT_BYTES)?;
+    match name {
+        META_PROPERTIES => {
+            let meta = MetaProperties::read(&bytes).map_err(|error| failed(path, error))?;
+            let (cluster, node, directory) = (meta.cluster_id, meta.node_id, Maybe(meta.directory_id));
+            lines.line(format_args!("cluster={cluster} node={node} directory={directory}"))
+        }
+        PARTITION_METADATA => {
+            let topic = read_partition_metadata(&bytes).map_err(|error| failed(path, error))?;
+            lines.line(format_args!("topic={}", topic_id_text(topic)))
+        }
+        CLEAN_SHUTDOWN => {
+            let epoch = read_clean_shutdown(&bytes).map_err(|error| failed(path, error))?;
+            lines.line(format_args!("broker_epoch={epoch}"))
+        }
+        LEADER_EPOCH_CHECKPOINT => {
+            let epochs = LeaderEpochs::read(&bytes).map_err(|error| failed(path, error))?;
+            let mut entries = epochs.entries().iter();
+            entries.try_for_each(|one| {
+                lines.line(format_args!("epoch={} offset={}", one.epoch, one.start_offset))
+            })
+        }
+        _ => {
+            let offsets = read_offset_checkpoint(&bytes).map_err(|error| failed(path, error))?;
+            let mut offsets = offsets.iter();
+            offsets.try_for_each(|((topic, partition), offset)| {
+                lines.line(format_args!("{topic}-{partition} offset={offset}"))
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::Scratch;
+    use super::super::tests::printed;
+    use super::*;
+
+    #[test]
+    fn a_directory_says_who_it_is() {
+        let scratch = Scratch::new("inspect-metadata");
+        let meta = "cluster.id=AHRRMCHaiXggb1xmceDAfg\nnode.id=4\nversion=1\n";
+        scratch.write(META_PROPERTIES, meta.as_bytes());
+        scratch.write(REPLICATION_CHECKPOINT, b"0\n2\na 0 5\nb 1 6\n");
+        scratch.write(LEADER_EPOCH_CHECKPOINT, b"0\n1\n3 40\n");
+        assert_eq!(
+            printed(|lines| print(scratch.path(), lines)).as_deref(),
+            Ok("leader-epoch-checkpoint: epoch=3 offset=40\n\
+                meta.properties: cluster=AHRRMCHaiXggb1xmceDAfg node=4 directory=-\n\
+                replication-offset-checkpoint: a-0 offset=5\n\
+                replication-offset-checkpoint: b-1 offset=6\n")
+        );
+        scratch.write(REPLICATION_CHECKPOINT, b"0\n3\na 0 5\n");
+        assert!(printed(|lines| print(scratch.path(), lines)).is_err());
+    }
+}

@@ -1,0 +1,72 @@
+//! Every bound of the broker, and how they hang together. Sizes are in bytes unless a name says otherwise.
+//!
+//! What a user may choose (`socket.request.max.bytes`, `message.max.bytes`, …) stands in `config/`; the engine and the quorum have
+//! bounds of their own (`logan_storage::config`, `logan_raft::Limits`).
+
+// ---- Connections
+
+/// Read from a connection at a time until its next frame is admitted. Idle connections hold this much, and there may be thousands.
+pub const FIRST_READ_BYTES: usize = 4 << 10;
+
+/// Frames up to this size are gathered with the reads of [`FIRST_READ_BYTES`]; larger ones get a buffer of their own, since
+/// copying them a second time would cost more than the buffer.
+pub const SMALL_FRAME_BYTES: usize = 16 << 10;
+
+/// Responses that one connection may owe before its next request is read. Kafka's clients keep five in flight; more than that is
+/// a client that pipelines without end.
+pub const RESPONSES_IN_FLIGHT: usize = 64;
+
+/// Responses that are ready together leave in one write, up to this many bytes: enough to save system calls, and little enough
+/// that the first does not wait for the last.
+pub const RESPONSE_GATHER_BYTES: usize = 256 << 10;
+
+/// How long a peer may read nothing of what it asked for, in milliseconds. Its responses hold memory that others wait for.
+pub const WRITE_STALL_MS: u64 = 30_000;
+
+/// Connections that a shard keeps open. Each costs a descriptor, two tasks and what its requests are owed; more than this is a
+/// leak on the other side.
+pub const CONNECTIONS_PER_SHARD: usize = 10_000;
+
+// ---- Memory
+
+/// What all shards together may use for data on its way where `logan.memory.bytes` does not say.
+pub const MEMORY_BYTES_BY_DEFAULT: u64 = 1 << 30;
+
+/// Shares of a shard's memory: frames that were read, write buffers not yet durable, cached ranges and disk reads, responses. What
+/// is left is for state and for the reserves of replies and metadata, which no client can take.
+pub const FRAME_PERCENT: u64 = 30;
+pub const WRITE_BUFFER_PERCENT: u64 = 20;
+pub const READ_PERCENT: u64 = 35;
+pub const RESPONSE_PERCENT: u64 = 10;
+
+// ---- Responses
+
+/// The most memory that one fetch takes from its shard's budget for responses. A larger fetch is served, but counts as this much:
+/// else a client's `max_bytes` of 2 GiB, which most send, would shut out everybody else.
+pub const RESPONSE_CREDIT_BYTES: u64 = 8 << 20;
+
+// ---- Names
+
+/// A topic's name, in bytes. Kafka's bound: a directory's name of 255 bytes holds the topic, the partition and a suffix.
+pub const TOPIC_NAME_BYTES: usize = 249;
+
+// ---- Metadata
+
+/// Records that one command may come to (Kafka's `MAX_RECORDS_PER_USER_OP`): one entry of the log, applied by every shard in one turn.
+pub const RECORDS_PER_COMMAND: usize = 10_000;
+
+// ---- Tools
+
+/// A decompressed batch may have this many bytes for `logan inspect`: far more than any producer sends, far less than the memory
+/// of a machine.
+pub const INSPECT_BATCH_BYTES: usize = 1 << 30;
+
+// Otherwise state would have no memory.
+const _: () = assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT < 100);
+// A small frame arrives in a few reads; and what was read before a frame was admitted fits the frame's own buffer.
+const _: () = assert!(FIRST_READ_BYTES <= SMALL_FRAME_BYTES);
+// One gathered write is no more than what a fetch has credit for.
+const _: () = assert!(RESPONSE_GATHER_BYTES as u64 <= RESPONSE_CREDIT_BYTES);
+// `<topic>-<partition>.<32 hex digits>-delete` must fit a file name of 255 bytes when the topic's name is cut; without the suffix it
+// must fit whole, and partitions have up to five digits then.
+const _: () = assert!(TOPIC_NAME_BYTES + 1 + 5 <= 255);
