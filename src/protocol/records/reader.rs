@@ -1,0 +1,218 @@
+//! Walks the records of a batch, compressed or not, with no more memory than the largest record and one block need.
+
+use bytes::Bytes;
+use logan_storage::batch::{Batch, BatchError, HEADER_LEN, Header};
+use logan_storage::varint::{VarintError, read_i32};
+
+use super::compression::{Codec, Decoder, DecompressError};
+use super::record::{Record, RecordError};
+
+/// Why the records of a batch cannot be read. `index` counts from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error("the compression codec {id} is unknown")]
+    UnknownCodec { id: u8 },
+    #[error(transparent)]
+    Decompress(#[from] DecompressError),
+    #[error("record {index} is invalid: {error}")]
+    Record { index: i32, error: RecordError },
+    #[error("the batch states {count} records, but ends after {index}")]
+    TooFew { index: i32, count: i32 },
+    #[error("something follows the {count} records that the batch states")]
+    TooMany { count: i32 },
+}
+
+/// A record with what its batch says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed<'a> {
+    pub offset: i64,
+    /// Milliseconds: the batch's append time, if it has one.
+    pub timestamp: i64,
+    pub record: Record<'a>,
+}
+
+/// Reads one record after the other.
+///
+/// Invariants: `index <= header.count`; after an error nothing more is read.
+pub struct RecordReader {
+    header: Header,
+    source: Source,
+    index: i32,
+    failed: bool,
+}
+
+enum Source {
+    Plain(Window),
+    Packed { decoder: Decoder, window: Unpacked },
+}
+
+/// Records that need no decompression.
+struct Window {
+    bytes: Bytes,
+    at: usize,
+}
+
+/// What has been decompressed and not been read yet.
+struct Unpacked {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl RecordReader {
+    /// Reads the records of `batch`, which must be one batch and no more. At most `limit` bytes of records may come out of it; the
+    /// CRC is not looked at.
+    pub fn open(batch: &Bytes, limit: usize) -> Result<Self, ReadError> {
+        let header = Batch::parse(batch, batch.len())?.header();
+        let id = header.attributes.codec();
+        let codec = Codec::from_id(id).ok_or(ReadError::UnknownCodec { id })?;
+        let bytes = batch.slice(HEADER_LEN..);
+        let source = match Decoder::new(codec, bytes.clone(), limit) {
+            Some(decoder) => {
+                Source::Packed { decoder: decoder?, window: Unpacked { bytes: Vec::new(), at: 0 } }
+            }
+            None if bytes.len() > limit => return Err(DecompressError::TooLarge { limit }.into()),
+            None => Source::Plain(Window { bytes, at: 0 }),
+        };
+        Ok(Self { header, source, index: 0, failed: false })
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How many records have been read.
+    pub fn index(&self) -> i32 {
+        self.index
+    }
+
+    /// The next record, or none when there have been as many as the header states and nothing follows.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a record borrows the reader: an iterator's item could not"
+    )]
+    pub fn next(&mut self) -> Result<Option<Placed<'_>>, ReadError> {
+        if self.failed {
+            return Ok(None);
+        }
+        self.failed = true;
+        let (index, count) = (self.index, self.header.count);
+        if index >= count {
+            return if self.source.is_at_end()? { Ok(None) } else { Err(ReadError::TooMany { count }) };
+        }
+        let Some((start, end)) = self.source.next_record(index)? else {
+            return Err(ReadError::TooFew { index, count });
+        };
+        let body = match &self.source {
+            Source::Plain(window) => &window.bytes[start..end],
+            Source::Packed { window, .. } => &window.bytes[start..end],
+        };
+        let record = Record::parse(body).map_err(|error| ReadError::Record { index, error })?;
+        self.failed = false;
+        self.index += 1;
+        Ok(Some(place(&self.header, record)))
+    }
+}
+
+/// What the header makes of a record's deltas. Offsets and timestamps are anyone's claim: they wrap.
+fn place<'a>(header: &Header, record: Record<'a>) -> Placed<'a> {
+    let timestamp = if header.attributes.is_append_time() {
+        header.max_timestamp
+    } else {
+        header.base_timestamp.wrapping_add(record.timestamp_delta)
+    };
+    let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
+    Placed { offset, timestamp, record }
+}
+
+impl Source {
+    /// Where the next record's fields begin and end in the window. None at the end of the bytes.
+    fn next_record(&mut self, index: i32) -> Result<Option<(usize, usize)>, ReadError> {
+        let error = |error| ReadError::Record { index, error };
+        let (len, len_len) = loop {
+            match read_i32(self.rest()) {
+                Ok(found) => break found,
+                Err(VarintError::TooLong) => return Err(error(RecordError::BadNumber)),
+                Err(VarintError::Truncated) => {
+                    if !self.more()? {
+                        let is_end = self.rest().is_empty();
+                        return if is_end { Ok(None) } else { Err(error(RecordError::CutOff)) };
+                    }
+                }
+            }
+        };
+        let len = usize::try_from(len).map_err(|_| error(RecordError::CutOff))?;
+        while self.rest().len() - len_len < len {
+            if !self.more()? {
+                return Err(error(RecordError::CutOff));
+            }
+        }
+        let at = match self {
+            Self::Plain(window) => &mut window.at,
+            Self::Packed { window, .. } => &mut window.at,
+        };
+        let start = *at + len_len;
+        *at = start + len;
+        Ok(Some((start, start + len)))
+    }
+
+    fn rest(&self) -> &[u8] {
+        match self {
+            Self::Plain(window) => &window.bytes[window.at..],
+            Self::Packed { window, .. } => &window.bytes[window.at..],
+        }
+    }
+
+    /// Adds bytes behind the rest, if there are more.
+    fn more(&mut self) -> Result<bool, DecompressError> {
+        match self {
+            Self::Plain(_) => Ok(false),
+            Self::Packed { decoder, window } => {
+                // What was read is dropped first: the window is as large as the record that is being gathered, and one block.
+                window.bytes.drain(..window.at);
+                window.at = 0;
+                Ok(decoder.read(&mut window.bytes)? > 0)
+            }
+        }
+    }
+
+    fn is_at_end(&mut self) -> Result<bool, DecompressError> {
+        Ok(self.rest().is_empty() && !self.more()?)
+    }
+}
+
+/// The timestamp and the offset of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampOffset {
+    pub timestamp: i64,
+    pub offset: i64,
+}
+
+/// The first record of the batch, at or behind `from_offset`, that is not older than `timestamp`.
+pub fn find_timestamp(
+    batch: &Bytes,
+    timestamp: i64,
+    from_offset: i64,
+    limit: usize,
+) -> Result<Option<TimestampOffset>, ReadError> {
+    let mut records = RecordReader::open(batch, limit)?;
+    while let Some(found) = records.next()? {
+        if found.timestamp >= timestamp && found.offset >= from_offset {
+            return Ok(Some(TimestampOffset { timestamp: found.timestamp, offset: found.offset }));
+        }
+    }
+    Ok(None)
+}
+
+/// The offset of the first record that has the batch's max timestamp: none if the header states one that no record has.
+pub fn offset_of_max_timestamp(batch: &Bytes, limit: usize) -> Result<Option<TimestampOffset>, ReadError> {
+    let mut records = RecordReader::open(batch, limit)?;
+    let timestamp = records.header().max_timestamp;
+    while let Some(found) = records.next()? {
+        if found.timestamp == timestamp {
+            return Ok(Some(TimestampOffset { timestamp, offset: found.offset }));
+        }
+    }
+    Ok(None)
+}
