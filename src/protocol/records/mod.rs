@@ -6,7 +6,9 @@ mod reader;
 pub mod record;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 pub use builder::{BatchBuilder, ProducerFields};
 pub use compression::{Codec, Compression};
 pub use reader::{Placed, ReadError, RecordReader, TimestampOffset, find_timestamp, offset_of_max_timestamp};
+pub use validate::{Invalid, RecordError, Rules, Step, Timestamps, Validated, Validation, validate};

@@ -61,6 +61,11 @@ impl<'a> Record<'a> {
         if extra == 0 { Ok(record) } else { Err(RecordError::TooLong { extra }) }
     }
 
+    /// About how many bytes the record has.
+    pub fn size(&self) -> usize {
+        8 + self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len) + self.headers.bytes.len()
+    }
+
     /// Appends the record with its length to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         let nullable_len = |bytes: Option<&[u8]>| match bytes {
@@ -106,6 +111,8 @@ pub struct Headers<'a> {
 pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
 impl<'a> Headers<'a> {
+    pub const NONE: Self = Self { count: 0, bytes: &[] };
+
     /// Encodes headers into `buffer`, which they borrow.
     pub fn encode(headers: &[Header<'_>], buffer: &'a mut Vec<u8>) -> Self {
         buffer.clear();

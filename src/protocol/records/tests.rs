@@ -8,6 +8,7 @@ use super::record::{Header, Record};
 use super::*;
 
 mod json;
+mod validate;
 
 use json::Json;
 
