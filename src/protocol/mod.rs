@@ -44,6 +44,7 @@ mod message;
 #[rustfmt::skip] // Generated.
 pub mod messages;
 mod reader;
+pub mod records;
 mod slices;
 mod str;
 mod tags;
