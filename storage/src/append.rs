@@ -53,7 +53,7 @@ impl Log {
             return Err(AppendError::Failed);
         }
         let state = &mut *self.state.borrow_mut();
-        if state.is_closed {
+        if state.is_closed || volume.is_stopping.get() {
             return Err(AppendError::Closed);
         }
         let survey = survey(append, state.ends.log_end, volume.config.max_batch_bytes)?;
@@ -95,6 +95,7 @@ impl Log {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         self.load().await.map_err(|error| match error {
             crate::failure::ReadError::Disk(DiskError::NoSpace { .. }) => AppendError::NoSpace,
+            crate::failure::ReadError::Corrupt { .. } => AppendError::Corrupt,
             _ => AppendError::Failed,
         })?;
         volume
@@ -104,7 +105,7 @@ impl Log {
                     return Some(Err(AppendError::Failed));
                 }
                 let state = self.state.borrow();
-                if state.is_closed {
+                if state.is_closed || volume.is_stopping.get() {
                     return Some(Err(AppendError::Closed));
                 }
                 (!state.is_blocked && !volume.is_out_of_memory(bytes)).then_some(Ok(()))

@@ -55,6 +55,9 @@ pub enum AppendError {
     Malformed(#[from] crate::batch::BatchError),
     #[error(transparent)]
     Marker(#[from] crate::producers::MarkerError),
+    /// Batches that must be read first are not what was written.
+    #[error("the log is damaged")]
+    Corrupt,
     #[error("no space left in the log directory")]
     NoSpace,
     #[error("the log directory has failed")]

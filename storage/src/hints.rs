@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::disk::DiskError;
+use crate::config::PREPARE_MOST;
+use crate::disk::{BLOCK, DiskError, OpenMode};
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
 use crate::log::{Log, LogState};
+use crate::names::allow_missing;
 use crate::segment::{ClosingHints, Segment};
 use crate::volume::Volume;
 
@@ -22,6 +24,23 @@ impl ClosingHints {
 }
 
 impl Volume {
+    /// Replaces a hint file without syncing it. What a crash leaves under its name must be recognised as not whole, or be whole.
+    pub(crate) async fn write_unsynced(&self, path: &str, content: &[u8]) -> Result<(), DiskError> {
+        let new = format!("{path}.tmp");
+        allow_missing(self.directory.remove_file(&new).await)?;
+        let file = self.directory.open(&new, OpenMode::CreateNew).await?;
+        for (at, piece) in content.chunks(PREPARE_MOST as usize).enumerate() {
+            let padded = piece.len().next_multiple_of(BLOCK);
+            let mut buffer = self.directory.buffer(padded);
+            let bytes = buffer.bytes_mut();
+            bytes[..piece.len()].copy_from_slice(piece);
+            bytes[piece.len()..padded].fill(0);
+            file.write(at as u64 * PREPARE_MOST, buffer.seal().slice(..padded)).await?;
+        }
+        file.set_length(content.len() as u64).await?;
+        self.directory.rename(&new, path).await
+    }
+
     /// Writes a sealed segment's indexes, and the log's state where it was sealed, and vouches for them.
     pub(crate) async fn write_hints(&self, log: &Rc<Log>, segment: &Rc<Segment>) -> Result<(), DiskError> {
         let closing = segment.closing.borrow_mut().take();

@@ -32,3 +32,5 @@ pub mod segment;
 pub mod spares;
 pub mod volume;
 pub mod watch;
+pub mod stop;
+pub mod truncate;

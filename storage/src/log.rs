@@ -72,9 +72,8 @@ pub(crate) struct LogState {
     pub producers: Producers,
     pub epochs: LeaderEpochs,
     pub rate: Rate,
-    /// Records that no flush covers yet, and since when (monotonic nanoseconds).
+    /// Records that no flush covers yet.
     pub unflushed_messages: u64,
-    pub unflushed_since_ns: Option<u64>,
 }
 
 /// How fast a log grows, from the bytes of this second and the one before.
@@ -145,7 +144,6 @@ impl Log {
             epochs: LeaderEpochs::new(),
             rate: Rate::default(),
             unflushed_messages: 0,
-            unflushed_since_ns: None,
         };
         Rc::new(Self {
             volume: Rc::downgrade(volume),

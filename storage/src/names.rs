@@ -32,7 +32,7 @@ pub(crate) enum NameWork {
     /// A segment whose entry is covered is removed.
     Remove { retired: Retired, directory: String },
     /// A deleted log's directory gets its other name, and goes.
-    Delete { id: LogId, number: u32 },
+    Delete { id: LogId },
 }
 
 #[derive(Default)]
@@ -226,7 +226,7 @@ impl Volume {
     async fn rename_deleted(self: &Rc<Self>, works: &[NameWork]) -> Result<(), DiskError> {
         let mut renamed = Vec::new();
         for work in works {
-            let NameWork::Delete { id, .. } = work else { continue };
+            let NameWork::Delete { id } = work else { continue };
             let deleted = self.ledger.borrow().deleted.iter().find(|deleted| deleted.id == *id).cloned();
             let Some(deleted) = deleted else { continue };
             let (from, to) = (deleted.key.directory_name(), deleted.id.deleted_directory(&deleted.key));

@@ -206,7 +206,7 @@ impl Volume {
         let mut made = Vec::with_capacity(submitted.len());
         for (key, new) in submitted {
             if let Some((number, config, done)) = new {
-                let Some(()) = self.answer(done).await else { return Err(AppendError::Failed) };
+                let Some(_round) = self.answer(done).await else { return Err(AppendError::Failed) };
                 self.add_log(number, config);
             }
             made.push(self.log(&key).ok_or(AppendError::Failed)?);
@@ -214,11 +214,11 @@ impl Volume {
         Ok(made)
     }
 
-    /// Waits for an entry's round; `None` if the volume fails before it is durable.
-    pub(crate) async fn answer(&self, done: futures_channel::oneshot::Receiver<u64>) -> Option<()> {
+    /// Waits for an entry's round, and returns it; `None` if the volume fails before it is durable.
+    pub(crate) async fn answer(&self, done: futures_channel::oneshot::Receiver<u64>) -> Option<u64> {
         let failure = self.progress.until(|| self.failed.is_failed().then_some(()));
         match select(done, std::pin::pin!(failure)).await {
-            Either::Left((Ok(_round), _)) => Some(()),
+            Either::Left((Ok(round), _)) => Some(round),
             _ => None,
         }
     }
@@ -250,9 +250,9 @@ impl Volume {
             })
             .await;
         let done = self.submit(Entry::Delete { log: log.number });
-        let Some(()) = self.answer(done).await else { return Err(AppendError::Failed) };
+        let Some(_round) = self.answer(done).await else { return Err(AppendError::Failed) };
         self.close_log(log);
-        self.add_name_work(NameWork::Delete { id: log.id(), number: log.number });
+        self.add_name_work(NameWork::Delete { id: log.id() });
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::kafka_files::{
 };
 use crate::key::{FOLDER, LogId, LogKey, ROOT_PATH, checkpoint_path, round_log_path, segment_path};
 use crate::ledger::{Deleted, Ledger, LedgerLog, Retired};
-use crate::names::{allow_missing, remove_deleted_log, remove_segment};
+use crate::names::{remove_deleted_log, remove_segment};
 use crate::root::Root;
 use crate::volume::VolumePart;
 

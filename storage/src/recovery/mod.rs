@@ -7,6 +7,8 @@ mod clean;
 mod fresh;
 mod replay;
 
+pub(crate) use fresh::write_root;
+
 use std::rc::Rc;
 
 use crate::codec::FormatError;

@@ -1,0 +1,220 @@
+//! The clean stop: rounds finished, segments cut, hints written, and then, once for all shards, Kafka's files and the clean root
+//! (STORAGE §4, "Stop").
+//!
+//! Invariants: the root says clean only after everything it stands for is synced; Kafka's marker comes after that, and `logan/` goes
+//! last, its root as the last of it.
+
+use std::rc::Rc;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use crate::disk::{Directory, DiskError};
+use crate::failure::{LogFailed, ReadError};
+use crate::kafka_files::{
+    CLEAN_SHUTDOWN, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
+    RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT, SegmentFile, SegmentFileName, write_clean_shutdown,
+    write_offset_checkpoint,
+};
+use crate::key::{FOLDER, LogKey, ROOT_PATH, segment_path};
+use crate::log::Log;
+use crate::names::allow_missing;
+use crate::recovery::write_root;
+use crate::root::{FILE_LEN, Root};
+use crate::segment::{ClosingHints, Segment};
+use crate::volume::Volume;
+
+/// Logs that are closed at a time.
+const IN_FLIGHT: usize = 64;
+
+/// What a stopped volume leaves for Kafka's checkpoint files: plain data, on its way to the shard that closes the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoppedPart {
+    pub shard: u16,
+    pub logs: Vec<StoppedLog>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoppedLog {
+    pub key: LogKey,
+    pub log_start: i64,
+    pub log_end: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("{FOLDER}/root: {0}")]
+    Root(#[from] crate::codec::FormatError),
+}
+
+impl Volume {
+    /// Finishes everything that was appended, and writes what a clean directory has. Appends end with an error from now on. After
+    /// this the volume does nothing any more.
+    pub async fn stop(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
+        self.is_stopping.set(true);
+        for log in self.logs() {
+            log.state.borrow_mut().is_blocked = true;
+            let ends = log.ends();
+            self.queue.borrow_mut().is_flush_wanted |= ends.durable < ends.log_end;
+        }
+        self.work.notify();
+        self.progress.until(|| self.rounds_ended.get().then_some(())).await;
+        let outcome = if self.failed.is_failed() { Err(LogFailed) } else { self.close_logs().await };
+        self.has_stopped.set(true);
+        self.work.notify();
+        self.progress.notify();
+        self.spares.wake();
+        self.preparation.wake();
+        self.names.wake();
+        self.checkpoint.wake();
+        outcome
+    }
+
+    async fn close_logs(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
+        // Every round is durable; a checkpoint makes them facts, so that what they gave up can go.
+        let sequence = self.ledger.borrow().sequence;
+        self.until_or_failed(|| self.names.is_idle()).await?;
+        self.request_checkpoint();
+        self.until_or_failed(|| self.checkpoint.completed() > sequence).await?;
+        self.until_or_failed(|| {
+            let ledger = self.ledger.borrow();
+            self.names.is_idle() && ledger.deleted.is_empty() && ledger.retired.is_empty()
+        })
+        .await?;
+        let logs = self.logs();
+        let closed = stream::iter(logs.iter().map(|log| self.close(log)))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect::<Vec<()>>()
+            .await;
+        let closed = match closed {
+            Ok(_) => self.directory.sync_file_system().await.map_err(ReadError::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = closed {
+            tracing::error!(directory = %self.directory.path(), %error, "the directory cannot be closed cleanly");
+            return Err(LogFailed);
+        }
+        let logs = logs.iter().map(|log| {
+            let ends = log.ends();
+            StoppedLog { key: LogKey::clone(log.key()), log_start: ends.log_start, log_end: ends.log_end }
+        });
+        Ok(StoppedPart { shard: self.shard(), logs: logs.collect() })
+    }
+
+    async fn until_or_failed(&self, condition: impl Fn() -> bool) -> Result<(), LogFailed> {
+        self.progress
+            .until(|| {
+                if self.failed.is_failed() {
+                    return Some(Err(LogFailed));
+                }
+                condition().then_some(Ok(()))
+            })
+            .await
+    }
+
+    /// Cuts the last segment and writes the hints that are not on disk. The caller syncs.
+    async fn close(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), ReadError> {
+        let segments = log.state.borrow().segments.clone();
+        let end = log.ends().log_end;
+        let vouched: Vec<(i64, bool)> = self
+            .in_ledger(log.number, |entry| {
+                let is_closed = entry.snapshot == end && entry.epochs == end;
+                let segments = entry.segments.iter();
+                segments.map(|at| (at.base, is_closed && at.indexed == at.length)).collect()
+            })
+            .unwrap_or_default();
+        let is_right = |segment: &Rc<Segment>| vouched.contains(&(segment.base, true));
+        if segments.iter().all(is_right) && segments.iter().all(|segment| segment.file.borrow().is_none()) {
+            return Ok(());
+        }
+        log.load().await?;
+        let directory = log.key().directory_name();
+        let count = segments.len();
+        for (at, segment) in segments.iter().enumerate() {
+            if at + 1 == count {
+                let file = self.open_segment(log, segment).await?;
+                file.set_length(u64::from(segment.length.get())).await?;
+                segment.reserved.set(0);
+                segment.prepared.set(None);
+                if let Some(index) = &mut *segment.index.borrow_mut() {
+                    index.on_close();
+                }
+            } else if is_right(segment) {
+                continue;
+            }
+            log.load_index(self, segment).await?;
+            self.write_index_files(&directory, segment).await?;
+            segment.file.borrow_mut().take();
+        }
+        if !segments.is_empty() {
+            self.write_log_hints(log, &directory).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_index_files(&self, directory: &str, segment: &Segment) -> Result<(), DiskError> {
+        let files = segment.index.borrow().as_ref().map(|index| (index.offsets.clone(), index.times.clone()));
+        let Some((offsets, times)) = files else { return Ok(()) };
+        let path = segment_path(directory, segment.base, SegmentFile::OffsetIndex);
+        self.write_unsynced(&path, &offsets).await?;
+        let path = segment_path(directory, segment.base, SegmentFile::TimeIndex);
+        self.write_unsynced(&path, &times).await
+    }
+
+    async fn write_log_hints(&self, log: &Rc<Log>, directory: &str) -> Result<(), DiskError> {
+        let closing = ClosingHints::of(&log.state.borrow());
+        let path = segment_path(directory, closing.offset, SegmentFile::ProducerSnapshot);
+        self.write_unsynced(&path, &closing.snapshot).await?;
+        let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
+        self.write_unsynced(&path, closing.epochs.as_bytes()).await?;
+        // Snapshots of an end that was truncated since would be ahead of the log.
+        for entry in self.directory.list(directory).await? {
+            let Some(file) = SegmentFileName::parse(&entry.name) else { continue };
+            let is_ahead = file.file == SegmentFile::ProducerSnapshot && file.offset > closing.offset;
+            if is_ahead && file.stage == FileStage::Live {
+                allow_missing(self.directory.remove_file(&format!("{directory}/{}", entry.name)).await)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Closes a directory whose volumes have all stopped: after this Kafka, too, can open it. `broker_epoch` goes into Kafka's marker.
+pub async fn close_directory(
+    directory: Rc<dyn Directory>,
+    parts: Vec<StoppedPart>,
+    broker_epoch: i64,
+) -> Result<(), CloseError> {
+    let (mut ends, mut starts) = (Offsets::new(), Offsets::new());
+    for log in parts.into_iter().flat_map(|part| part.logs) {
+        let name = (log.key.topic, log.key.partition);
+        // A log start at the first segment's beginning need not be said, but saying it is always right.
+        starts.insert(name.clone(), log.log_start);
+        ends.insert(name, log.log_end);
+    }
+    let ends = write_offset_checkpoint(&ends).into_bytes();
+    directory.write_small(RECOVERY_POINT_CHECKPOINT, ends.clone()).await?;
+    directory.write_small(REPLICATION_CHECKPOINT, ends).await?;
+    directory.write_small(LOG_START_CHECKPOINT, write_offset_checkpoint(&starts).into_bytes()).await?;
+    let root = Root::decode(&directory.read_small(ROOT_PATH, FILE_LEN).await?)?;
+    let clean = Root { sequence: root.sequence + 1, is_clean: true, round_logs: Vec::new(), ..root };
+    write_root(&*directory, &clean).await?;
+    directory.write_small(CLEAN_SHUTDOWN, write_clean_shutdown(broker_epoch).into_bytes()).await?;
+    remove_folder(&*directory).await?;
+    Ok(())
+}
+
+async fn remove_folder(directory: &dyn Directory) -> Result<(), DiskError> {
+    for entry in directory.list(FOLDER).await? {
+        let path = format!("{FOLDER}/{}", entry.name);
+        if path != ROOT_PATH {
+            allow_missing(directory.remove_file(&path).await)?;
+        }
+    }
+    directory.sync_directory(FOLDER).await?;
+    allow_missing(directory.remove_file(ROOT_PATH).await)?;
+    directory.sync_directory(FOLDER).await?;
+    directory.remove_directory(FOLDER).await?;
+    directory.sync_directory("").await
+}
