@@ -60,6 +60,13 @@ fn target_dir() -> PathBuf {
     profile_dir().parent().expect("a profile lies in the target directory").to_path_buf()
 }
 
+/// A folder for what a client of another language needs, kept between runs as the build itself is.
+pub fn build_folder(name: &str) -> PathBuf {
+    let path = target_dir().join("tests").join(name);
+    fs::create_dir_all(&path).expect("the target directory is writable");
+    path
+}
+
 /// The binary under test, built once if it is not up to date. `LOGAN_BINARY` names another.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();

@@ -1,0 +1,158 @@
+//! Clients of other languages, and kcat, against the real binary: each runs a program of its own from `tests/clients`.
+//!
+//! A machine without a language skips its client and says so; CI sets `LOGAN_REQUIRE_CLIENTS`, and there it fails.
+
+use logan_tests::broker::{Broker, Scratch, build_folder};
+use logan_tests::clients::{available, run, sources};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// As many shards as make every connection talk to foreign ones.
+const SETTINGS: &[&str] = &["logan.shards=3"];
+
+/// An extra argument for a broker that is not ours; see [`Broker::settle`].
+fn settle(broker: &Broker, time: &'static str) -> Option<&'static str> {
+    (!broker.is_ours()).then_some(time)
+}
+
+fn stop(broker: &mut Broker) {
+    broker.assert_alive();
+    if broker.is_ours() {
+        let status = broker.stop();
+        assert!(status.success(), "an orderly stop ends well: {status}\n{}", broker.output());
+    }
+}
+
+/// Jars and classes, fetched and compiled once per build folder.
+fn java_classpath() -> String {
+    let folder = build_folder("java-client");
+    let (libraries, classes, sources) = (folder.join("lib"), folder.join("classes"), sources("java"));
+    if !libraries.join("kafka-tools-4.3.1.jar").exists() {
+        let mut maven = Command::new("mvn");
+        maven.args(["--quiet", "--batch-mode", "--file"]).arg(sources.join("pom.xml"));
+        maven.arg("dependency:copy-dependencies").arg(format!("-DoutputDirectory={}", libraries.display()));
+        run(&mut maven);
+    }
+    let jars = libraries.join("*");
+    let mut compiler = Command::new("javac");
+    compiler
+        .args(["-Xlint:all", "-Werror", "-d"])
+        .arg(&classes)
+        .arg("-cp")
+        .arg(&jars)
+        .args(files(&sources, "java"));
+    run(&mut compiler);
+    format!("{}:{}", classes.display(), jars.display())
+}
+
+fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the sources are there");
+    entries
+        .map(|e| e.expect("the sources are there").path())
+        .filter(|p| p.extension().is_some_and(|e| e == kind))
+        .collect()
+}
+
+fn java(classpath: &str, arguments: &[&str]) -> String {
+    let mut java = Command::new("java");
+    // A short run on few cores: small heap, one compiler, no threads to collect with.
+    java.args([
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    ]);
+    run(java.arg("-cp").arg(classpath).args(arguments))
+}
+
+#[test]
+fn java_and_kafkas_tools() {
+    if !available(&["java", "javac", "mvn"]) {
+        return;
+    }
+    let classpath = java_classpath();
+    let scratch = Scratch::new("java");
+    let mut broker = Broker::any(&scratch, SETTINGS);
+    let bootstrap = broker.bootstrap();
+    let arguments: Vec<&str> = ["Checks", &bootstrap].into_iter().chain(settle(&broker, "1000")).collect();
+    print!("{}", java(&classpath, &arguments));
+    stop(&mut broker);
+    if broker.is_ours() {
+        let data = broker.settings().data.display().to_string();
+        print!("{}", java(&classpath, &["Dump", &data]));
+    }
+}
+
+#[test]
+fn franz_go() {
+    if !available(&["go"]) {
+        return;
+    }
+    let program = build_folder("go-client").join("checks");
+    run(Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(sources("go")));
+    let scratch = Scratch::new("go");
+    let mut broker = Broker::any(&scratch, SETTINGS);
+    print!("{}", run(Command::new(program).arg(broker.bootstrap()).args(settle(&broker, "1s"))));
+    stop(&mut broker);
+}
+
+#[test]
+fn kafka_python() {
+    if !available(&["python3"]) {
+        return;
+    }
+    let environment = build_folder("python-client");
+    let requirements = sources("python").join("requirements.txt");
+    let python = environment.join("bin/python");
+    if !python.exists() {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
+    }
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+        .arg(requirements));
+    let scratch = Scratch::new("python");
+    let mut broker = Broker::any(&scratch, SETTINGS);
+    let checks = sources("python").join("checks.py");
+    print!("{}", run(Command::new(&python).arg(checks).arg(broker.bootstrap()).args(settle(&broker, "1"))));
+    stop(&mut broker);
+}
+
+#[test]
+fn kcat_in_and_out() {
+    if !available(&["kcat"]) {
+        return;
+    }
+    let scratch = Scratch::new("kcat");
+    let mut broker = Broker::any(&scratch, SETTINGS);
+    let bootstrap = broker.bootstrap();
+    let kcat = |arguments: &[&str]| {
+        let mut command = Command::new("kcat");
+        command.args(["-b", &bootstrap]).args(arguments);
+        command
+    };
+    let lines = (0..1_000).fold(String::new(), |mut text, number| {
+        let _ = writeln!(text, "key{number}:line {number}");
+        text
+    });
+    let mut producer = kcat(&["-P", "-t", "kcat", "-K", ":", "-z", "snappy"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("kcat runs");
+    producer.stdin.take().expect("it is piped").write_all(lines.as_bytes()).expect("kcat reads");
+    assert!(producer.wait().expect("our own child").success());
+
+    let mut back: Vec<String> =
+        run(&mut kcat(&["-C", "-t", "kcat", "-o", "beginning", "-e", "-q", "-K", ":"]))
+            .lines()
+            .map(str::to_owned)
+            .collect();
+    back.sort_by_key(|line| {
+        line.rsplit_once(' ').map_or(0, |(_, number)| number.parse::<u32>().unwrap_or(0))
+    });
+    assert_eq!(back.join("\n"), lines.trim_end());
+    let listed = run(&mut kcat(&["-L", "-t", "kcat"]));
+    assert!(listed.contains("topic \"kcat\" with ") && listed.contains(" 1 brokers:"), "{listed}");
+    stop(&mut broker);
+}
