@@ -144,6 +144,11 @@ impl Simulation {
         bodies.into_iter().any(|body| body.is_prepared(position, length))
     }
 
+    /// Whether a directory is there, as seen now.
+    pub fn has_directory(&self, node: NodeId, path: &str) -> bool {
+        self.world().with_mount(node, path, |mount, below| mount.volume.list(below).is_ok()).unwrap_or(false)
+    }
+
     /// How many changes of names a power loss may drop.
     pub fn unsynced_names(&self, node: NodeId, root: &str) -> usize {
         self.world().with_mount(node, root, |mount, _| mount.volume.unsynced_names()).unwrap_or(0)
