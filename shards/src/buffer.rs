@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn classes_hold_what_they_are_asked_for_and_waste_at_most_half() {
-        let mut last = (0, 0);
+        let mut last = (0, ALIGNMENT);
         for blocks in 1..5000 {
             for capacity in [(blocks - 1) * ALIGNMENT + 1, blocks * ALIGNMENT] {
                 let (class, size) = class_of(capacity);

@@ -246,7 +246,10 @@ impl<M: Send + 'static> Mesh<M> {
         incoming.start = (start + 1) % shards;
         for class in Class::BY_URGENCY {
             doorbell.mail(class).take(&mut incoming.pending[class.index()]);
-            for from in next_set(&incoming.pending[class.index()].clone(), start, shards) {
+            for from in (start..shards).chain(0..start) {
+                if !incoming.has_pending(class, from) {
+                    continue;
+                }
                 let room = BATCH - (into.len() - before);
                 if room == 0 {
                     return true;
@@ -307,6 +310,11 @@ impl<M: Send + 'static> Mesh<M> {
         }
     }
 
+    /// Wakes them now: the shard ends, and there is no end of this turn.
+    pub(crate) fn ring_now(&self) {
+        self.local.ring();
+    }
+
     pub fn check(&self) {
         let local = &*self.local;
         for to in 0..local.exchange.shards {
@@ -321,9 +329,10 @@ impl<M: Send + 'static> Mesh<M> {
     }
 }
 
-/// The set bits of `words` below `count`, from `start` round.
-fn next_set(words: &[u64], start: usize, count: usize) -> impl Iterator<Item = usize> {
-    (start..count).chain(0..start).filter(move |bit| words[bit / 64] >> (bit % 64) & 1 == 1)
+impl Incoming {
+    fn has_pending(&self, class: Class, from: usize) -> bool {
+        self.pending[class.index()][from / 64] >> (from % 64) & 1 == 1
+    }
 }
 
 impl Local {
@@ -379,7 +388,7 @@ impl Local {
         }
         let mut lanes = vec![0; credit.words()];
         credit.take(&mut lanes);
-        for lane in next_set(&lanes, 0, self.outgoing.len()) {
+        for lane in (0..self.outgoing.len()).filter(|lane| lanes[lane / 64] >> (lane % 64) & 1 == 1) {
             let class = [Class::Client, Class::Internal, Class::Reply][lane % Class::COUNT];
             self.grant(lane / Class::COUNT, class);
         }
@@ -418,12 +427,17 @@ impl Local {
         }
     }
 
-    fn poll_ring(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Wakes those whom mail was sent to.
+    fn ring(&self) {
         for to in self.to_wake.borrow_mut().drain(..) {
             if self.exchange.doorbells[to].claim_wake() {
                 self.exchange.bells[to].ring();
             }
         }
+    }
+
+    fn poll_ring(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ring();
         self.ringer.replace(Some(cx.waker().clone()));
         Poll::Pending
     }

@@ -12,7 +12,8 @@ use futures_util::future::{LocalBoxFuture, poll_fn};
 use crate::bell::Bell;
 use crate::lane::Class;
 use crate::mesh::{Fabric, Mesh};
-use crate::{ShardId, real, task};
+use crate::task::{self, Task};
+use crate::{ShardId, real};
 
 /// What a shard's main future is given.
 pub struct Seat<M> {
@@ -145,25 +146,34 @@ impl<M: Send + 'static> Node<M> {
         Self { fabric, stop, seated: (0..shards).map(|_| AtomicBool::new(false)).collect() }
     }
 
-    /// What a shard's main future is given. Called once for each shard, on that shard; starts the tasks that answer its bell.
+    /// What a shard's main future is given. Called once for each shard, on that shard; starts the tasks that answer its bell, which
+    /// then run as long as the shard does.
     pub fn seat(&self, shard: ShardId) -> Seat<M> {
+        let (seat, attendants) = self.attended_seat(shard);
+        for attendant in attendants {
+            attendant.detach();
+        }
+        seat
+    }
+
+    /// As [`Node::seat`], with the tasks that answer the shard's bell and ring those of others.
+    pub(crate) fn attended_seat(&self, shard: ShardId) -> (Seat<M>, [Task<()>; 2]) {
         let taken = self.seated[shard.index()].swap(true, Ordering::AcqRel);
         assert!(!taken, "shard {shard} has its seat already");
         let mesh = Mesh::new(self.fabric.clone(), shard);
         let stop = Stop { flag: self.stop.clone(), waiting: Rc::default() };
         let (bell, on_bell, stop_here) =
             (self.fabric.bells()[shard.index()].clone(), mesh.clone(), stop.clone());
-        task::spawn_internal(async move {
+        let answer = task::spawn_internal(async move {
             loop {
                 bell.heard().await;
                 on_bell.on_bell();
                 stop_here.on_bell();
             }
-        })
-        .detach();
+        });
         let ringer = mesh.clone();
-        task::spawn_internal(async move { ringer.ring_for_others().await }).detach();
-        Seat { shard, shards: mesh.shards(), mesh, stop }
+        let ring = task::spawn_internal(async move { ringer.ring_for_others().await });
+        (Seat { shard, shards: mesh.shards(), mesh, stop }, [answer, ring])
     }
 
     /// Asks all shards to stop.

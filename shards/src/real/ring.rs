@@ -25,7 +25,7 @@ use bytes::Bytes;
 use futures_util::future::poll_fn;
 use io_uring::{IoUring, squeue};
 
-use super::executor::{self, Readiness};
+use super::executor::{self, Readiness, RealTask};
 use crate::buffer::AlignedBuffer;
 
 /// Kernel threads that work for one ring at most, for what cannot be done without waiting (syncs above all). The kernel's own cap
@@ -124,17 +124,16 @@ impl Ring {
         })
     }
 
-    /// Makes this the ring of the calling shard and starts its driver.
-    pub(crate) fn install(self) {
+    /// Makes this the ring of the calling shard and starts its driver, which runs until it is dropped.
+    pub(crate) fn install(self) -> RealTask<()> {
         let ring = Rc::new(self);
         let before = RING.replace(Some(ring.clone()));
         assert!(before.is_none(), "one shard, one ring");
         executor::spawn_internal(async move {
             let fd = ring.uring.borrow().as_raw_fd();
             let mut readiness = Readiness::new(fd);
-            poll_fn(|cx| ring.drive(cx, &mut readiness)).await
+            poll_fn(|cx| ring.drive(cx, &mut readiness)).await;
         })
-        .detach();
     }
 
     /// Submits what has gathered, hands out completions, and sees to it that more of either brings it back here.

@@ -101,11 +101,16 @@ impl<M: Send + 'static> Start<M> {
         buffer::set_pool_limit(self.options.buffer_pool_bytes);
         executor.run(async move {
             executor::create_queues(self.options.queue_shares);
-            ring.install();
-            let seat = self.node.seat(self.shard);
+            let driver = ring.install();
+            let (seat, attendants) = self.node.attended_seat(self.shard);
+            let mesh = seat.mesh.clone();
             // In a queue of its own share: the executor's first queue is nobody's.
             crate::task::spawn(crate::task::Queue::Control, main(seat)).await;
+            mesh.ring_now();
             ring::finish().await;
+            // Cancelled tasks are dropped when they would run next. Those that nobody cancels, the executor never drops.
+            drop((attendants, driver));
+            executor::yield_now().await;
         });
     }
 }

@@ -1,0 +1,485 @@
+//! The real machine, end to end: one shard, two, and more shards than cores.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, join_all};
+use logan_shards::{
+    AlignedBuffer, Class, Connection, Directory, Flushing, Handoff, IoError, Listener, NetError, OpenMode, Queue,
+    RealOptions, Seat, ShardId, run, sleep, spawn, timeout, yield_now,
+};
+
+fn options(shards: u16) -> RealOptions {
+    RealOptions { shards, ..RealOptions::standard() }
+}
+
+/// Runs `main` on every shard, each with its own clone of `given`.
+fn on_shards<M, G, F>(shards: u16, given: G, main: impl Fn(Seat<M>, G) -> F + Clone + Send + 'static)
+where
+    M: Send + 'static,
+    G: Clone + Send + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    run(options(shards), move |seat| -> LocalBoxFuture<'static, ()> { main(seat, given.clone()).boxed_local() })
+        .unwrap();
+}
+
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("logan-shards-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn tasks_give_their_output_and_end_when_dropped() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let doubled = spawn(Queue::Produce, async { 21 * 2 });
+        assert_eq!(doubled.await, 42);
+        let reached = Rc::new(Cell::new(false));
+        let task = spawn(Queue::Background, {
+            let reached = reached.clone();
+            async move {
+                sleep(Duration::from_millis(5)).await;
+                reached.set(true);
+            }
+        });
+        drop(task);
+        spawn(Queue::Control, {
+            let reached = reached.clone();
+            async move {
+                sleep(Duration::from_millis(10)).await;
+                assert!(!reached.replace(true), "a dropped task does not run on");
+            }
+        })
+        .detach();
+        sleep(Duration::from_millis(30)).await;
+        assert!(reached.get(), "a detached task does");
+    });
+}
+
+#[test]
+fn a_timeout_ends_what_takes_too_long_and_nothing_else() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        assert!(timeout(Duration::from_millis(5), sleep(Duration::from_secs(60))).await.is_err());
+        assert_eq!(timeout(Duration::from_secs(60), async { 1 }).await, Ok(1));
+        let start = logan_shards::monotonic_ns();
+        sleep(Duration::from_millis(20)).await;
+        assert!(logan_shards::monotonic_ns() - start >= 20_000_000);
+    });
+}
+
+/// Every shard sends `count` numbers to every shard in each class, with a lane of 4, and all arrive once and in order.
+fn everyone_to_everyone(shards: u16, count: u64) {
+    let received = Arc::new(AtomicU64::new(0));
+    let total = u64::from(shards) * u64::from(shards) * 3 * count;
+    let main = {
+        let received = received.clone();
+        move |seat: Seat<u64>| -> LocalBoxFuture<'static, ()> {
+            let received = received.clone();
+            async move {
+                let mut senders = Vec::new();
+                for to in (0..seat.shards).map(ShardId) {
+                    for class in Class::BY_URGENCY {
+                        let mesh = seat.mesh.clone();
+                        senders.push(spawn(Queue::Produce, async move {
+                            for number in 0..count {
+                                let credit = mesh.admit(to, class).await;
+                                mesh.send(credit, number);
+                            }
+                        }));
+                    }
+                }
+                let mut next = vec![0; usize::from(seat.shards) * 3];
+                let mut mail = Vec::new();
+                while next.iter().sum::<u64>() < u64::from(seat.shards) * 3 * count {
+                    seat.mesh.receive(&mut mail).await;
+                    seat.mesh.check();
+                    for letter in mail.drain(..) {
+                        let expected = &mut next[usize::from(letter.from.0) * 3 + letter.class as usize];
+                        assert_eq!(letter.message, *expected);
+                        *expected += 1;
+                        received.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                join_all(senders).await;
+            }
+            .boxed_local()
+        }
+    };
+    let mut options = options(shards);
+    options.lane_capacity.client = 4;
+    options.lane_capacity.internal = 4;
+    options.lane_capacity.reply = 4;
+    run(options, main).unwrap();
+    assert_eq!(received.load(Ordering::Relaxed), total);
+}
+
+#[test]
+fn mail_arrives_in_order_on_one_shard() {
+    everyone_to_everyone(1, 10_000);
+}
+
+#[test]
+fn mail_arrives_in_order_between_two_shards() {
+    everyone_to_everyone(2, 10_000);
+}
+
+#[test]
+fn mail_arrives_in_order_between_more_shards_than_cores() {
+    let cores = std::thread::available_parallelism().unwrap().get() as u16;
+    everyone_to_everyone(2 * cores + 1, 1_000);
+}
+
+#[test]
+fn a_class_without_credit_does_not_stop_the_others() {
+    let mut options = options(2);
+    options.lane_capacity.client = 2;
+    let main = |seat: Seat<&'static str>| -> LocalBoxFuture<'static, ()> {
+        async move {
+            let to = ShardId(1 - seat.shard.0);
+            if seat.shard.0 == 0 {
+                for _ in 0..2 {
+                    seat.mesh.send(seat.mesh.admit(to, Class::Client).await, "client");
+                }
+                assert!(seat.mesh.try_admit(to, Class::Client).is_none(), "the lane is full");
+                let waits = timeout(Duration::from_millis(20), seat.mesh.admit(to, Class::Client)).await;
+                assert!(waits.is_err(), "and asking waits");
+                seat.mesh.send(seat.mesh.try_admit(to, Class::Reply).unwrap(), "reply");
+                let credit = seat.mesh.admit(to, Class::Client).await;
+                drop(credit);
+                let again = seat.mesh.try_admit(to, Class::Client);
+                assert!(again.is_some(), "an unused credit goes back");
+                seat.mesh.send(again.unwrap(), "last");
+            } else {
+                sleep(Duration::from_millis(60)).await;
+                let mut mail = Vec::new();
+                seat.mesh.receive(&mut mail).await;
+                let order: Vec<_> = mail.iter().map(|letter| letter.message).collect();
+                assert_eq!(order, ["reply", "client", "client"], "replies come first");
+                mail.clear();
+                seat.mesh.receive(&mut mail).await;
+                assert_eq!(mail[0].message, "last");
+            }
+        }
+        .boxed_local()
+    };
+    run(options, main).unwrap();
+}
+
+#[test]
+fn messages_that_nobody_received_are_dropped_with_the_node() {
+    let alive = Arc::new(());
+    on_shards::<Arc<()>, _, _>(2, alive.clone(), |seat, alive| async move {
+        let to = ShardId(1 - seat.shard.0);
+        for _ in 0..3 {
+            seat.mesh.send(seat.mesh.admit(to, Class::Internal).await, alive.clone());
+        }
+    });
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[test]
+fn a_stop_reaches_every_shard() {
+    on_shards::<(), _, _>(3, (), |seat, ()| async move {
+        assert!(!seat.stop.is_requested());
+        if seat.shard.0 == 1 {
+            sleep(Duration::from_millis(10)).await;
+            seat.stop.request();
+        }
+        seat.stop.wait().await;
+        assert!(seat.stop.is_requested());
+    });
+}
+
+#[test]
+fn files_keep_what_is_written() {
+    let scratch = Scratch::new("files");
+    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        directory.make_directory("t-0").await.unwrap();
+        let file = directory.open_file("t-0/1.log", OpenMode::CreateNew).await.unwrap();
+        file.allocate(0, 1 << 20).await.unwrap();
+        assert_eq!(file.length().await.unwrap(), 1 << 20);
+        let before = file.prepared_until(0, 1 << 20).await.unwrap();
+        assert_eq!(before, 0, "reserved is not written");
+        let writes = (0..16u64).map(|at| {
+            let mut buffer = directory.buffer(8192);
+            buffer.bytes_mut().fill(at as u8);
+            file.write(at * 8192, buffer.seal())
+        });
+        for result in join_all(writes).await {
+            result.unwrap();
+        }
+        file.sync_data().await.unwrap();
+        if directory.flushing() == Flushing::Shared {
+            assert_eq!(file.prepared_until(0, 1 << 20).await.unwrap(), 16 * 8192);
+            assert_eq!(file.prepared_until(4096, 12288).await.unwrap(), 12288);
+        }
+        let read = file.read(8192, 16384).await.unwrap();
+        assert!(read[..8192].iter().all(|b| *b == 1) && read[8192..].iter().all(|b| *b == 2));
+        file.set_length(10_000).await.unwrap();
+        assert_eq!(file.read(0, 65536).await.unwrap().len(), 10_000, "shorter at the end");
+        assert_eq!(file.read(12288, 4096).await.unwrap().len(), 0);
+        let again = directory.open_file("t-0/1.log", OpenMode::Existing).await.unwrap();
+        assert_eq!(again.number(), file.number());
+        directory.sync_directory("t-0").await.unwrap();
+        directory.sync_file_system().await.unwrap();
+    });
+}
+
+#[test]
+fn names_behave_and_errors_are_told_apart() {
+    let scratch = Scratch::new("names");
+    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&format!("{path}/made/below")).await.unwrap();
+        let missing = directory.open_file("none", OpenMode::Existing).await.err().unwrap();
+        assert!(matches!(&missing, IoError::NotFound { path } if path.ends_with("below/none")), "{missing}");
+        drop(directory.open_file("a", OpenMode::CreateNew).await.unwrap());
+        let twice = directory.open_file("a", OpenMode::CreateNew).await.err().unwrap();
+        assert!(matches!(twice, IoError::AlreadyExists { .. }), "{twice}");
+        directory.write_small("meta", b"one".to_vec()).await.unwrap();
+        directory.write_small("meta", b"two!".to_vec()).await.unwrap();
+        assert_eq!(directory.read_small("meta", 4).await.unwrap(), b"two!");
+        assert!(matches!(directory.read_small("meta", 3).await, Err(IoError::Failed { .. })));
+        directory.make_directory("d").await.unwrap();
+        directory.rename("meta", "d/meta").await.unwrap();
+        assert!(directory.exists("d/meta").await.unwrap() && !directory.exists("meta").await.unwrap());
+        assert!(matches!(directory.remove_directory("d").await, Err(IoError::Failed { .. })), "not empty");
+        let names: Vec<_> = directory.list("").await.unwrap().into_iter().map(|e| (e.name, e.is_directory)).collect();
+        assert_eq!(names, [("a".to_owned(), false), ("d".to_owned(), true)]);
+        directory.remove_file("d/meta").await.unwrap();
+        directory.remove_directory("d").await.unwrap();
+        assert!(directory.free_space().await.unwrap() > 0);
+    });
+}
+
+#[test]
+fn plain_files_take_any_position_and_length() {
+    let scratch = Scratch::new("plain");
+    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        let file = directory.open_plain("raft.log", OpenMode::CreateNew).await.unwrap();
+        file.write_at(0, b"hello ".to_vec()).await.unwrap();
+        file.write_at(6, b"world".to_vec()).await.unwrap();
+        file.sync_data().await.unwrap();
+        assert_eq!(file.read_at(0, usize::MAX).await.unwrap(), b"hello world");
+        assert_eq!(file.read_at(4, 3).await.unwrap(), b"o w");
+        assert_eq!(file.read_at(50, 3).await.unwrap(), b"");
+        file.set_length(5).await.unwrap();
+        assert_eq!(file.length().await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn a_lock_belongs_to_the_process_and_outlives_no_run() {
+    let scratch = Scratch::new("lock");
+    on_shards::<(), _, _>(2, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        directory.lock().await.unwrap();
+        directory.lock().await.unwrap();
+        // What another process would meet: a lock through another description of the same file.
+        let held = std::process::Command::new("flock").arg("--version").output().is_ok();
+        if held {
+            // flock(1) takes another kind of lock, so ask the kernel as Java does.
+            let python = "import fcntl,sys\nf=open(sys.argv[1],'r+')\ntry:\n fcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB)\nexcept OSError:\n sys.exit(7)";
+            let status = std::process::Command::new("python3").args(["-c", python, &format!("{path}/.lock")]).status();
+            if let Ok(status) = status {
+                assert_eq!(status.code(), Some(7), "another process gets the lock");
+            }
+        }
+    });
+    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        let mut result = directory.lock().await;
+        // The rings of the last run let go of it in the background.
+        for _ in 0..500 {
+            if result.is_ok() {
+                break;
+            }
+            sleep(Duration::from_millis(10)).await;
+            result = directory.lock().await;
+        }
+        result.unwrap();
+    });
+}
+
+#[test]
+fn a_dropped_write_keeps_its_memory_until_it_has_landed() {
+    let scratch = Scratch::new("dropped");
+    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        let file = directory.open_file("f", OpenMode::CreateNew).await.unwrap();
+        for round in 0..50u64 {
+            let mut buffer = AlignedBuffer::take(1 << 20);
+            buffer.bytes_mut().fill(7);
+            let write = spawn(Queue::Produce, {
+                let directory = directory.clone();
+                async move {
+                    let file = directory.open_file("f", OpenMode::Existing).await.unwrap();
+                    file.write(round << 20, buffer.seal()).await
+                }
+            });
+            sleep(Duration::from_micros(200)).await;
+            drop(write);
+            // Memory that came home too early would be overwritten here, and the file would show it.
+            let mut other = AlignedBuffer::take(1 << 20);
+            other.bytes_mut().fill(9);
+        }
+        sleep(Duration::from_millis(50)).await;
+        let length = file.length().await.unwrap();
+        for position in (0..length).step_by(1 << 20) {
+            let read = file.read(position, 1 << 20).await.unwrap();
+            assert!(read.iter().all(|byte| *byte == 7 || *byte == 0), "a write took somebody else's bytes");
+        }
+    });
+}
+
+async fn echo(mut connection: Connection) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match connection.read(&mut buffer).await {
+            Ok(0) | Err(NetError::Lost { .. }) => return,
+            Ok(got) => connection.write_all(&[Bytes::copy_from_slice(&buffer[..got])]).await.unwrap(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn bytes_come_back_whole_whatever_their_number() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_address();
+        spawn(Queue::Produce, async move {
+            loop {
+                spawn(Queue::Produce, echo(listener.accept().await.unwrap())).detach();
+            }
+        })
+        .detach();
+        let connection = Connection::connect(&address).await.unwrap();
+        assert_eq!(connection.peer_address(), address);
+        let (mut reader, mut writer) = connection.split();
+        // More slices than one system call takes, some empty, and more bytes than the sockets hold.
+        let slices: Vec<Bytes> =
+            (0..5000u32).map(|n| Bytes::from(vec![n as u8; (n as usize * 37) % 4096])).collect();
+        let expected: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        let write = spawn(Queue::Produce, async move {
+            writer.write_all(&slices).await.unwrap();
+            writer
+        });
+        let mut got = Vec::new();
+        let mut buffer = vec![0; 100_000];
+        while got.len() < expected.len() {
+            let count = reader.read(&mut buffer).await.unwrap();
+            assert!(count > 0, "the echo ended early");
+            got.extend_from_slice(&buffer[..count]);
+        }
+        assert!(got == expected, "bytes differ");
+        let writer = write.await;
+        writer.shutdown();
+        assert_eq!(reader.read(&mut buffer).await.unwrap_or(0), 0);
+    });
+}
+
+#[test]
+fn refusals_and_taken_ports_have_names() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = other.local_addr().unwrap().to_string();
+        assert!(matches!(Listener::bind(&taken), Err(NetError::AddressInUse { .. })));
+        drop(other);
+        assert!(matches!(Connection::connect(&taken).await, Err(NetError::Refused { .. })));
+        assert!(matches!(Listener::bind("no port"), Err(NetError::BadAddress { .. })));
+        assert!(matches!(Listener::bind("192.0.2.1:0"), Err(NetError::BadAddress { .. })));
+    });
+}
+
+#[test]
+fn shards_share_a_port_and_hand_connections_over() {
+    let address = Arc::new(Mutex::new(None::<String>));
+    let served = Arc::new(AtomicU64::new(0));
+    on_shards::<Handoff, _, _>(2, (address, served), |seat, (address, served)| async move {
+        if seat.shard.0 == 1 {
+            // Whatever is handed over is served here.
+            let mut mail = Vec::new();
+            while served.load(Ordering::SeqCst) < 20 {
+                seat.mesh.receive(&mut mail).await;
+                for letter in mail.drain(..) {
+                    spawn(Queue::Produce, echo(Connection::adopt(letter.message))).detach();
+                    served.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            seat.stop.wait().await;
+            return;
+        }
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let second = Listener::bind(&listener.local_address()).unwrap();
+        assert_eq!(second.local_address(), listener.local_address());
+        *address.lock().unwrap() = Some(listener.local_address());
+        let mesh = seat.mesh.clone();
+        let target = listener.local_address();
+        for listener in [listener, second] {
+            let mesh = mesh.clone();
+            spawn(Queue::Control, async move {
+                loop {
+                    let connection = listener.accept().await.unwrap();
+                    let credit = mesh.admit(ShardId(1), Class::Client).await;
+                    mesh.send(credit, connection.into_handoff());
+                }
+            })
+            .detach();
+        }
+        let clients = (0..20u8).map(|n| {
+            let target = target.clone();
+            spawn(Queue::Fetch, async move {
+                let mut connection = Connection::connect(&target).await.unwrap();
+                connection.write_all(&[Bytes::from(vec![n; 10])]).await.unwrap();
+                let mut buffer = [0; 10];
+                let mut got = 0;
+                while got < 10 {
+                    got += connection.read(&mut buffer[got..]).await.unwrap();
+                }
+                assert_eq!(buffer, [n; 10]);
+            })
+        });
+        join_all(clients).await;
+        seat.stop.request();
+    });
+}
+
+#[test]
+fn a_busy_task_that_yields_lets_others_run() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let tasks = ["a", "b"].map(|name| {
+            let log = log.clone();
+            spawn(Queue::Produce, async move {
+                for _ in 0..3 {
+                    log.borrow_mut().push(name);
+                    yield_now().await;
+                }
+            })
+        });
+        join_all(tasks).await;
+        assert_eq!(*log.borrow(), ["a", "b", "a", "b", "a", "b"]);
+    });
+}
