@@ -1,4 +1,4 @@
-//! Generated from `schema/messages.txt` and `schema/api-versions.txt`: do not edit.
+//! @generated from `schema/messages.txt` and `schema/api-versions.txt`: do not edit.
 
 use super::{Api, VersionRange};
 

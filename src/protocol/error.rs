@@ -1,4 +1,4 @@
-//! Generated from `schema/errors.tsv`: do not edit.
+//! @generated from `schema/errors.tsv`: do not edit.
 
 use std::fmt;
 

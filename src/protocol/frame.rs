@@ -235,3 +235,132 @@ pub fn read_response<R: super::Request>(
     let (body, _) = R::Response::read_prefix(version, body)?;
     Ok((header.correlation_id, body))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, ProduceRequest};
+    use super::*;
+
+    const MAX: usize = 1000;
+
+    /// Feeds `bytes` in pieces of `piece` bytes, admitting everything, until no step is left.
+    fn steps(bytes: &[u8], piece: usize) -> Result<Vec<Frame>, FrameError> {
+        let (mut reader, mut received, mut frames) = (FrameReader::new(MAX), BytesMut::new(), Vec::new());
+        for part in bytes.chunks(piece) {
+            received.extend_from_slice(part);
+            loop {
+                let step = reader.step(&mut received)?;
+                reader.check();
+                match step {
+                    Step::Need(more) => {
+                        assert!(more > 0);
+                        break;
+                    }
+                    Step::Admit(_) => reader.admit(),
+                    Step::Request(frame) => frames.push(frame),
+                    Step::Token(_) => panic!("no token was expected"),
+                }
+            }
+        }
+        Ok(frames)
+    }
+
+    fn two_requests() -> Vec<u8> {
+        let client = Some(Str::from("häß"));
+        let versions =
+            ApiVersionsRequest { client_software_name: "x".into(), ..ApiVersionsRequest::default() };
+        let first = request(4, 7, client.clone(), &versions).expect("can be written");
+        let second = request(1, -1, None, &MetadataRequest::default()).expect("can be written");
+        [first.contiguous(), second.contiguous()].concat()
+    }
+
+    #[test]
+    fn frames_are_the_same_however_they_arrive() {
+        let bytes = two_requests();
+        let whole = steps(&bytes, bytes.len()).expect("two frames");
+        let [first, second] = &whole[..] else { panic!("{whole:?}") };
+        assert_eq!((first.api, first.version, first.correlation_id), (ApiKey::ApiVersions, 4, 7));
+        assert_eq!(first.client_id.as_deref(), Some("häß"));
+        assert_eq!((second.api, second.client_id.clone()), (ApiKey::Metadata, None));
+        assert_eq!(first.wire_bytes + second.wire_bytes, bytes.len());
+        assert_eq!(first.decode::<ApiVersionsRequest>().expect("a request").client_software_name, "x");
+        for piece in 1..bytes.len() {
+            assert_eq!(steps(&bytes, piece).as_ref(), Ok(&whole));
+        }
+    }
+
+    #[test]
+    fn a_frame_waits_for_admission_and_says_what_is_missing() {
+        let bytes = two_requests();
+        let mut reader = FrameReader::new(MAX);
+        let mut received = BytesMut::from(&bytes[..3]);
+        assert_eq!(reader.step(&mut received), Ok(Step::Need(9)));
+        received.extend_from_slice(&bytes[3..12]);
+        let size = i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
+        let announced = Announced { size, api_key: 18, api_version: 4, correlation_id: 7 };
+        assert_eq!(reader.step(&mut received), Ok(Step::Admit(announced)));
+        received.extend_from_slice(&bytes[12..]);
+        assert_eq!(reader.step(&mut received), Ok(Step::Admit(announced)), "all is there, but not admitted");
+        reader.admit();
+        assert!(matches!(reader.step(&mut received), Ok(Step::Request(_))));
+    }
+
+    #[test]
+    fn wrong_sizes_and_headers_are_refused_at_once() {
+        let refuse = |bytes: &[u8]| steps(bytes, bytes.len()).unwrap_err();
+        assert_eq!(refuse(&1001_i32.to_be_bytes()), FrameError::TooLarge { size: 1001, max: MAX });
+        assert_eq!(refuse(&(-1_i32).to_be_bytes()), FrameError::TooSmall { size: -1 });
+        assert_eq!(refuse(&7_i32.to_be_bytes()), FrameError::TooSmall { size: 7 });
+        // "GET / HTT" is a frame of a gigabyte.
+        assert!(matches!(refuse(b"GET / HTTP/1.1"), FrameError::TooLarge { .. }));
+        assert_eq!(refuse(&[0, 0, 0, 8, 0, 4, 0, 0, 0, 0, 0, 0]), FrameError::UnknownApi(4));
+        let short = DecodeError::Short { at: 8, needed: 2, left: 0 };
+        assert_eq!(refuse(&[0, 0, 0, 8, 0, 3, 0, 0, 0, 0, 0, 0]), FrameError::Header(short));
+    }
+
+    #[test]
+    fn a_token_has_no_header() {
+        let mut reader = FrameReader::new(MAX);
+        reader.expect_token();
+        let mut received = BytesMut::from(&[0, 0, 0][..]);
+        assert_eq!(reader.step(&mut received), Ok(Step::Need(1)));
+        received.extend_from_slice(&[2, 5]);
+        assert_eq!(reader.step(&mut received), Ok(Step::Need(1)));
+        received.extend_from_slice(&[6]);
+        assert_eq!(reader.step(&mut received), Ok(Step::Token(Bytes::from_static(&[5, 6]))));
+        received.extend_from_slice(&two_requests());
+        assert!(matches!(reader.step(&mut received), Ok(Step::Admit(_))));
+    }
+
+    #[test]
+    fn the_size_of_a_response_is_what_follows_it() {
+        let body = ApiVersionsResponse::default();
+        for (version, header) in [(0, 4), (3, 4), (4, 4)] {
+            let encoded =
+                response(ApiKey::ApiVersions, version, 9, &body).expect("can be written").contiguous();
+            let alone = body.write(version).expect("can be written");
+            assert_eq!(encoded.len(), 4 + header + alone.len(), "the header has no tags in any version");
+            assert_eq!(encoded[..4], (encoded.len() as i32 - 4).to_be_bytes());
+            let (id, again) =
+                read_response::<ApiVersionsRequest>(version, encoded.slice(4..)).expect("a response");
+            assert_eq!((id, &again), (9, &body));
+        }
+        assert_eq!(ApiKey::Produce.response_header_version(8), 0);
+        assert_eq!(ApiKey::Produce.response_header_version(9), 1);
+        let error = response(ApiKey::Metadata, 99, 1, &MetadataRequest::default()).unwrap_err();
+        assert_eq!(error, EncodeError::Version { message: "MetadataRequest", version: 99 });
+    }
+
+    #[test]
+    fn an_unknown_version_has_a_header_and_no_body() {
+        let mut bytes = two_requests();
+        bytes[6..8].copy_from_slice(&99_i16.to_be_bytes());
+        let frames = steps(&bytes, bytes.len()).expect("the header is that of the newest version");
+        assert!(!frames[0].is_known_version());
+        assert!(frames[1].is_known_version());
+        assert!(frames[0].decode::<ApiVersionsRequest>().is_err());
+        assert!(!ApiKey::Produce.versions().contains(0), "advertised, but refused");
+        assert!(ApiKey::Produce.advertised().is_some_and(|range| range.contains(0)));
+        assert_eq!(ProduceRequest::MIN_VERSION, 3);
+    }
+}

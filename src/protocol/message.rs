@@ -66,3 +66,62 @@ pub trait Request: Message {
     const KEY: ApiKey;
     type Response: Message;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::messages::fetch::{FetchableTopicResponse, PartitionData};
+    use super::super::messages::{
+        FetchRequest, FetchResponse, MetadataResponse, metadata::MetadataResponseTopic,
+    };
+    use super::super::{Records, Str};
+    use super::*;
+
+    #[test]
+    fn a_field_that_a_version_lacks_must_have_its_default_unless_it_is_ignorable() {
+        let mut request = FetchRequest { rack_id: Str::from("r"), ..FetchRequest::default() };
+        assert!(request.write(10).is_ok(), "the rack is ignorable");
+        request.replica_state.replica_id = 1;
+        let field = EncodeError::Field { field: "FetchRequest.ReplicaState", version: 14 };
+        assert_eq!(request.write(14).unwrap_err(), field);
+        let again = FetchRequest::read(17, request.write(17).expect("15 has it").contiguous());
+        assert_eq!(again, Ok(request));
+    }
+
+    #[test]
+    fn null_is_allowed_by_version() {
+        let topic = MetadataResponseTopic { name: None, ..MetadataResponseTopic::default() };
+        let response = MetadataResponse { topics: vec![topic], ..MetadataResponse::default() };
+        let null = EncodeError::Null { field: "MetadataResponse.Name", version: 11 };
+        assert_eq!(response.write(11).unwrap_err(), null);
+        let bytes = response.write(12).expect("12 allows it").contiguous();
+        assert_eq!(MetadataResponse::read(12, bytes.clone()), Ok(response));
+        assert!(matches!(MetadataResponse::read(11, bytes), Err(DecodeError::Null { .. })));
+    }
+
+    #[test]
+    fn a_fetch_does_not_copy_records() {
+        let slice = Bytes::from(vec![1; 5000]);
+        let partition = PartitionData {
+            records: Some(Records::from(vec![slice.clone(), slice.clone()])),
+            ..PartitionData::default()
+        };
+        let topic =
+            FetchableTopicResponse { partitions: vec![partition], ..FetchableTopicResponse::default() };
+        let response = FetchResponse { responses: vec![topic], ..FetchResponse::default() };
+        let encoded = response.write(17).expect("can be written");
+        let by_reference = encoded.slices().iter().filter(|s| s.as_ptr() == slice.as_ptr());
+        assert_eq!(by_reference.count(), 2);
+        assert_eq!(FetchResponse::read(17, encoded.contiguous()), Ok(response));
+    }
+
+    #[test]
+    fn what_follows_is_told_or_left() {
+        let mut bytes = FetchRequest::default().write(4).expect("can be written").contiguous().to_vec();
+        bytes.extend_from_slice(&[1, 2]);
+        let bytes = Bytes::from(bytes);
+        assert_eq!(FetchRequest::read(4, bytes.clone()), Err(DecodeError::Trailing { bytes: 2 }));
+        assert_eq!(FetchRequest::read_prefix(4, bytes).map(|(_, rest)| rest.to_vec()), Ok(vec![1, 2]));
+        let version = DecodeError::Version { message: "FetchRequest", version: 3 };
+        assert_eq!(FetchRequest::read(3, Bytes::new()), Err(version));
+    }
+}

@@ -315,6 +315,9 @@ impl Reader {
         // No more than the bytes that are left is taken on the word of the peer; what comes beyond grows with what is read.
         let mut elements = Vec::with_capacity(n.min(self.remaining() / size_of::<T>().max(1)));
         for _ in 0..n {
+            if elements.len() == elements.capacity() {
+                elements.reserve_exact(elements.len().max(4).min(n - elements.len())); // Doubles, but not beyond `n`.
+            }
             elements.push(read(self));
             if self.failed() {
                 break;
@@ -381,5 +384,119 @@ impl Reader {
             }
         }
         unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(bytes: &[u8]) -> Reader {
+        Reader::new(Bytes::copy_from_slice(bytes))
+    }
+
+    fn error<T>(bytes: &[u8], read: impl FnOnce(&mut Reader) -> T) -> DecodeError {
+        let mut reader = reader(bytes);
+        read(&mut reader);
+        reader.check();
+        reader.finish().unwrap_err()
+    }
+
+    #[test]
+    fn after_the_first_error_everything_is_empty() {
+        let mut r = reader(&[0, 1, 0, 0, 0, 7, 9]);
+        assert_eq!(r.i16(), 1);
+        assert_eq!(r.i64(), 0);
+        assert_eq!(
+            (r.i8(), r.unsigned_varint(), r.string(true), r.bytes(false)),
+            (0, 0, Str::new(), Bytes::new())
+        );
+        assert_eq!(r.array(false, 4, Reader::i32), []);
+        r.check();
+        assert_eq!(r.finish(), Err(DecodeError::Short { at: 2, needed: 8, left: 5 }));
+    }
+
+    #[test]
+    fn variable_length_numbers_end_in_time() {
+        for (bytes, value) in [
+            (&[0][..], 0),
+            (&[0x7f], 127),
+            (&[0x80, 1], 128),
+            (&[0xff, 0xff, 0xff, 0xff, 0x0f], u32::MAX),
+            (&[0x81, 0], 1), // Longer than it need be, which Kafka reads.
+        ] {
+            let mut r = reader(bytes);
+            assert_eq!(r.unsigned_varint(), value);
+            assert_eq!(r.finish(), Ok(()));
+        }
+        assert_eq!(
+            error(&[0xff, 0xff, 0xff, 0xff, 0x1f], Reader::unsigned_varint),
+            DecodeError::Varint { at: 0 }
+        );
+        assert_eq!(error(&[0x80; 6], Reader::unsigned_varint), DecodeError::Varint { at: 0 });
+        assert_eq!(error(&[0x80; 11], Reader::varlong), DecodeError::Varint { at: 0 });
+        assert_eq!(error(&[0x80], Reader::varint), DecodeError::Short { at: 1, needed: 1, left: 0 });
+    }
+
+    #[test]
+    fn null_and_negative_lengths() {
+        assert_eq!(reader(&[0xff, 0xff]).opt_string(false), None);
+        assert_eq!(reader(&[0]).opt_string(true), None);
+        assert_eq!(reader(&[1]).opt_string(true), Some(Str::new()));
+        assert_eq!(error(&[0], |r| r.string(true)), DecodeError::Null { at: 0 });
+        assert_eq!(error(&[0xff, 0xfe], |r| r.opt_string(false)), DecodeError::Length { at: 0, length: -2 });
+        assert_eq!(error(&[3, 0xc3, 0x28], |r| r.string(true)), DecodeError::Text { at: 1 });
+    }
+
+    #[test]
+    fn a_claimed_length_takes_no_memory() {
+        let claim = [0x7f, 0xff, 0xff, 0xff, 1, 2, 3];
+        let needed = 4 * 0x7fff_ffff;
+        let expected = DecodeError::Short { at: 4, needed, left: 3 };
+        assert_eq!(error(&claim, |r| r.array(false, 4, Reader::i32)), expected);
+        assert!(matches!(error(&claim, |r| r.opt_bytes(false)), DecodeError::Short { at: 4, .. }));
+        // True lengths of things that are far larger in memory than on the wire end at the allowance.
+        let mut empty_strings = vec![0, 2, 0, 0];
+        empty_strings.resize(0x2_0004, 1);
+        let allowance = EXPANSION * empty_strings.len();
+        let result = error(&empty_strings, |r| r.array(false, 1, |r| r.string(true)));
+        assert_eq!(result, DecodeError::Expansion { allowance });
+        let few = [&[0, 0, 4, 0][..], &[1; 0x400]].concat();
+        assert_eq!(reader(&few).array(false, 1, |r| r.string(true)).len(), 0x400);
+    }
+
+    #[test]
+    fn tags_ascend_and_have_the_size_they_claim() {
+        let known = |r: &mut Reader| {
+            let mut unknown = UnknownTags::new();
+            let (mut tags, mut value) = (r.tags(), 0);
+            while let Some(tag) = r.next_tag(&mut tags) {
+                match tag {
+                    1 => value = r.i16(),
+                    _ => r.unknown_tag(&tags, &mut unknown),
+                }
+            }
+            (value, unknown)
+        };
+        let mut r = reader(&[3, 0, 1, 9, 1, 2, 0, 5, 7, 0]);
+        let (value, unknown) = known(&mut r);
+        assert_eq!(r.finish(), Ok(()));
+        assert_eq!(value, 5);
+        let kept: Vec<_> = unknown.iter().map(|(tag, value)| (tag, value.to_vec())).collect();
+        assert_eq!(kept, [(0, vec![9]), (7, vec![])]);
+
+        assert_eq!(error(&[2, 1, 2, 0, 5, 0, 0], known), DecodeError::TagOrder { at: 5, tag: 0 });
+        assert_eq!(error(&[2, 3, 0, 3, 0], known), DecodeError::TagOrder { at: 3, tag: 3 });
+        assert_eq!(error(&[1, 1, 3, 0, 5, 0], known), DecodeError::TagSize { at: 5, expected: 6 });
+        assert_eq!(error(&[1, 1, 1, 0, 5], known), DecodeError::TagSize { at: 5, expected: 4 });
+        assert_eq!(error(&[9, 0, 0], known), DecodeError::Short { at: 1, needed: 18, left: 2 });
+        assert_eq!(error(&[1, 0, 4, 1], known), DecodeError::Short { at: 3, needed: 4, left: 1 });
+    }
+
+    #[test]
+    fn slices_share_the_frame() {
+        let frame = Bytes::from(vec![0, 0, 0, 3, 7, 8, 9]);
+        let records = Reader::new(frame.clone()).records(false);
+        assert_eq!(records.slices()[0].as_ptr(), frame[4..].as_ptr());
     }
 }

@@ -363,3 +363,97 @@ fn unsigned_varint(mut value: u32) -> ([u8; 5], usize) {
     bytes[length] = value as u8;
     (bytes, length + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Reader;
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        let mut writer = Writer::new();
+        write(&mut writer);
+        writer.check();
+        writer.finish().expect("nothing is wrong").contiguous().to_vec()
+    }
+
+    #[test]
+    fn large_slices_leave_by_reference_and_small_ones_are_joined() {
+        let large = Bytes::from(vec![7; BY_REFERENCE_BYTES]);
+        let small = Bytes::from(vec![8; BY_REFERENCE_BYTES - 1]);
+        let records = Records::from(vec![small.clone(), large.clone(), large.clone(), small.clone()]);
+        let mut writer = Writer::new();
+        writer.i16(1);
+        writer.records(false, &records);
+        writer.i16(2);
+        writer.check();
+        let length = writer.len();
+        let encoded = writer.finish().expect("nothing is wrong");
+        assert_eq!((encoded.len(), length), (records.len() + 8, records.len() + 8));
+        let slices = encoded.slices();
+        assert_eq!(slices.len(), 4);
+        assert_eq!(slices[1].as_ptr(), large.as_ptr());
+        assert_eq!(slices[2].as_ptr(), large.as_ptr());
+        let whole =
+            [&[0, 1][..], &(records.len() as u32).to_be_bytes(), &records.contiguous(), &[0, 2]].concat();
+        assert_eq!(encoded.contiguous(), whole);
+    }
+
+    #[test]
+    fn sizes_are_put_before_what_was_written() {
+        // 200 bytes need a size of two bytes, and 130 tags a count of two bytes.
+        let mut unknown = UnknownTags::new();
+        for tag in 10..139 {
+            unknown.push(tag, Bytes::new());
+        }
+        let text = Str::from("x".repeat(200));
+        let bytes = written(|w| {
+            let mut tags = w.tags();
+            w.tag(&mut tags, 3, |w| {
+                w.string(true, &text);
+                w.unknown_tags(true, &UnknownTags::new());
+            });
+            w.end_tags(&tags, &unknown);
+        });
+        assert_eq!(bytes[..7], [130, 1, 3, 203, 1, 201, 1]);
+        let mut r = Reader::new(Bytes::from(bytes));
+        let mut tags = r.tags();
+        assert_eq!(r.next_tag(&mut tags), Some(3));
+        assert_eq!(r.string(true), text);
+        assert!(r.unknown_tags(true).is_empty());
+        let mut again = UnknownTags::new();
+        while r.next_tag(&mut tags).is_some() {
+            r.unknown_tag(&tags, &mut again);
+        }
+        assert_eq!((r.finish(), again), (Ok(()), unknown));
+    }
+
+    #[test]
+    fn what_no_version_can_say_is_an_error() {
+        let mut writer = Writer::new();
+        let long = Str::from("x".repeat(40_000));
+        writer.string(false, &long);
+        assert_eq!(writer.finish().unwrap_err(), EncodeError::Length { bytes: 40_000 });
+        assert_eq!(written(|w| w.string(true, &long)).len(), 40_003);
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(unsigned: u32, int: i32, long: i64, bits: u64) {
+            let float = f64::from_bits(bits);
+            let bytes = written(|w| {
+                w.unsigned_varint(unsigned);
+                w.varint(int);
+                w.varlong(long);
+                w.f64(float);
+                w.i64(long);
+                w.u16(unsigned as u16);
+            });
+            let mut r = Reader::new(Bytes::from(bytes));
+            prop_assert_eq!((r.unsigned_varint(), r.varint(), r.varlong()), (unsigned, int, long));
+            prop_assert_eq!((r.f64().to_bits(), r.i64(), r.u16()), (bits, long, unsigned as u16));
+            prop_assert_eq!(r.finish(), Ok(()));
+        }
+    }
+}

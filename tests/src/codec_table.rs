@@ -1,4 +1,4 @@
-//! Every message of the codec. Generated from `src/protocol/schema/`: do not edit.
+//! Every message of the codec, @generated from `src/protocol/schema/`: do not edit.
 
 use logan::protocol::messages;
 

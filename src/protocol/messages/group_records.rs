@@ -1,4 +1,4 @@
-//! Generated from `schema/group-records.txt`: do not edit.
+//! @generated from `schema/group-records.txt`: do not edit.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! Generated from `schema/metadata-records.txt`: do not edit.
+//! @generated from `schema/metadata-records.txt`: do not edit.
 
 use bytes::Bytes;
 

@@ -1,6 +1,6 @@
-//! All messages of Kafka 4.3.1. Generated from `schema/`: do not edit.
+//! All messages of Kafka 4.3.1, @generated from `schema/`: do not edit.
 
-#![allow(clippy::redundant_closure_for_method_calls)] // The generator need not know a field's Rust type.
+#![allow(clippy::redundant_closure_for_method_calls, reason = "the generator need not know a field's Rust type")]
 
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;

@@ -1,4 +1,4 @@
-//! Generated from `schema/messages.txt`: do not edit.
+//! @generated from `schema/messages.txt`: do not edit.
 
 use crate::model::Uuid;
 use crate::protocol::{ApiKey, ErrorCode, Message, Reader, Request, Str, UnknownTags, Writer};

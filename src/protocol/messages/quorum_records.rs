@@ -1,4 +1,4 @@
-//! Generated from `schema/quorum-records.txt`: do not edit.
+//! @generated from `schema/quorum-records.txt`: do not edit.
 
 use crate::model::Uuid;
 use crate::protocol::{Message, Reader, Str, UnknownTags, Writer};

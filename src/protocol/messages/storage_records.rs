@@ -1,4 +1,4 @@
-//! Generated from `schema/storage-records.txt`: do not edit.
+//! @generated from `schema/storage-records.txt`: do not edit.
 
 use bytes::Bytes;
 

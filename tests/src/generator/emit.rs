@@ -31,7 +31,7 @@ pub fn module(source: &str, messages: &[&Message]) -> String {
         }
         emit_traits(&mut code, message);
     }
-    let mut file = format!("//! Generated from `schema/{source}`: do not edit.\n\n");
+    let mut file = format!("//! @generated from `schema/{source}`: do not edit.\n\n");
     file.push_str(&imports(&code));
     file.push_str(&code);
     file

@@ -91,8 +91,8 @@ fn module_name(message: &Message) -> String {
 }
 
 fn index(modules: &BTreeMap<String, (String, Vec<&Message>)>) -> String {
-    let mut text = "//! All messages of Kafka 4.3.1. Generated from `schema/`: do not edit.\n\n\
-                    #![allow(clippy::redundant_closure_for_method_calls)] // The generator need not know a field's Rust type.\n\n"
+    let mut text = "//! All messages of Kafka 4.3.1, @generated from `schema/`: do not edit.\n\n\
+                    #![allow(clippy::redundant_closure_for_method_calls, reason = \"the generator need not know a field's Rust type\")]\n\n"
         .to_owned();
     for module in modules.keys() {
         let _ = writeln!(text, "pub mod {module};");

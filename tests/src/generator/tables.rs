@@ -13,7 +13,7 @@ pub fn api_keys(messages: &[Message], advertised: &str) -> Result<String, String
     let mut apis: Vec<_> = messages.iter().filter(|m| m.kind == Kind::Request).collect();
     apis.sort_by_key(|m| m.key);
     let mut text = format!(
-        "//! Generated from `schema/messages.txt` and `schema/api-versions.txt`: {NOTICE}\n\n\
+        "//! @generated from `schema/messages.txt` and `schema/api-versions.txt`: {NOTICE}\n\n\
          use super::{{Api, VersionRange}};\n\n\
          /// Every API of Kafka 4.3.1, those between controllers included.\n\
          #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]\n#[repr(i16)]\npub enum ApiKey {{\n"
@@ -90,7 +90,7 @@ pub fn errors(table: &str) -> Result<String, String> {
         rows.push((code, name, retriable));
     }
     let mut text = format!(
-        "//! Generated from `schema/errors.tsv`: {NOTICE}\n\nuse std::fmt;\n\n\
+        "//! @generated from `schema/errors.tsv`: {NOTICE}\n\nuse std::fmt;\n\n\
          /// What went wrong, as the wire says it. A code that this version does not know stays what it is.\n\
          #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]\npub struct ErrorCode(pub i16);\n\n\
          impl ErrorCode {{\n"
@@ -123,7 +123,7 @@ pub fn errors(table: &str) -> Result<String, String> {
 /// `codec_table.rs`: every message, so that tests can run through all of them.
 pub fn codecs(modules: &BTreeMap<String, (String, Vec<&Message>)>) -> String {
     let mut text = format!(
-        "//! Every message of the codec. Generated from `src/protocol/schema/`: {NOTICE}\n\n\
+        "//! Every message of the codec, @generated from `src/protocol/schema/`: {NOTICE}\n\n\
          use logan::protocol::messages;\n\nuse crate::codec::Codec;\n\npub static CODECS: &[Codec] = &[\n"
     );
     for (module, (_, messages)) in modules {
