@@ -3,6 +3,8 @@
 //! What a user may choose (`socket.request.max.bytes`, `message.max.bytes`, …) stands in `config/`; the engine and the quorum have
 //! bounds of their own (`logan_storage::config`, `logan_raft::Limits`).
 
+use std::time::Duration;
+
 // ---- Connections
 
 /// Read from a connection at a time until its next frame is admitted. Idle connections hold this much, and there may be thousands.
@@ -26,6 +28,32 @@ pub const WRITE_STALL_MS: u64 = 30_000;
 /// Connections that a shard keeps open. Each costs a descriptor, two tasks and what its requests are owed; more than this is a
 /// leak on the other side.
 pub const CONNECTIONS_PER_SHARD: usize = 10_000;
+
+/// How long a stop waits for connections to end, in milliseconds: what was accepted is answered by then, or never read.
+pub const DRAIN_MS: u64 = 5_000;
+
+// ---- Produce
+
+/// Validation lets others run after about so many bytes of records.
+pub const VALIDATION_STEP_BYTES: usize = 64 << 10;
+
+/// What the records of one produced batch may come to, decompressed: more is a bomb.
+pub const UNPACKED_BYTES: usize = 256 << 20;
+
+// ---- Log directories
+
+/// The longest batch that is read back from a log. `max.message.bytes` may have been larger than it is now, so this is only a bound on
+/// what a damaged length can ask for.
+pub const STORED_BATCH_BYTES: usize = 1 << 30;
+
+/// What a stored batch may come to when it is searched.
+pub const STORED_BATCH_UNPACKED_BYTES: usize = 1 << 30;
+
+/// A round that takes longer has met a directory that hangs (STORAGE §6).
+pub const ROUND_HANGS_AFTER: Duration = Duration::from_secs(30);
+
+/// Files of logs that nobody uses are closed after this.
+pub const FILES_CLOSE_AFTER: Duration = Duration::from_mins(1);
 
 // ---- Memory
 
@@ -54,12 +82,6 @@ pub const TOPIC_NAME_BYTES: usize = 249;
 
 /// Records that one command may come to (Kafka's `MAX_RECORDS_PER_USER_OP`): one entry of the log, applied by every shard in one turn.
 pub const RECORDS_PER_COMMAND: usize = 10_000;
-
-// ---- Tools
-
-/// A decompressed batch may have this many bytes for `logan inspect`: far more than any producer sends, far less than the memory
-/// of a machine.
-pub const INSPECT_BATCH_BYTES: usize = 1 << 30;
 
 // Otherwise state would have no memory.
 const _: () = assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT < 100);

@@ -9,7 +9,7 @@ use logan_storage::kafka_files::{
     read_clean_shutdown, read_offset_checkpoint, read_partition_metadata, topic_id_text,
 };
 
-use super::{Failure, Lines, Maybe, Stopped, failed, files};
+use super::{Failure, Lines, Maybe, Stopped, each_of, failed, files};
 
 const MOST_TEXT_BYTES: u64 = 256 << 20;
 
@@ -23,12 +23,7 @@ pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     if names.is_empty() {
         return Err(Failure::new(format!("{} has no metadata", path.display())).into());
     }
-    for name in names {
-        lines.prefix = format!("{name}: ");
-        print_file(&path.join(&name), &name, lines)?;
-    }
-    lines.prefix.clear();
-    Ok(())
+    each_of(path, &names, lines, print_file)
 }
 
 const OFFSET_CHECKPOINTS: [&str; 4] =
@@ -44,6 +39,10 @@ fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stop
         return Err(failed(path, "is no file that is known here"));
     }
     let bytes = files::read_existing(path, MOST_TEXT_BYTES)?;
+    // Kafka leaves its cleaner's checkpoint like this until there is something to say.
+    if bytes.is_empty() {
+        return lines.line(format_args!("empty"));
+    }
     match name {
         META_PROPERTIES => {
             let meta = MetaProperties::read(&bytes).map_err(|error| failed(path, error))?;
@@ -95,7 +94,18 @@ mod tests {
                 replication-offset-checkpoint: a-0 offset=5\n\
                 replication-offset-checkpoint: b-1 offset=6\n")
         );
-        scratch.write(REPLICATION_CHECKPOINT, b"0\n3\na 0 5\n");
-        assert!(printed(|lines| print(scratch.path(), lines)).is_err());
+        scratch.write(LEADER_EPOCH_CHECKPOINT, b"0\n3\na 0 5\n");
+        scratch.write(REPLICATION_CHECKPOINT, b"");
+        let mut seen = Vec::new();
+        let mut lines = Lines::new(Box::new(&mut seen));
+        let Err(Stopped::Failed(failure)) = print(scratch.path(), &mut lines) else {
+            panic!("one is damaged")
+        };
+        drop(lines);
+        assert!(failure.to_string().contains(LEADER_EPOCH_CHECKPOINT));
+        assert!(
+            seen.ends_with(b"replication-offset-checkpoint: empty\n"),
+            "the others are printed all the same"
+        );
     }
 }

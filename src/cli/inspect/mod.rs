@@ -96,12 +96,26 @@ fn of_kind(
     if names.is_empty() {
         return Err(Failure::new(format!("{} has no file of that kind", path.display())).into());
     }
+    each_of(path, &names, lines, |path, _, lines| print(path, lines))
+}
+
+/// Prints the named files of a directory, each line behind the file's name. One that cannot be read does not hide the others.
+fn each_of(
+    directory: &Path,
+    names: &[String],
+    lines: &mut Lines<'_>,
+    mut print: impl FnMut(&Path, &str, &mut Lines<'_>) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
+    let mut failures = Vec::new();
     for name in names {
         lines.prefix = format!("{name}: ");
-        print(&path.join(&name), lines)?;
+        match print(&directory.join(name), name, lines) {
+            Err(Stopped::Failed(failure)) => failures.push(failure.to_string()),
+            done => done?,
+        }
     }
     lines.prefix.clear();
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n")).into()) }
 }
 
 /// The output.

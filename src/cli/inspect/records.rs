@@ -11,7 +11,7 @@ use crate::protocol::records::{Placed, RecordReader};
 pub(super) fn print(batch: &Batch<'_>, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let is_control = batch.attributes().is_control();
     let bytes = Bytes::copy_from_slice(batch.bytes());
-    let mut records = match RecordReader::open(&bytes, limits::INSPECT_BATCH_BYTES) {
+    let mut records = match RecordReader::open(&bytes, limits::STORED_BATCH_UNPACKED_BYTES) {
         Ok(records) => records,
         Err(error) => return lines.line(format_args!("records cannot be read: {error}")),
     };
@@ -28,23 +28,29 @@ pub(super) fn print(batch: &Batch<'_>, lines: &mut Lines<'_>) -> Result<(), Stop
 fn print_record(placed: &Placed<'_>, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let record = &placed.record;
     let headers = record.headers.iter();
-    let headers: String =
+    let headers: Vec<String> =
         headers.map(|(name, value)| format!(" {}:{}", Text(name), Maybe(value.map(Text)))).collect();
     lines.line(format_args!(
-        "record offset={} timestamp={} key={} value={}{}{headers}",
+        "record offset={} timestamp={} key={} value={}{}{}",
         placed.offset,
         placed.timestamp,
         Maybe(record.key.map(Text)),
         Maybe(record.value.map(Text)),
         if headers.is_empty() { "" } else { " headers" },
+        headers.concat(),
     ))
 }
 
-/// A marker's key is a version and a kind, 16 bits each.
+/// A marker's key is a version and a kind, 16 bits each. Source: Kafka's `ControlRecordType`.
 fn print_control(placed: &Placed<'_>, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let kind = match placed.record.key.and_then(|key| key.get(2..4)) {
         Some([0, 0]) => "abort",
         Some([0, 1]) => "commit",
+        Some([0, 2]) => "leader_change",
+        Some([0, 3]) => "snapshot_header",
+        Some([0, 4]) => "snapshot_footer",
+        Some([0, 5]) => "kraft_version",
+        Some([0, 6]) => "kraft_voters",
         _ => "unknown",
     };
     lines.line(format_args!("record offset={} timestamp={} control={kind}", placed.offset, placed.timestamp))

@@ -10,7 +10,7 @@ use logan_storage::ledger::Ledger;
 use logan_storage::record::{Entry, LONGEST, Record};
 use logan_storage::root::{FILE_LEN, Root};
 
-use super::{Failure, Lines, Maybe, Stopped, failed, files};
+use super::{Failure, Lines, Maybe, Stopped, each_of, failed, files};
 
 /// Far above what checkpoints come to: one states every log of a shard.
 const MOST_CHECKPOINT_BYTES: u64 = 1 << 30;
@@ -28,12 +28,7 @@ pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
             format!("{} has no {ROOT_PATH}: it was closed cleanly, or is no log directory", path.display());
         return Err(Failure::new(why).into());
     }
-    for name in names {
-        lines.prefix = format!("{name}: ");
-        print_file(&folder.join(&name), &name, lines)?;
-    }
-    lines.prefix.clear();
-    Ok(())
+    each_of(&folder, &names, lines, print_file)
 }
 
 fn is_ours(name: &str) -> bool {
