@@ -34,3 +34,13 @@ pub mod volume;
 pub mod watch;
 pub mod stop;
 pub mod truncate;
+
+pub use append::{Append, Appended, Offsets};
+pub use config::{LogConfig, Mutations, VolumeConfig};
+pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
+pub use key::LogKey;
+pub use log::{Ends, Log};
+pub use read::{Limits, Read};
+pub use recovery::{OpenError, OpenOptions, Opened, Report, open_directory};
+pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
+pub use volume::{SettledHook, Volume, VolumePart};

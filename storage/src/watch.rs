@@ -28,6 +28,11 @@ pub(crate) async fn run(volume: Rc<Volume>) {
 }
 
 impl Volume {
+    /// Waits until the directory has failed (true) or the volume has stopped (false).
+    pub async fn until_failed(&self) -> bool {
+        self.progress.until(|| self.is_ended().then(|| self.failed.is_failed())).await
+    }
+
     /// No more rounds will come: the volume has stopped or failed.
     pub(crate) fn is_ended(&self) -> bool {
         self.failed.is_failed() || self.has_stopped.get()

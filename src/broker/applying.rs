@@ -1,0 +1,199 @@
+//! A new metadata image becomes logs, leaders and settings on this shard.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use logan_storage::{AppendError, Log, LogConfig, LogKey, Volume};
+
+use super::Shell;
+use super::owner::Hosted;
+use crate::config::TopicSettings;
+use crate::handlers;
+use crate::mail::ImageUpdate;
+use crate::metadata::{Image, Partition, Resource, Topic};
+use crate::model::{Offset, PartitionId, Uuid};
+use crate::partition::{Effects, Leadership, Replica};
+
+/// Makes what the update says true here, and then lets requests see it.
+pub(super) async fn apply(shell: &Rc<Shell>, update: ImageUpdate) {
+    let before = shell.context.image();
+    let mut missing = Vec::new();
+    for id in update.topics.iter() {
+        match (before.topic_by_id(*id), update.image.topic_by_id(*id)) {
+            (_, Some(topic)) => missing.extend(update_topic(shell, &update.image, topic)),
+            (Some(gone), None) => delete_topic(shell, gone).await,
+            // Created and deleted in one step.
+            (None, None) => {}
+        }
+    }
+    create(shell, &update.image, missing).await;
+    if update.settings {
+        update_settings(shell, &update.image);
+    }
+    shell.context.set_image(update.image, update.version);
+}
+
+/// Updates the partitions of a topic that are here; returns those that are to be created.
+fn update_topic(shell: &Rc<Shell>, image: &Image, topic: &Arc<Topic>) -> Vec<(PartitionId, Arc<Topic>)> {
+    let mut missing = Vec::new();
+    for (index, partition) in &topic.partitions {
+        let id = PartitionId { topic: topic.id, index: *index };
+        if !is_here(shell, id, partition) {
+            continue;
+        }
+        match shell.owner.hosted(id) {
+            Some(hosted) => update_replica(shell, image, &hosted, topic, partition),
+            None => missing.push((id, topic.clone())),
+        }
+    }
+    missing
+}
+
+/// Whether this shard of this node keeps a replica of the partition.
+pub(super) fn is_here(shell: &Shell, id: PartitionId, partition: &Partition) -> bool {
+    shell.router.owner(id) == shell.router.shard()
+        && partition.replicas.contains(&shell.plan.settings.broker.node_id)
+}
+
+fn update_replica(shell: &Rc<Shell>, image: &Image, hosted: &Hosted, topic: &Topic, partition: &Partition) {
+    let mut effects = Effects::default();
+    hosted.replica.borrow_mut().on_leadership(leadership(shell, partition), &mut effects);
+    shell.owner.carry_out(effects);
+    configure(shell, image, hosted, topic);
+}
+
+fn configure(shell: &Shell, image: &Image, hosted: &Hosted, topic: &Topic) {
+    let settings = topic_settings(shell, image, &topic.name);
+    hosted.min_in_sync.set(usize::try_from(settings.min_insync_replicas).unwrap_or(1));
+    hosted.log.set_config(log_config(shell, image, &settings));
+}
+
+fn leadership(shell: &Shell, partition: &Partition) -> Leadership {
+    Leadership {
+        leads: partition.leader == Some(shell.plan.settings.broker.node_id),
+        epoch: partition.leader_epoch,
+        in_sync: partition.isr.len(),
+    }
+}
+
+fn topic_settings(shell: &Shell, image: &Image, topic: &str) -> TopicSettings {
+    let layers = handlers::layers(&shell.plan.settings, image);
+    TopicSettings::resolve(&layers, image.config(&Resource::Topic(topic.to_owned())))
+}
+
+/// What the log engine is told of a topic's settings.
+fn log_config(shell: &Shell, image: &Image, settings: &TopicSettings) -> LogConfig {
+    let live = crate::config::LiveSettings::resolve(&handlers::layers(&shell.plan.settings, image));
+    LogConfig {
+        segment_bytes: settings.segment_bytes as u32,
+        segment_ms: settings.segment_ms,
+        segment_index_bytes: settings.segment_index_bytes as u32,
+        index_interval_bytes: settings.index_interval_bytes as u32,
+        flush_messages: settings.flush_messages as u64,
+        flush_ms: settings.flush_ms,
+        producer_expiration_ms: live.producer_id_expiration_ms,
+    }
+}
+
+/// The settings of a log that recovery found, by the image of the start.
+pub(super) fn log_config_of(shell: &Shell, image: &Image, key: &LogKey) -> LogConfig {
+    log_config(shell, image, &topic_settings(shell, image, &key.topic))
+}
+
+/// Puts a log that exists into service.
+pub(super) fn host(shell: &Rc<Shell>, image: &Image, topic: &Topic, id: PartitionId, log: Rc<Log>) {
+    let Some(partition) = topic.partitions.get(&id.index) else { return };
+    let ends = log.ends();
+    let replica = Replica::new(leadership(shell, partition), Offset(ends.log_start), Offset(ends.log_end));
+    let hosted = Hosted::new(id, log, replica, 1);
+    configure(shell, image, &hosted, topic);
+    shell.owner.host(hosted);
+}
+
+/// Creates logs, those of one directory together, and puts them into service.
+pub(super) async fn create(shell: &Rc<Shell>, image: &Image, missing: Vec<(PartitionId, Arc<Topic>)>) {
+    let mut by_volume: BTreeMap<usize, Vec<(PartitionId, Arc<Topic>)>> = BTreeMap::new();
+    for (id, topic) in missing {
+        if let Some(log) = existing(shell, &topic, id) {
+            host(shell, image, &topic, id, log);
+            continue;
+        }
+        match volume_for(shell, &topic, id) {
+            Some(volume) => by_volume.entry(volume).or_default().push((id, topic)),
+            None => tracing::error!(topic = topic.name, partition = %id.index, "no log directory is online for a new partition"),
+        }
+    }
+    let creations = by_volume.into_iter().map(|(at, partitions)| async move {
+        let Some(volume) = shell.volumes.borrow()[at].clone() else { return };
+        if let Err(error) = create_in(shell, image, &volume, partitions).await {
+            tracing::error!(%error, "partitions could not be created; they answer errors until the next start");
+        }
+    });
+    join_all(creations).await;
+}
+
+/// The log of a topic that is taken over, which was here before the topic.
+fn existing(shell: &Shell, topic: &Topic, id: PartitionId) -> Option<Rc<Log>> {
+    let key = LogKey { topic: topic.name.clone(), topic_id: topic.id.0, partition: id.index.0 };
+    shell.volumes.borrow().iter().flatten().find_map(|volume| volume.log(&key))
+}
+
+async fn create_in(
+    shell: &Rc<Shell>,
+    image: &Image,
+    volume: &Rc<Volume>,
+    partitions: Vec<(PartitionId, Arc<Topic>)>,
+) -> Result<(), AppendError> {
+    let wanted = partitions.iter().map(|(id, topic)| {
+        let key = LogKey { topic: topic.name.clone(), topic_id: topic.id.0, partition: id.index.0 };
+        let config = log_config_of(shell, image, &key);
+        (key, config)
+    });
+    let logs = volume.create_logs(wanted.collect()).await?;
+    for ((id, topic), log) in partitions.into_iter().zip(logs) {
+        host(shell, image, &topic, id, log);
+    }
+    Ok(())
+}
+
+/// The volume in which the metadata places a partition, or the one with the fewest logs where it leaves the choice.
+fn volume_for(shell: &Shell, topic: &Topic, id: PartitionId) -> Option<usize> {
+    let node = shell.plan.settings.broker.node_id;
+    let assigned = topic.partitions.get(&id.index).and_then(|partition| partition.directory_of(node));
+    let volumes = shell.volumes.borrow();
+    let directories = shell.directory_ids.borrow();
+    let named = assigned.and_then(|assigned: Uuid| directories.iter().position(|id| *id == assigned));
+    if let Some(at) = named {
+        return volumes[at].is_some().then_some(at);
+    }
+    let online = volumes.iter().enumerate().filter_map(|(at, volume)| Some((at, volume.as_ref()?.logs().len())));
+    online.min_by_key(|(_, logs)| *logs).map(|(at, _)| at)
+}
+
+async fn delete_topic(shell: &Rc<Shell>, topic: &Topic) {
+    let here = topic.partitions.keys().map(|index| PartitionId { topic: topic.id, index: *index });
+    let evicted: Vec<_> = here.filter_map(|id| shell.owner.evict(id)).collect();
+    join_all(evicted.iter().map(|hosted| delete_log(shell, &hosted.log))).await;
+}
+
+/// Deletes a log, in whichever directory it lies.
+pub(super) async fn delete_log(shell: &Shell, log: &Rc<Log>) {
+    let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
+    let Some(volume) = volumes.iter().find(|volume| volume.log(log.key()).is_some_and(|own| Rc::ptr_eq(&own, log))) else {
+        return;
+    };
+    if let Err(error) = volume.delete_log(log).await {
+        tracing::error!(log = %log.key(), %error, "the log of a deleted topic could not be deleted; the next start does it");
+    }
+}
+
+fn update_settings(shell: &Rc<Shell>, image: &Image) {
+    let all: Vec<_> = shell.owner.all();
+    for hosted in all {
+        if let Some(topic) = image.topic_by_id(hosted.id.topic) {
+            configure(shell, image, &hosted, topic);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The open connections of a shard: how many there are, which are idle, and how to end them all.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use logan_shards as shards;
+
+use super::signal::Signal;
+
+/// What the broker knows of an open connection.
+pub struct Open {
+    number: u64,
+    pub peer: String,
+    pub last_used_ns: Cell<u64>,
+    /// Set by whoever wants the connection to end: the sweeper of idle ones, the shutdown, a writer that failed.
+    pub close: Signal,
+}
+
+#[derive(Default)]
+pub struct Connections {
+    next: Cell<u64>,
+    open: RefCell<BTreeMap<u64, Rc<Open>>>,
+    sweeping: Cell<bool>,
+    empty: RefCell<Signal>,
+}
+
+impl Connections {
+    pub fn add(&self, peer: String) -> Rc<Open> {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        let last_used_ns = Cell::new(shards::monotonic_ns());
+        let open = Rc::new(Open { number, peer, last_used_ns, close: Signal::default() });
+        self.open.borrow_mut().insert(number, open.clone());
+        open
+    }
+
+    pub fn remove(&self, open: &Open) {
+        let mut all = self.open.borrow_mut();
+        all.remove(&open.number);
+        if all.is_empty() {
+            self.empty.take().set();
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.open.borrow().len()
+    }
+
+    /// Asks all connections to end.
+    pub fn close_all(&self) {
+        for open in self.open.borrow().values() {
+            open.close.set();
+        }
+    }
+
+    /// Waits until none is open.
+    pub async fn until_empty(&self) {
+        while self.count() > 0 {
+            let empty = self.empty.borrow().clone();
+            empty.wait().await;
+        }
+    }
+
+    /// Ends connections that were idle for `limit`. It runs only while there are connections: an idle node has no timer.
+    pub fn sweep(self: &Rc<Self>, limit: Duration) {
+        if self.sweeping.replace(true) {
+            return;
+        }
+        let connections = self.clone();
+        shards::spawn(shards::Queue::Background, async move {
+            while connections.count() > 0 {
+                shards::sleep(limit.min(Duration::from_secs(60))).await;
+                let now_ns = shards::monotonic_ns();
+                for open in connections.open.borrow().values() {
+                    if now_ns.saturating_sub(open.last_used_ns.get()) >= limit.as_nanos() as u64 {
+                        open.close.set();
+                    }
+                }
+            }
+            connections.sweeping.set(false);
+        })
+        .detach();
+    }
+}

@@ -1,0 +1,84 @@
+//! Whose log directories these are: `meta.properties`, in each of them.
+
+use logan_shards as shards;
+use logan_shards::{Directory, IoError};
+use logan_storage::kafka_files::MetaProperties;
+
+use crate::model::{NodeId, Uuid};
+
+const META_PROPERTIES: &str = "meta.properties";
+/// No tool writes a longer one.
+const MOST_BYTES: usize = 1 << 20;
+
+/// A log directory that belongs to this node.
+pub(super) struct Claimed {
+    pub directory: Directory,
+    pub id: Uuid,
+}
+
+/// Why a directory is not this node's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimError {
+    #[error("{path}/{META_PROPERTIES}: {reason}")]
+    Unreadable { path: String, reason: String },
+    #[error(
+        "{path} belongs to node {found}, and this is node {own}: set node.id={found}, or name another directory in log.dirs"
+    )]
+    OtherNode { path: String, found: i32, own: NodeId },
+    #[error("{path} belongs to cluster {found}, and the other log directories to {own}: they cannot serve one broker")]
+    OtherCluster { path: String, found: String, own: String },
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+/// Reads the `meta.properties` of all directories, and writes it where it is missing: a lone node formats itself. Returns the cluster's
+/// id, and the directories in their order.
+pub(super) async fn claim(directories: Vec<Directory>, node: NodeId) -> Result<(String, Vec<Claimed>), ClaimError> {
+    let mut found = Vec::new();
+    let mut cluster: Option<String> = None;
+    for directory in directories {
+        let meta = read(&directory).await?;
+        if let Some(meta) = &meta {
+            if meta.node_id != node.0 {
+                return Err(ClaimError::OtherNode { path: directory.path(), found: meta.node_id, own: node });
+            }
+            match &cluster {
+                Some(own) if *own != meta.cluster_id => {
+                    let (found, own) = (meta.cluster_id.clone(), own.clone());
+                    return Err(ClaimError::OtherCluster { path: directory.path(), found, own });
+                }
+                _ => cluster = Some(meta.cluster_id.clone()),
+            }
+        }
+        found.push((directory, meta));
+    }
+    let cluster = cluster.unwrap_or_else(|| Uuid::random(shards::random_u64).to_string());
+    let mut claimed = Vec::new();
+    for (directory, meta) in found {
+        let known = meta.and_then(|meta| Uuid::parse(&meta.directory_id?));
+        let id = match known {
+            Some(id) => id,
+            None => sign(&directory, &cluster, node).await?,
+        };
+        claimed.push(Claimed { directory, id });
+    }
+    Ok((cluster, claimed))
+}
+
+async fn read(directory: &Directory) -> Result<Option<MetaProperties>, ClaimError> {
+    let bytes = match directory.read_small(META_PROPERTIES, MOST_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(IoError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let unreadable = |reason: String| ClaimError::Unreadable { path: directory.path(), reason };
+    MetaProperties::read(&bytes).map(Some).map_err(|error| unreadable(error.to_string()))
+}
+
+async fn sign(directory: &Directory, cluster: &str, node: NodeId) -> Result<Uuid, ClaimError> {
+    let id = Uuid::random(shards::random_u64);
+    let meta =
+        MetaProperties { cluster_id: cluster.to_owned(), node_id: node.0, directory_id: Some(id.to_string()) };
+    directory.write_small(META_PROPERTIES, meta.write().into_bytes()).await?;
+    Ok(id)
+}

@@ -1,0 +1,257 @@
+//! Fetches at the owner: what is ready, what may be read, and who waits for more.
+//!
+//! The visible offset is taken before anything is read, and a fetch is parked in the same turn in which nothing was found ready:
+//! so no wake-up is lost.
+
+use std::rc::Rc;
+
+use logan_shards::{self as shards, Queue};
+use logan_storage::{Limits, Log, ReadError};
+
+use super::owner::{Hosted, Owner, epoch_of};
+use crate::mail::{Answer, Call, FetchAnswer, FetchPart, FetchRequest, FetchedPart};
+use crate::model::{LeaderEpoch, Offset};
+use crate::partition::FetchTicket;
+use crate::protocol::ErrorCode;
+
+/// A fetch that waits until enough is ready.
+pub struct Parked {
+    call: Call,
+    request: FetchRequest,
+}
+
+impl Owner {
+    /// Answers now, or when enough is ready.
+    pub fn on_fetch(self: &Rc<Self>, call: Call, request: FetchRequest) {
+        if let Some(cold) = self.cold_log(&request) {
+            let owner = self.clone();
+            shards::spawn(Queue::Fetch, async move {
+                if let Err(error) = cold.load().await {
+                    // The fetch itself then finds out, or its directory has failed by then.
+                    tracing::error!(log = %cold.key(), %error, "the log's epochs cannot be read");
+                }
+                owner.fetch_loaded(call, request);
+            })
+            .detach();
+            return;
+        }
+        self.fetch_loaded(call, request);
+    }
+
+    /// A log whose epochs must be read first, because the client says which epoch it knows.
+    fn cold_log(&self, request: &FetchRequest) -> Option<Rc<Log>> {
+        let asks = request.parts.iter().filter(|part| part.last_fetched_epoch.0 >= 0);
+        asks.filter_map(|part| self.hosted(part.partition)).map(|hosted| hosted.log.clone()).find(|log| !log.is_loaded())
+    }
+
+    fn fetch_loaded(self: &Rc<Self>, call: Call, request: FetchRequest) {
+        let checked = self.check_parts(&request);
+        let enough = checked.ready >= request.min_bytes || checked.parts.iter().any(|part| part.error != 0);
+        if enough || !request.park {
+            self.answer_fetch(call, request, checked);
+        } else {
+            self.park(call, request);
+        }
+    }
+
+    /// The connection's shard waits no longer.
+    pub fn on_fetch_now(self: &Rc<Self>, call: Call) {
+        let number = self.parked.borrow().iter().find(|(_, parked)| parked.call == call).map(|(number, _)| *number);
+        if let Some(number) = number {
+            self.unpark_and_answer(number);
+        }
+    }
+
+    /// Something happened at a partition that this fetch waits at.
+    pub(super) fn look_again(self: &Rc<Self>, number: u64) {
+        let Some(request) = self.parked.borrow().get(&number).map(|parked| parked.request.clone()) else { return };
+        let checked = self.check_parts(&request);
+        if checked.ready >= request.min_bytes || checked.parts.iter().any(|part| part.error != 0) {
+            self.unpark_and_answer(number);
+        }
+    }
+
+    /// Answers everything that is parked, with what there is: the node is stopping.
+    pub fn empty_parked(self: &Rc<Self>) {
+        let numbers: Vec<u64> = self.parked.borrow().keys().copied().collect();
+        for number in numbers {
+            self.unpark_and_answer(number);
+        }
+    }
+
+    fn park(&self, call: Call, request: FetchRequest) {
+        let number = self.next_parked.get();
+        self.next_parked.set(number + 1);
+        for part in &request.parts {
+            if let Some(hosted) = self.hosted(part.partition) {
+                hosted.replica.borrow_mut().park(FetchTicket(number));
+            }
+        }
+        self.parked.borrow_mut().insert(number, Parked { call, request });
+    }
+
+    fn unpark_and_answer(self: &Rc<Self>, number: u64) {
+        let Some(parked) = self.parked.borrow_mut().remove(&number) else { return };
+        for part in &parked.request.parts {
+            if let Some(hosted) = self.hosted(part.partition) {
+                hosted.replica.borrow_mut().unpark(FetchTicket(number));
+            }
+        }
+        let checked = self.check_parts(&parked.request);
+        self.answer_fetch(parked.call, parked.request, checked);
+    }
+
+    fn check_parts(&self, request: &FetchRequest) -> FetchAnswer {
+        let parts: Vec<_> = request.parts.iter().map(|part| self.check_part(part)).collect();
+        let ready = parts.iter().map(|part| part.ready).sum();
+        FetchAnswer { ready, parts }
+    }
+
+    fn check_part(&self, part: &FetchPart) -> FetchedPart {
+        let Some(hosted) = self.hosted(part.partition) else {
+            return FetchedPart::failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, LeaderEpoch(-1));
+        };
+        let replica = hosted.replica.borrow();
+        let epoch = replica.leadership().epoch;
+        if let Err(refusal) = replica.check_leader(part.current_leader_epoch) {
+            return FetchedPart::failed(ErrorCode::from(refusal), epoch);
+        }
+        let mut fetched = FetchedPart {
+            high_watermark: replica.high_watermark(),
+            last_stable: replica.high_watermark(),
+            log_start: replica.log_start(),
+            leader_epoch: epoch,
+            ..FetchedPart::default()
+        };
+        fetched.diverging = diverging(&hosted, part);
+        if fetched.diverging.is_some() {
+            // Told at once: the client must truncate before it can go on.
+            fetched.ready = part.max_bytes;
+            return fetched;
+        }
+        match replica.check_fetch(part.offset) {
+            Ok(()) => fetched.ready = replica.ready_bytes(part.offset).min(part.max_bytes),
+            Err(refusal) => {
+                fetched.error = ErrorCode::from(refusal).0;
+                // Kafka says -1 for all three with an error.
+                fetched.high_watermark = Offset(-1);
+                fetched.last_stable = Offset(-1);
+                fetched.log_start = Offset(-1);
+            }
+        }
+        fetched
+    }
+
+    /// Reads what was granted and answers; from memory in this turn, else in a task of its own.
+    fn answer_fetch(self: &Rc<Self>, call: Call, request: FetchRequest, checked: FetchAnswer) {
+        let mut reading = Reading { request, answer: checked, at: 0, left: 0, need_one: false };
+        reading.left = reading.request.grant;
+        reading.need_one = reading.request.at_least_one;
+        if reading.request.grant == 0 || self.read_from_memory(&mut reading) {
+            self.router.answer(call, Answer::Fetch(reading.answer));
+            return;
+        }
+        let owner = self.clone();
+        shards::spawn(Queue::Fetch, async move {
+            owner.read_rest(&mut reading).await;
+            owner.router.answer(call, Answer::Fetch(reading.answer));
+        })
+        .detach();
+    }
+
+    /// Returns whether all parts were read; otherwise `reading.at` is the first that needs the disk.
+    fn read_from_memory(&self, reading: &mut Reading) -> bool {
+        while let Some((hosted, part)) = self.next_part(reading) {
+            let limit = hosted.replica.borrow().high_watermark();
+            match hosted.log.read_cached(part.offset.0, reading.limits(limit, &part)) {
+                Some(read) => reading.take(read.slices, read.bytes as u64),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    async fn read_rest(&self, reading: &mut Reading) {
+        while let Some((hosted, part)) = self.next_part(reading) {
+            let limit = hosted.replica.borrow().high_watermark();
+            match hosted.log.read(part.offset.0, reading.limits(limit, &part)).await {
+                Ok(read) => reading.take(read.slices, read.bytes as u64),
+                Err(error) => {
+                    let code = match error {
+                        ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+                        ReadError::Corrupt { .. } | ReadError::Failed | ReadError::Disk(_) => {
+                            tracing::error!(log = %hosted.log.key(), %error, "the log cannot be read");
+                            ErrorCode::KAFKA_STORAGE_ERROR
+                        }
+                    };
+                    reading.answer.parts[reading.at] = FetchedPart::failed(code, epoch_of(&hosted));
+                    reading.at += 1;
+                }
+            }
+        }
+    }
+
+    /// The next part from which something may be read, skipping those that have nothing.
+    fn next_part(&self, reading: &mut Reading) -> Option<(Rc<Hosted>, FetchPart)> {
+        while reading.at < reading.request.parts.len() && (reading.left > 0 || reading.need_one) {
+            let part = &reading.request.parts[reading.at];
+            let checked = &reading.answer.parts[reading.at];
+            if checked.error == 0 && checked.diverging.is_none() && checked.ready > 0 {
+                if let Some(hosted) = self.hosted(part.partition) {
+                    return Some((hosted, part.clone()));
+                }
+            }
+            reading.at += 1;
+        }
+        None
+    }
+}
+
+/// A fetch half-way through its parts.
+struct Reading {
+    request: FetchRequest,
+    answer: FetchAnswer,
+    at: usize,
+    left: u64,
+    /// Nothing was read yet, and at least one batch must go back.
+    need_one: bool,
+}
+
+impl Reading {
+    fn limits(&self, visible: Offset, part: &FetchPart) -> Limits {
+        let bytes = part.max_bytes.min(self.left) as usize;
+        Limits { offset: visible.0, bytes, at_least_one: self.need_one }
+    }
+
+    fn take(&mut self, slices: Vec<bytes::Bytes>, bytes: u64) {
+        let part = &mut self.answer.parts[self.at];
+        part.slices = slices;
+        part.bytes = bytes;
+        self.left = self.left.saturating_sub(bytes);
+        self.need_one &= bytes == 0;
+        self.at += 1;
+    }
+}
+
+/// Where the client's log leaves ours, if it says which epoch its last record has (KIP-595).
+fn diverging(hosted: &Hosted, part: &FetchPart) -> Option<(LeaderEpoch, Offset)> {
+    if part.last_fetched_epoch.0 < 0 {
+        return None;
+    }
+    let end = hosted.log.epoch_end_offset(part.last_fetched_epoch.0)?;
+    let diverges = end.epoch < part.last_fetched_epoch.0 || end.end_offset < part.offset.0;
+    diverges.then_some((LeaderEpoch(end.epoch), Offset(end.end_offset)))
+}
+
+impl FetchedPart {
+    fn failed(error: ErrorCode, leader_epoch: LeaderEpoch) -> Self {
+        Self {
+            error: error.0,
+            high_watermark: Offset(-1),
+            last_stable: Offset(-1),
+            log_start: Offset(-1),
+            leader_epoch,
+            ..Self::default()
+        }
+    }
+}

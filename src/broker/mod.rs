@@ -1,0 +1,190 @@
+//! The shell around everything pure: start order, what each shard does with its mail, connections, the quorum's driver, shutdown.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`startup`], `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
+//! | `mailroom` | what a shard does with each message |
+//! | [`owner`], `fetching`, `offsets` | the partitions that a shard owns |
+//! | `applying` | a new metadata image becomes logs, leaders and settings |
+//! | `quorum`, `metadata_codec` | commands decided, committed by raft, applied everywhere |
+//! | `connection`, `connections`, `listener` | clients |
+//! | `disk`, `raft_files` | the log engine's and raft's files on this machine's |
+
+mod applying;
+mod connection;
+mod connections;
+mod directories;
+pub mod disk;
+mod fetching;
+mod listener;
+mod mailroom;
+pub mod metadata_codec;
+mod offsets;
+mod owner;
+mod quorum;
+mod raft_files;
+mod shutdown;
+mod signal;
+mod slots;
+mod startup;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use logan_shards::{self as shards, Listener, RealOptions, Seat, Stop};
+use logan_storage::{LogKey, Volume};
+
+use crate::config::Settings;
+use crate::handlers::{Budget, Context};
+use crate::limits;
+use crate::mail::{Mail, Router};
+use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
+
+use connections::Connections;
+use owner::Owner;
+use signal::Signal;
+
+pub use startup::{Ready, StartError};
+
+/// What every shard of a node is started with.
+#[derive(Clone)]
+pub struct Plan {
+    pub settings: Arc<Settings>,
+    /// Go on without records that cannot be recovered (`logan recover --accept-loss`).
+    pub accept_loss: bool,
+    /// Told by shard 0: that the node is ready, or why it is not.
+    pub report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync>,
+    /// Faults planted by tests of the checkers.
+    pub mutations: logan_storage::Mutations,
+    pub loads: Loads,
+}
+
+/// How many connections each shard serves: a hint that all shards read and write.
+#[derive(Clone)]
+pub struct Loads(Arc<[AtomicUsize]>);
+
+impl Loads {
+    pub fn new(shards: u16) -> Self {
+        Self((0..shards).map(|_| AtomicUsize::new(0)).collect())
+    }
+
+    fn of(&self, shard: ShardId) -> &AtomicUsize {
+        &self.0[usize::from(shard.0)]
+    }
+}
+
+/// Everything of one shard.
+pub struct Shell {
+    pub plan: Plan,
+    pub context: Rc<Context>,
+    pub router: Rc<Router>,
+    pub owner: Rc<Owner>,
+    pub frames: Budget,
+    pub connections: Rc<Connections>,
+    stop: Stop,
+    /// One for each log directory; `None` where it is offline.
+    volumes: RefCell<Vec<Option<Rc<Volume>>>>,
+    /// Their ids, in the same order.
+    directory_ids: RefCell<Vec<Uuid>>,
+    /// Bound, until connections are accepted from them.
+    listeners: RefCell<Vec<Listener>>,
+    /// Requests that were routed by an image which this shard has not applied yet.
+    early: RefCell<Vec<Mail>>,
+    /// Where commands go on the shard that runs the quorum.
+    commands: RefCell<Option<quorum::Commands>>,
+    /// This node leads the quorum (on the shard that runs it).
+    leading: Signal,
+    /// The main future may end.
+    ended: Signal,
+}
+
+/// Runs a broker on this machine until it is told to stop.
+pub fn start(settings: Settings, accept_loss: bool, on_ready: impl Fn(&Ready) + Send + Sync + 'static) -> Result<(), StartError> {
+    let mut options = RealOptions::standard();
+    if let Some(shards) = settings.broker.shards {
+        options.shards = shards;
+    }
+    let outcome = Arc::new(Mutex::new(Ok(())));
+    let report = {
+        let outcome = outcome.clone();
+        move |result: Result<Ready, StartError>| match result {
+            Ok(ready) => on_ready(&ready),
+            Err(error) => *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
+        }
+    };
+    let plan = Plan {
+        settings: Arc::new(settings),
+        accept_loss,
+        report: Arc::new(report),
+        mutations: logan_storage::Mutations::default(),
+        loads: Loads::new(options.shards),
+    };
+    shards::run(options, move |seat| shard_main(seat, plan.clone()).boxed_local())?;
+    let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *outcome, Ok(()))
+}
+
+/// What one shard does from start to stop, on either machine.
+pub async fn shard_main(seat: Seat<Mail>, plan: Plan) {
+    let leads = seat.shard == startup::LEADING_SHARD;
+    let shell = Shell::new(seat, plan);
+    mailroom::open(&shell);
+    if leads {
+        match startup::lead(&shell).await {
+            Ok(started) => {
+                (shell.plan.report)(Ok(started.ready.clone()));
+                shell.stop.wait().await;
+                shutdown::lead(&shell, started).await;
+            }
+            Err(error) => {
+                (shell.plan.report)(Err(error));
+                shutdown::abandon(&shell).await;
+            }
+        }
+    } else {
+        shell.ended.wait().await;
+    }
+    // The last answers are on their lanes already; a turn lets the doorbells ring.
+    shards::yield_now().await;
+}
+
+impl Shell {
+    fn new(seat: Seat<Mail>, plan: Plan) -> Rc<Self> {
+        let memory = memory_of_shard(&plan.settings.broker, seat.shards);
+        let router = Rc::new(Router::new(seat.mesh));
+        let frame_max = u64::from(plan.settings.broker.socket_request_max_bytes);
+        let context = Context::new(router.clone(), plan.settings.clone(), Budget::new(memory / 100 * limits::RESPONSE_PERCENT));
+        Rc::new(Self {
+            frames: Budget::new((memory / 100 * limits::FRAME_PERCENT).max(frame_max)),
+            context,
+            owner: Owner::new(router.clone()),
+            router,
+            connections: Rc::default(),
+            stop: seat.stop,
+            volumes: RefCell::default(),
+            directory_ids: RefCell::default(),
+            listeners: RefCell::default(),
+            early: RefCell::default(),
+            commands: RefCell::default(),
+            leading: Signal::default(),
+            ended: Signal::default(),
+            plan,
+        })
+    }
+
+    fn memory(&self) -> u64 {
+        memory_of_shard(&self.plan.settings.broker, self.router.shards())
+    }
+}
+
+/// Bytes that one shard may use for data on its way.
+fn memory_of_shard(settings: &crate::config::BrokerSettings, shards: u16) -> u64 {
+    settings.memory_bytes.unwrap_or(limits::MEMORY_BYTES_BY_DEFAULT) / u64::from(shards)
+}
+
+fn partition_of(key: &LogKey) -> PartitionId {
+    PartitionId { topic: Uuid(key.topic_id), index: PartitionIndex(key.partition) }
+}

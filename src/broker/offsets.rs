@@ -1,0 +1,115 @@
+//! Questions about offsets, at the owner.
+
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+use logan_shards::{self as shards, Queue};
+
+use super::owner::{Hosted, Owner};
+use crate::limits;
+use crate::mail::{Answer, Call, OffsetAnswer, OffsetQuery, OffsetQuestion};
+use crate::model::{LeaderEpoch, Offset};
+use crate::protocol::ErrorCode;
+use crate::protocol::records;
+
+impl Owner {
+    /// Answers what is in memory in this turn; otherwise from a task, since a log's epochs and old timestamps are on disk.
+    pub fn on_offsets(self: &Rc<Self>, call: Call, queries: Vec<OffsetQuery>) {
+        let owner = self.clone();
+        shards::spawn(Queue::Fetch, async move {
+            let answers = join_all(queries.iter().map(|query| owner.answer_query(query))).await;
+            owner.router.answer(call, Answer::Offsets(answers));
+        })
+        .detach();
+    }
+
+    async fn answer_query(&self, query: &OffsetQuery) -> OffsetAnswer {
+        let Some(hosted) = self.hosted(query.partition) else {
+            return OffsetAnswer::failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        };
+        let checked = hosted.replica.borrow().check_leader(query.current_leader_epoch);
+        if let Err(refusal) = checked {
+            return OffsetAnswer::failed(ErrorCode::from(refusal));
+        }
+        if let Err(error) = hosted.log.load().await {
+            tracing::error!(log = %hosted.log.key(), %error, "the log's epochs and indexes cannot be read");
+            return OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+        match query.what {
+            OffsetQuestion::Earliest => {
+                let offset = hosted.replica.borrow().log_start();
+                answer(&hosted, offset, -1)
+            }
+            OffsetQuestion::Latest => latest(&hosted),
+            OffsetQuestion::EpochEnd(epoch) => epoch_end(&hosted, epoch),
+            OffsetQuestion::MaxTimestamp => at_max_timestamp(&hosted).await,
+            OffsetQuestion::AtTime(time) => at_time(&hosted, time).await,
+        }
+    }
+}
+
+/// An offset with the epoch of the record there.
+fn answer(hosted: &Hosted, offset: Offset, timestamp: i64) -> OffsetAnswer {
+    let leader_epoch = LeaderEpoch(hosted.log.epoch_at(offset.0).unwrap_or(-1));
+    OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp, leader_epoch }
+}
+
+/// The watermark, with the newest epoch.
+fn latest(hosted: &Hosted) -> OffsetAnswer {
+    let offset = hosted.replica.borrow().high_watermark();
+    let leader_epoch = LeaderEpoch(hosted.log.latest_epoch().map_or(-1, |latest| latest.epoch));
+    OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
+}
+
+/// Kafka's "nothing found": no error, and -1 everywhere.
+fn nothing() -> OffsetAnswer {
+    OffsetAnswer::failed(ErrorCode::NONE)
+}
+
+fn epoch_end(hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
+    match hosted.log.epoch_end_offset(epoch.0) {
+        Some(end) => OffsetAnswer {
+            error: ErrorCode::NONE.0,
+            offset: Offset(end.end_offset),
+            timestamp: -1,
+            leader_epoch: LeaderEpoch(end.epoch),
+        },
+        None => nothing(),
+    }
+}
+
+async fn at_max_timestamp(hosted: &Hosted) -> OffsetAnswer {
+    match hosted.log.max_timestamp().await {
+        Ok(Some(max)) => in_batch(hosted, max.timestamp).await,
+        Ok(None) => nothing(),
+        Err(error) => unreadable(hosted, &error),
+    }
+}
+
+async fn at_time(hosted: &Hosted, time: i64) -> OffsetAnswer {
+    in_batch(hosted, time).await
+}
+
+/// The first record at or after `time`, looked up in the batch that must hold it.
+async fn in_batch(hosted: &Hosted, time: i64) -> OffsetAnswer {
+    let visible = hosted.replica.borrow().high_watermark();
+    let batch = match hosted.log.batch_at_time(time).await {
+        Ok(Some(batch)) => batch,
+        Ok(None) => return nothing(),
+        Err(error) => return unreadable(hosted, &error),
+    };
+    let log_start = hosted.replica.borrow().log_start();
+    match records::find_timestamp(&batch, time, log_start.0, limits::STORED_BATCH_UNPACKED_BYTES) {
+        Ok(Some(found)) if found.offset < visible.0 => answer(hosted, Offset(found.offset), found.timestamp),
+        Ok(_) => nothing(),
+        Err(error) => {
+            tracing::error!(log = %hosted.log.key(), ?error, "a stored batch cannot be read");
+            OffsetAnswer::failed(ErrorCode::CORRUPT_MESSAGE)
+        }
+    }
+}
+
+fn unreadable(hosted: &Hosted, error: &logan_storage::ReadError) -> OffsetAnswer {
+    tracing::error!(log = %hosted.log.key(), %error, "the log cannot be read");
+    OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR)
+}

@@ -1,0 +1,236 @@
+//! The driver of the metadata on the shard that runs the quorum: commands are decided in batches, committed by raft, applied on every
+//! shard of this node, and then answered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_channel::mpsc;
+use futures_util::StreamExt;
+use futures_util::future::{Either, join_all, select};
+use logan_raft::{Committed, Event, Events, ProposeError, Quorum};
+use logan_shards::{self as shards, Queue, ShardId};
+
+use super::{Shell, metadata_codec};
+use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
+use crate::metadata::{Command, Decider, Grounds, Image, Outcome, Record, Refused, Touched};
+use crate::model::{ImageVersion, NodeId, Uuid};
+use crate::protocol::ErrorCode;
+
+/// Where commands go in, and what is known of the quorum.
+pub(super) struct Commands {
+    sender: mpsc::UnboundedSender<(Call, Command)>,
+    pub(super) quorum: Quorum,
+    node: NodeId,
+    directory: Uuid,
+}
+
+impl Commands {
+    pub(super) fn command(&self, call: Call, command: Command) {
+        // The receiver ends with the quorum, when the node stops; then nobody is answered any more.
+        let _ = self.sender.unbounded_send((call, command));
+    }
+
+    pub(super) fn status(&self) -> QuorumStatus {
+        let status = self.quorum.status();
+        let voters = status.voters.iter().filter(|member| member.id == status.id);
+        QuorumStatus {
+            leader: status.is_leader.then_some(self.node),
+            term: status.term,
+            committed: status.commit + 1,
+            voters: voters
+                .map(|_| Voter { node: self.node, directory: self.directory, log_end: status.last_index + 1 })
+                .collect(),
+        }
+    }
+}
+
+/// The metadata as it was recovered, and what goes on from there.
+pub(super) struct Opened {
+    pub quorum: Quorum,
+    pub events: Events,
+    pub image: Image,
+    /// No topic was ever created here.
+    pub is_new: bool,
+}
+
+/// Rebuilds the image from a snapshot and the entries after it; and says whether no topic was ever created.
+pub(super) fn replay(cluster_id: &str, recovered: logan_raft::Recovered) -> Result<(Image, bool), String> {
+    let mut is_new = recovered.snapshot.is_none();
+    let mut image = match recovered.snapshot {
+        None => Image::new(cluster_id),
+        Some((index, data)) => {
+            let records = metadata_codec::decode(data).map_err(|error| format!("snapshot {index}: {error}"))?;
+            Image::restore(cluster_id, ImageVersion(index), &records).map_err(|error| format!("snapshot {index}: {error}"))?
+        }
+    };
+    for entry in recovered.committed {
+        for record in records_of(&entry)? {
+            is_new &= !matches!(record, Record::Topic { .. });
+            image.apply(&record).map_err(|error| format!("entry {}: {error}", entry.index))?;
+        }
+        image.set_version(ImageVersion(entry.index));
+    }
+    Ok((image, is_new))
+}
+
+fn records_of(entry: &Committed) -> Result<Vec<Record>, String> {
+    if entry.data.is_empty() {
+        return Ok(Vec::new());
+    }
+    metadata_codec::decode(entry.data.clone()).map_err(|error| format!("entry {}: {error}", entry.index))
+}
+
+/// Begins to take commands.
+pub(super) fn begin(shell: &Rc<Shell>, opened: Opened, directory: Uuid) {
+    let (sender, commands) = mpsc::unbounded();
+    let node = shell.plan.settings.broker.node_id;
+    *shell.commands.borrow_mut() = Some(Commands { sender, quorum: opened.quorum.clone(), node, directory });
+    let driver = Driver {
+        shell: shell.clone(),
+        quorum: opened.quorum,
+        decider: RefCell::new(Decider::new(opened.image)),
+    };
+    shards::spawn(Queue::Control, driver.run(commands, opened.events)).detach();
+}
+
+struct Driver {
+    shell: Rc<Shell>,
+    quorum: Quorum,
+    decider: RefCell<Decider<Call>>,
+}
+
+impl Driver {
+    async fn run(self, mut commands: mpsc::UnboundedReceiver<(Call, Command)>, mut events: Events) {
+        loop {
+            // Events first: a command that came after leadership was lost must find that out.
+            while let Some(event) = events.try_next() {
+                self.on_event(event).await;
+            }
+            let next = {
+                let event = std::pin::pin!(events.next());
+                match select(event, commands.next()).await {
+                    Either::Left((event, _)) => event.map(Either::Left),
+                    Either::Right((command, _)) => command.map(Either::Right),
+                }
+            };
+            match next {
+                None => return,
+                Some(Either::Left(event)) => self.on_event(event).await,
+                Some(Either::Right((call, command))) => {
+                    self.on_command(call, command);
+                    while let Ok((call, command)) = commands.try_recv() {
+                        self.on_command(call, command);
+                    }
+                }
+            }
+            self.propose().await;
+        }
+    }
+
+    fn on_command(&self, call: Call, command: Command) {
+        let answers = self.decider.borrow_mut().on_command(call, command);
+        self.give(answers);
+    }
+
+    /// Decides what waits and hands it to raft.
+    async fn propose(&self) {
+        let settings = self.shell.plan.settings.clone();
+        let grounds = Grounds { fixed: &settings.fixed, node: settings.broker.node_id };
+        let (batch, answers) = self.decider.borrow_mut().next_batch(grounds);
+        self.give(answers);
+        let Some(batch) = batch else { return };
+        let proposed = match metadata_codec::encode(&batch.records) {
+            Ok(entry) => self.quorum.propose(entry).await.map_err(refused),
+            Err(error) => Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message: error.to_string() }),
+        };
+        match proposed {
+            Ok(position) => self.decider.borrow_mut().on_proposed(position.term, position.index),
+            Err(refused) => {
+                let answers = self.decider.borrow_mut().on_refused(&refused);
+                self.give(answers);
+            }
+        }
+    }
+
+    async fn on_event(&self, event: Event) {
+        match event {
+            Event::Leading { .. } => {
+                self.decider.borrow_mut().on_leading();
+                self.shell.leading.set();
+            }
+            Event::Following { .. } => {
+                let answers = self.decider.borrow_mut().on_following();
+                self.give(answers);
+            }
+            Event::Committed(entry) => self.on_committed(&entry).await,
+            Event::SnapshotDue { .. } => self.snapshot().await,
+        }
+    }
+
+    async fn on_committed(&self, entry: &Committed) {
+        // An entry that this version cannot read or apply leaves no image to go on with: the node stops rather than guess.
+        let records = records_of(entry).unwrap_or_else(|error| panic!("the metadata log: {error}"));
+        let answers = self
+            .decider
+            .borrow_mut()
+            .on_committed(entry.term, entry.index, &records)
+            .unwrap_or_else(|error| panic!("the metadata log, entry {}: {error}", entry.index));
+        let touched: Vec<Touched> = records.iter().map(Record::touches).collect();
+        self.publish(&touched).await;
+        self.give(answers);
+    }
+
+    /// Gives every shard the new image, and waits until all have applied it.
+    async fn publish(&self, touched: &[Touched]) {
+        let image = Arc::new(self.decider.borrow().image().clone());
+        let mut topics: Vec<Uuid> = touched
+            .iter()
+            .filter_map(|touched| if let Touched::Topic(id) = touched { Some(*id) } else { None })
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let update = ImageUpdate {
+            version: image.version(),
+            image,
+            topics: Arc::new(topics),
+            settings: touched.contains(&Touched::Settings),
+        };
+        let router = &self.shell.router;
+        let mut applied = Vec::new();
+        for shard in (0..router.shards()).map(ShardId) {
+            let update = update.clone();
+            applied.push(router.ask(shard, |call| Mail::Image(call, Box::new(update))).await);
+        }
+        join_all(applied).await;
+    }
+
+    async fn snapshot(&self) {
+        let (index, records) = {
+            let decider = self.decider.borrow();
+            (decider.image().version().0, decider.image().records())
+        };
+        let written = match metadata_codec::encode(&records) {
+            Ok(data) => self.quorum.snapshot(index, data).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = written {
+            tracing::error!(error, "the metadata could not be written to a snapshot; its log grows on");
+        }
+    }
+
+    fn give(&self, answers: Vec<(Call, Outcome)>) {
+        for (call, outcome) in answers {
+            self.shell.router.answer(call, Answer::Command(outcome));
+        }
+    }
+}
+
+fn refused(error: ProposeError) -> Refused {
+    let code = match error {
+        ProposeError::NotLeader { .. } | ProposeError::Stopped => ErrorCode::NOT_CONTROLLER,
+        ProposeError::TooLarge { .. } => ErrorCode::INVALID_REQUEST,
+        ProposeError::Busy => ErrorCode::REQUEST_TIMED_OUT,
+    };
+    Refused { error: code.0, message: error.to_string() }
+}

@@ -1,0 +1,105 @@
+//! Raft's plain files, at the root of the metadata log directory, on this shard's machine.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use logan_raft::files::{Directory, File, FileError, Io, OpenMode};
+use logan_raft::{Clock, Peers};
+use logan_shards::{self as shards, IoError};
+
+pub(super) struct RaftDirectory(pub shards::Directory);
+
+struct RaftFile(shards::PlainFile);
+
+/// The shard's timers.
+pub(super) struct ShardClock;
+
+/// A lone node has nobody to talk to.
+pub(super) struct NoPeers;
+
+fn translate(error: IoError) -> FileError {
+    match error {
+        IoError::NotFound { path } => FileError::NotFound { path },
+        IoError::AlreadyExists { path } => FileError::AlreadyExists { path },
+        IoError::NoSpace { path } => FileError::NoSpace { path },
+        IoError::Failed { path, operation, message, .. } => FileError::Failed { path, operation, message },
+        IoError::PermissionDenied { ref path } | IoError::Locked { ref path } => {
+            FileError::Failed { path: path.clone(), operation: "access", message: error.to_string() }
+        }
+    }
+}
+
+fn io<'a, T>(operation: impl Future<Output = Result<T, IoError>> + 'a) -> Io<'a, T> {
+    async move { operation.await.map_err(translate) }.boxed_local()
+}
+
+impl Directory for RaftDirectory {
+    fn path(&self) -> String {
+        self.0.path()
+    }
+
+    fn list(&self) -> Io<'_, Vec<String>> {
+        io(async {
+            let entries = self.0.list("").await?;
+            Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
+        })
+    }
+
+    fn open<'a>(&'a self, name: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>> {
+        let mode = match mode {
+            OpenMode::Existing => shards::OpenMode::Existing,
+            OpenMode::CreateNew => shards::OpenMode::CreateNew,
+        };
+        io(async move { Ok(Rc::new(RaftFile(self.0.open_plain(name, mode).await?)) as Rc<dyn File>) })
+    }
+
+    fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Io<'a, ()> {
+        io(self.0.rename(from, to))
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> Io<'a, ()> {
+        io(self.0.remove_file(name))
+    }
+
+    fn sync(&self) -> Io<'_, ()> {
+        io(self.0.sync_directory(""))
+    }
+}
+
+impl File for RaftFile {
+    fn length(&self) -> Io<'_, u64> {
+        io(self.0.length())
+    }
+
+    fn read_at(&self, position: u64, length: usize) -> Io<'_, Bytes> {
+        io(async move { Ok(Bytes::from(self.0.read_at(position, length).await?)) })
+    }
+
+    fn write_at(&self, position: u64, content: Bytes) -> Io<'_, ()> {
+        io(self.0.write_at(position, content.to_vec()))
+    }
+
+    fn sync(&self) -> Io<'_, ()> {
+        io(self.0.sync_data())
+    }
+
+    fn set_length(&self, length: u64) -> Io<'_, ()> {
+        io(self.0.set_length(length))
+    }
+}
+
+impl Clock for ShardClock {
+    fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
+        shards::sleep(duration).boxed_local()
+    }
+}
+
+impl Peers for NoPeers {
+    fn send(&self, to: u64, _frame: Bytes) {
+        // The driver of a lone member sends nothing; a frame here means that the log names members that this version cannot reach.
+        tracing::error!(to, "a raft message for another member, which this version cannot send");
+    }
+}

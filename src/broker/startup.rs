@@ -1,0 +1,502 @@
+//! How a node comes up: directories locked and recovered, the metadata log read, every shard given its part, listeners bound, the broker
+//! registered, connections accepted; the ready line last. The leading shard does all of it, with the others' help by mail.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use logan_raft::{Identity, Limits};
+use logan_shards::{self as shards, Directory, Queue, ShardId};
+use logan_storage::disk::{Directory as _, Flushing};
+use logan_storage::{FailedMark, LogKey, OpenError, OpenOptions, Opened, Volume, VolumeConfig, VolumePart};
+
+use super::directories::{self, ClaimError, Claimed};
+use super::disk::{LogDirectory, ShardHost};
+use super::raft_files::{NoPeers, RaftDirectory, ShardClock};
+use super::{Shell, applying, partition_of, quorum};
+use crate::config::BrokerSettings;
+use crate::limits;
+use crate::mail::{Answer, Boot, Call, Mail, Router};
+use crate::metadata::{Command, Endpoint, Image, NewTopic, QUORUM_SHARD, Registration, Reply};
+use crate::model::{PartitionId, PartitionIndex, Uuid};
+
+/// The shard that leads start and stop, and runs the quorum.
+pub(super) const LEADING_SHARD: ShardId = QUORUM_SHARD;
+
+/// What is said when the node is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Of each listener, as bound.
+    pub addresses: Vec<String>,
+    pub shards: u16,
+    pub directories: Vec<String>,
+    pub took_ms: u64,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shards = if self.shards == 1 { "shard" } else { "shards" };
+        write!(
+            f,
+            "Logan is ready on {}: {} {shards}, data in {}, started in {} ms",
+            self.addresses.join(", "),
+            self.shards,
+            self.directories.join(", "),
+            self.took_ms
+        )
+    }
+}
+
+/// Why a node did not come up, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Machine(#[from] shards::StartError),
+    #[error(
+        "{path} is in use by another process: stop it (its lock is held until its last write has landed), or name another \
+         directory in log.dirs"
+    )]
+    Locked { path: String },
+    #[error("{path}: {reason}")]
+    Directory { path: String, reason: String },
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error("no log directory can be used")]
+    NoDirectory,
+    #[error("metadata.log.dir {path} cannot be used: it must be one of log.dirs, and online")]
+    NoMetadataDirectory { path: String },
+    #[error("the metadata log: {0}")]
+    Metadata(String),
+    #[error("{0}")]
+    Listener(String),
+    #[error("{0}")]
+    Shard(String),
+}
+
+/// A node that is up.
+pub(super) struct Started {
+    pub ready: Ready,
+    pub broker_epoch: i64,
+    /// Where log directories lie, for the stop; `None` where one is offline.
+    pub directories: Vec<Option<Rc<LogDirectory>>>,
+}
+
+/// Brings the node up.
+pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
+    let began_ns = shards::monotonic_ns();
+    let settings = &shell.plan.settings.broker;
+    let (cluster_id, claimed) = open_directories(settings).await?;
+    let volumes = recover(shell, &claimed).await?;
+    let metadata = metadata_directory(settings, &claimed)?;
+    let opened = open_metadata(&cluster_id, metadata, settings).await?;
+    let is_new = opened.is_new;
+    let image = Arc::new(opened.image.clone());
+    let foreign = if is_new { foreign_topics(&volumes) } else { BTreeMap::new() };
+    boot_all(shell, &claimed, volumes, &image, is_new).await?;
+    let addresses = bind_all(shell).await?;
+    quorum::begin(shell, opened, metadata.id);
+    let log_dirs = claimed.iter().flatten().map(|claimed| claimed.id).collect();
+    let broker_epoch = register(shell, &addresses, log_dirs).await?;
+    adopt(shell, foreign).await?;
+    everyone(shell, Mail::Accept).await?;
+    let ready = Ready {
+        addresses,
+        shards: shell.router.shards(),
+        directories: settings.log_dirs.iter().map(|path| path.display().to_string()).collect(),
+        took_ms: (shards::monotonic_ns() - began_ns) / 1_000_000,
+    };
+    let directories = claimed.into_iter().map(|claimed| Some(Rc::new(LogDirectory(claimed?.directory)))).collect();
+    Ok(Started { ready, broker_epoch, directories })
+}
+
+/// Opens, locks and claims the log directories. One that cannot be opened is offline, unless it is the only one.
+async fn open_directories(settings: &BrokerSettings) -> Result<(String, Vec<Option<Claimed>>), StartError> {
+    let mut directories = Vec::new();
+    let mut online = Vec::new();
+    for (place, path) in settings.log_dirs.iter().enumerate() {
+        let path = path.display().to_string();
+        match open_directory(&path).await {
+            Ok(directory) => {
+                online.push(place);
+                directories.push(directory);
+            }
+            // Two brokers on one directory is never what anybody wants.
+            Err(error @ StartError::Locked { .. }) => return Err(error),
+            Err(error) if settings.log_dirs.len() == 1 => return Err(error),
+            Err(error) => tracing::error!("a log directory is offline: {error}"),
+        }
+    }
+    if directories.is_empty() {
+        return Err(StartError::NoDirectory);
+    }
+    let (cluster_id, claimed) = directories::claim(directories, settings.node_id).await?;
+    let mut all: Vec<Option<Claimed>> = settings.log_dirs.iter().map(|_| None).collect();
+    for (place, claimed) in online.into_iter().zip(claimed) {
+        all[place] = Some(claimed);
+    }
+    Ok((cluster_id, all))
+}
+
+async fn open_directory(path: &str) -> Result<Directory, StartError> {
+    let failed = |error: shards::IoError| match error {
+        shards::IoError::Locked { .. } => StartError::Locked { path: path.to_owned() },
+        error => StartError::Directory {
+            path: path.to_owned(),
+            reason: format!("{error}; a log directory must exist or be creatable, and be writable by this user"),
+        },
+    };
+    let directory = Directory::open(path).await.map_err(failed)?;
+    directory.lock().await.map_err(failed)?;
+    Ok(directory)
+}
+
+/// Recovers every directory. One that is damaged is offline, unless it is the only one.
+async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<Option<Opened>>, StartError> {
+    let shards = shell.router.shards();
+    let owner = Rc::new(move |key: &LogKey| Router::owner_of(partition_of(key), shards).0);
+    let recoveries = claimed.iter().map(|claimed| async {
+        let Some(claimed) = claimed else { return Ok(None) };
+        let directory = Rc::new(LogDirectory(claimed.directory.clone()));
+        say_flushing(&directory);
+        let options = OpenOptions {
+            shards,
+            owner: owner.clone(),
+            accept_loss: shell.plan.accept_loss,
+            max_batch_bytes: limits::STORED_BATCH_BYTES,
+            mutations: shell.plan.mutations,
+        };
+        let path = directory.path();
+        match logan_storage::open_directory(directory, Rc::new(ShardHost), options).await {
+            Ok(opened) => {
+                report(&path, &opened);
+                Ok(Some(opened))
+            }
+            Err(error) => Err(unrecovered(path, &error)),
+        }
+    });
+    let mut opened = Vec::new();
+    for result in join_all(recoveries).await {
+        match result {
+            Ok(volume) => opened.push(volume),
+            Err(error) if claimed.len() == 1 => return Err(error),
+            Err(error) => {
+                tracing::error!("a log directory is offline: {error}");
+                opened.push(None);
+            }
+        }
+    }
+    if opened.iter().all(Option::is_none) { Err(StartError::NoDirectory) } else { Ok(opened) }
+}
+
+fn unrecovered(path: String, error: &OpenError) -> StartError {
+    let hint = match error {
+        OpenError::Damaged(_) => "; `logan recover --accept-loss` goes on with what is left",
+        _ => "",
+    };
+    StartError::Directory { path, reason: format!("{error}{hint}") }
+}
+
+fn say_flushing(directory: &LogDirectory) {
+    if let Flushing::PerFile { reason } = directory.flushing() {
+        tracing::warn!("{}: every file is synced by itself, which is slower: {reason}", directory.path());
+    }
+}
+
+fn report(path: &str, opened: &Opened) {
+    let report = &opened.report;
+    if !report.was_clean {
+        tracing::info!(
+            "{path}: recovered {} logs: {} rounds replayed, {} verified ({} bytes), {} dropped that were never acknowledged",
+            report.logs,
+            report.rounds_replayed,
+            report.rounds_verified,
+            report.bytes_verified,
+            report.rounds_dropped
+        );
+    }
+    for loss in &report.losses {
+        tracing::error!("{path}: lost for good: {loss}");
+    }
+    for orphan in &opened.orphans {
+        tracing::warn!("{path}: nothing names {orphan}; it is left as it is");
+    }
+}
+
+/// Where the raft log lies.
+fn metadata_directory<'a>(settings: &BrokerSettings, claimed: &'a [Option<Claimed>]) -> Result<&'a Claimed, StartError> {
+    let place = settings.log_dirs.iter().position(|path| *path == settings.metadata_log_dir);
+    place.and_then(|place| claimed[place].as_ref()).ok_or_else(|| StartError::NoMetadataDirectory {
+        path: settings.metadata_log_dir.display().to_string(),
+    })
+}
+
+async fn open_metadata(
+    cluster_id: &str,
+    metadata: &Claimed,
+    settings: &BrokerSettings,
+) -> Result<quorum::Opened, StartError> {
+    let identity = Identity { node_id: settings.node_id.0, directory_id: metadata.id.0 };
+    let directory = Rc::new(RaftDirectory(metadata.directory.clone()));
+    let opened = logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64))
+        .await
+        .map_err(|error| StartError::Metadata(error.to_string()))?;
+    let (image, is_new) = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
+    let driver = opened.driver;
+    let quorum = opened.quorum;
+    shards::spawn(Queue::Control, async move {
+        if let Err(error) = driver.run(Rc::new(ShardClock), Rc::new(NoPeers)).await {
+            // Fail-stop: without its metadata log a node may not decide anything, and must not serve what others may have decided.
+            panic!("the metadata log failed: {error}");
+        }
+    })
+    .detach();
+    Ok(quorum::Opened { quorum, events: opened.events, image, is_new })
+}
+
+/// Gives every shard its part of every directory.
+async fn boot_all(
+    shell: &Rc<Shell>,
+    claimed: &[Option<Claimed>],
+    volumes: Vec<Option<Opened>>,
+    image: &Arc<Image>,
+    is_new: bool,
+) -> Result<(), StartError> {
+    let ids: Vec<Uuid> = claimed.iter().map(|claimed| claimed.as_ref().map_or(Uuid::ZERO, |claimed| claimed.id)).collect();
+    let marks: Vec<Arc<FailedMark>> = claimed.iter().map(|_| Arc::default()).collect();
+    let mut parts: Vec<_> =
+        volumes.into_iter().map(|opened| opened.map(|opened| opened.parts.into_iter())).collect();
+    let mut booted = Vec::new();
+    for shard in (0..shell.router.shards()).map(ShardId) {
+        let volumes = parts.iter_mut().map(|parts| parts.as_mut().and_then(Iterator::next)).collect();
+        let boot = Boot {
+            volumes,
+            directories: ids.clone(),
+            failed: marks.clone(),
+            image: image.clone(),
+            keep_unknown: is_new,
+        };
+        booted.push(shell.router.ask(shard, |call| Mail::Boot(call, Box::new(boot))).await);
+    }
+    all_done(join_all(booted).await)
+}
+
+/// On each shard: starts its volumes and puts their logs into service.
+pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
+    *shell.directory_ids.borrow_mut() = boot.directories;
+    let paths = shell.plan.settings.broker.log_dirs.clone();
+    for ((path, part), failed) in paths.iter().zip(boot.volumes).zip(boot.failed) {
+        let volume = match part {
+            Some(part) => Some(start_volume(shell, &path.display().to_string(), part, failed, &boot.image).await?),
+            None => None,
+        };
+        shell.volumes.borrow_mut().push(volume);
+    }
+    let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
+    for volume in volumes {
+        for log in volume.logs() {
+            let id = partition_of(log.key());
+            match boot.image.topic_by_id(id.topic) {
+                Some(topic) => applying::host(shell, &boot.image, topic, id, log),
+                None if boot.keep_unknown => {}
+                // Its topic was deleted, and the node went down before the log was.
+                None => applying::delete_log(shell, &log).await,
+            }
+        }
+    }
+    create_missing(shell, &boot.image).await;
+    shell.context.set_image(boot.image.clone(), boot.image.version());
+    Ok(())
+}
+
+/// A topic may have been committed just before the node went down, and its logs not created.
+async fn create_missing(shell: &Rc<Shell>, image: &Arc<Image>) {
+    let mut missing = Vec::new();
+    for topic in image.topics() {
+        for (index, partition) in &topic.partitions {
+            let id = PartitionId { topic: topic.id, index: *index };
+            if applying::is_here(shell, id, partition) && shell.owner.hosted(id).is_none() {
+                missing.push((id, topic.clone()));
+            }
+        }
+    }
+    applying::create(shell, image, missing).await;
+}
+
+async fn start_volume(
+    shell: &Rc<Shell>,
+    path: &str,
+    part: VolumePart,
+    failed: Arc<FailedMark>,
+    image: &Arc<Image>,
+) -> Result<Rc<Volume>, String> {
+    let directory = Directory::open(path).await.map_err(|error| error.to_string())?;
+    // Every ring that writes here holds the lock.
+    directory.lock().await.map_err(|error| error.to_string())?;
+    let settings = &shell.plan.settings.broker;
+    let directories = settings.log_dirs.len() as u64;
+    let share = |percent: u64| (shell.memory() / 100 * percent / directories) as usize;
+    let config = VolumeConfig {
+        ack_sync: settings.ack_sync,
+        write_buffer_bytes: share(limits::WRITE_BUFFER_PERCENT),
+        cache_bytes: share(limits::READ_PERCENT),
+        recovery_bytes: settings.recovery_bytes,
+        max_batch_bytes: limits::STORED_BATCH_BYTES,
+        hang_after: limits::ROUND_HANGS_AFTER,
+        close_after: limits::FILES_CLOSE_AFTER,
+        mutations: shell.plan.mutations,
+    };
+    let log_config = |key: &LogKey| applying::log_config_of(shell, image, key);
+    let directory = Rc::new(LogDirectory(directory));
+    let volume = Volume::start(directory, Rc::new(ShardHost), part, config, &log_config, failed)
+        .await
+        .map_err(|error| error.to_string())?;
+    let owner = shell.owner.clone();
+    volume.set_settled_hook(Rc::new(move |log| owner.on_settled(log)));
+    watch_for_failure(shell, path.to_owned(), volume.clone());
+    Ok(volume)
+}
+
+/// Everyone who waits for a partition of a failed directory is told; a node without directories stops.
+fn watch_for_failure(shell: &Rc<Shell>, path: String, volume: Rc<Volume>) {
+    let shell = shell.clone();
+    shards::spawn(Queue::Control, async move {
+        if !volume.until_failed().await {
+            return;
+        }
+        tracing::error!("{path} is offline: {}", volume.failed().reason().unwrap_or("it failed on another shard"));
+        for log in volume.logs() {
+            shell.owner.on_failed(partition_of(log.key()));
+        }
+        let any_left = shell.volumes.borrow().iter().flatten().any(|volume| !volume.failed().is_failed());
+        let keeps_metadata = path == shell.plan.settings.broker.metadata_log_dir.display().to_string();
+        if keeps_metadata || !any_left {
+            tracing::error!("the node stops: it has lost its last log directory, or that of its metadata");
+            shell.stop.request();
+        }
+    })
+    .detach();
+}
+
+/// Binds the listeners on every shard; the leading one first, so that a port chosen by the system is the same for all.
+async fn bind_all(shell: &Rc<Shell>) -> Result<Vec<String>, StartError> {
+    let listeners = &shell.plan.settings.broker.listeners;
+    let wanted: Vec<String> = listeners
+        .iter()
+        .map(|listener| {
+            let host = if listener.bind.host.is_empty() { "0.0.0.0" } else { &listener.bind.host };
+            if host.contains(':') { format!("[{host}]:{}", listener.bind.port) } else { format!("{host}:{}", listener.bind.port) }
+        })
+        .collect();
+    let mut bound = wanted;
+    for shard in (0..shell.router.shards()).map(ShardId) {
+        let addresses = bound.clone();
+        let answer = shell.router.ask(shard, |call| Mail::Listen(call, addresses)).await.await;
+        bound = match answer {
+            Some(Answer::Listening(Ok(addresses))) => addresses,
+            Some(Answer::Listening(Err(reason))) => return Err(StartError::Listener(reason)),
+            _ => return Err(StartError::Shard(format!("shard {shard} did not bind its listeners"))),
+        };
+    }
+    Ok(bound)
+}
+
+/// Registers this broker with the addresses that clients are told. Returns its epoch.
+async fn register(shell: &Rc<Shell>, addresses: &[String], log_dirs: Vec<Uuid>) -> Result<i64, StartError> {
+    let settings = &shell.plan.settings.broker;
+    let endpoints = settings.listeners.iter().zip(addresses).map(|(listener, bound)| {
+        let chosen = bound.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(listener.bind.port);
+        let port = if listener.advertised.port == 0 { chosen } else { listener.advertised.port };
+        Endpoint {
+            listener: listener.advertised.name.clone(),
+            host: listener.advertised.host.clone(),
+            port,
+            security_protocol: listener.protocol as i16,
+        }
+    });
+    let registration = Registration {
+        id: settings.node_id,
+        incarnation: Uuid::random(shards::random_u64),
+        endpoints: endpoints.collect(),
+        rack: settings.rack.clone(),
+        log_dirs,
+    };
+    match decide(shell, Command::RegisterBroker(registration)).await? {
+        Reply::Registered { epoch } => Ok(epoch),
+        other => panic!("the reply {other:?} does not belong to a registration"),
+    }
+}
+
+/// Asks the quorum, once it leads: a lone voter campaigns at once, and may still be at it.
+async fn decide(shell: &Rc<Shell>, command: Command) -> Result<Reply, StartError> {
+    shell.leading.wait().await;
+    let command = Box::new(command);
+    let answer = shell.router.ask(QUORUM_SHARD, |call| Mail::Command(call, command)).await.await;
+    match answer {
+        Some(Answer::Command(Ok((reply, _)))) => Ok(reply),
+        Some(Answer::Command(Err(refused))) => Err(StartError::Metadata(refused.message)),
+        _ => Err(StartError::Metadata("the quorum did not answer".into())),
+    }
+}
+
+/// Topics of logs that are here before any topic was ever created: the directory is Kafka's. By id: name and number of partitions.
+fn foreign_topics(volumes: &[Option<Opened>]) -> BTreeMap<Uuid, (String, i32)> {
+    let mut topics: BTreeMap<Uuid, (String, i32)> = BTreeMap::new();
+    let parts = volumes.iter().flatten().flat_map(|opened| &opened.parts);
+    for log in parts.flat_map(|part| part.ledger.logs.values()) {
+        let PartitionId { topic, index: PartitionIndex(index) } = partition_of(&log.key);
+        let entry = topics.entry(topic).or_insert_with(|| (log.key.topic.clone(), 0));
+        entry.1 = entry.1.max(index + 1);
+    }
+    topics
+}
+
+/// Takes over the topics of a directory that Kafka closed, under their ids.
+async fn adopt(shell: &Rc<Shell>, foreign: BTreeMap<Uuid, (String, i32)>) -> Result<(), StartError> {
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let node = shell.plan.settings.broker.node_id;
+    let topics = foreign.into_iter().map(|(id, (name, partitions))| {
+        tracing::info!("topic {name} with {partitions} partitions is taken over from the log directory");
+        NewTopic {
+            name,
+            partitions: -1,
+            replication_factor: -1,
+            assignments: (0..partitions).map(|index| (index, vec![node])).collect(),
+            configs: BTreeMap::new(),
+            id,
+        }
+    });
+    let command = Command::CreateTopics { topics: topics.collect(), validate_only: false };
+    match decide(shell, command).await? {
+        Reply::Topics(created) => {
+            for refused in created.into_iter().filter_map(Result::err) {
+                tracing::error!("a topic of the log directory is not taken over: {}", refused.message);
+            }
+            Ok(())
+        }
+        other => panic!("the reply {other:?} does not belong to a creation of topics"),
+    }
+}
+
+/// Sends every shard the same message and waits until all are done.
+pub(super) async fn everyone(shell: &Rc<Shell>, mail: impl Fn(Call) -> Mail) -> Result<(), StartError> {
+    let mut pending = Vec::new();
+    for shard in (0..shell.router.shards()).map(ShardId) {
+        pending.push(shell.router.ask(shard, &mail).await);
+    }
+    all_done(join_all(pending).await)
+}
+
+fn all_done(answers: Vec<Option<Answer>>) -> Result<(), StartError> {
+    for answer in answers {
+        match answer {
+            Some(Answer::Done(Ok(()))) => {}
+            Some(Answer::Done(Err(reason))) => return Err(StartError::Shard(reason)),
+            _ => return Err(StartError::Shard("a shard did not answer".into())),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! A shard's memory, as credit that is taken before memory is (DESIGN §4).
+//!
+//! Invariants:
+//! - `taken` is the sum of all live [`Credit`]s
+//! - `taken <= limit`, except while one holder alone took more than the limit
+//! - waiters are served in the order in which they came
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+
+#[derive(Clone)]
+pub struct Budget(Rc<RefCell<State>>);
+
+struct State {
+    limit: u64,
+    taken: u64,
+    waiting: VecDeque<(u64, oneshot::Sender<Credit>)>,
+}
+
+/// Bytes that may be allocated; given back on drop.
+pub struct Credit {
+    budget: Budget,
+    bytes: u64,
+}
+
+impl Budget {
+    pub fn new(limit: u64) -> Self {
+        Self(Rc::new(RefCell::new(State { limit, taken: 0, waiting: VecDeque::new() })))
+    }
+
+    /// Waits until `bytes` are free, or until nobody else holds any (so that a request larger than the budget still passes, alone).
+    pub async fn take(&self, bytes: u64) -> Credit {
+        let turn = {
+            let mut state = self.0.borrow_mut();
+            if state.waiting.is_empty() && state.fits(bytes) {
+                state.taken += bytes;
+                return Credit { budget: self.clone(), bytes };
+            }
+            let (sender, turn) = oneshot::channel();
+            state.waiting.push_back((bytes, sender));
+            turn
+        };
+        turn.await.expect("a waiter's sender is used before it is dropped: the budget outlives its waiters")
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.0.borrow().taken
+    }
+
+    fn admit(&self) {
+        while let Some((credit, sender)) = self.next_admitted() {
+            // A waiter that went away hands its credit straight back: dropping it comes here again.
+            drop(sender.send(credit));
+        }
+    }
+
+    fn next_admitted(&self) -> Option<(Credit, oneshot::Sender<Credit>)> {
+        let mut state = self.0.borrow_mut();
+        let (bytes, _) = state.waiting.front()?;
+        if !state.fits(*bytes) {
+            return None;
+        }
+        let (bytes, sender) = state.waiting.pop_front()?;
+        state.taken += bytes;
+        Some((Credit { budget: self.clone(), bytes }, sender))
+    }
+}
+
+impl State {
+    fn fits(&self, bytes: u64) -> bool {
+        self.taken == 0 || self.taken + bytes <= self.limit
+    }
+}
+
+impl Credit {
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        self.budget.0.borrow_mut().taken -= self.bytes;
+        self.budget.admit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn waits_in_order_and_lets_one_giant_pass_alone() {
+        let budget = Budget::new(100);
+        let small = budget.take(60).now_or_never().expect("fits");
+        let mut giant = Box::pin(budget.take(1000));
+        let mut last = Box::pin(budget.take(1));
+        assert!(giant.as_mut().now_or_never().is_none());
+        assert!(last.as_mut().now_or_never().is_none(), "nobody overtakes");
+        drop(small);
+        let giant = giant.now_or_never().expect("alone");
+        assert_eq!(budget.taken(), 1000);
+        drop(giant);
+        let last = last.now_or_never().expect("after the giant");
+        assert_eq!(budget.taken(), last.bytes());
+    }
+
+    #[test]
+    fn a_waiter_that_goes_away_gives_its_turn_on() {
+        let budget = Budget::new(10);
+        let first = budget.take(10).now_or_never().expect("fits");
+        let mut second = Box::pin(budget.take(10));
+        let mut third = Box::pin(budget.take(5));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second);
+        drop(first);
+        assert!(third.now_or_never().is_some());
+        assert_eq!(budget.taken(), 0);
+    }
+}

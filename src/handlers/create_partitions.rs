@@ -1,0 +1,51 @@
+//! CreatePartitions v0-3 (KIP-195): more partitions for existing topics, placed by count or by assignment.
+
+use std::rc::Rc;
+
+use super::{Context, admin};
+use crate::metadata::{Command, MorePartitions, Refused, Reply};
+use crate::model::NodeId;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
+use crate::protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+
+pub(super) async fn handle(context: &Rc<Context>, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
+    let is_doubled = |topic: &CreatePartitionsTopic| request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
+    let (doubled, asked): (Vec<_>, Vec<_>) = request.topics.iter().partition(|topic| is_doubled(topic));
+    let mut results = Vec::new();
+    for topic in doubled {
+        if !results.iter().any(|result: &CreatePartitionsTopicResult| result.name == topic.name) {
+            let message = "Duplicate topic name.".into();
+            results.push(result(topic, Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message })));
+        }
+    }
+    let topics = asked.iter().map(|topic| more_partitions(topic)).collect();
+    let command = Command::CreatePartitions { topics, validate_only: request.validate_only };
+    match admin::decide(context, command).await {
+        Ok(Reply::Done(done)) => results.extend(asked.iter().zip(done).map(|(topic, done)| result(topic, done))),
+        Ok(other) => admin::mismatch(&other),
+        Err(refused) => results.extend(asked.iter().map(|topic| result(topic, Err(refused.clone())))),
+    }
+    CreatePartitionsResponse { results, ..Default::default() }
+}
+
+fn more_partitions(topic: &CreatePartitionsTopic) -> MorePartitions {
+    let replicas = |ids: &[i32]| ids.iter().map(|id| NodeId(*id)).collect();
+    MorePartitions {
+        name: topic.name.to_string(),
+        count: topic.count,
+        assignments: topic
+            .assignments
+            .as_ref()
+            .map(|assignments| assignments.iter().map(|assignment| replicas(&assignment.broker_ids)).collect()),
+    }
+}
+
+fn result(topic: &CreatePartitionsTopic, done: Result<(), Refused>) -> CreatePartitionsTopicResult {
+    let mut result = CreatePartitionsTopicResult { name: topic.name.clone(), ..Default::default() };
+    if let Err(refused) = done {
+        result.error_code = ErrorCode(refused.error);
+        result.error_message = Some(refused.message.into());
+    }
+    result
+}

@@ -1,0 +1,102 @@
+//! CreateTopics v2-7 (KIP-4, KIP-464, KIP-525, KIP-516): by count or by assignment, with configs, or only validated.
+//!
+//! The answer leaves when every shard of this node has the topics. `timeout_ms` is not needed for that.
+
+use std::rc::Rc;
+
+use logan_shards as shards;
+
+use super::{Context, admin};
+use crate::config::Overrides;
+use crate::config::describe::{Asked, describe_topic};
+use crate::metadata::{Command, CreatedTopic, NewTopic, Refused, Reply};
+use crate::model::{NodeId, Uuid};
+use crate::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
+use crate::protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
+use crate::protocol::{ErrorCode, Str};
+
+pub(super) async fn handle(context: &Rc<Context>, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let mut results: Vec<CreatableTopicResult> = request
+        .topics
+        .iter()
+        .map(|topic| CreatableTopicResult { name: topic.name.clone(), ..Default::default() })
+        .collect();
+    let mut places = Vec::new();
+    let mut topics = Vec::new();
+    for (place, topic) in request.topics.iter().enumerate() {
+        if request.topics.iter().filter(|other| other.name == topic.name).count() > 1 {
+            refuse(&mut results[place], &doubled());
+        } else {
+            places.push(place);
+            topics.push(new_topic(topic));
+        }
+    }
+    let command = Command::CreateTopics { topics, validate_only: request.validate_only };
+    match admin::decide(context, command).await {
+        Ok(Reply::Topics(created)) => {
+            for (place, created) in places.into_iter().zip(created) {
+                match created {
+                    Ok(created) => accept(context, &request.topics[place], &created, request.validate_only, &mut results[place]),
+                    Err(refused) => refuse(&mut results[place], &refused),
+                }
+            }
+        }
+        Ok(other) => admin::mismatch(&other),
+        Err(refused) => places.into_iter().for_each(|place| refuse(&mut results[place], &refused)),
+    }
+    CreateTopicsResponse { topics: results, ..Default::default() }
+}
+
+fn new_topic(topic: &CreatableTopic) -> NewTopic {
+    let assignments = topic.assignments.iter().map(|assignment| {
+        (assignment.partition_index, assignment.broker_ids.iter().map(|id| NodeId(*id)).collect())
+    });
+    let configs = topic.configs.iter().map(|config| (config.name.to_string(), config.value.as_ref().map(Str::to_string)));
+    NewTopic {
+        name: topic.name.to_string(),
+        partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        assignments: assignments.collect(),
+        configs: configs.collect(),
+        id: Uuid::random(shards::random_u64),
+    }
+}
+
+fn doubled() -> Refused {
+    Refused { error: ErrorCode::INVALID_REQUEST.0, message: "Duplicate topic name.".into() }
+}
+
+fn refuse(result: &mut CreatableTopicResult, refused: &Refused) {
+    result.error_code = ErrorCode(refused.error);
+    result.error_message = Some(refused.message.as_str().into());
+    result.configs = None;
+}
+
+fn accept(
+    context: &Context,
+    asked: &CreatableTopic,
+    created: &CreatedTopic,
+    validate_only: bool,
+    result: &mut CreatableTopicResult,
+) {
+    // Kafka's schema has "" as the default of this field, its broker null.
+    result.error_message = None;
+    result.topic_id = if validate_only { Uuid::ZERO } else { created.id };
+    result.num_partitions = created.partitions;
+    result.replication_factor = created.replication_factor;
+    let overrides: Overrides = asked
+        .configs
+        .iter()
+        .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
+        .collect();
+    let described = context.with_layers(|layers| describe_topic(layers, &overrides, Asked::All));
+    let configs = described.into_iter().map(|entry| CreatableTopicConfigs {
+        name: entry.name.into(),
+        value: entry.value.map(Str::from),
+        read_only: entry.read_only,
+        config_source: entry.source as i8,
+        is_sensitive: entry.sensitive,
+        ..Default::default()
+    });
+    result.configs = Some(configs.collect());
+}

@@ -1,0 +1,56 @@
+//! DeleteTopics v1-6 (KIP-4, KIP-516): by name, or by id from version 6 on.
+
+use std::rc::Rc;
+
+use super::{Context, admin};
+use crate::metadata::{Command, Reply, TopicName};
+use crate::model::Uuid;
+use crate::protocol::messages::delete_topics::DeletableTopicResult;
+use crate::protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
+use crate::protocol::{ErrorCode, Str};
+
+pub(super) async fn handle(context: &Rc<Context>, version: i16, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+    let topics: Vec<TopicName> = if version >= 6 {
+        let named = |name: &Option<Str>| name.as_ref().map(Str::to_string);
+        request.topics.iter().map(|topic| TopicName { name: named(&topic.name), id: topic.topic_id }).collect()
+    } else {
+        request.topic_names.iter().map(|name| TopicName { name: Some(name.to_string()), id: Uuid::ZERO }).collect()
+    };
+    if !context.settings.broker.delete_topic_enable {
+        let error = if version < 3 { ErrorCode::INVALID_REQUEST } else { ErrorCode::TOPIC_DELETION_DISABLED };
+        return answer(topics.iter().map(|topic| failed(topic, error, "Topic deletion is disabled.")).collect());
+    }
+    let (valid, ambiguous): (Vec<_>, Vec<_>) =
+        topics.into_iter().partition(|topic| topic.name.is_some() != !topic.id.is_zero());
+    let mut responses: Vec<_> = ambiguous
+        .iter()
+        .map(|topic| failed(topic, ErrorCode::INVALID_REQUEST, "A topic is named either by name or by id."))
+        .collect();
+    match admin::decide(context, Command::DeleteTopics { topics: valid.clone() }).await {
+        Ok(Reply::Deleted(deleted)) => {
+            responses.extend(valid.iter().zip(deleted).map(|(topic, deleted)| match deleted {
+                Ok((name, topic_id)) => DeletableTopicResult { name: Some(name.into()), topic_id, ..Default::default() },
+                Err(refused) => failed(topic, ErrorCode(refused.error), &refused.message),
+            }));
+        }
+        Ok(other) => admin::mismatch(&other),
+        Err(refused) => {
+            responses.extend(valid.iter().map(|topic| failed(topic, ErrorCode(refused.error), &refused.message)));
+        }
+    }
+    answer(responses)
+}
+
+fn answer(responses: Vec<DeletableTopicResult>) -> DeleteTopicsResponse {
+    DeleteTopicsResponse { responses, ..Default::default() }
+}
+
+fn failed(topic: &TopicName, error_code: ErrorCode, message: &str) -> DeletableTopicResult {
+    DeletableTopicResult {
+        name: topic.name.as_deref().map(Str::from),
+        topic_id: topic.id,
+        error_code,
+        error_message: Some(message.into()),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,103 @@
+//! DescribeConfigs v1-4 (KIP-133, KIP-226, KIP-569): the settings of topics, of this broker and of all brokers, with where each value
+//! comes from. Documentation is not kept, and answered as null.
+//!
+//! Not here: loggers, client metrics and groups; they are refused as resource types.
+
+use std::rc::Rc;
+
+use super::{Context, topics};
+use crate::config::describe::{Asked, Described, describe_broker, describe_cluster, describe_topic};
+use crate::metadata::{Resource, is_valid_topic_name};
+use crate::model::{NodeId, Uuid};
+use crate::protocol::messages::describe_configs::{
+    DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use crate::protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use crate::protocol::{ErrorCode, Str};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+pub(super) async fn handle(context: &Rc<Context>, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let results = request.resources.iter().map(|resource| {
+        let mut result = DescribeConfigsResult {
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name.clone(),
+            ..Default::default()
+        };
+        match describe(context, resource) {
+            Ok(settings) => {
+                // Kafka's schema has "" as the default of this field, its broker null.
+                result.error_message = None;
+                result.configs = settings.into_iter().map(|setting| written(setting, request.include_synonyms)).collect();
+            }
+            Err((error_code, message)) => {
+                result.error_code = error_code;
+                result.error_message = Some(message.into());
+            }
+        }
+        result
+    });
+    DescribeConfigsResponse { results: results.collect(), ..Default::default() }
+}
+
+fn describe(context: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Described>, (ErrorCode, String)> {
+    let keys = asked.configuration_keys.as_deref().unwrap_or_default();
+    let names: Vec<&str> = keys.iter().map(Str::as_str).collect();
+    let wanted = if names.is_empty() { Asked::All } else { Asked::Names(&names) };
+    let resource = resource(context, asked.resource_type, &asked.resource_name)?;
+    let image = context.image();
+    Ok(context.with_layers(|layers| match &resource {
+        Resource::Topic(_) => describe_topic(layers, image.config(&resource), wanted),
+        Resource::Broker(Some(_)) => describe_broker(layers, wanted),
+        Resource::Broker(None) => describe_cluster(layers, wanted),
+    }))
+}
+
+/// The resource that a client names, if this broker can speak of it.
+pub(super) fn resource(context: &Context, kind: i8, name: &str) -> Result<Resource, (ErrorCode, String)> {
+    match kind {
+        TOPIC => {
+            if !is_valid_topic_name(name) {
+                return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, format!("Topic name {name:?} is not valid.")));
+            }
+            topics::find(&context.image(), Uuid::ZERO, name)
+                .map(|topic| Resource::Topic(topic.name.clone()))
+                .map_err(|error| (error, format!("The topic '{name}' does not exist.")))
+        }
+        BROKER if name.is_empty() => Ok(Resource::Broker(None)),
+        BROKER => {
+            let own = context.settings.broker.node_id;
+            match name.parse() {
+                Ok(id) if NodeId(id) == own => Ok(Resource::Broker(Some(own))),
+                Ok(id) => {
+                    let message = format!("Unexpected broker id, expected {own} or empty string, but received {id}");
+                    Err((ErrorCode::INVALID_REQUEST, message))
+                }
+                Err(_) => Err((ErrorCode::INVALID_REQUEST, format!("Broker id must be an integer, but it is: {name}"))),
+            }
+        }
+        other => Err((ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {other}"))),
+    }
+}
+
+pub(super) fn written(setting: Described, include_synonyms: bool) -> DescribeConfigsResourceResult {
+    let config_type = setting.kind_code();
+    let synonyms = setting.synonyms.into_iter().filter(|_| include_synonyms).map(|synonym| DescribeConfigsSynonym {
+        name: synonym.name.into(),
+        value: synonym.value.map(Str::from),
+        source: synonym.source as i8,
+        ..Default::default()
+    });
+    DescribeConfigsResourceResult {
+        name: setting.name.into(),
+        value: setting.value.map(Str::from),
+        read_only: setting.read_only,
+        config_source: setting.source as i8,
+        is_sensitive: setting.sensitive,
+        synonyms: synonyms.collect(),
+        config_type,
+        documentation: None,
+        ..Default::default()
+    }
+}

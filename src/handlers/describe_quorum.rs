@@ -1,0 +1,70 @@
+//! DescribeQuorum v0-2 (KIP-595, KIP-836, KIP-853): the raft group that keeps the metadata, under the name that Kafka's log of it has.
+
+use std::rc::Rc;
+
+use super::Context;
+use crate::mail::{Answer, Mail, QuorumStatus};
+use crate::metadata::QUORUM_SHARD;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::describe_quorum::{
+    DescribeQuorumResponsePartitionData as PartitionData, DescribeQuorumResponseTopicData as TopicData, Listener, Node,
+    ReplicaState,
+};
+use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
+
+const METADATA_TOPIC: &str = "__cluster_metadata";
+
+pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
+    let status = match context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await {
+        Some(Answer::Quorum(status)) => status,
+        _ => return DescribeQuorumResponse { error_code: ErrorCode::BROKER_NOT_AVAILABLE, ..Default::default() },
+    };
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            if topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
+                described(&status)
+            } else {
+                let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+                PartitionData { partition_index: partition.partition_index, error_code, ..Default::default() }
+            }
+        });
+        TopicData { topic_name: topic.topic_name.clone(), partitions: partitions.collect(), ..Default::default() }
+    });
+    let nodes = status.voters.iter().map(|voter| Node {
+        node_id: voter.node.0,
+        listeners: listeners(context),
+        ..Default::default()
+    });
+    DescribeQuorumResponse { topics: topics.collect(), nodes: nodes.collect(), ..Default::default() }
+}
+
+fn described(status: &QuorumStatus) -> PartitionData {
+    let now_ms = logan_shards::wall_clock_ms();
+    let voters = status.voters.iter().map(|voter| ReplicaState {
+        replica_id: voter.node.0,
+        replica_directory_id: voter.directory,
+        log_end_offset: voter.log_end as i64,
+        last_fetch_timestamp: now_ms,
+        last_caught_up_timestamp: now_ms,
+        ..Default::default()
+    });
+    PartitionData {
+        partition_index: 0,
+        leader_id: status.leader.map_or(-1, |leader| leader.0),
+        leader_epoch: status.term as i32,
+        high_watermark: status.committed as i64,
+        current_voters: voters.collect(),
+        ..Default::default()
+    }
+}
+
+/// Where the quorum's members would reach this one.
+fn listeners(context: &Context) -> Vec<Listener> {
+    let listeners = context.settings.broker.controller_listeners.iter().map(|endpoint| Listener {
+        name: endpoint.name.as_str().into(),
+        host: endpoint.host.as_str().into(),
+        port: endpoint.port,
+        ..Default::default()
+    });
+    listeners.collect()
+}

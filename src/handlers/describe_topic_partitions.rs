@@ -1,0 +1,91 @@
+//! DescribeTopicPartitions v0 (KIP-966): partitions of topics, in order of names and partitions, a page at a time.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::metadata::{TOPIC_OPERATIONS, leaderless};
+use super::{Context, topics};
+use crate::metadata::{Image, Topic};
+use crate::model::{PartitionIndex, Uuid};
+use crate::protocol::messages::describe_topic_partitions::{
+    DescribeTopicPartitionsResponseCursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+};
+use crate::protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
+
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: DescribeTopicPartitionsRequest,
+) -> DescribeTopicPartitionsResponse {
+    let image = context.image();
+    let all = request.topics.is_empty();
+    let asked: BTreeSet<String> = if all {
+        image.topics().map(|topic| topic.name.clone()).collect()
+    } else {
+        request.topics.iter().map(|topic| topic.name.to_string()).collect()
+    };
+    let (from_topic, mut from_partition) = match &request.cursor {
+        Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index.max(0)),
+        None => (String::new(), 0),
+    };
+    let limit = request.response_partition_limit.clamp(1, context.settings.broker.max_request_partition_size_limit as i32);
+    let mut left = limit as usize;
+    let mut response = DescribeTopicPartitionsResponse::default();
+    for name in asked.range(from_topic.clone()..) {
+        let from = if *name == from_topic { std::mem::take(&mut from_partition) } else { 0 };
+        if left == 0 {
+            response.next_cursor = Some(cursor(name, from));
+            break;
+        }
+        let (topic, next) = page(&image, name, from, left);
+        left -= topic.partitions.len();
+        response.topics.push(topic);
+        if let Some(next) = next {
+            response.next_cursor = Some(cursor(name, next));
+            break;
+        }
+    }
+    response
+}
+
+/// At most `limit` partitions of a topic from `from` on, and the first that was left out.
+fn page(image: &Image, name: &str, from: i32, limit: usize) -> (DescribeTopicPartitionsResponseTopic, Option<i32>) {
+    let topic = match topics::find(image, Uuid::ZERO, name) {
+        Ok(topic) => topic,
+        Err(error_code) => {
+            let name = Some(name.into());
+            return (DescribeTopicPartitionsResponseTopic { error_code, name, ..Default::default() }, None);
+        }
+    };
+    let partitions = partitions(topic, from, limit);
+    let next = topic.partitions.range(PartitionIndex(from)..).nth(limit).map(|(index, _)| index.0);
+    let described = DescribeTopicPartitionsResponseTopic {
+        name: Some(name.into()),
+        topic_id: topic.id,
+        is_internal: crate::metadata::is_internal_topic(name),
+        partitions,
+        topic_authorized_operations: TOPIC_OPERATIONS,
+        ..Default::default()
+    };
+    (described, next)
+}
+
+fn partitions(topic: &Topic, from: i32, limit: usize) -> Vec<DescribeTopicPartitionsResponsePartition> {
+    let described = topic.partitions.range(PartitionIndex(from)..).take(limit).map(|(index, partition)| {
+        DescribeTopicPartitionsResponsePartition {
+            error_code: leaderless(partition),
+            partition_index: index.0,
+            leader_id: partition.leader.map_or(-1, |leader| leader.0),
+            leader_epoch: partition.leader_epoch.0,
+            replica_nodes: partition.replicas.iter().map(|id| id.0).collect(),
+            isr_nodes: partition.isr.iter().map(|id| id.0).collect(),
+            eligible_leader_replicas: Some(Vec::new()),
+            last_known_elr: Some(Vec::new()),
+            ..Default::default()
+        }
+    });
+    described.collect()
+}
+
+fn cursor(topic: &str, partition_index: i32) -> DescribeTopicPartitionsResponseCursor {
+    DescribeTopicPartitionsResponseCursor { topic_name: topic.into(), partition_index, ..Default::default() }
+}

@@ -1,0 +1,350 @@
+//! Fetch v4-18: records by topic name or id, incremental sessions (KIP-227), long polling, at least one whole batch (KIP-74), leader
+//! epochs (KIP-320) and hints about leaders that moved (KIP-951).
+//!
+//! If one shard owns all that is asked, one message asks it and it answers when enough is ready. With several, each first reports
+//! when something is ready; then bytes are granted, in the order of the request, and each reads what it was granted.
+//!
+//! Not here: fetches of followers (refused with REPLICA_NOT_AVAILABLE), rack-aware read replicas (KIP-392), throttling.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select, select_all};
+use logan_shards as shards;
+
+use super::fetch_sessions::{Asked, Begun, Named, Seen, Wanted};
+use super::{Context, Credit, topics};
+use crate::limits;
+use crate::mail::{Answer, FetchAnswer, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending};
+use crate::model::{LeaderEpoch, Offset, PartitionId, ShardId};
+use crate::protocol::messages::fetch::{
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
+use crate::protocol::messages::{FetchRequest, FetchResponse};
+use crate::protocol::{ErrorCode, Records, Str};
+
+/// The partitions of one shard, and where each stands in the request.
+struct Share {
+    shard: ShardId,
+    parts: Vec<FetchPart>,
+    places: Vec<usize>,
+}
+
+/// How much, and how long to wait for it.
+struct Terms {
+    min_bytes: u64,
+    max_bytes: u64,
+    wait: Duration,
+}
+
+pub(super) async fn handle(context: &Rc<Context>, version: i16, request: FetchRequest) -> (FetchResponse, Option<Credit>) {
+    let is_consumer = request.replica_id < 0 && request.replica_state.replica_id < 0;
+    let read_committed = request.isolation_level == 1;
+    let terms = terms(context, &request);
+    let now_ms = shards::wall_clock_ms();
+    let begun = match context.sessions.borrow_mut().begin(now_ms, asked(version, request)) {
+        Ok(begun) => begun,
+        Err(error_code) => return (FetchResponse { error_code, ..Default::default() }, None),
+    };
+    let mut fetched: Vec<FetchedPart> = Vec::with_capacity(begun.parts.len());
+    let mut shares: Vec<Share> = Vec::new();
+    let image = context.image();
+    for (place, (named, wanted)) in begun.parts.iter().enumerate() {
+        let found = if is_consumer { topics::find_named(&image, named) } else { Err(ErrorCode::REPLICA_NOT_AVAILABLE) };
+        fetched.push(FetchedPart::refused(found.err()));
+        if let Ok(partition) = found {
+            share(context, &mut shares, partition, wanted, place);
+        }
+    }
+    let refused = fetched.iter().any(|part| part.error != 0);
+    let credit = fetch(context, &terms, refused, &mut shares, &mut fetched).await;
+    let seen: Vec<Seen> = fetched.iter().map(seen).collect();
+    let (session_id, mentioned) =
+        context.sessions.borrow_mut().finish(now_ms, &begun, &seen, shards::random_u64);
+    (assemble(context, &begun, fetched, &mentioned, session_id, read_committed), credit)
+}
+
+fn terms(context: &Context, request: &FetchRequest) -> Terms {
+    let max_bytes = u64::try_from(request.max_bytes).unwrap_or(0).min(context.settings.broker.fetch_max_bytes as u64);
+    let min_bytes = u64::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
+    let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
+    Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms) }
+}
+
+fn asked(version: i16, request: FetchRequest) -> Asked {
+    let named = |topic_id, topic: &Str, partition| Named { topic_id, topic: topic.to_string(), partition };
+    let mut parts = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let wanted = Wanted {
+                offset: Offset(partition.fetch_offset),
+                max_bytes: u64::try_from(partition.partition_max_bytes).unwrap_or(0),
+                current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),
+                last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
+            };
+            parts.push((named(topic.topic_id, &topic.topic, partition.partition), wanted));
+        }
+    }
+    let forgotten = request.forgotten_topics_data.iter();
+    let forgotten = forgotten
+        .flat_map(|topic| topic.partitions.iter().map(move |partition| named(topic.topic_id, &topic.topic, *partition)))
+        .collect();
+    // Before version 7 there were no sessions: such requests read as "none wanted".
+    Asked { session: request.session_id, epoch: request.session_epoch, by_id: version >= 13, parts, forgotten }
+}
+
+fn share(context: &Context, shares: &mut Vec<Share>, partition: PartitionId, wanted: &Wanted, place: usize) {
+    let shard = context.router.owner(partition);
+    let at = shares.iter().position(|share| share.shard == shard).unwrap_or_else(|| {
+        shares.push(Share { shard, parts: Vec::new(), places: Vec::new() });
+        shares.len() - 1
+    });
+    shares[at].places.push(place);
+    shares[at].parts.push(FetchPart {
+        partition,
+        offset: wanted.offset,
+        max_bytes: wanted.max_bytes,
+        current_leader_epoch: wanted.current_leader_epoch,
+        last_fetched_epoch: wanted.last_fetched_epoch,
+    });
+}
+
+/// Fills `fetched` with what the owners answer; returns the memory credit of what was read.
+async fn fetch(
+    context: &Context,
+    terms: &Terms,
+    refused: bool,
+    shares: &mut [Share],
+    fetched: &mut [FetchedPart],
+) -> Option<Credit> {
+    let park = !refused && !terms.wait.is_zero() && terms.min_bytes > 0;
+    match shares {
+        [] => {
+            if park {
+                // An incremental fetch of a session without partitions waits all the same.
+                shards::sleep(terms.wait).await;
+            }
+            None
+        }
+        [only] => {
+            let credit = context.responses.take(terms.max_bytes.min(limits::RESPONSE_CREDIT_BYTES)).await;
+            let pending = ask(context, only, terms.max_bytes, true, park.then_some(terms.min_bytes)).await;
+            let answer = wait_or_hurry(context, only.shard, pending, terms.wait).await;
+            place(only, answer, fetched);
+            Some(credit)
+        }
+        several => {
+            let mut ready = vec![0; several.len()];
+            if park {
+                wait_for_any(context, several, terms, &mut ready).await;
+            } else {
+                report(context, several, &mut ready).await;
+            }
+            let granted: u64 = ready.iter().sum::<u64>().min(terms.max_bytes);
+            let credit = context.responses.take(granted.min(limits::RESPONSE_CREDIT_BYTES)).await;
+            read_granted(context, several, terms.max_bytes, &ready, fetched).await;
+            Some(credit)
+        }
+    }
+}
+
+/// Asks an owner. Without `park`, it answers at once; with it, when so many bytes are ready.
+async fn ask(context: &Context, share: &Share, grant: u64, at_least_one: bool, park: Option<u64>) -> Pending {
+    let request = OwnerRequest {
+        image: context.version(),
+        min_bytes: park.unwrap_or(0),
+        grant,
+        at_least_one,
+        park: park.is_some(),
+        parts: share.parts.clone(),
+    };
+    context.router.ask(share.shard, |call| Mail::Fetch(call, Box::new(request))).await
+}
+
+/// Waits for an answer; when the time is up, asks for it at once.
+async fn wait_or_hurry(context: &Context, shard: ShardId, mut pending: Pending, wait: Duration) -> Option<FetchAnswer> {
+    let answer = match select(&mut pending, std::pin::pin!(shards::sleep(wait))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), _)) => {
+            context.router.tell(shard, Mail::FetchNow(pending.call)).await;
+            pending.await
+        }
+    };
+    as_fetch(answer)
+}
+
+fn as_fetch(answer: Option<Answer>) -> Option<FetchAnswer> {
+    match answer {
+        Some(Answer::Fetch(answer)) => Some(answer),
+        // The node is stopping.
+        _ => None,
+    }
+}
+
+/// Waits until the owners together have `min_bytes` ready, or the time is up, or one of them reports an error.
+async fn wait_for_any(context: &Context, shares: &[Share], terms: &Terms, ready: &mut [u64]) {
+    let deadline_ns = shards::monotonic_ns() + terms.wait.as_nanos() as u64;
+    loop {
+        let total: u64 = ready.iter().sum();
+        let mut pending = Vec::new();
+        for (share, own) in shares.iter().zip(&*ready) {
+            let missing = terms.min_bytes.saturating_sub(total - own).max(1);
+            pending.push(ask(context, share, 0, false, Some(missing)).await);
+        }
+        let left = deadline_ns.saturating_sub(shards::monotonic_ns());
+        let timer = std::pin::pin!(shards::sleep(Duration::from_nanos(left)));
+        let (first, mut rest) = match select(select_all(pending.iter_mut()), timer).await {
+            Either::Left(((answer, at, _), _)) => (Some((at, as_fetch(answer))), true),
+            Either::Right(((), _)) => (None, false),
+        };
+        for (at, pending) in pending.iter_mut().enumerate() {
+            let answer = match &first {
+                Some((done, answer)) if *done == at => answer.as_ref().map(|answer| (answer.ready, has_error(answer))),
+                _ => {
+                    context.router.tell(shares[at].shard, Mail::FetchNow(pending.call)).await;
+                    as_fetch(pending.await).map(|answer| (answer.ready, has_error(&answer)))
+                }
+            };
+            let (bytes, failed) = answer.unwrap_or((0, true));
+            ready[at] = bytes;
+            rest &= !failed;
+        }
+        if !rest || ready.iter().sum::<u64>() >= terms.min_bytes {
+            return;
+        }
+    }
+}
+
+fn has_error(answer: &FetchAnswer) -> bool {
+    answer.parts.iter().any(|part| part.error != 0 || part.diverging.is_some())
+}
+
+async fn report(context: &Context, shares: &[Share], ready: &mut [u64]) {
+    let mut pending = Vec::new();
+    for share in shares {
+        pending.push(ask(context, share, 0, false, None).await);
+    }
+    for (ready, answer) in ready.iter_mut().zip(join_all(pending).await) {
+        *ready = as_fetch(answer).map_or(0, |answer| answer.ready);
+    }
+}
+
+/// Grants bytes to the owners in the order of the request and reads.
+async fn read_granted(context: &Context, shares: &[Share], max_bytes: u64, ready: &[u64], fetched: &mut [FetchedPart]) {
+    let mut left = max_bytes;
+    let mut first = true;
+    let mut pending = Vec::new();
+    for (share, ready) in shares.iter().zip(ready) {
+        let grant = (*ready).min(left);
+        left -= grant;
+        pending.push(ask(context, share, grant, first && *ready > 0, None).await);
+        first &= *ready == 0;
+    }
+    for (share, answer) in shares.iter().zip(join_all(pending).await) {
+        place(share, as_fetch(answer), fetched);
+    }
+}
+
+fn place(share: &Share, answer: Option<FetchAnswer>, fetched: &mut [FetchedPart]) {
+    let Some(answer) = answer else {
+        for place in &share.places {
+            fetched[*place] = FetchedPart::refused(Some(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        }
+        return;
+    };
+    for (place, part) in share.places.iter().zip(answer.parts) {
+        fetched[*place] = part;
+    }
+}
+
+fn seen(part: &FetchedPart) -> Seen {
+    Seen {
+        error: part.error,
+        high_watermark: part.high_watermark,
+        log_start: part.log_start,
+        has_records: part.bytes > 0,
+        diverging: part.diverging.is_some(),
+    }
+}
+
+fn assemble(
+    context: &Context,
+    begun: &Begun,
+    fetched: Vec<FetchedPart>,
+    mentioned: &[bool],
+    session_id: i32,
+    read_committed: bool,
+) -> FetchResponse {
+    let mut response = FetchResponse { session_id, ..Default::default() };
+    let image = context.image();
+    let mut moved = false;
+    for (((named, _), part), mentioned) in begun.parts.iter().zip(fetched).zip(mentioned) {
+        if !mentioned {
+            continue;
+        }
+        let same_topic = response.responses.last().is_some_and(|topic: &FetchableTopicResponse| {
+            topic.topic_id == named.topic_id && topic.topic == named.topic.as_str()
+        });
+        if !same_topic {
+            response.responses.push(FetchableTopicResponse {
+                topic: named.topic.as_str().into(),
+                topic_id: named.topic_id,
+                ..Default::default()
+            });
+        }
+        let mut data = partition_data(named.partition, part, read_committed);
+        if matches!(data.error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) {
+            let partition = topics::find_named(&image, named).ok();
+            if let Some((leader_id, leader_epoch)) = partition.and_then(|partition| topics::leader(&image, partition)) {
+                data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
+                moved = true;
+            }
+        }
+        if let Some(topic) = response.responses.last_mut() {
+            topic.partitions.push(data);
+        }
+    }
+    if moved {
+        response.node_endpoints = topics::endpoints(&image)
+            .map(|(node_id, host, port)| NodeEndpoint { node_id, host: host.into(), port, ..Default::default() })
+            .collect();
+    }
+    response
+}
+
+fn partition_data(partition_index: i32, part: FetchedPart, read_committed: bool) -> PartitionData {
+    let mut records = Records::default();
+    for slice in part.slices {
+        records.push(slice);
+    }
+    let diverging_epoch = part.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| EpochEndOffset {
+        epoch: epoch.0,
+        end_offset: end.0,
+        ..Default::default()
+    });
+    PartitionData {
+        partition_index,
+        error_code: ErrorCode(part.error),
+        high_watermark: part.high_watermark.0,
+        last_stable_offset: part.last_stable.0,
+        log_start_offset: part.log_start.0,
+        diverging_epoch,
+        aborted_transactions: read_committed.then(Vec::new),
+        records: Some(records),
+        ..Default::default()
+    }
+}
+
+impl FetchedPart {
+    /// Before any owner was asked: an error, or nothing yet.
+    fn refused(error: Option<ErrorCode>) -> Self {
+        Self {
+            error: error.unwrap_or(ErrorCode::NONE).0,
+            high_watermark: Offset(-1),
+            last_stable: Offset(-1),
+            log_start: Offset(-1),
+            leader_epoch: LeaderEpoch(-1),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! IncrementalAlterConfigs v0-1 (KIP-339): sets, deletes, appends and subtracts settings of topics, of this broker and of all brokers.
+
+use std::rc::Rc;
+
+use super::{Context, admin, describe_configs};
+use crate::metadata::{Command, ConfigChange, ConfigChanges, ConfigOperation, Refused, Reply};
+use crate::protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterConfigsResourceResponse};
+use crate::protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use crate::protocol::{ErrorCode, Str};
+
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: IncrementalAlterConfigsRequest,
+) -> IncrementalAlterConfigsResponse {
+    let mut responses: Vec<AlterConfigsResourceResponse> = request.resources.iter().map(unanswered).collect();
+    let mut places = Vec::new();
+    let mut resources = Vec::new();
+    for (place, asked) in request.resources.iter().enumerate() {
+        let same = |other: &&AlterConfigsResource| {
+            other.resource_type == asked.resource_type && other.resource_name == asked.resource_name
+        };
+        let doubled = request.resources.iter().filter(same).count() > 1;
+        match changes(context, asked) {
+            _ if doubled => refuse(&mut responses[place], ErrorCode::INVALID_REQUEST, "Each resource must appear at most once."),
+            Ok(changes) => {
+                places.push(place);
+                resources.push(changes);
+            }
+            Err((error, message)) => refuse(&mut responses[place], error, &message),
+        }
+    }
+    let command = Command::AlterConfigs { resources, validate_only: request.validate_only };
+    match admin::decide(context, command).await {
+        Ok(Reply::Done(done)) => {
+            for (place, done) in places.into_iter().zip(done) {
+                if let Err(Refused { error, message }) = done {
+                    refuse(&mut responses[place], ErrorCode(error), &message);
+                }
+            }
+        }
+        Ok(other) => admin::mismatch(&other),
+        Err(Refused { error, message }) => {
+            places.into_iter().for_each(|place| refuse(&mut responses[place], ErrorCode(error), &message));
+        }
+    }
+    IncrementalAlterConfigsResponse { responses, ..Default::default() }
+}
+
+fn changes(context: &Context, asked: &AlterConfigsResource) -> Result<ConfigChanges, (ErrorCode, String)> {
+    let resource = describe_configs::resource(context, asked.resource_type, &asked.resource_name)?;
+    let mut changes = Vec::with_capacity(asked.configs.len());
+    for config in &asked.configs {
+        let operation = match config.config_operation {
+            0 => ConfigOperation::Set,
+            1 => ConfigOperation::Delete,
+            2 => ConfigOperation::Append,
+            3 => ConfigOperation::Subtract,
+            other => return Err((ErrorCode::INVALID_REQUEST, format!("Unknown operation type {other}"))),
+        };
+        if asked.configs.iter().filter(|other| other.name == config.name).count() > 1 {
+            let message = format!("Error due to duplicate config keys: {}", config.name);
+            return Err((ErrorCode::INVALID_REQUEST, message));
+        }
+        let value = config.value.as_ref().map(Str::to_string);
+        changes.push(ConfigChange { name: config.name.to_string(), operation, value });
+    }
+    Ok(ConfigChanges { resource, changes })
+}
+
+fn unanswered(asked: &AlterConfigsResource) -> AlterConfigsResourceResponse {
+    AlterConfigsResourceResponse {
+        resource_type: asked.resource_type,
+        resource_name: asked.resource_name.clone(),
+        // Kafka's schema has "" as the default of this field, its broker null.
+        error_message: None,
+        ..Default::default()
+    }
+}
+
+fn refuse(response: &mut AlterConfigsResourceResponse, error_code: ErrorCode, message: &str) {
+    response.error_code = error_code;
+    response.error_message = Some(message.into());
+}

@@ -1,0 +1,124 @@
+//! Metadata v0-13: brokers, the controller, and topics by name, by id (KIP-516) or all; creates topics that are asked for by name if
+//! client and `auto.create.topics.enable` allow it.
+//!
+//! An automatically created topic is answered as created, not, as Kafka does, as unknown at first.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use logan_shards as shards;
+
+use super::{Context, admin, topics};
+use crate::metadata::{Command, Image, NewTopic, Partition, Refused, Reply, Topic};
+use crate::model::Uuid;
+use crate::protocol::messages::metadata::{
+    MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use crate::protocol::messages::{MetadataRequest, MetadataResponse};
+use crate::protocol::{ErrorCode, Str};
+
+/// What one may do to the cluster or a topic when nothing is forbidden: a bit for each of Kafka's ACL operations.
+pub(super) const CLUSTER_OPERATIONS: i32 = 0x1fa0;
+pub(super) const TOPIC_OPERATIONS: i32 = 0xdf8;
+
+pub(super) async fn handle(context: &Rc<Context>, version: i16, request: MetadataRequest) -> MetadataResponse {
+    let mut response = MetadataResponse::default();
+    let all = request.topics.as_ref().is_none_or(|topics| topics.is_empty() && version == 0);
+    let asked = request.topics.unwrap_or_default();
+    let failed = if request.allow_auto_topic_creation && context.settings.broker.auto_create_topics_enable {
+        create_missing(context, &asked).await
+    } else {
+        Vec::new()
+    };
+    let image = context.image();
+    response.topics = if all {
+        image.topics().map(|topic| described(topic)).collect()
+    } else {
+        let mut seen = BTreeSet::new();
+        let first_time = asked.iter().filter(|topic| seen.insert((topic.topic_id, topic.name.clone())));
+        first_time.map(|topic| answer(&image, topic, &failed)).collect()
+    };
+    if request.include_topic_authorized_operations {
+        for topic in response.topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::NONE) {
+            topic.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+    }
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    response.brokers = topics::endpoints(&image)
+        .map(|(node_id, host, port)| MetadataResponseBroker { node_id, host: host.into(), port, ..Default::default() })
+        .collect();
+    for broker in &mut response.brokers {
+        broker.rack = image.broker(crate::model::NodeId(broker.node_id)).and_then(|known| known.rack.as_deref().map(Str::from));
+    }
+    response.cluster_id = Some(image.cluster_id().into());
+    response.controller_id = context.settings.broker.node_id.0;
+    response
+}
+
+/// Creates the topics that are asked for by name and do not exist; returns those that could not be created.
+async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> Vec<(Str, Refused)> {
+    let missing: BTreeSet<Str> = {
+        let image = context.image();
+        let names = asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.clone());
+        names.filter(|name| image.topic(name).is_none()).collect()
+    };
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let new = |name: &Str| NewTopic {
+        name: name.to_string(),
+        partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: std::collections::BTreeMap::new(),
+        id: Uuid::random(shards::random_u64),
+    };
+    let command = Command::CreateTopics { topics: missing.iter().map(new).collect(), validate_only: false };
+    match admin::decide(context, command).await {
+        Ok(Reply::Topics(created)) => {
+            missing.into_iter().zip(created).filter_map(|(name, created)| Some((name, created.err()?))).collect()
+        }
+        Ok(other) => admin::mismatch(&other),
+        Err(refused) => missing.into_iter().map(|name| (name, refused.clone())).collect(),
+    }
+}
+
+fn answer(image: &Image, asked: &MetadataRequestTopic, failed: &[(Str, Refused)]) -> MetadataResponseTopic {
+    let name = asked.name.clone().unwrap_or_default();
+    let error_code = match topics::find(image, asked.topic_id, &name) {
+        Ok(topic) => return described(topic),
+        Err(error) => error,
+    };
+    let creation = failed.iter().find(|(of, _)| *of == name).map(|(_, refused)| ErrorCode(refused.error));
+    let error_code = match creation {
+        Some(error) => error,
+        None if asked.topic_id.is_zero() && !crate::metadata::is_valid_topic_name(&name) => ErrorCode::INVALID_TOPIC_EXCEPTION,
+        None => error_code,
+    };
+    MetadataResponseTopic { error_code, name: asked.name.clone(), topic_id: asked.topic_id, ..Default::default() }
+}
+
+fn described(topic: &Topic) -> MetadataResponseTopic {
+    let partitions = topic.partitions.iter().map(|(index, partition)| MetadataResponsePartition {
+        error_code: leaderless(partition),
+        partition_index: index.0,
+        leader_id: partition.leader.map_or(-1, |leader| leader.0),
+        leader_epoch: partition.leader_epoch.0,
+        replica_nodes: partition.replicas.iter().map(|id| id.0).collect(),
+        isr_nodes: partition.isr.iter().map(|id| id.0).collect(),
+        ..Default::default()
+    });
+    MetadataResponseTopic {
+        name: Some(topic.name.as_str().into()),
+        topic_id: topic.id,
+        is_internal: crate::metadata::is_internal_topic(&topic.name),
+        partitions: partitions.collect(),
+        ..Default::default()
+    }
+}
+
+pub(super) fn leaderless(partition: &Partition) -> ErrorCode {
+    if partition.leader.is_some() { ErrorCode::NONE } else { ErrorCode::LEADER_NOT_AVAILABLE }
+}

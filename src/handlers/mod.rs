@@ -1,0 +1,210 @@
+//! One file per API: decode, authorise, validate, route, answer.
+//!
+//! A handler runs on the connection's shard, in arrival order. It may await lane credit and answers of other shards. Kafka's API
+//! versions and error codes end here: nothing below knows them.
+
+mod admin;
+mod api_versions;
+mod budget;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod fetch;
+mod fetch_sessions;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
+mod topics;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+
+use crate::config::{Layers, Settings};
+use crate::mail::Router;
+use crate::metadata::{Image, Resource};
+use crate::model::ImageVersion;
+use crate::protocol::{ApiKey, DecodeError, Encoded, Frame, Message, Request, frame};
+
+use topics::TopicCache;
+
+pub use budget::{Budget, Credit};
+
+/// What every handler of a shard sees.
+pub struct Context {
+    pub router: Rc<Router>,
+    pub settings: Arc<Settings>,
+    /// Memory for responses, until they are written.
+    pub responses: Budget,
+    image: RefCell<Arc<Image>>,
+    version: Cell<ImageVersion>,
+    topics: TopicCache,
+    sessions: RefCell<fetch_sessions::Sessions>,
+    /// The producer ids that this shard may still give out: next and end.
+    producer_ids: Cell<(i64, i64)>,
+}
+
+/// What becomes of a request.
+pub enum Outcome {
+    Respond(Encoded, Option<Credit>),
+    /// The response follows; the next request may be read meanwhile.
+    Later(LocalBoxFuture<'static, Outcome>),
+    /// No response belongs to this request (acks=0).
+    Silent,
+    /// The connection is closed, and this said in the log.
+    Close(String),
+}
+
+/// The APIs that are built. What is not here is not advertised, and closes the connection as an unknown API does.
+pub const BUILT: [ApiKey; 15] = [
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::InitProducerId,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::DescribeQuorum,
+    ApiKey::DescribeCluster,
+    ApiKey::DescribeTopicPartitions,
+];
+
+impl Context {
+    pub fn new(router: Rc<Router>, settings: Arc<Settings>, responses: Budget) -> Rc<Self> {
+        let (shard, shards) = (router.shard().0, router.shards());
+        let slots = settings.broker.fetch_session_slots.div_ceil(u32::from(shards)) as usize;
+        Rc::new(Self {
+            router,
+            responses,
+            image: RefCell::new(Arc::new(Image::default())),
+            version: Cell::new(ImageVersion::default()),
+            topics: TopicCache::default(),
+            sessions: RefCell::new(fetch_sessions::Sessions::new(shard, shards, slots)),
+            producer_ids: Cell::new((0, 0)),
+            settings,
+        })
+    }
+
+    pub fn image(&self) -> Arc<Image> {
+        self.image.borrow().clone()
+    }
+
+    pub fn version(&self) -> ImageVersion {
+        self.version.get()
+    }
+
+    /// From now on requests see this image.
+    pub fn set_image(&self, image: Arc<Image>, version: ImageVersion) {
+        *self.image.borrow_mut() = image;
+        self.version.set(version);
+        self.topics.clear();
+    }
+
+    /// Looks at the broker's settings as they stand now.
+    pub fn with_layers<T>(&self, look: impl FnOnce(&Layers<'_>) -> T) -> T {
+        let image = self.image();
+        look(&layers(&self.settings, &image))
+    }
+}
+
+/// The broker's settings by an image.
+pub fn layers<'a>(settings: &'a Settings, image: &'a Image) -> Layers<'a> {
+    let node = Resource::Broker(Some(settings.broker.node_id));
+    Layers { fixed: &settings.fixed, cluster: image.config(&Resource::Broker(None)), node: image.config(&node) }
+}
+
+/// Handles one request as far as its order matters.
+pub async fn handle(context: &Rc<Context>, peer: &str, frame: Frame) -> Outcome {
+    let Some(range) = frame.api.advertised().filter(|_| BUILT.contains(&frame.api)) else {
+        return Outcome::Close(format!("{} is not an API of this broker", frame.api.name()));
+    };
+    if frame.api == ApiKey::ApiVersions {
+        return api_versions::handle(context, &frame);
+    }
+    if !range.contains(frame.version) || !frame.is_known_version() {
+        return Outcome::Close(format!("{} has no version {}", frame.api.name(), frame.version));
+    }
+    tracing::trace!(peer, api = frame.api.name(), version = frame.version, "request");
+    match frame.api {
+        ApiKey::Produce => produce::handle(context, frame).await,
+        ApiKey::Fetch => fetched(context, &frame).await,
+        ApiKey::ListOffsets => answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await,
+        ApiKey::Metadata => answer(&frame, |request| metadata::handle(context, frame.version, request)).await,
+        ApiKey::CreateTopics => answer(&frame, |request| create_topics::handle(context, request)).await,
+        ApiKey::DeleteTopics => answer(&frame, |request| delete_topics::handle(context, frame.version, request)).await,
+        ApiKey::InitProducerId => answer(&frame, |request| init_producer_id::handle(context, request)).await,
+        ApiKey::OffsetForLeaderEpoch => {
+            answer(&frame, |request| offset_for_leader_epoch::handle(context, request)).await
+        }
+        ApiKey::DescribeConfigs => answer(&frame, |request| describe_configs::handle(context, request)).await,
+        ApiKey::CreatePartitions => answer(&frame, |request| create_partitions::handle(context, request)).await,
+        ApiKey::IncrementalAlterConfigs => {
+            answer(&frame, |request| incremental_alter_configs::handle(context, request)).await
+        }
+        ApiKey::DescribeQuorum => answer(&frame, |request| describe_quorum::handle(context, request)).await,
+        ApiKey::DescribeCluster => answer(&frame, |request| describe_cluster::handle(context, request)).await,
+        ApiKey::DescribeTopicPartitions => {
+            answer(&frame, |request| describe_topic_partitions::handle(context, request)).await
+        }
+        other => Outcome::Close(format!("{} is not an API of this broker", other.name())),
+    }
+}
+
+/// Decodes a request, has it handled and encodes the answer.
+async fn answer<R: Request, F>(frame: &Frame, handle: impl FnOnce(R) -> F) -> Outcome
+where
+    F: Future<Output = R::Response>,
+{
+    match frame.decode::<R>() {
+        Ok(request) => respond(frame, &handle(request).await),
+        Err(error) => malformed(frame, &error),
+    }
+}
+
+/// As [`answer`], with the memory that the records of the response stand in.
+async fn fetched(context: &Rc<Context>, frame: &Frame) -> Outcome {
+    let request = match frame.decode() {
+        Ok(request) => request,
+        Err(error) => return malformed(frame, &error),
+    };
+    let (response, credit) = fetch::handle(context, frame.version, request).await;
+    match respond(frame, &response) {
+        Outcome::Respond(encoded, _) => Outcome::Respond(encoded, credit),
+        other => other,
+    }
+}
+
+fn malformed(frame: &Frame, error: &DecodeError) -> Outcome {
+    Outcome::Close(format!("{} version {}: {error}", frame.api.name(), frame.version))
+}
+
+fn respond<M: Message>(frame: &Frame, body: &M) -> Outcome {
+    encode(frame.api, frame.version, frame.correlation_id, body)
+}
+
+fn encode<M: Message>(api: ApiKey, version: i16, correlation_id: i32, body: &M) -> Outcome {
+    match frame::response(api, version, correlation_id, body) {
+        Ok(encoded) => Outcome::Respond(encoded, None),
+        // A field that this version cannot say was filled: a defect of ours that must not stay hidden.
+        Err(error) => Outcome::Close(format!("{} version {version}: the response cannot be written: {error}", api.name())),
+    }
+}
+
+fn later(future: impl Future<Output = Outcome> + 'static) -> Outcome {
+    Outcome::Later(future.boxed_local())
+}

@@ -1,0 +1,243 @@
+//! Produce v3-13 (advertised from 0: KIP-896): batches are validated here, on the connection's shard, and appended by the shards that
+//! own their partitions.
+//!
+//! Not here: transactions (a transactional batch is refused with INVALID_TXN_STATE), throttling. `timeout_ms` bounds the wait for
+//! other replicas, of which there are none yet.
+
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+
+use super::{Context, Outcome, later, malformed, respond, topics};
+use crate::config::TopicSettings;
+use crate::config::topic::{CompressionType, TimestampType};
+use crate::limits;
+use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Mail, Pending};
+use crate::metadata::Image;
+use crate::model::{PartitionId, ShardId};
+use crate::protocol::messages::produce::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceData, TopicProduceResponse,
+};
+use crate::protocol::messages::{ProduceRequest, ProduceResponse};
+use crate::protocol::records::{Compression, Invalid, Rules, Step, Timestamps, Validation};
+use crate::protocol::{ErrorCode, Frame, Records, Str};
+
+/// Where the result of a partition comes from.
+enum Fate {
+    Refused(PartitionProduceResponse),
+    /// Place in the request to this shard.
+    Routed { shard: ShardId, at: usize, index: i32, partition: PartitionId },
+}
+
+/// The answer under construction: the request's topics and partitions, in its order.
+struct Plan {
+    topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
+    /// For each shard, what it is to append.
+    parts: Vec<Vec<AppendPart>>,
+}
+
+pub(super) async fn handle(context: &Rc<Context>, frame: Frame) -> Outcome {
+    let request: ProduceRequest = match frame.decode() {
+        Ok(request) => request,
+        Err(error) => return malformed(&frame, &error),
+    };
+    let acks = request.acks;
+    let image = context.image();
+    let mut plan =
+        Plan { topics: Vec::new(), parts: (0..context.router.shards()).map(|_| Vec::new()).collect() };
+    for topic in request.topic_data {
+        let fates = plan_topic(context, &image, frame.version, acks, &topic, &mut plan.parts).await;
+        plan.topics.push((topic.name, topic.topic_id, fates));
+    }
+    let mut pending = Vec::new();
+    for (shard, parts) in plan.parts.iter_mut().enumerate() {
+        if !parts.is_empty() {
+            let request = AppendRequest { image: context.version(), acks, parts: std::mem::take(parts) };
+            let shard = ShardId(shard as u16);
+            let sent = context.router.ask(shard, |call| Mail::Append(call, Box::new(request))).await;
+            pending.push((shard, sent));
+        }
+    }
+    let context = context.clone();
+    later(async move {
+        let results = collect(pending).await;
+        let response = assemble(&context, plan.topics, &results);
+        if acks != 0 {
+            return respond(&frame, &response);
+        }
+        let failed = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        match failed.map(|part| part.error_code).find(|error| *error != ErrorCode::NONE) {
+            // The client reads no response, so this is the only way to tell it.
+            Some(error) => Outcome::Close(format!("a Produce with acks=0 failed: {error}")),
+            None => Outcome::Silent,
+        }
+    })
+}
+
+async fn plan_topic(
+    context: &Context,
+    image: &Image,
+    version: i16,
+    acks: i16,
+    topic: &TopicProduceData,
+    parts: &mut [Vec<AppendPart>],
+) -> Vec<Fate> {
+    let found = topics::find(image, topic.topic_id, &topic.name);
+    let settings = found.as_ref().ok().map(|topic| context.topics.settings(context, topic));
+    let mut fates = Vec::with_capacity(topic.partition_data.len());
+    for data in &topic.partition_data {
+        let partition = match &found {
+            Ok(topic) => topics::partition(topic, data.index),
+            Err(error) => Err(*error),
+        };
+        let (partition, settings) = match (partition, &settings) {
+            (Err(error), _) => {
+                fates.push(Fate::Refused(refused(data.index, error)));
+                continue;
+            }
+            (Ok(_), _) if !(-1..=1).contains(&acks) => {
+                fates.push(Fate::Refused(refused(data.index, ErrorCode::INVALID_REQUIRED_ACKS)));
+                continue;
+            }
+            (Ok(partition), Some(settings)) => (partition, settings),
+            (Ok(_), None) => unreachable!("a partition is found in a topic only"),
+        };
+        match validate(version, settings, data.records.as_ref()).await {
+            Ok((batches, append_time_ms)) => {
+                let shard = context.router.owner(partition);
+                let queue = &mut parts[usize::from(shard.0)];
+                fates.push(Fate::Routed { shard, at: queue.len(), index: data.index, partition });
+                queue.push(AppendPart { partition, batches, append_time_ms });
+            }
+            Err(invalid) => fates.push(Fate::Refused(rejected(data.index, invalid))),
+        }
+        logan_shards::yield_if_needed().await;
+    }
+    fates
+}
+
+/// Returns the batch to append and the time stamped into it, -1 if none was. Lets others run in between.
+async fn validate(version: i16, settings: &TopicSettings, records: Option<&Records>) -> Result<(bytes::Bytes, i64), Invalid> {
+    let bytes = records.map(Records::contiguous).unwrap_or_default();
+    let mut validation = Validation::begin(&bytes, rules(version, settings))?;
+    loop {
+        match validation.step(limits::VALIDATION_STEP_BYTES)? {
+            Step::More(more) => validation = more,
+            Step::Done(validated) => return Ok((validated.batch, validated.append_time_ms.unwrap_or(-1))),
+        }
+        logan_shards::yield_if_needed().await;
+    }
+}
+
+fn rules(version: i16, settings: &TopicSettings) -> Rules {
+    Rules {
+        version,
+        now_ms: logan_shards::wall_clock_ms(),
+        max_batch_bytes: settings.max_message_bytes as usize,
+        segment_bytes: settings.segment_bytes as usize,
+        max_unpacked_bytes: limits::UNPACKED_BYTES,
+        is_compacted: settings.cleanup_compact,
+        timestamps: match settings.message_timestamp_type {
+            TimestampType::CreateTime => Timestamps::Create {
+                before_max_ms: settings.message_timestamp_before_max_ms,
+                after_max_ms: settings.message_timestamp_after_max_ms,
+            },
+            TimestampType::LogAppendTime => Timestamps::Append,
+        },
+        compression: match settings.compression_type {
+            CompressionType::Producer => None,
+            CompressionType::Uncompressed => Some(Compression::None),
+            CompressionType::Gzip => Some(Compression::Gzip { level: settings.compression_gzip_level }),
+            CompressionType::Snappy => Some(Compression::Snappy),
+            CompressionType::Lz4 => Some(Compression::Lz4),
+            CompressionType::Zstd => Some(Compression::Zstd { level: settings.compression_zstd_level }),
+        },
+    }
+}
+
+async fn collect(pending: Vec<(ShardId, Pending)>) -> Vec<(ShardId, Vec<AppendResult>)> {
+    join_all(pending.into_iter().map(|(shard, pending)| async move {
+        match pending.await {
+            Some(Answer::Append(results)) => (shard, results),
+            // The node is stopping: whether these were appended is not known.
+            _ => (shard, Vec::new()),
+        }
+    }))
+    .await
+}
+
+fn assemble(
+    context: &Context,
+    topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
+    results: &[(ShardId, Vec<AppendResult>)],
+) -> ProduceResponse {
+    let mut response = ProduceResponse::default();
+    for (name, topic_id, fates) in topics {
+        let mut topic = TopicProduceResponse { name, topic_id, ..Default::default() };
+        for fate in fates {
+            topic.partition_responses.push(match fate {
+                Fate::Refused(refused) => refused,
+                Fate::Routed { shard, at, index, partition } => {
+                    let of_shard = results.iter().find(|(of, _)| *of == shard);
+                    match of_shard.and_then(|(_, results)| results.get(at)) {
+                        Some(result) => answered(context, index, partition, result),
+                        None => refused(index, ErrorCode::NOT_LEADER_OR_FOLLOWER),
+                    }
+                }
+            });
+        }
+        response.responses.push(topic);
+    }
+    let moved = |part: &PartitionProduceResponse| part.current_leader.leader_id >= 0;
+    if response.responses.iter().flat_map(|topic| &topic.partition_responses).any(moved) {
+        response.node_endpoints = endpoints(context);
+    }
+    response
+}
+
+fn answered(context: &Context, index: i32, partition: PartitionId, result: &AppendResult) -> PartitionProduceResponse {
+    let error_code = ErrorCode(result.error);
+    let mut part = PartitionProduceResponse {
+        index,
+        error_code,
+        base_offset: result.base_offset.0,
+        log_append_time_ms: result.append_time_ms,
+        log_start_offset: result.log_start.0,
+        error_message: result.message.as_deref().map(Str::from),
+        ..Default::default()
+    };
+    if error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
+        // KIP-951: tell the client where to go instead.
+        if let Some((leader_id, leader_epoch)) = topics::leader(&context.image(), partition) {
+            part.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
+        }
+    }
+    part
+}
+
+fn refused(index: i32, error_code: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
+}
+
+fn rejected(index: i32, invalid: Invalid) -> PartitionProduceResponse {
+    let record_errors = invalid.record_errors.into_iter().map(|error| BatchIndexAndErrorMessage {
+        batch_index: error.index,
+        batch_index_error_message: Some(error.message.into()),
+        ..Default::default()
+    });
+    PartitionProduceResponse {
+        index,
+        error_code: invalid.error,
+        base_offset: -1,
+        record_errors: record_errors.collect(),
+        error_message: Some(Str::from(invalid.message)),
+        ..Default::default()
+    }
+}
+
+fn endpoints(context: &Context) -> Vec<NodeEndpoint> {
+    let image = context.image();
+    topics::endpoints(&image)
+        .map(|(node_id, host, port)| NodeEndpoint { node_id, host: host.into(), port, ..Default::default() })
+        .collect()
+}

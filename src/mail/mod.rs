@@ -1,0 +1,228 @@
+//! The whole protocol between shards: closed, plain data, nothing that borrows.
+//!
+//! A message that expects an answer carries a [`Call`]; the answer is [`Mail::Answer`] with the same call number, sent in the reply
+//! class. Client traffic travels as [`Class::Client`], metadata and everything else of our own as [`Class::Internal`].
+
+mod router;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use logan_shards::{Class, Handoff};
+use logan_storage::{FailedMark, StoppedPart, VolumePart};
+
+use crate::metadata::{Command, Image, Outcome};
+pub use router::{Pending, Router};
+
+use crate::model::{ImageVersion, LeaderEpoch, NodeId, Offset, PartitionId, ShardId, Uuid};
+
+/// Who asked, and the number by which the asker knows the question. Numbers are the asker's own and are used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    pub shard: ShardId,
+    pub number: u64,
+}
+
+pub enum Mail {
+    /// What a shard needs before it can serve: its part of every log directory and the metadata as recovered.
+    Boot(Call, Box<Boot>),
+    /// Bind a listener to each of these addresses; connections wait until [`Mail::Accept`].
+    Listen(Call, Vec<String>),
+    Accept(Call),
+    /// A connection for the receiving shard, before its first byte was read.
+    Socket(Handoff),
+    /// A newer metadata image, and what changed since the one before.
+    Image(Call, Box<ImageUpdate>),
+    /// For the shard that runs the quorum: decide, commit, apply everywhere, then answer.
+    Command(Call, Box<Command>),
+    Append(Call, Box<AppendRequest>),
+    Fetch(Call, Box<FetchRequest>),
+    /// Answer the parked fetch of this call now, with what there is. Unknown calls were answered already.
+    FetchNow(Call),
+    Offsets(Call, Vec<OffsetQuery>),
+    /// For the shard that runs the quorum: how it stands.
+    Quorum(Call),
+    /// Answer everybody, and close their connections.
+    Drain(Call),
+    /// Finish rounds and stop the volumes.
+    Stop(Call),
+    /// There is nothing more to do: the shard's main future ends.
+    End,
+    Answer(u64, Box<Answer>),
+}
+
+impl Mail {
+    pub fn class(&self) -> Class {
+        match self {
+            Mail::Append(..) | Mail::Fetch(..) | Mail::FetchNow(..) | Mail::Offsets(..) | Mail::Socket(..) => Class::Client,
+            Mail::Boot(..)
+            | Mail::Listen(..)
+            | Mail::Accept(..)
+            | Mail::Image(..)
+            | Mail::Command(..)
+            | Mail::Quorum(..)
+            | Mail::Drain(..)
+            | Mail::Stop(..)
+            | Mail::End => Class::Internal,
+            Mail::Answer(..) => Class::Reply,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing but "done", or why not.
+    Done(Result<(), String>),
+    /// The addresses that were bound.
+    Listening(Result<Vec<String>, String>),
+    Command(Outcome),
+    Append(Vec<AppendResult>),
+    Fetch(FetchAnswer),
+    Offsets(Vec<OffsetAnswer>),
+    Quorum(QuorumStatus),
+    /// For each log directory; `None` for one that is not closed cleanly.
+    Stopped(Vec<Option<StoppedPart>>),
+}
+
+#[derive(Debug)]
+pub struct Boot {
+    /// One for each log directory, in the order of `log.dirs`; `None` where that directory is offline.
+    pub volumes: Vec<Option<VolumePart>>,
+    /// The directories' ids, and their marks of failure, which all shards share.
+    pub directories: Vec<Uuid>,
+    pub failed: Vec<Arc<FailedMark>>,
+    pub image: Arc<Image>,
+    /// Logs of topics that the image does not know are left alone: no topic was ever created here.
+    pub keep_unknown: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ImageUpdate {
+    pub version: ImageVersion,
+    pub image: Arc<Image>,
+    /// Topics created, deleted or changed by the records between the image before and this one.
+    pub topics: Arc<Vec<Uuid>>,
+    /// Configurations changed, or brokers, or features: everything a shard derives settings from.
+    pub settings: bool,
+}
+
+/// The part of a Produce request that concerns one shard.
+#[derive(Debug)]
+pub struct AppendRequest {
+    pub image: ImageVersion,
+    /// 0, 1 or -1.
+    pub acks: i16,
+    pub parts: Vec<AppendPart>,
+}
+
+#[derive(Debug)]
+pub struct AppendPart {
+    pub partition: PartitionId,
+    /// Validated batches; offsets and leader epoch are not yet stamped.
+    pub batches: Bytes,
+    /// The append time in milliseconds, if `message.timestamp.type=LogAppendTime`, else -1.
+    pub append_time_ms: i64,
+}
+
+/// Kafka's error code and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendResult {
+    pub error: i16,
+    pub message: Option<String>,
+    pub base_offset: Offset,
+    pub append_time_ms: i64,
+    pub log_start: Offset,
+}
+
+/// The part of a Fetch request that concerns one shard.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    pub image: ImageVersion,
+    pub min_bytes: u64,
+    /// Bytes this shard may send, over all parts. With 0, the owner only reports what is ready.
+    pub grant: u64,
+    /// The first batch of the first part that has any is sent even if it is larger than the grant (KIP-74).
+    pub at_least_one: bool,
+    /// Whether to wait until `min_bytes` are ready, or a [`Mail::FetchNow`] comes.
+    pub park: bool,
+    pub parts: Vec<FetchPart>,
+}
+
+#[derive(Debug, Clone)]
+pub struct FetchPart {
+    pub partition: PartitionId,
+    pub offset: Offset,
+    pub max_bytes: u64,
+    /// -1 if the client does not say.
+    pub current_leader_epoch: LeaderEpoch,
+    /// -1 if the client does not say.
+    pub last_fetched_epoch: LeaderEpoch,
+}
+
+#[derive(Debug)]
+pub struct FetchAnswer {
+    /// Bytes ready over all parts, as far as known from memory.
+    pub ready: u64,
+    /// One for each part, in their order.
+    pub parts: Vec<FetchedPart>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct FetchedPart {
+    pub error: i16,
+    pub high_watermark: Offset,
+    pub last_stable: Offset,
+    pub log_start: Offset,
+    pub ready: u64,
+    /// Where the client's log differs from ours (KIP-595): epoch and end offset.
+    pub diverging: Option<(LeaderEpoch, Offset)>,
+    /// The present leader epoch, with the errors that speak of one (KIP-951).
+    pub leader_epoch: LeaderEpoch,
+    pub slices: Vec<Bytes>,
+    pub bytes: u64,
+}
+
+/// A question about the offsets of one partition.
+#[derive(Debug, Clone)]
+pub struct OffsetQuery {
+    pub partition: PartitionId,
+    /// -1 if the client does not say.
+    pub current_leader_epoch: LeaderEpoch,
+    pub what: OffsetQuestion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffsetQuestion {
+    Earliest,
+    Latest,
+    MaxTimestamp,
+    /// The first record whose timestamp, in milliseconds, is at least this.
+    AtTime(i64),
+    /// The end of this leader epoch (KIP-101).
+    EpochEnd(LeaderEpoch),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OffsetAnswer {
+    pub error: i16,
+    pub offset: Offset,
+    pub timestamp: i64,
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// The raft group of the metadata, as one node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuorumStatus {
+    pub leader: Option<NodeId>,
+    pub term: u64,
+    pub committed: u64,
+    pub voters: Vec<Voter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voter {
+    pub node: NodeId,
+    pub directory: Uuid,
+    /// The index after the last entry of its log.
+    pub log_end: u64,
+}

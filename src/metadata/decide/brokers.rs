@@ -1,0 +1,79 @@
+//! Brokers: registration.
+//!
+//! A broker registers once it can serve, and counts as alive from then on. Fencing by missed heartbeats comes with replication.
+
+use super::{Draft, Stop};
+use crate::metadata::image::{Broker, FeatureRange, Partition};
+use crate::metadata::record::{PartitionChange, Record};
+use crate::metadata::{Registration, Reply, SUPPORTED_FEATURES};
+use crate::model::{NodeId, PartitionId};
+
+pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Result<Reply, Stop> {
+    let before = draft.image.broker(asked.id);
+    let after = registered(draft, asked, before);
+    let epoch = after.epoch;
+    if before == Some(&after) {
+        return Ok(Reply::Registered { epoch });
+    }
+    let started = before.is_none_or(|before| before.incarnation != asked.incarnation);
+    if before.is_none() && draft.image.features().next().is_none() {
+        // The first broker of a new cluster decides its features.
+        for feature in SUPPORTED_FEATURES {
+            draft.push_unbounded(Record::FeatureLevel { name: feature.name.to_owned(), level: feature.max });
+        }
+    }
+    draft.push_unbounded(Record::RegisterBroker(after));
+    if started {
+        begin_leader_epochs(draft, asked.id);
+    }
+    Ok(Reply::Registered { epoch })
+}
+
+fn registered(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>) -> Broker {
+    let features = SUPPORTED_FEATURES.iter().map(|feature| FeatureRange {
+        name: feature.name.to_owned(),
+        min: feature.min,
+        max: feature.max,
+    });
+    let epoch = match before {
+        // Asked again: the same registration.
+        Some(before) if before.incarnation == asked.incarnation => before.epoch,
+        // An entry follows the image's version, so the index after it is above every epoch before.
+        Some(before) => (before.epoch + 1).max(draft.image.version().0 as i64 + 1),
+        None => draft.image.version().0 as i64 + 1,
+    };
+    Broker {
+        id: asked.id,
+        epoch,
+        incarnation: asked.incarnation,
+        endpoints: asked.endpoints.clone(),
+        features: features.collect(),
+        rack: asked.rack.clone(),
+        fenced: false,
+        in_controlled_shutdown: false,
+        log_dirs: asked.log_dirs.clone(),
+    }
+}
+
+/// A broker that started leads in a new epoch where its log may have lost a tail that others saw: where there are other replicas, and
+/// where acknowledgements do not wait for the disk. Where nobody leads but it can, it does.
+fn begin_leader_epochs(draft: &mut Draft<'_>, id: NodeId) {
+    let synced = draft.with_own_layers(|layers| layers.boolean("logan.ack.sync"));
+    let needs = |partition: &Partition| match partition.leader {
+        Some(leader) => leader == id && (!synced || partition.replicas.len() > 1),
+        None => partition.isr.contains(&id),
+    };
+    let changes: Vec<Record> = draft
+        .image
+        .topics()
+        .flat_map(|topic| topic.partitions.iter().map(move |(index, partition)| (topic.id, *index, partition)))
+        .filter(|(_, _, partition)| needs(partition))
+        .map(|(topic, index, _)| {
+            let unchanged = PartitionChange::none(PartitionId { topic, index });
+            Record::PartitionChange(PartitionChange { leader: Some(Some(id)), ..unchanged })
+        })
+        .collect();
+    for change in changes {
+        draft.push_unbounded(change);
+    }
+}

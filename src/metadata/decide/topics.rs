@@ -1,0 +1,285 @@
+//! Topics: creation, deletion, more partitions.
+
+use std::collections::BTreeMap;
+
+use super::{Draft, Stop, Trouble, refused, settle};
+use crate::config::{Overrides, alter};
+use crate::metadata::image::{Image, Partition};
+use crate::metadata::names::{colliding_form, invalid_topic_name};
+use crate::metadata::placement::{self, Candidate, PlacementError};
+use crate::metadata::record::Record;
+use crate::metadata::{CreatedTopic, MorePartitions, NewTopic, Refused, Reply, Resource, TopicName, error};
+use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, PartitionIndex, Uuid};
+
+const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
+const UNKNOWN_TOPIC_ID: &str = "This server does not host this topic ID.";
+
+pub(super) fn create(draft: &mut Draft<'_>, topics: &[NewTopic]) -> Result<Reply, Stop> {
+    let mut results = Vec::with_capacity(topics.len());
+    // Names are judged by what existed before the command, as Kafka does.
+    let taken = colliding_names(&draft.image, topics);
+    for topic in topics {
+        let named = check_name(&taken, topic).map_err(Trouble::from);
+        results.push(settle(named.and_then(|()| create_one(draft, topic)))?);
+    }
+    Ok(Reply::Topics(results))
+}
+
+/// Existing topics by the form of their names in which `.` and `_` are the same, if any new topic could collide.
+fn colliding_names(image: &Image, topics: &[NewTopic]) -> BTreeMap<String, String> {
+    if topics.iter().all(|topic| colliding_form(&topic.name).is_none()) {
+        return BTreeMap::new();
+    }
+    let existing = image.topics().filter_map(|topic| Some((colliding_form(&topic.name)?, topic.name.clone())));
+    existing.collect()
+}
+
+fn check_name(taken: &BTreeMap<String, String>, topic: &NewTopic) -> Result<(), Refused> {
+    if let Some(why) = invalid_topic_name(&topic.name) {
+        return Err(refused(error::INVALID_TOPIC, why));
+    }
+    match colliding_form(&topic.name).and_then(|form| taken.get(&form)) {
+        Some(existing) if *existing != topic.name => {
+            let message = format!("Topic '{}' collides with existing topic: {existing}", topic.name);
+            Err(refused(error::INVALID_TOPIC, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create_one(draft: &mut Draft<'_>, topic: &NewTopic) -> Result<CreatedTopic, Trouble> {
+    if draft.image.topic(&topic.name).is_some() {
+        let message = format!("Topic '{}' already exists.", topic.name);
+        return Err(refused(error::TOPIC_ALREADY_EXISTS, message).into());
+    }
+    if draft.image.topic_by_id(topic.id).is_some() || topic.id.is_zero() {
+        let message = format!("The id {} cannot be that of a new topic.", topic.id);
+        return Err(refused(error::INVALID_REQUEST, message).into());
+    }
+    let configs = check_configs(draft, topic)?;
+    let placed = if topic.assignments.is_empty() { place_new(draft, topic)? } else { check_manual(draft, topic)? };
+    draft.room(1 + configs.len() + placed.len())?;
+    draft.push(Record::Topic { name: topic.name.clone(), id: topic.id })?;
+    for (name, value) in configs {
+        let resource = Resource::Topic(topic.name.clone());
+        draft.push(Record::Config { resource, name, value: Some(value) })?;
+    }
+    let (partitions, replication_factor) = (placed.len() as i32, placed[0].len() as i16);
+    put_partitions(draft, topic.id, 0, placed)?;
+    Ok(CreatedTopic { id: topic.id, partitions, replication_factor })
+}
+
+fn check_configs(draft: &Draft<'_>, topic: &NewTopic) -> Result<Overrides, Refused> {
+    let configs = topic.configs.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+    let checked = draft.with_own_layers(|layers| alter::new_topic(layers, configs));
+    checked.map_err(|why| refused(why.code(), why.to_string()))
+}
+
+/// Replicas where the client counts only.
+fn place_new(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Trouble> {
+    if topic.replication_factor < -1 || topic.replication_factor == 0 {
+        let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+        return Err(refused(error::INVALID_REPLICATION_FACTOR, message).into());
+    }
+    if topic.partitions < -1 || topic.partitions == 0 {
+        let message = "Number of partitions was set to an invalid non-positive value.";
+        return Err(refused(error::INVALID_PARTITIONS, message).into());
+    }
+    let default = |given: i64, name: &str| {
+        if given == -1 { draft.with_own_layers(|layers| layers.integer(name)) } else { given }
+    };
+    let partitions = default(i64::from(topic.partitions), "num.partitions");
+    let factor = default(i64::from(topic.replication_factor), "default.replication.factor") as i16;
+    draft.room(partitions as usize)?;
+    let placed = place(&draft.image, partitions as usize, factor, seed(topic.id, 0));
+    Ok(placed.map_err(|why| {
+        let message = format!("Unable to replicate the partition {factor} time(s): {why}");
+        refused(error::INVALID_REPLICATION_FACTOR, message)
+    })?)
+}
+
+/// Placement is random, but the same for whoever decides the same: the topic's id is random enough.
+fn seed(topic: Uuid, first: i32) -> u64 {
+    let (high, low) = topic.0.split_at(8);
+    let half = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    half(high) ^ half(low).rotate_left(32) ^ u64::from(first as u32)
+}
+
+fn place(image: &Image, partitions: usize, factor: i16, seed: u64) -> Result<Vec<Vec<NodeId>>, String> {
+    let candidates: Vec<Candidate<'_>> = image
+        .brokers()
+        .map(|broker| Candidate { id: broker.id, rack: broker.rack.as_deref(), fenced: broker.fenced })
+        .collect();
+    let placed = placement::place(&candidates, partitions, factor, seed).map_err(|why: PlacementError| why.to_string())?;
+    if placed.iter().any(|replicas| active(image, replicas).is_empty()) {
+        return Err("All brokers are currently fenced or in controlled shutdown.".to_owned());
+    }
+    Ok(placed)
+}
+
+fn active(image: &Image, replicas: &[NodeId]) -> Vec<NodeId> {
+    let is_active = |id: &NodeId| image.broker(*id).is_some_and(super::super::image::Broker::is_active);
+    replicas.iter().copied().filter(is_active).collect()
+}
+
+/// Replicas as the client wants them.
+fn check_manual(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Trouble> {
+    if topic.replication_factor != -1 {
+        let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
+        return Err(refused(error::INVALID_REQUEST, message).into());
+    }
+    if topic.partitions != -1 {
+        let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
+        return Err(refused(error::INVALID_REQUEST, message).into());
+    }
+    draft.room(topic.assignments.len())?;
+    let mut placed: BTreeMap<i32, Vec<NodeId>> = BTreeMap::new();
+    let mut factor = None;
+    for (index, replicas) in &topic.assignments {
+        if placed.contains_key(index) {
+            let message = format!("Found multiple manual partition assignments for partition {index}");
+            return Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message).into());
+        }
+        check_replicas(&draft.image, *index, replicas, factor)?;
+        factor = Some(replicas.len());
+        placed.insert(*index, replicas.clone());
+    }
+    if !placed.keys().copied().eq(0..placed.len() as i32) {
+        let message = "partitions should be a consecutive 0-based integer sequence";
+        return Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message).into());
+    }
+    Ok(placed.into_values().collect())
+}
+
+/// `factor`: how many replicas the partitions before have.
+fn check_replicas(image: &Image, index: i32, replicas: &[NodeId], factor: Option<usize>) -> Result<(), Refused> {
+    let wrong = |message: String| Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message));
+    if replicas.is_empty() {
+        return wrong("The manual partition assignment includes an empty replica list.".to_owned());
+    }
+    let mut sorted = replicas.to_vec();
+    sorted.sort_unstable();
+    for (at, id) in sorted.iter().enumerate() {
+        if image.broker(*id).is_none() {
+            return wrong(format!(
+                "The manual partition assignment includes broker {id}, but no such broker is registered."
+            ));
+        }
+        if at > 0 && sorted[at - 1] == *id {
+            return wrong(format!("The manual partition assignment includes the broker {id} more than once."));
+        }
+    }
+    match factor {
+        Some(factor) if factor != replicas.len() => wrong(format!(
+            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with previous \
+             partitions, which have {factor} replica(s).",
+            replicas.len()
+        )),
+        _ if active(image, replicas).is_empty() => wrong(format!(
+            "All brokers specified in the manual partition assignment for partition {index} are fenced or in controlled shutdown."
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Adds partitions `first..`, with these replicas.
+fn put_partitions(draft: &mut Draft<'_>, topic: Uuid, first: i32, placed: Vec<Vec<NodeId>>) -> Result<(), Stop> {
+    for (replicas, index) in placed.into_iter().zip(first..) {
+        let directories = replicas.iter().map(|replica| placement::directory(&draft.image, *replica)).collect();
+        let isr = active(&draft.image, &replicas);
+        let partition = Partition {
+            leader: Some(isr[0]),
+            replicas,
+            directories,
+            isr,
+            removing: Vec::new(),
+            adding: Vec::new(),
+            recovering: false,
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: PartitionEpoch(0),
+        };
+        draft.push(Record::Partition { id: PartitionId { topic, index: PartitionIndex(index) }, partition })?;
+    }
+    Ok(())
+}
+
+pub(super) fn delete(draft: &mut Draft<'_>, topics: &[TopicName]) -> Result<Reply, Stop> {
+    let mut results = Vec::with_capacity(topics.len());
+    for topic in topics {
+        results.push(settle(delete_one(draft, topic))?);
+    }
+    Ok(Reply::Deleted(results))
+}
+
+fn delete_one(draft: &mut Draft<'_>, asked: &TopicName) -> Result<(String, Uuid), Trouble> {
+    let found = if asked.id.is_zero() {
+        let name = asked.name.as_deref().unwrap_or_default();
+        draft.image.topic(name).ok_or_else(|| refused(error::UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC))
+    } else {
+        draft.image.topic_by_id(asked.id).ok_or_else(|| refused(error::UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_ID))
+    };
+    let topic = found?;
+    let (name, id) = (topic.name.clone(), topic.id);
+    draft.push(Record::RemoveTopic { id })?;
+    Ok((name, id))
+}
+
+pub(super) fn grow(draft: &mut Draft<'_>, topics: &[MorePartitions]) -> Result<Reply, Stop> {
+    let mut results = Vec::with_capacity(topics.len());
+    for topic in topics {
+        results.push(settle(grow_one(draft, topic))?);
+    }
+    Ok(Reply::Done(results))
+}
+
+fn grow_one(draft: &mut Draft<'_>, asked: &MorePartitions) -> Result<(), Trouble> {
+    let Some(topic) = draft.image.topic(&asked.name) else {
+        return Err(refused(error::UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC).into());
+    };
+    let id = topic.id;
+    let present = topic.partitions.len() as i32;
+    let factor = topic.partitions.values().next().map_or(0, |partition| partition.replicas.len());
+    if asked.count == present {
+        let message = format!("Topic already has {present} partition(s).");
+        return Err(refused(error::INVALID_PARTITIONS, message).into());
+    }
+    if asked.count < present {
+        let message = format!(
+            "The topic {} currently has {present} partition(s); {} would not be an increase.",
+            asked.name, asked.count
+        );
+        return Err(refused(error::INVALID_PARTITIONS, message).into());
+    }
+    let additional = (asked.count - present) as usize;
+    draft.room(additional)?;
+    let placed = match &asked.assignments {
+        None => {
+            let placed = place(&draft.image, additional, factor as i16, seed(id, present));
+            placed.map_err(|why| grow_refused(factor, &why))?
+        }
+        Some(assignments) if assignments.len() != additional => {
+            let message = format!(
+                "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
+                assignments.len()
+            );
+            return Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message).into());
+        }
+        Some(assignments) => {
+            for (replicas, index) in assignments.iter().zip(present..) {
+                check_replicas(&draft.image, index, replicas, Some(factor))?;
+            }
+            assignments.clone()
+        }
+    };
+    Ok(put_partitions(draft, id, present, placed)?)
+}
+
+fn grow_refused(factor: usize, why: &str) -> Refused {
+    // Kafka says how often only where every broker is on its way out.
+    let message = if why.contains("controlled shutdown") {
+        format!("Unable to replicate the partition {factor} time(s): {why}")
+    } else {
+        why.to_owned()
+    };
+    refused(error::INVALID_REPLICATION_FACTOR, message)
+}

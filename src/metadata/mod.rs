@@ -1,0 +1,66 @@
+//! What the cluster is: brokers, topics, partitions, configurations. Pure: records in, an image out; a command in, records out.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`record`] | what the replicated log says, as plain values |
+//! | [`image`] | everything that the records up to a version come to; cheap to keep and to share |
+//! | [`command`] | what can be asked of the leader, and what it answers |
+//! | [`decide`](decide()) | a command on an image becomes records and a reply |
+//! | [`decider`] | commands one after another, one undecided batch at a time |
+//! | [`placement`] | which brokers hold a new partition |
+//! | [`names`] | what a topic may be called |
+
+pub mod command;
+mod decide;
+pub mod decider;
+pub mod image;
+pub mod names;
+pub mod placement;
+pub mod record;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+use crate::model::ShardId;
+
+pub use command::{
+    Command, ConfigChange, ConfigChanges, ConfigOperation, CreatedTopic, Endpoint, MorePartitions, NewTopic, Outcome, Refused,
+    Registration, Reply, Resource, TopicName,
+};
+pub use decide::{Decision, Grounds, decide};
+pub use decider::{Batch, Decider};
+pub use image::{ApplyError, Broker, Image, Partition, Topic};
+pub use names::{is_internal_topic, is_valid_topic_name};
+pub use record::{Record, Touched};
+
+/// The shard that runs the quorum's driver and decides.
+pub const QUORUM_SHARD: ShardId = ShardId(0);
+
+/// A feature of the cluster (KIP-584) and the levels that this broker can run with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feature {
+    pub name: &'static str,
+    pub min: i16,
+    pub max: i16,
+}
+
+/// What is finalized in a new cluster is the highest level of each. `metadata.version` 30 is Kafka's 4.3: records of the versions that
+/// it writes. Group and transaction features follow with their coordinators.
+pub const SUPPORTED_FEATURES: [Feature; 1] = [Feature { name: "metadata.version", min: 7, max: 30 }];
+
+/// Kafka's error codes, as far as decisions speak of them.
+mod error {
+    pub(super) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    pub(super) const INVALID_TOPIC: i16 = 17;
+    pub(super) const TOPIC_ALREADY_EXISTS: i16 = 36;
+    pub(super) const INVALID_PARTITIONS: i16 = 37;
+    pub(super) const INVALID_REPLICATION_FACTOR: i16 = 38;
+    pub(super) const INVALID_REPLICA_ASSIGNMENT: i16 = 39;
+    pub(super) const NOT_CONTROLLER: i16 = 41;
+    pub(super) const INVALID_REQUEST: i16 = 42;
+    pub(super) const POLICY_VIOLATION: i16 = 44;
+    pub(super) const UNKNOWN_SERVER_ERROR: i16 = -1;
+    pub(super) const BROKER_ID_NOT_REGISTERED: i16 = 102;
+    pub(super) const UNKNOWN_TOPIC_ID: i16 = 100;
+}

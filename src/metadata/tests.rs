@@ -1,0 +1,513 @@
+//! Decisions as data: `golden/*.txt` hold commands, and below each what it comes to.
+//!
+//! A block begins with `> ` and a command, and ends at an empty line; a block without `> ` is a remark. Each file is one cluster, to
+//! which every command's records are applied. Where the expectations do not hold, the test prints the file as it would be.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::image::Partition;
+use super::record::{BrokerChange, PartitionChange, Record};
+use super::testing::{broker, cluster};
+use super::{
+    Command, ConfigChange, ConfigChanges, ConfigOperation, Decider, Decision, Grounds, Image, MorePartitions, NewTopic, Outcome,
+    Refused, Registration, Reply, Resource, TopicName, decide,
+};
+use crate::config::FixedSettings;
+use crate::model::{ImageVersion, NodeId, PartitionId, PartitionIndex, Uuid};
+
+/// A topic's id in these tests: its name, as far as it fits.
+fn id_of(name: &str) -> Uuid {
+    let mut bytes = [b'.'; 16];
+    for (byte, of) in bytes.iter_mut().zip(name.bytes()) {
+        *byte = of;
+    }
+    Uuid(bytes)
+}
+
+fn nodes(text: &str) -> Vec<NodeId> {
+    text.split(',').filter(|id| !id.is_empty()).map(|id| NodeId(id.parse().expect(id))).collect()
+}
+
+/// `key=value` and flags after a command's name.
+struct Words<'a>(Vec<&'a str>);
+
+impl<'a> Words<'a> {
+    fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    fn number(&self, key: &str) -> i32 {
+        self.get(key).map_or(-1, |number| number.parse().expect(number))
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.0.contains(&flag)
+    }
+}
+
+fn new_topic(text: &str) -> NewTopic {
+    let words = Words(text.split(' ').collect());
+    // `~` is no name at all, and `a*250` a long one.
+    let name = match words.0[0] {
+        "~" => String::new(),
+        name => match name.split_once('*') {
+            Some((part, times)) => part.repeat(times.parse().expect(times)),
+            None => name.to_owned(),
+        },
+    };
+    let assignments = words.get("assign").into_iter().flat_map(|all| all.split(';')).map(|one| {
+        let (index, replicas) = one.split_once(':').expect(one);
+        (index.parse().expect(index), nodes(replicas))
+    });
+    let configs = words.0.iter().filter_map(|word| word.strip_prefix("config.")).map(|config| {
+        config.split_once('=').map_or((config.to_owned(), None), |(name, value)| (name.to_owned(), Some(value.to_owned())))
+    });
+    NewTopic {
+        partitions: words.number("partitions"),
+        replication_factor: words.number("factor") as i16,
+        assignments: assignments.collect(),
+        configs: configs.collect(),
+        id: id_of(&name),
+        name,
+    }
+}
+
+fn resource(text: &str) -> Resource {
+    match text.split_once(':').expect(text) {
+        ("topic", name) => Resource::Topic(name.to_owned()),
+        ("broker", "") => Resource::Broker(None),
+        ("broker", id) => Resource::Broker(Some(NodeId(id.parse().expect(id)))),
+        _ => panic!("{text}"),
+    }
+}
+
+fn config_change(text: &str) -> ConfigChange {
+    let (operation, rest) = text.split_once(':').expect(text);
+    let operation = match operation {
+        "set" => ConfigOperation::Set,
+        "delete" => ConfigOperation::Delete,
+        "append" => ConfigOperation::Append,
+        "subtract" => ConfigOperation::Subtract,
+        other => panic!("{other}"),
+    };
+    let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value.to_owned())));
+    ConfigChange { name: name.to_owned(), operation, value }
+}
+
+fn registration(id: i32, incarnation: u8) -> Registration {
+    let broker = broker(id);
+    Registration {
+        id: broker.id,
+        incarnation: Uuid([incarnation; 16]),
+        endpoints: broker.endpoints,
+        rack: None,
+        log_dirs: broker.log_dirs,
+    }
+}
+
+fn command(text: &str) -> Command {
+    let (name, rest) = text.split_once(' ').expect(text);
+    let all: Vec<&str> = rest.split(" + ").collect();
+    let validate_only = Words(rest.split(' ').collect()).has("validate");
+    match name {
+        "create" => Command::CreateTopics { topics: all.iter().map(|one| new_topic(one)).collect(), validate_only },
+        "delete" => {
+            let topic = |one: &&str| match one.strip_prefix('#') {
+                Some(of) => TopicName { name: None, id: id_of(of) },
+                None => TopicName { name: Some((*one).to_owned()), id: Uuid::ZERO },
+            };
+            Command::DeleteTopics { topics: all.iter().map(topic).collect() }
+        }
+        "grow" => {
+            let topic = |one: &&str| {
+                let words = Words(one.split(' ').collect());
+                MorePartitions {
+                    name: words.0[0].to_owned(),
+                    count: words.number("count"),
+                    assignments: words.get("assign").map(|all| all.split(';').map(nodes).collect()),
+                }
+            };
+            Command::CreatePartitions { topics: all.iter().map(topic).collect(), validate_only }
+        }
+        "alter" => {
+            let changes = |one: &&str| {
+                let words: Vec<&str> = one.split(' ').filter(|word| *word != "validate").collect();
+                ConfigChanges {
+                    resource: resource(words[0]),
+                    changes: words[1..].iter().map(|change| config_change(change)).collect(),
+                }
+            };
+            Command::AlterConfigs { resources: all.iter().map(changes).collect(), validate_only }
+        }
+        "ids" => Command::AllocateProducerIds { broker: NodeId(rest.parse().expect(rest)) },
+        "register" => {
+            let (id, incarnation) = rest.split_once(' ').expect(rest);
+            let incarnation = incarnation.parse().expect(incarnation);
+            Command::RegisterBroker(registration(id.parse().expect(id), incarnation))
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Changes that no command makes: `fence 1`, `unfence 1`, `shutdown 1`, `leaderless t-0`.
+fn change(image: &Image, text: &str) -> Option<Record> {
+    let (name, rest) = text.split_once(' ')?;
+    let of_broker = |fenced, begins_shutdown| {
+        let broker = image.broker(NodeId(rest.parse().expect(rest))).expect(rest);
+        Record::BrokerChange(BrokerChange { id: broker.id, epoch: broker.epoch, fenced, begins_shutdown, log_dirs: None })
+    };
+    match name {
+        "fence" => Some(of_broker(Some(true), false)),
+        "unfence" => Some(of_broker(Some(false), false)),
+        "shutdown" => Some(of_broker(None, true)),
+        "leaderless" => {
+            let (topic, index) = rest.rsplit_once('-').expect(rest);
+            let topic = image.topic(topic).expect(topic).id;
+            let id = PartitionId { topic, index: PartitionIndex(index.parse().expect(index)) };
+            Some(Record::PartitionChange(PartitionChange { leader: Some(None), ..PartitionChange::none(id) }))
+        }
+        _ => None,
+    }
+}
+
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn show_partition(partition: &Partition) -> String {
+    format!(
+        "replicas={} isr={} leader={} epochs={}/{} dirs={}",
+        list(&partition.replicas),
+        list(&partition.isr),
+        partition.leader.map_or("none".to_owned(), |id| id.to_string()),
+        partition.leader_epoch,
+        partition.partition_epoch,
+        list(partition.directories.iter().map(|directory| directory.0[0])),
+    )
+}
+
+fn show_resource(resource: &Resource) -> String {
+    match resource {
+        Resource::Topic(name) => format!("topic:{name}"),
+        Resource::Broker(id) => format!("broker:{}", id.map_or(String::new(), |id| id.to_string())),
+    }
+}
+
+fn show_record(image: &Image, record: &Record) -> String {
+    let name = |id: Uuid| image.topic_by_id(id).map_or_else(|| id.to_string(), |topic| topic.name.clone());
+    let short = |text: &str| if text.len() > 40 { format!("{}... ({})", &text[..9], text.len()) } else { text.to_owned() };
+    match record {
+        Record::Topic { name, .. } => format!("topic {}", short(name)),
+        Record::Partition { id, partition } => {
+            format!("partition {}-{} {}", short(&name(id.topic)), id.index, show_partition(partition))
+        }
+        Record::PartitionChange(change) => {
+            let partition = image.partition(change.id).expect("the record was applied");
+            format!("change {}-{} {}", name(change.id.topic), change.id.index, show_partition(partition))
+        }
+        Record::RemoveTopic { id } => format!("remove {id}"),
+        Record::Config { resource, name, value } => {
+            let value = value.as_ref().map_or(format!("-{name}"), |value| format!("{name}={value}"));
+            format!("config {} {value}", show_resource(resource))
+        }
+        Record::RegisterBroker(broker) => format!("broker {} epoch={}", broker.id, broker.epoch),
+        Record::ProducerIds(ids) => format!("producer ids of {} up to {}", ids.broker, ids.next),
+        Record::FeatureLevel { name, level } => format!("feature {name}={level}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn show_reply(reply: &Result<Reply, Refused>) -> Vec<String> {
+    let refused = |refused: &Refused| format!("error {} {}", refused.error, refused.message);
+    match reply {
+        Err(why) => vec![refused(why)],
+        Ok(Reply::Topics(all)) => {
+            let show = |one: &Result<super::CreatedTopic, Refused>| match one {
+                Ok(created) => format!("created {} x {}", created.partitions, created.replication_factor),
+                Err(why) => refused(why),
+            };
+            all.iter().map(show).collect()
+        }
+        Ok(Reply::Deleted(all)) => {
+            all.iter().map(|one| one.as_ref().map_or_else(refused, |(name, _)| format!("deleted {name}"))).collect()
+        }
+        Ok(Reply::Done(all)) => all.iter().map(|one| one.as_ref().map_or_else(refused, |()| "done".to_owned())).collect(),
+        Ok(Reply::ProducerIds { first, count }) => vec![format!("ids {first}..{}", first + count)],
+        Ok(Reply::Registered { epoch }) => vec![format!("registered epoch={epoch}")],
+    }
+}
+
+/// Runs one file and returns it with the expectations as they are.
+fn run(text: &str, brokers: i32, settings: &str) -> String {
+    let (fixed, _) = FixedSettings::read(Some(("test", settings.as_bytes())), &[]).expect("good settings");
+    let mut image = cluster(brokers);
+    let mut version = 0;
+    let blocks = text.trim_end().split("\n\n").map(|block| {
+        let Some(line) = block.lines().next().and_then(|line| line.strip_prefix("> ")) else {
+            return block.to_owned();
+        };
+        let mut out = format!("> {line}");
+        if let Some(record) = change(&image, line) {
+            image.apply(&record).expect("the change fits");
+            return out;
+        }
+        let decided = decide(&image, Grounds { fixed: &fixed, node: NodeId(0) }, &command(line));
+        let (reply, records) = match decided {
+            Err(refused) => (Err(refused), Vec::new()),
+            Ok(Decision { records, reply, image: after }) => {
+                let mut again = image.clone();
+                records.iter().for_each(|record| again.apply(record).expect("decided records fit"));
+                assert_eq!(again, after, "{line}");
+                image = after;
+                (Ok(reply), records)
+            }
+        };
+        version += 1;
+        image.set_version(ImageVersion(version));
+        image.check();
+        for line in show_reply(&reply).into_iter().chain(records.iter().map(|record| show_record(&image, record))) {
+            write!(out, "\n{line}").expect("a string takes everything");
+        }
+        out
+    });
+    let mut text = blocks.collect::<Vec<_>>().join("\n\n");
+    text.push('\n');
+    text
+}
+
+fn check(text: &str, brokers: i32, settings: &str) {
+    let actual = run(text, brokers, settings);
+    assert!(actual == text, "the file would be:\n{actual}");
+}
+
+#[test]
+fn topics_are_created_as_kafka_does() {
+    check(include_str!("golden/create_topics.txt"), 1, "num.partitions=2");
+}
+
+#[test]
+fn topics_are_created_over_several_brokers() {
+    check(include_str!("golden/several_brokers.txt"), 3, "default.replication.factor=2");
+}
+
+#[test]
+fn topics_are_deleted_and_grow() {
+    check(include_str!("golden/delete_and_grow.txt"), 3, "");
+}
+
+#[test]
+fn configurations_are_altered() {
+    check(include_str!("golden/configs.txt"), 1, "");
+}
+
+#[test]
+fn brokers_register_and_take_producer_ids() {
+    check(include_str!("golden/brokers.txt"), 0, "");
+}
+
+#[test]
+fn a_start_without_synced_acknowledgements_begins_leader_epochs() {
+    check(include_str!("golden/unsynced_start.txt"), 0, "logan.ack.sync=false");
+}
+
+fn create(name: &str, partitions: i32) -> Command {
+    Command::CreateTopics {
+        topics: vec![NewTopic {
+            name: name.to_owned(),
+            partitions,
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs: BTreeMap::new(),
+            id: id_of(name),
+        }],
+        validate_only: false,
+    }
+}
+
+struct Fixture {
+    fixed: FixedSettings,
+    decider: Decider<u32>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let mut decider = Decider::new(cluster(1));
+        decider.on_leading();
+        Self { fixed: FixedSettings::none(), decider }
+    }
+
+    fn next_batch(&mut self) -> (Option<Vec<Record>>, Vec<(u32, Outcome)>) {
+        let grounds = Grounds { fixed: &self.fixed, node: NodeId(0) };
+        let (batch, answers) = self.decider.next_batch(grounds);
+        (batch.map(|batch| batch.records), answers)
+    }
+
+    fn command(&mut self, ticket: u32, command: Command) {
+        assert_eq!(self.decider.on_command(ticket, command), []);
+    }
+}
+
+/// Ticket, error or 0, version.
+fn summary(answers: Vec<(u32, Outcome)>) -> Vec<(u32, i16, u64)> {
+    let one = |(ticket, outcome): (u32, Outcome)| match outcome {
+        Ok((Reply::Topics(created), version)) => {
+            (ticket, created[0].as_ref().map_or_else(|refused| refused.error, |_| 0), version.0)
+        }
+        Ok((reply, _)) => panic!("{reply:?}"),
+        Err(refused) => (ticket, refused.error, 0),
+    };
+    answers.into_iter().map(one).collect()
+}
+
+#[test]
+fn of_two_creations_one_wins_and_what_comes_meanwhile_waits() {
+    let mut fixture = Fixture::new();
+    fixture.command(1, create("t", 1));
+    fixture.command(2, create("t", 1));
+    let (batch, answers) = fixture.next_batch();
+    let batch = batch.expect("one creation");
+    assert_eq!((batch.len(), answers), (2, Vec::new()));
+    fixture.decider.on_proposed(5, 8);
+    fixture.command(3, create("u", 1));
+    fixture.command(4, create("t", 1));
+    assert_eq!(fixture.next_batch(), (None, Vec::new()), "one batch is undecided");
+    assert!(fixture.decider.image().topic("t").is_none(), "nothing is committed");
+    let answers = fixture.decider.on_committed(5, 8, &batch).expect("it fits");
+    assert_eq!(summary(answers), [(1, 0, 8), (2, 36, 8)]);
+    assert!(fixture.decider.image().topic("t").is_some());
+    let (batch, answers) = fixture.next_batch();
+    assert_eq!((batch.expect("the other topic").len(), answers), (2, Vec::new()));
+}
+
+#[test]
+fn what_changes_nothing_is_answered_at_once_when_alone() {
+    let mut fixture = Fixture::new();
+    fixture.command(1, create("not a name", 1));
+    let (batch, answers) = fixture.next_batch();
+    assert_eq!((batch, summary(answers)), (None, vec![(1, 17, 0)]));
+}
+
+#[test]
+fn lost_leadership_drops_what_is_undecided() {
+    let mut fixture = Fixture::new();
+    fixture.command(1, create("t", 1));
+    let batch = fixture.next_batch().0.expect("a creation");
+    fixture.decider.on_proposed(5, 8);
+    fixture.command(2, create("u", 1));
+    assert_eq!(summary(fixture.decider.on_following()), [(1, 41, 0), (2, 41, 0)]);
+    assert_eq!(summary(fixture.decider.on_command(3, create("v", 1))), [(3, 41, 0)]);
+    // The entry may be committed all the same.
+    assert_eq!(fixture.decider.on_committed(5, 8, &batch), Ok(Vec::new()));
+    assert!(fixture.decider.image().topic("t").is_some());
+}
+
+#[test]
+fn a_batch_that_another_entry_replaced_is_lost() {
+    let mut fixture = Fixture::new();
+    fixture.command(1, create("t", 1));
+    assert!(fixture.next_batch().0.is_some());
+    fixture.decider.on_proposed(5, 8);
+    let answers = fixture.decider.on_committed(6, 8, &[]).expect("an empty entry fits");
+    assert_eq!(summary(answers), [(1, 41, 0)]);
+    assert!(fixture.decider.image().topic("t").is_none());
+    fixture.command(2, create("t", 1));
+    assert!(fixture.next_batch().0.is_some(), "the name is still free");
+    let refused = Refused { error: 41, message: String::new() };
+    assert_eq!(summary(fixture.decider.on_refused(&refused)), [(2, 41, 0)]);
+}
+
+#[test]
+fn a_batch_is_bounded_and_the_rest_comes_with_the_next() {
+    let mut fixture = Fixture::new();
+    for ticket in 0..30 {
+        fixture.command(ticket, create(&format!("t{ticket}"), 999));
+    }
+    let mut index = 2;
+    let mut batches = Vec::new();
+    while let Some(batch) = fixture.next_batch().0 {
+        let bytes: usize = batch.iter().map(Record::size_bound).sum();
+        assert!(bytes <= 2 * super::decider::BATCH_BYTES);
+        batches.push(batch.len());
+        fixture.decider.on_proposed(1, index);
+        assert!(!fixture.decider.on_committed(1, index, &batch).expect("it fits").is_empty());
+        index += 1;
+    }
+    assert_eq!(batches, [10_000, 10_000, 10_000]);
+    assert_eq!(fixture.decider.image().topics().count(), 30);
+}
+
+/// Commands that meet each other: few names, few brokers.
+fn any_command() -> impl Strategy<Value = Command> {
+    let name = || prop_oneof![Just("a"), Just("b"), Just("c.d"), Just("c_d"), Just("")].prop_map(str::to_owned);
+    let create = (name(), -1..4_i32, -1..4_i16, any::<u8>(), any::<bool>()).prop_map(
+        |(name, partitions, replication_factor, id, validate_only)| Command::CreateTopics {
+            topics: vec![NewTopic {
+                name,
+                partitions,
+                replication_factor,
+                assignments: Vec::new(),
+                configs: BTreeMap::from([("retention.ms".to_owned(), Some("5".to_owned()))]),
+                id: Uuid([id; 16]),
+            }],
+            validate_only,
+        },
+    );
+    let delete = name().prop_map(|name| Command::DeleteTopics {
+        topics: vec![TopicName { name: Some(name), id: Uuid::ZERO }],
+    });
+    let grow = (name(), 0..9_i32).prop_map(|(name, count)| Command::CreatePartitions {
+        topics: vec![MorePartitions { name, count, assignments: None }],
+        validate_only: false,
+    });
+    let alter = (name(), "[0-9]{1,3}").prop_map(|(name, value)| Command::AlterConfigs {
+        resources: vec![ConfigChanges {
+            resource: Resource::Topic(name),
+            changes: vec![ConfigChange {
+                name: "retention.ms".to_owned(),
+                operation: if value.len() == 1 { ConfigOperation::Delete } else { ConfigOperation::Set },
+                value: Some(value),
+            }],
+        }],
+        validate_only: false,
+    });
+    let ids = (0..4_i32).prop_map(|id| Command::AllocateProducerIds { broker: NodeId(id) });
+    let register = (0..4_i32, 0..3_u8).prop_map(|(id, incarnation)| Command::RegisterBroker(registration(id, incarnation)));
+    prop_oneof![4 => create, 2 => delete, 2 => grow, 2 => alter, 1 => ids, 1 => register]
+}
+
+proptest! {
+    #[test]
+    fn images_hold_together_and_are_what_their_records_say(commands in proptest::collection::vec(any_command(), 1..40)) {
+        let fixed = FixedSettings::none();
+        let mut image = cluster(2);
+        for (command, version) in commands.iter().zip(1..) {
+            let before = image.clone();
+            if let Ok(decision) = decide(&image, Grounds { fixed: &fixed, node: NodeId(0) }, command) {
+                for record in &decision.records {
+                    image.apply(record).expect("decided records fit");
+                }
+                prop_assert_eq!(&image, &decision.image);
+            }
+            before.check();
+            image.set_version(ImageVersion(version));
+            image.check();
+            let restored = Image::restore("cluster", image.version(), &image.records());
+            prop_assert_eq!(restored.as_ref(), Ok(&image));
+        }
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_changes_nothing(records in proptest::collection::vec(super::testing::any_record(), 1..40)) {
+        let mut image = cluster(2);
+        for record in records {
+            let before = image.clone();
+            if image.apply(&record).is_err() {
+                prop_assert_eq!(&image, &before);
+            }
+            image.check();
+        }
+    }
+}
