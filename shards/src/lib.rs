@@ -15,6 +15,9 @@ pub mod lane;
 mod sync;
 
 #[cfg(not(logan_loom))]
+pub mod allocation;
+
+#[cfg(not(logan_loom))]
 pub mod bell;
 #[cfg(not(logan_loom))]
 pub mod buffer;

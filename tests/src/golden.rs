@@ -45,3 +45,11 @@ pub fn unhex(text: &str) -> Option<Bytes> {
     }
     digits.chunks(2).map(byte).collect()
 }
+
+/// The record batches of `record-batches.tsv`.
+pub fn batches() -> Vec<Bytes> {
+    let path = format!("{FOLDER}/record-batches.tsv");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let batch = |line: &str| unhex(line.split('\t').next().unwrap_or_default());
+    text.lines().map(|line| batch(line).unwrap_or_else(|| panic!("{path}: {line}"))).collect()
+}

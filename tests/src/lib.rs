@@ -6,6 +6,7 @@ pub mod clients;
 pub mod codec;
 #[rustfmt::skip] // Generated.
 pub mod codec_table;
+pub mod fuzz;
 pub mod generator;
 pub mod golden;
 pub mod wire;

@@ -1,0 +1,61 @@
+//! Every fuzz target for a few seconds. `LOGAN_FUZZ_SECONDS` and `LOGAN_FUZZ_SEED` make it longer and other.
+
+use std::time::Duration;
+
+use logan_tests::fuzz;
+
+/// A number from the environment.
+fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+fn run(name: &str) {
+    let target = fuzz::TARGETS.iter().find(|t| t.name == name).expect("a target");
+    let limit = Duration::from_secs(setting("LOGAN_FUZZ_SECONDS", 4));
+    let inputs = fuzz::run(*target, setting("LOGAN_FUZZ_SEED", 1), limit);
+    assert!(inputs > 100, "{name}: only {inputs} inputs");
+    println!("{name}: {inputs} inputs");
+}
+
+#[test]
+fn message() {
+    run("message");
+}
+
+#[test]
+fn frames() {
+    run("frames");
+}
+
+#[test]
+fn batches() {
+    run("batches");
+}
+
+#[test]
+fn files() {
+    run("files");
+}
+
+#[test]
+fn properties() {
+    run("properties");
+}
+
+#[test]
+fn every_target_is_run() {
+    let names: Vec<_> = fuzz::TARGETS.iter().map(|t| t.name).collect();
+    assert_eq!(names, ["message", "frames", "batches", "files", "properties"]);
+}
+
+#[test]
+#[should_panic(expected = "found")]
+fn a_panic_of_a_target_is_not_lost() {
+    let target = fuzz::Target {
+        name: "bad",
+        run: |input| assert!(input.len() != 3, "found"),
+        corpus: || vec![vec![1, 2, 3, 4]],
+    };
+    fuzz::run(target, 1, Duration::from_secs(1));
+}

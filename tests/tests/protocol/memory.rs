@@ -1,0 +1,94 @@
+//! No bytes make a decoder panic, or take memory beyond a small multiple of their own size.
+
+use bytes::Bytes;
+use logan_shards::allocation::{Counting, peak};
+use logan_tests::codec::Codec;
+use logan_tests::codec_table::CODECS;
+use logan_tests::golden;
+use proptest::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes of memory that decoding `size` bytes may take. The smallest elements (an empty string, a tag) have 1 or 2 bytes on the wire
+/// and 32 or 40 in memory, and an array that grows has its old block beside the new one; for more than 4 KiB the reader's allowance
+/// of 16 times the size (and half of it again while growing) is less.
+fn bound(size: usize) -> usize {
+    (128 * size).min((24 * size).max(96 << 10)) + 256
+}
+
+/// Decodes and returns the memory it took for each byte.
+fn decode(codec: &Codec, version: i16, bytes: &Bytes) -> usize {
+    let copy = bytes.clone();
+    let (result, bytes_taken) = peak(|| (codec.decode)(version, copy));
+    assert!(
+        bytes_taken <= bound(bytes.len()),
+        "{} v{version}: {bytes_taken} bytes for {}: {result:?}",
+        codec.name,
+        bytes.len()
+    );
+    bytes_taken
+}
+
+#[test]
+fn the_allocator_counts() {
+    let (kept, bytes) = peak(|| vec![0_u8; 1000]);
+    assert_eq!((kept.len(), bytes), (1000, 1000));
+}
+
+#[test]
+fn lying_lengths_take_no_memory() {
+    // What a length can be at most in each of its forms: 32 bits, 16 bits, compact.
+    let lies: [&[u8]; 4] =
+        [&[0x7f, 0xff, 0xff, 0xff], &[0, 0x7f, 0xff, 0xff], &[0x7f, 0xff], &[0xff, 0xff, 0xff, 0xff, 0x07]];
+    let mut decoded = 0;
+    for line in golden::lines("messages.tsv").iter().filter(|line| line.bytes.len() <= 400) {
+        let codec = Codec::find(&line.kind, &line.name).expect("every golden message is known");
+        for lie in lies {
+            for at in 0..=line.bytes.len().saturating_sub(lie.len()) {
+                let mut bytes = line.bytes.to_vec();
+                let end = (at + lie.len()).min(bytes.len());
+                bytes.splice(at..end, lie.iter().copied());
+                decode(codec, line.version, &Bytes::from(bytes));
+                decoded += 1;
+            }
+        }
+    }
+    assert!(decoded > 100_000, "only {decoded} lies were told");
+}
+
+#[test]
+fn a_large_frame_of_the_smallest_elements_is_refused() {
+    // `DeleteGroups` v2: an array of names, each the one byte of an empty string. A frame of 1 MiB would be 32 MiB of names.
+    let mut bytes = vec![0xff, 0xff, 0x3f];
+    bytes.resize(1 << 20, 1);
+    let codec = Codec::find("request", "DeleteGroupsRequest").expect("a request");
+    let bytes = Bytes::from(bytes);
+    assert!((codec.decode)(2, bytes.clone()).is_err());
+    decode(codec, 2, &bytes);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let bytes = Bytes::from(bytes);
+        for codec in CODECS {
+            for version in codec.min_version..=codec.max_version {
+                decode(codec, version, &bytes);
+            }
+        }
+    }
+
+    /// Few different bytes, so that lengths are small and structures nest.
+    #[test]
+    fn small_bytes(bytes in prop::collection::vec(0..4_u8, 0..2000)) {
+        let bytes = Bytes::from(bytes);
+        for codec in CODECS {
+            for version in codec.min_version..=codec.max_version {
+                decode(codec, version, &bytes);
+            }
+        }
+    }
+}
