@@ -175,7 +175,11 @@ pub async fn open(
     mut random: Box<dyn FnMut() -> u64>,
 ) -> Result<Opened, QuorumError> {
     let opened = Log::open(directory, identity, create, random() as u32).await?;
-    let (log, view) = (opened.log, opened.view);
+    let (log, mut view) = (opened.log, opened.view);
+    if view.is_lone(identity.raft_id()) {
+        // The only voter is a majority: what it holds durably is committed, whether or not it had come to say so.
+        view.commit_to(view.last());
+    }
     let commit = view.hard_state().commit;
     let committed = |entry: &raft::eraftpb::Entry| Committed {
         term: entry.term,

@@ -48,6 +48,11 @@ impl LogView {
         &self.base.members
     }
 
+    /// Whether this member is the only one.
+    pub fn is_lone(&self, raft_id: u64) -> bool {
+        self.base.members.voters == [raft_id] && self.base.members.learners.is_empty()
+    }
+
     pub fn last(&self) -> u64 {
         self.base.index + self.entries.len() as u64
     }
