@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use logan_shards::sim::{Fault, FaultKind, NodeId, Outcome, SimOptions, Simulation, Verb};
-use logan_shards::{AlignedBuffer, Directory, Flushing, IoError, OpenMode, Queue, sleep, spawn};
+use logan_shards::{AlignedBuffer, Directory, Flushing, IoError, OpenMode, Queue, random_u64, sleep, spawn};
 
 const BLOCK: usize = 4096;
 const LONG: Duration = Duration::from_secs(3600);
@@ -652,7 +652,7 @@ fn the_model_agrees_with_a_simple_file_under_random_work() {
                 let file = directory.open_file("file", OpenMode::CreateNew).await.unwrap();
                 let mut model: Vec<u8> = Vec::new();
                 for step in 0..80_u8 {
-                    let draw = logan_shards::random_u64();
+                    let draw = random_u64();
                     let (block, count) = ((draw >> 8) as usize % 16, 1 + (draw >> 16) as usize % 4);
                     match draw % 8 {
                         0 => {
@@ -718,4 +718,94 @@ fn a_read_during_a_write_may_see_part_of_it() {
         })
         .collect();
     assert_eq!(seen, BTreeSet::from(['m', 'n', 'o']));
+}
+
+#[test]
+fn what_a_killed_process_left_in_the_drive_is_seen_by_its_successor_and_may_still_be_lost() {
+    let mut found = BTreeSet::new();
+    for seed in SEEDS {
+        let one = OneNode::new(calm(seed), |directory: Directory, stage: Stage| {
+            Box::pin(async move {
+                if stage.get() == 0 {
+                    let file = prepared(&directory, "file", 1).await;
+                    file.write(0, blocks(7, 1)).await.unwrap();
+                    stage.reach(1);
+                } else {
+                    let file = directory.open_file("file", OpenMode::Existing).await.unwrap();
+                    assert_eq!(file.read(0, BLOCK).await.unwrap()[0], 7);
+                    stage.reach(2);
+                }
+            })
+        });
+        one.reach(1);
+        one.simulation.kill(one.node);
+        one.simulation.restart(one.node);
+        one.reach(2);
+        assert_eq!(one.durable("file").unwrap()[0], 100);
+        one.power_loss();
+        found.insert(one.seen("file").unwrap()[0]);
+    }
+    assert_eq!(found, BTreeSet::from([7, 100]));
+}
+
+/// A step on random names in three directories. What is refused is refused for a reason that a file system has.
+async fn change_names(directory: &Directory) {
+    let draw = random_u64();
+    let name = |bits: u64| {
+        let parent = ["", "a/", "b/", "a/c/"][bits as usize % 4];
+        format!("{parent}{}", ["a", "b", "c", "x", "y", "z"][(bits >> 2) as usize % 6])
+    };
+    let (first, second) = (name(draw >> 8), name(draw >> 16));
+    let result = match draw % 8 {
+        0 | 1 => directory.open_file(&first, OpenMode::CreateNew).await.map(drop),
+        2 => directory.make_directory(&first).await,
+        3 => directory.remove_file(&first).await,
+        4 => directory.remove_directory(&first).await,
+        5 => directory.sync_directory(first.rsplit_once('/').map_or("", |(parent, _)| parent)).await,
+        _ => directory.rename(&first, &second).await,
+    };
+    match result {
+        Ok(()) | Err(IoError::NotFound { .. } | IoError::AlreadyExists { .. }) => {}
+        Err(IoError::Failed { errno: 20 | 21 | 22 | 39, .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn names_stay_sound_under_random_work_and_repeated_crashes() {
+    for seed in 0..150 {
+        let one = OneNode::new(calm(seed), |directory: Directory, stage: Stage| {
+            Box::pin(async move {
+                for _ in 0..40 {
+                    change_names(&directory).await;
+                }
+                if stage.get() == 0 {
+                    match directory.make_directory("kept").await {
+                        Ok(()) | Err(IoError::AlreadyExists { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                    directory.sync_file_system().await.unwrap();
+                }
+                stage.reach(stage.get() + 1);
+                loop {
+                    change_names(&directory).await;
+                }
+            })
+        });
+        one.simulation.on_event(Simulation::check);
+        for round in 1..4 {
+            one.reach(round);
+            if round == 1 {
+                assert_eq!(one.simulation.unsynced_names(one.node, "/data"), 0);
+            }
+            one.simulation.run_for(Duration::from_micros(200 * seed));
+            one.power_loss();
+            assert!(one.simulation.has_directory(one.node, "/data/kept"));
+            assert_eq!(
+                one.simulation.files(one.node, "/data", true),
+                one.simulation.files(one.node, "/data", false)
+            );
+            one.simulation.restart(one.node);
+        }
+    }
 }

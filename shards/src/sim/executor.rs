@@ -109,8 +109,13 @@ impl Tasks {
     pub fn has_ready(&self) -> bool {
         let slots = self.slots.borrow();
         let mut ready = lock(&self.ready);
-        ready.retain(|task| slots[task.index as usize].generation == task.generation);
-        !ready.is_empty()
+        while let Some(task) = ready.last() {
+            if slots[task.index as usize].generation == task.generation {
+                return true;
+            }
+            ready.pop();
+        }
+        false
     }
 
     fn insert(&self, place: Place, body: Body) -> TaskId {

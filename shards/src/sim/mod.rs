@@ -72,6 +72,28 @@ impl SimOptions {
             network: NetworkOptions::calm(),
         }
     }
+
+    /// Disks and networks as good or bad as the seed says: slow or fast, with or without stalls and cuts. Disk errors are not among
+    /// it, because they end a log directory: add them with [`Simulation::add_fault`].
+    pub fn rough(seed: u64) -> Self {
+        // A source of its own, so that what is drawn here does not shift what the run draws.
+        let random = Random::new(seed ^ 0x726f_7567_6800);
+        let pick = |choices: [u32; 4]| choices[random.below(4) as usize];
+        let mut options = Self::calm(seed);
+        options.poll_ns.end = u64::from(pick([300, 1_000, 5_000, 50_000]));
+        options.disk.write_ns.end = u64::from(pick([20_000, 300_000, 300_000, 5_000_000]));
+        options.disk.sync_ns.end = u64::from(pick([200_000, 2_000_000, 2_000_000, 30_000_000]));
+        options.disk.metadata_ns.end = u64::from(pick([3_000, 100_000, 100_000, 5_000_000]));
+        options.disk.stall = PerMillion(pick([0, 2_000, 2_000, 30_000]));
+        options.disk.lands_after_kill = PerMillion(pick([100_000, 500_000, 900_000, 1_000_000]));
+        options.network.delay_ns.end = u64::from(pick([20_000, 300_000, 300_000, 20_000_000]));
+        options.network.spike = PerMillion(pick([0, 1_000, 1_000, 20_000]));
+        options.network.short_read = PerMillion(pick([0, 100_000, 100_000, 700_000]));
+        options.network.buffer_bytes = if pick([0, 0, 0, 1]) == 1 { 1..8_192 } else { 16_384..262_144 };
+        options.network.cut = PerMillion(pick([0, 0, 500, 5_000]));
+        options.network.half_close = PerMillion(pick([0, 0, 100, 1_000]));
+        options
+    }
 }
 
 /// All state of a run.

@@ -5,7 +5,7 @@
 //! same file or of the same name: on the file systems that are spoken for (STORAGE §5) a rename is one step, and a journal does
 //! not show an effect without its cause.
 //!
-//! Invariants: every name leads to a file that exists; `links` is how many names, seen now, lead to a file; a file is forgotten
+//! Invariants: every name leads to a file that exists; `links` and `durable_links` are how many names lead to a file; a file is forgotten
 //! only when no name, seen or durable, and no handle leads to it; `used` counts the blocks of files that are linked or open.
 
 use std::collections::btree_map::Entry;
@@ -37,6 +37,8 @@ enum Content {
 struct Node {
     content: Content,
     links: u32,
+    /// Durable names that lead to it.
+    durable_links: u32,
     handles: u32,
 }
 
@@ -119,7 +121,8 @@ pub const ENOTEMPTY: i32 = 39;
 impl Volume {
     /// An empty file system. Numbers begin at `first_number`, so that no two files of a node share one.
     pub fn new(root: &str, flushing: Flushing, capacity: u64, first_number: FileNumber) -> Self {
-        let top = Node { content: Content::Directory(Names::default()), links: 1, handles: 0 };
+        let top =
+            Node { content: Content::Directory(Names::default()), links: 1, durable_links: 0, handles: 0 };
         Self {
             root: root.to_owned(),
             flushing,
@@ -232,7 +235,7 @@ impl Volume {
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.nodes.insert(number, Node { content, links: 1, handles: 0 });
+        self.nodes.insert(number, Node { content, links: 1, durable_links: 0, handles: 0 });
         self.change(number, None, Some((directory, name.to_owned())));
         Ok(number)
     }
@@ -270,17 +273,25 @@ impl Volume {
     }
 
     fn forget_if_gone(&mut self, file: FileNumber) {
-        let gone = self.nodes.get(&file).is_some_and(|node| node.links == 0 && node.handles == 0);
-        if gone && !self.pending.iter().any(|change| change.file == file) && !self.is_durably_named(file) {
-            self.nodes.remove(&file);
+        let unused = |node: &Node| node.links == 0 && node.durable_links == 0 && node.handles == 0;
+        if !self.nodes.get(&file).is_some_and(unused) || self.pending.iter().any(|change| change.file == file)
+        {
+            return;
+        }
+        // What only a forgotten directory still named is forgotten with it.
+        let forgotten = self.nodes.remove(&file).map(|node| node.content);
+        if let Some(Content::Directory(names)) = forgotten {
+            for child in names.durable.into_values() {
+                self.drop_durable_link(child);
+            }
         }
     }
 
-    fn is_durably_named(&self, file: FileNumber) -> bool {
-        self.nodes.values().any(|node| match &node.content {
-            Content::Directory(names) => names.durable.values().any(|number| *number == file),
-            Content::File(_) => false,
-        })
+    fn drop_durable_link(&mut self, file: FileNumber) {
+        if let Some(node) = self.nodes.get_mut(&file) {
+            node.durable_links -= 1;
+        }
+        self.forget_if_gone(file);
     }
 
     fn unlink(&mut self, path: &str, want_directory: bool) -> Result<(), IoError> {
@@ -481,9 +492,12 @@ impl Volume {
     /// Commits the changes that are asked for, and before each of them those that it follows from.
     fn commit_names(&mut self, wanted: impl Fn(&NameChange) -> bool) {
         let mut chosen = vec![false; self.pending.len()];
+        for (chosen, change) in chosen.iter_mut().zip(&self.pending) {
+            *chosen = wanted(change);
+        }
+        let everything = chosen.iter().all(|chosen| *chosen);
         for later in (0..self.pending.len()).rev() {
-            chosen[later] |= wanted(&self.pending[later]);
-            if chosen[later] {
+            if chosen[later] && !everything {
                 for (earlier, chosen) in self.pending[..later].iter().zip(&mut chosen) {
                     *chosen |= earlier.causes(&self.pending[later]);
                 }
@@ -495,22 +509,27 @@ impl Volume {
         self.pending = keep;
         let commit: Vec<NameChange> = commit;
         for change in commit {
-            let mut touched = vec![change.file];
+            let file = change.file;
+            let mut unnamed = Vec::new();
             if let Some((directory, name)) = change.removed
                 && let Some(Entry::Occupied(entry)) =
                     self.durable_names(directory).map(|names| names.entry(name))
-                && *entry.get() == change.file
+                && *entry.get() == file
             {
-                entry.remove();
+                unnamed.push(entry.remove());
             }
             if let Some((directory, name)) = change.added
                 && let Some(names) = self.durable_names(directory)
             {
-                touched.extend(names.insert(name, change.file));
+                unnamed.extend(names.insert(name, file));
+                if let Some(node) = self.nodes.get_mut(&file) {
+                    node.durable_links += 1;
+                }
             }
-            for file in touched {
-                self.forget_if_gone(file);
+            for file in unnamed {
+                self.drop_durable_link(file);
             }
+            self.forget_if_gone(file);
         }
     }
 
@@ -533,7 +552,7 @@ impl Volume {
             let kept = if ordered { index < limit } else { random.chance(fate.metadata_kept) };
             kept.then_some(*mark)
         };
-        let kept: Vec<Mark> = marks.iter().enumerate().filter_map(kept).collect();
+        let kept: BTreeSet<Mark> = marks.iter().enumerate().filter_map(kept).collect();
         for node in self.nodes.values_mut() {
             node.handles = 0;
         }
@@ -550,6 +569,7 @@ impl Volume {
     fn mount(&mut self) {
         for node in self.nodes.values_mut() {
             node.links = 0;
+            node.durable_links = 0;
             if let Content::Directory(names) = &mut node.content {
                 names.seen.clone_from(&names.durable);
             }
@@ -558,11 +578,15 @@ impl Volume {
         while let Some(number) = reached.pop() {
             let Some(node) = self.nodes.get_mut(&number) else { continue };
             node.links += 1;
+            node.durable_links += 1;
             if let (Content::Directory(names), 1) = (&node.content, node.links) {
                 reached.extend(names.durable.values());
             }
         }
         self.nodes.retain(|_, node| node.links > 0);
+        if let Some(root) = self.nodes.get_mut(&ROOT) {
+            root.durable_links = 0;
+        }
     }
 
     /// Every file, by path, with its number: as seen now, or as the worst power loss leaves it.
@@ -592,10 +616,14 @@ impl Volume {
 
     pub fn check(&self) {
         let mut links: BTreeMap<FileNumber, u32> = BTreeMap::from([(ROOT, 1)]);
+        let mut durable_links: BTreeMap<FileNumber, u32> = BTreeMap::new();
         for node in self.nodes.values() {
             if let Content::Directory(names) = &node.content {
                 for number in names.seen.values() {
                     *links.entry(*number).or_default() += 1;
+                }
+                for number in names.durable.values() {
+                    *durable_links.entry(*number).or_default() += 1;
                 }
                 let known = |number: &FileNumber| self.nodes.contains_key(number);
                 assert!(
@@ -607,6 +635,8 @@ impl Volume {
         let mut used = 0;
         for (number, node) in &self.nodes {
             assert_eq!(node.links, links.get(number).copied().unwrap_or(0), "links of {number}");
+            let durable = durable_links.get(number).copied().unwrap_or(0);
+            assert_eq!(node.durable_links, durable, "durable links of {number}");
             if let Content::File(body) = &node.content {
                 body.check();
                 used += if node.links > 0 || node.handles > 0 { body.blocks() } else { 0 };
