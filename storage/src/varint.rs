@@ -11,20 +11,32 @@ pub enum VarintError {
 }
 
 /// Reads a 32-bit number from the front of `bytes` and returns it with its length in bytes (1 to 5).
+#[inline]
 pub fn read_i32(bytes: &[u8]) -> Result<(i32, usize), VarintError> {
-    let (raw, len) = read(bytes, 5)?;
+    let (raw, len) = read::<5>(bytes)?;
     let raw = raw as u32;
     Ok(((raw >> 1) as i32 ^ -((raw & 1) as i32), len))
 }
 
 /// Reads a 64-bit number from the front of `bytes` and returns it with its length in bytes (1 to 10).
+#[inline]
 pub fn read_i64(bytes: &[u8]) -> Result<(i64, usize), VarintError> {
-    let (raw, len) = read(bytes, 10)?;
+    let (raw, len) = read::<10>(bytes)?;
     Ok(((raw >> 1) as i64 ^ -((raw & 1) as i64), len))
 }
 
+// Every record has about eight of these, nearly all of one byte.
+#[inline]
+fn read<const LONGEST: usize>(bytes: &[u8]) -> Result<(u64, usize), VarintError> {
+    match bytes {
+        [byte, ..] if *byte < 0x80 => Ok((u64::from(*byte), 1)),
+        [low, high, ..] if *high < 0x80 => Ok((u64::from(*low & 0x7f) | u64::from(*high) << 7, 2)),
+        _ => read_long(bytes, LONGEST),
+    }
+}
+
 // Bits beyond the number's width are dropped, as Kafka's reader drops them.
-fn read(bytes: &[u8], longest: usize) -> Result<(u64, usize), VarintError> {
+fn read_long(bytes: &[u8], longest: usize) -> Result<(u64, usize), VarintError> {
     let mut value = 0_u64;
     for (at, byte) in bytes.iter().take(longest).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * at);
