@@ -1,6 +1,6 @@
 //! What the simulated disk keeps, and, as important, that it loses what it may lose.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -480,7 +480,7 @@ fn under_fault(
     seed: u64,
     act: impl Fn(logan_shards::File) -> LocalBoxFuture<'static, Result<(), IoError>> + Clone + 'static,
 ) -> (OneNode, Option<Result<(), IoError>>) {
-    let result = Rc::new(std::cell::RefCell::new(None));
+    let result = Rc::new(RefCell::new(None));
     let inside = result.clone();
     let one = OneNode::new(calm(seed), move |directory: Directory, stage: Stage| {
         let (act, inside) = (act.clone(), inside.clone());
@@ -746,6 +746,43 @@ fn what_a_killed_process_left_in_the_drive_is_seen_by_its_successor_and_may_stil
         found.insert(one.seen("file").unwrap()[0]);
     }
     assert_eq!(found, BTreeSet::from([7, 100]));
+}
+
+#[test]
+fn an_image_of_a_crash_can_be_taken_at_every_moment_and_leaves_the_run_alone() {
+    let script = |directory: Directory, stage: Stage| -> LocalBoxFuture<'static, ()> {
+        Box::pin(async move {
+            directory.write_small("small", b"old".to_vec()).await.unwrap();
+            stage.reach(1);
+            directory.write_small("small", b"new".to_vec()).await.unwrap();
+            stage.reach(2);
+        })
+    };
+    let undisturbed = OneNode::new(calm(8), script);
+    undisturbed.reach(2);
+    let one = OneNode::new(calm(8), script);
+    let (stage, node) = (one.stage.clone(), one.node);
+    let found: Rc<RefCell<BTreeSet<Option<Vec<u8>>>>> = Rc::default();
+    let gathered = found.clone();
+    one.simulation.on_event(move |simulation| {
+        for seed in 0..10 {
+            let image = simulation.crash_image(node, simulation.events() * 10 + seed);
+            let copy = Simulation::new(calm(seed));
+            let copied = copy.add_node::<()>("alone", 1, |_| Box::pin(std::future::pending()));
+            copy.restore(copied, image);
+            copy.check();
+            let content = copy.content(copied, "/data/small", false);
+            match stage.get() {
+                0 => assert!(content.as_ref().is_none_or(|content| content == b"old")),
+                1 => assert!(content.as_ref().is_some_and(|content| content == b"old" || content == b"new")),
+                _ => assert_eq!(content.as_deref(), Some(b"new".as_slice())),
+            }
+            gathered.borrow_mut().insert(content);
+        }
+    });
+    one.reach(2);
+    assert_eq!(one.simulation.trace_hash(), undisturbed.simulation.trace_hash());
+    assert_eq!(found.borrow().len(), 3);
 }
 
 /// A step on random names in three directories. What is refused is refused for a reason that a file system has.

@@ -24,7 +24,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
-pub use disk::{DiskOptions, Fault, FaultId, FaultKind, FileView, InFlight, Site, Verb};
+pub use disk::{DiskImage, DiskOptions, Fault, FaultId, FaultKind, FileView, InFlight, Site, Verb};
 pub use executor::Task;
 pub use net::{ConnectionView, Cut, NetworkOptions};
 pub use process::{NodeId, ProcessId};

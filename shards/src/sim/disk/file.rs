@@ -143,6 +143,17 @@ pub struct Fate {
     pub metadata_kept: PerMillion,
 }
 
+impl Fate {
+    pub fn draw(random: &Random) -> Self {
+        let pick = |choices: [u32; 5]| PerMillion(choices[random.below(5) as usize]);
+        Self {
+            data_kept: pick([0, 125_000, 500_000, 875_000, 1_000_000]),
+            torn: pick([0, 0, 50_000, 200_000, 600_000]),
+            metadata_kept: pick([0, 125_000, 500_000, 875_000, 1_000_000]),
+        }
+    }
+}
+
 /// An extent for inspection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockState {

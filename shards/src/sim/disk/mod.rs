@@ -11,6 +11,7 @@
 mod faults;
 mod file;
 mod handle;
+mod image;
 mod inspect;
 mod operation;
 mod volume;
@@ -26,6 +27,7 @@ use std::task::{Context, Poll, Waker};
 pub use faults::{Fault, FaultId, FaultKind, Site, Verb};
 pub use file::{BlockState, Fate};
 pub use handle::{SimDirectory, SimFile, SimPlainFile};
+pub use image::DiskImage;
 pub use inspect::{FileView, InFlight};
 pub use operation::OperationId;
 
@@ -114,7 +116,8 @@ impl Disks {
     }
 
     fn mount(&mut self, node: NodeId, root: &str, flushing: Flushing, capacity: u64) -> usize {
-        let first_number = (self.mounts.len() as u64) << 40;
+        let last = self.mounts.iter().map(|mount| mount.volume.next_number() >> 40).max();
+        let first_number = last.map_or(0, |last| last + 1) << 40;
         let volume = Volume::new(root, flushing, capacity, first_number);
         self.mounts.push(Mount { node, volume, epoch: 0, lock: None, claims: BTreeMap::new() });
         self.mounts.len() - 1
@@ -379,40 +382,17 @@ impl World {
                 self.clock.strike(moment);
             }
             if operation.outcome.is_none() && operation.action.changes() {
-                self.land_in_part(operation, &mut mount.volume);
+                operation.land_in_part(&mut mount.volume, &self.random);
             }
             false
         });
         for mount in mounts.iter_mut().filter(|mount| mount.node == node) {
-            let fate = self.draw_fate();
+            let fate = Fate::draw(&self.random);
             let kept = mount.volume.collapse(&fate, &self.random);
             mount.epoch += 1;
             mount.lock = None;
             mount.claims.clear();
             self.record(Happened::IoSurvived, mount.volume.mark(), kept);
-        }
-    }
-
-    /// What was under way when the power went has reached the device whole, in part or not at all.
-    fn land_in_part(&self, operation: &Operation, volume: &mut Volume) {
-        let around = Surroundings { random: &self.random, writes: Vec::new(), lock_is_free: false };
-        match &operation.action {
-            Action::Sync { .. } | Action::SyncDirectory | Action::SyncFileSystem => {}
-            Action::Write { file, position, content, .. } if self.random.coin() => {
-                volume.write_in_part(*file, *position, content, |_| self.random.coin());
-            }
-            // Its outcome is seen by nobody.
-            _ if self.random.coin() => drop(operation.perform(volume, &around)),
-            _ => {}
-        }
-    }
-
-    fn draw_fate(&self) -> Fate {
-        let pick = |choices: [u32; 5]| PerMillion(choices[self.random.below(5) as usize]);
-        Fate {
-            data_kept: pick([0, 125_000, 500_000, 875_000, 1_000_000]),
-            torn: pick([0, 0, 50_000, 200_000, 600_000]),
-            metadata_kept: pick([0, 125_000, 500_000, 875_000, 1_000_000]),
         }
     }
 

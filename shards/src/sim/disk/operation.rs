@@ -354,6 +354,20 @@ impl Operation {
         Ok(Answer::Nothing)
     }
 
+    /// What was under way when the power went has reached the device whole, in part or not at all.
+    pub fn land_in_part(&self, volume: &mut Volume, random: &Random) {
+        let around = Surroundings { random, writes: Vec::new(), lock_is_free: false };
+        match &self.action {
+            Action::Sync { .. } | Action::SyncDirectory | Action::SyncFileSystem => {}
+            Action::Write { file, position, content, .. } if random.coin() => {
+                volume.write_in_part(*file, *position, content, |_| random.coin());
+            }
+            // Its outcome is seen by nobody.
+            _ if random.coin() => drop(self.perform(volume, &around)),
+            _ => {}
+        }
+    }
+
     /// The buffer of a write must not have changed since it was submitted.
     pub fn check_buffer(&self, world: &World) {
         if let Action::Write { position, content, given, .. } = &self.action

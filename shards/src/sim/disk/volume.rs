@@ -79,7 +79,7 @@ impl NameChange {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Volume {
     pub root: String,
     pub flushing: Flushing,
@@ -139,6 +139,11 @@ impl Volume {
     /// The place in the order of effects that everything done so far is at or before.
     pub fn mark(&self) -> Mark {
         self.mark
+    }
+
+    /// Greater than every number of a file.
+    pub fn next_number(&self) -> FileNumber {
+        self.next_number
     }
 
     fn next_mark(&mut self) -> Mark {
