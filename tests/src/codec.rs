@@ -1,5 +1,7 @@
 //! All messages of the codec behind one type, for tests that run through them: [`Codec`].
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use logan::protocol::{DecodeError, EncodeError, Encoded, Message};
 
@@ -15,12 +17,14 @@ pub struct Codec {
     pub decode: fn(i16, Bytes) -> Result<(), DecodeError>,
     /// Decodes and encodes.
     pub round_trip: fn(i16, Bytes) -> Result<Result<Encoded, EncodeError>, DecodeError>,
+    /// Decodes, and shows what it says.
+    pub debug: fn(i16, Bytes) -> Result<String, DecodeError>,
     /// Encodes the default.
     pub write_default: fn(i16) -> Result<Encoded, EncodeError>,
 }
 
 impl Codec {
-    pub const fn of<M: Message>(kind: &'static str) -> Self {
+    pub const fn of<M: Message + Debug>(kind: &'static str) -> Self {
         Self {
             kind,
             name: M::NAME,
@@ -28,6 +32,7 @@ impl Codec {
             max_version: M::MAX_VERSION,
             decode: |version, bytes| M::read(version, bytes).map(drop),
             round_trip: |version, bytes| M::read(version, bytes).map(|message| message.write(version)),
+            debug: |version, bytes| M::read(version, bytes).map(|message| format!("{message:?}")),
             write_default: |version| M::default().write(version),
         }
     }

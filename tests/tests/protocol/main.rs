@@ -3,4 +3,5 @@
 mod fuzzed;
 mod generated;
 mod golden;
+mod meaning;
 mod memory;
