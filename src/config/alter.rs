@@ -279,6 +279,8 @@ fn is_keystore(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::fixed::FixedSettings;
     use super::*;
 
@@ -417,5 +419,70 @@ mod tests {
         );
         check_all("SET leader.replication.throttled.rate=5", "leader.replication.throttled.rate=5");
         check_all("SET node.id=5", "42 Cannot update these configs dynamically: [node.id]");
+    }
+
+    /// Alterations of any setting of a scope, or of none, with values that are often allowed.
+    fn alterations(scope: Scope) -> impl Strategy<Value = Vec<(String, i8, Option<String>)>> {
+        let mut names: Vec<&str> = table::of_scope(scope).iter().map(|setting| setting.name).collect();
+        names.push("no.such.setting");
+        let value = prop_oneof![
+            (-2..200_i64).prop_map(|number| number.to_string()),
+            "(compact|delete|lz4|0:1|true|)(,(compact|delete|x))?",
+            ".{0,6}",
+        ];
+        let one = (prop::sample::select(names), 0..4_i8, prop::option::weighted(0.9, value));
+        prop::collection::vec(one.prop_map(|(name, code, value)| (name.to_owned(), code, value)), 0..4)
+    }
+
+    fn borrow<'a>(all: &'a [(String, i8, Option<String>)]) -> Vec<Alteration<'a>> {
+        let one = |(name, code, value): &'a (String, i8, Option<String>)| {
+            Some(Alteration { name, operation: Operation::from_code(*code)?, value: value.as_deref() })
+        };
+        all.iter().filter_map(one).collect()
+    }
+
+    fn carry_out(current: &mut Overrides, changes: &[Change]) {
+        for change in changes {
+            match &change.value {
+                Some(value) => current.insert(change.name.clone(), value.clone()),
+                None => current.remove(&change.name),
+            };
+        }
+    }
+
+    proptest! {
+        /// Whatever is asked of it, a topic keeps configs that it can have, and what was done once need not be done again.
+        #[test]
+        fn a_topic_stays_well_configured(rounds in prop::collection::vec(alterations(Scope::Topic), 0..8)) {
+            let fixed = FixedSettings::none();
+            let layers = Layers::of_file(&fixed);
+            let mut current = Overrides::new();
+            for asked in &rounds {
+                let asked = borrow(asked);
+                let Ok(changes) = alter_topic(&layers, &current, &asked) else { continue };
+                carry_out(&mut current, &changes);
+                prop_assert_eq!(check_topic(&layers, &current), Ok(()));
+                super::super::TopicSettings::resolve(&layers, &current);
+                prop_assert_eq!(alter_topic(&layers, &current, &asked), Ok(Vec::new()));
+            }
+        }
+
+        #[test]
+        fn a_broker_stays_well_configured(rounds in prop::collection::vec(alterations(Scope::Broker), 0..8)) {
+            let fixed = FixedSettings::none();
+            let (mut node, mut cluster) = (Overrides::new(), Overrides::new());
+            for (at, asked) in rounds.iter().enumerate() {
+                let layers = Layers { fixed: &fixed, cluster: &cluster, node: &node };
+                let asked = borrow(asked);
+                let (done, of_cluster) =
+                    if at % 2 == 0 { (alter_node(&layers, &asked), false) } else { (alter_cluster(&layers, &asked), true) };
+                let Ok(changes) = done else { continue };
+                carry_out(if of_cluster { &mut cluster } else { &mut node }, &changes);
+                let layers = Layers { fixed: &fixed, cluster: &cluster, node: &node };
+                prop_assert_eq!(rules::broken(&layers), Vec::new());
+                super::super::TopicSettings::resolve(&layers, &Overrides::new());
+                super::super::LiveSettings::resolve(&layers);
+            }
+        }
     }
 }

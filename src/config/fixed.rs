@@ -206,8 +206,25 @@ fn is_near(a: &str, b: &str) -> bool {
     }
 }
 
+/// Feeds arbitrary bytes to [`FixedSettings::read`] and everything that reads settings; for fuzzing. Nothing may panic, and what is
+/// refused is refused with a message.
+pub fn fuzz(bytes: &[u8]) {
+    match super::Settings::read(Some(("fuzz", bytes)), &[], "localhost") {
+        Ok(settings) => {
+            let layers = super::Layers::of_file(&settings.fixed);
+            super::TopicSettings::resolve(&layers, &super::Overrides::new());
+            super::LiveSettings::resolve(&layers);
+            let described = super::describe::describe_broker(&layers, super::describe::Asked::All);
+            assert!(described.len() >= table::of_scope(table::Scope::Broker).len());
+        }
+        Err(errors) => assert!(!errors.to_string().is_empty()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(text: &str, overrides: &[&str]) -> Result<(FixedSettings, Vec<String>), String> {
@@ -258,6 +275,31 @@ mod tests {
                 "s.properties:4: unknown setting zookeeper.connect",
             ]
         );
+    }
+
+    /// Lines with the name of a setting and something that may be its value.
+    fn line() -> impl Strategy<Value = String> {
+        let names: Vec<&str> = table::all().iter().map(|setting| setting.name).collect();
+        let value = prop_oneof![
+            any::<i64>().prop_map(|number| number.to_string()),
+            (-2..70_000_i64).prop_map(|number| number.to_string()),
+            "[a-zA-Z0-9:/@,.*=\\\\ -]{0,24}",
+            "(PLAINTEXT|SSL|X)://(a|\\[::1\\])?:[0-9]{1,6}(,PLAINTEXT://b:1)?",
+            Just("true".to_owned()),
+        ];
+        (prop::sample::select(names), value).prop_map(|(name, value)| format!("{name}={value}\n"))
+    }
+
+    proptest! {
+        #[test]
+        fn no_settings_make_it_panic(lines in prop::collection::vec(line(), 0..12)) {
+            fuzz(lines.concat().as_bytes());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            fuzz(&bytes);
+        }
     }
 
     #[test]
