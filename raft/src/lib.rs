@@ -5,6 +5,7 @@
 
 pub mod files;
 mod identity;
+pub mod inspect;
 mod limits;
 pub mod log;
 mod logger;

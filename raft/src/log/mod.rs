@@ -32,7 +32,7 @@ use crate::limits::{MAX_LOG_BYTES, MAX_SNAPSHOT_BYTES};
 const FIRST_BASE: u64 = 1;
 const FIRST_TERM: u64 = 1;
 
-const PREFIX: &str = "logan-metadata-";
+pub(crate) const PREFIX: &str = "logan-metadata-";
 
 /// How many bytes of entries go into one frame when the log is written anew.
 const REWRITE_FRAME_BYTES: usize = 1 << 20;
@@ -144,7 +144,14 @@ impl Log {
         let path = path_of(&*directory, &name);
         let file = directory.open(&name, OpenMode::Existing).await?;
         let content = Bytes::from(read_whole(&*file, &path, MAX_LOG_BYTES).await?);
-        let read = read_log(&content, &path, identity, base)?;
+        let read = read_log(&content, &path)?;
+        if read.header.identity != identity {
+            let node_id = read.header.identity.node_id;
+            return Err(LogError::Foreign { path, node_id });
+        }
+        if read.header.base.index != base {
+            return Err(LogError::Damaged { path, position: 0 });
+        }
         let end = read.end as u64;
         if read.end < content.len() {
             let torn = content.len() - read.end;
@@ -266,24 +273,19 @@ fn path_of(directory: &dyn Directory, name: &str) -> String {
 }
 
 /// What a log file says.
-struct ReadLog {
-    header: Header,
-    view: LogView,
+pub(crate) struct ReadLog {
+    pub header: Header,
+    pub view: LogView,
+    /// Of the next frame.
     sequence: u64,
     last_frame: usize,
     /// Where the undamaged frames end.
-    end: usize,
+    pub end: usize,
 }
 
-fn read_log(content: &Bytes, path: &str, identity: Identity, base: u64) -> Result<ReadLog, LogError> {
+pub(crate) fn read_log(content: &Bytes, path: &str) -> Result<ReadLog, LogError> {
     let damaged = |position: usize| LogError::Damaged { path: path.to_owned(), position: position as u64 };
     let (header, head) = Header::decode(content).map_err(|error| head_error(error, path))?;
-    if header.identity != identity {
-        return Err(LogError::Foreign { path: path.to_owned(), node_id: header.identity.node_id });
-    }
-    if header.base.index != base {
-        return Err(damaged(0));
-    }
     let mut view = LogView::new(header.base.clone(), HardState::default());
     let (mut position, mut last_frame, mut sequence) = (head, head, 0);
     while let Some((payload, end)) = format::frame_at(content, position, header.salt, sequence) {
@@ -302,13 +304,13 @@ fn read_log(content: &Bytes, path: &str, identity: Identity, base: u64) -> Resul
     {
         return Err(damaged(position));
     }
-    if view.hard.commit < base || view.hard.commit > view.last() {
+    if view.hard.commit < header.base.index || view.hard.commit > view.last() {
         return Err(damaged(last_frame));
     }
     Ok(ReadLog { header, view, sequence, last_frame, end: position })
 }
 
-fn head_error(error: HeadError, path: &str) -> LogError {
+pub(crate) fn head_error(error: HeadError, path: &str) -> LogError {
     match error {
         HeadError::Damaged => LogError::Damaged { path: path.to_owned(), position: 0 },
         HeadError::Version(version) => LogError::Version { path: path.to_owned(), version },

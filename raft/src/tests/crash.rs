@@ -259,3 +259,26 @@ fn after_a_failure_nothing_is_written() {
     assert_eq!(now(opened.log.append(&hard, &entries)), Err(LogError::Failed));
     assert_eq!(directory.operations(), before);
 }
+
+#[test]
+fn tools_read_both_files() {
+    use crate::inspect::{self, FileKind};
+    let (directory, view, [log, snapshot]) = grown();
+    assert_eq!(
+        (FileKind::of(&log), FileKind::of(&snapshot)),
+        (Some(FileKind::Log), Some(FileKind::Snapshot))
+    );
+    for other in ["logan-metadata-1.log", "logan-metadata-00000000000000000001.log.tmp", "meta.properties"] {
+        assert_eq!(FileKind::of(other), None);
+    }
+    let mut content = directory.content(&log);
+    content.extend_from_slice(b"torn");
+    let read = inspect::log(&log, &Bytes::from(content)).expect("a good file");
+    assert_eq!((read.identity, read.torn_bytes), (IDENTITY, 4));
+    assert_eq!(read.base_index + read.entries.len() as u64, view.last());
+    assert_eq!(read.commit, view.hard_state().commit);
+    let read = inspect::snapshot(&snapshot, &Bytes::from(directory.content(&snapshot))).expect("a good file");
+    assert_eq!((read.index, read.data), (view.base_index(), state_at(view.base_index())));
+    let damaged = inspect::log(&log, &Bytes::from_static(b"LOGANRFT and more")).expect_err("no log");
+    assert!(matches!(damaged, LogError::Version { .. } | LogError::Damaged { .. }), "{damaged}");
+}
