@@ -14,9 +14,9 @@ use crate::metadata::record::{BrokerChange, PartitionChange, ProducerIds};
 use crate::metadata::{Endpoint, Record, Resource};
 use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, PartitionIndex};
 use crate::protocol::messages::metadata_records::{
-    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord, NoOpRecord,
-    PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord,
-    UnregisterBrokerRecord,
+    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord,
+    NoOpRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord,
+    RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
 };
 use crate::protocol::{DecodeError, EncodeError, Message, Reader, Str, Writer};
 
@@ -33,7 +33,9 @@ const BROKER: i8 = 4;
 /// Why an entry of the quorum's log is not a list of records. The node stops: another release wrote it, or the log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    #[error("a metadata entry has format {0}, which this release cannot read: start the release that wrote it, or a later one")]
+    #[error(
+        "a metadata entry has format {0}, which this release cannot read: start the release that wrote it, or a later one"
+    )]
     Format(i8),
     #[error("a metadata record has frame version {0}, which this release cannot read")]
     Frame(u32),
@@ -107,7 +109,8 @@ fn encode_record(record: &Record, writer: &mut Writer) {
         }
         Record::RegisterBroker(broker) => put(RegisterBrokerRecord::KEY, &register_record(broker), writer),
         Record::UnregisterBroker { id, epoch } => {
-            let message = UnregisterBrokerRecord { broker_id: id.0, broker_epoch: *epoch, ..Default::default() };
+            let message =
+                UnregisterBrokerRecord { broker_id: id.0, broker_epoch: *epoch, ..Default::default() };
             put(UnregisterBrokerRecord::KEY, &message, writer);
         }
         Record::BrokerChange(change) => {
@@ -131,8 +134,11 @@ fn encode_record(record: &Record, writer: &mut Writer) {
             put(ProducerIdsRecord::KEY, &message, writer);
         }
         Record::FeatureLevel { name, level } => {
-            let message =
-                FeatureLevelRecord { name: name.as_str().into(), feature_level: *level, ..Default::default() };
+            let message = FeatureLevelRecord {
+                name: name.as_str().into(),
+                feature_level: *level,
+                ..Default::default()
+            };
             put(FeatureLevelRecord::KEY, &message, writer);
         }
         Record::NoOp => put(NoOpRecord::KEY, &NoOpRecord::default(), writer),
@@ -260,7 +266,11 @@ fn ids(numbers: &[i32]) -> Vec<NodeId> {
     numbers.iter().copied().map(NodeId).collect()
 }
 
-fn refuse_elr(record: &'static str, elr: Option<&Vec<i32>>, last: Option<&Vec<i32>>) -> Result<(), CodecError> {
+fn refuse_elr(
+    record: &'static str,
+    elr: Option<&Vec<i32>>,
+    last: Option<&Vec<i32>>,
+) -> Result<(), CodecError> {
     if elr.or(last).is_some() {
         return Err(CodecError::Unsupported { record, what: "who the eligible leader replicas are" });
     }
@@ -401,9 +411,15 @@ mod tests {
     fn what_another_release_wrote_is_refused() {
         assert_eq!(decode(Bytes::from_static(&[2, 0])), Err(CodecError::Format(2)));
         assert_eq!(decode(Bytes::from_static(&[1, 1, 2, 20, 0])), Err(CodecError::Frame(2)));
-        assert_eq!(decode(Bytes::from_static(&[1, 1, 1, 99, 3])), Err(CodecError::Kind { kind: 99, version: 3 }));
+        assert_eq!(
+            decode(Bytes::from_static(&[1, 1, 1, 99, 3])),
+            Err(CodecError::Kind { kind: 99, version: 3 })
+        );
         assert_eq!(decode(Bytes::from_static(&[1, 1, 1, 20, 0, 0])), Ok(vec![Record::NoOp]));
         assert!(matches!(decode(Bytes::from_static(&[1, 1, 1, 20, 1, 0])), Err(CodecError::Malformed(_))));
-        assert!(matches!(decode(Bytes::from_static(&[1, 0xff, 0xff, 0xff, 0xff, 0x0f])), Err(CodecError::Malformed(_))));
+        assert!(matches!(
+            decode(Bytes::from_static(&[1, 0xff, 0xff, 0xff, 0xff, 0x0f])),
+            Err(CodecError::Malformed(_))
+        ));
     }
 }

@@ -61,7 +61,9 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: FetchRe
     let seen: Vec<Seen> = fetched.iter().map(seen).collect();
     let (session_id, mentioned) =
         context.sessions.borrow_mut().finish(now_ms, &begun, &seen, shards::random_u64);
-    (assemble(context, &begun, fetched, &mentioned, session_id, read_committed), credit)
+    let mut response = assemble(context, &begun, fetched, &mentioned, session_id, read_committed);
+    keep_what_is_known(version, &mut response);
+    (response, credit)
 }
 
 fn terms(context: &Context, request: &FetchRequest) -> Terms {
@@ -310,6 +312,19 @@ fn assemble(
             .collect();
     }
     response
+}
+
+/// Takes out what this version cannot say: diverging epochs and leaders before 12 (KIP-595, KIP-951), endpoints before 16.
+fn keep_what_is_known(version: i16, response: &mut FetchResponse) {
+    if version < 16 {
+        response.node_endpoints.clear();
+    }
+    if version < 12 {
+        for part in response.responses.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            part.current_leader = LeaderIdAndEpoch::default();
+            part.diverging_epoch = EpochEndOffset::default();
+        }
+    }
 }
 
 fn partition_data(partition_index: i32, part: FetchedPart, read_committed: bool) -> PartitionData {

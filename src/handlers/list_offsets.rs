@@ -49,7 +49,8 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: ListOff
         part.error_code = ErrorCode(answer.error);
         part.offset = answer.offset.0;
         part.timestamp = answer.timestamp;
-        part.leader_epoch = answer.leader_epoch.0;
+        // Clients before KIP-320 do not know epochs.
+        part.leader_epoch = if version >= 4 { answer.leader_epoch.0 } else { -1 };
     }
     response
 }

@@ -52,6 +52,12 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: Metadat
     for broker in &mut response.brokers {
         broker.rack = image.broker(crate::model::NodeId(broker.node_id)).and_then(|known| known.rack.as_deref().map(Str::from));
     }
+    if version < 12 {
+        // A topic asked for by an unknown id has no name, and only later versions can say that.
+        for topic in response.topics.iter_mut().filter(|topic| topic.name.is_none()) {
+            topic.name = Some(Str::new());
+        }
+    }
     response.cluster_id = Some(image.cluster_id().into());
     response.controller_id = context.settings.broker.node_id.0;
     response

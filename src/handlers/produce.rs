@@ -22,6 +22,9 @@ use crate::protocol::messages::{ProduceRequest, ProduceResponse};
 use crate::protocol::records::{Compression, Invalid, Rules, Step, Timestamps, Validation};
 use crate::protocol::{ErrorCode, Frame, Records, Str};
 
+/// The first version whose response says who leads instead (KIP-951).
+const LEADER_HINTS_SINCE: i16 = 10;
+
 /// Where the result of a partition comes from.
 enum Fate {
     Refused(PartitionProduceResponse),
@@ -61,7 +64,10 @@ pub(super) async fn handle(context: &Rc<Context>, frame: Frame) -> Outcome {
     let context = context.clone();
     later(async move {
         let results = collect(pending).await;
-        let response = assemble(&context, plan.topics, &results);
+        let mut response = assemble(&context, plan.topics, &results);
+        if frame.version < LEADER_HINTS_SINCE {
+            forget_leaders(&mut response);
+        }
         if acks != 0 {
             return respond(&frame, &response);
         }
@@ -193,6 +199,13 @@ fn assemble(
         response.node_endpoints = endpoints(context);
     }
     response
+}
+
+fn forget_leaders(response: &mut ProduceResponse) {
+    response.node_endpoints.clear();
+    for part in response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses) {
+        part.current_leader = LeaderIdAndEpoch::default();
+    }
 }
 
 fn answered(context: &Context, index: i32, partition: PartitionId, result: &AppendResult) -> PartitionProduceResponse {

@@ -10,12 +10,25 @@ use crate::model::{ImageVersion, NodeId, Uuid};
 /// A change of the metadata. Each is harmless if repeated, or compares before it sets (DESIGN §7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    CreateTopics { topics: Vec<NewTopic>, validate_only: bool },
-    DeleteTopics { topics: Vec<TopicName> },
-    CreatePartitions { topics: Vec<MorePartitions>, validate_only: bool },
-    AlterConfigs { resources: Vec<ConfigChanges>, validate_only: bool },
+    CreateTopics {
+        topics: Vec<NewTopic>,
+        validate_only: bool,
+    },
+    DeleteTopics {
+        topics: Vec<TopicName>,
+    },
+    CreatePartitions {
+        topics: Vec<MorePartitions>,
+        validate_only: bool,
+    },
+    AlterConfigs {
+        resources: Vec<ConfigChanges>,
+        validate_only: bool,
+    },
     /// The next block of producer ids, for this broker.
-    AllocateProducerIds { broker: NodeId },
+    AllocateProducerIds {
+        broker: NodeId,
+    },
     RegisterBroker(Registration),
 }
 
@@ -107,8 +120,13 @@ pub enum Reply {
     /// One for each topic or resource.
     Done(Vec<Result<(), Refused>>),
     /// Producer ids `first..first + count`.
-    ProducerIds { first: i64, count: i64 },
-    Registered { epoch: i64 },
+    ProducerIds {
+        first: i64,
+        count: i64,
+    },
+    Registered {
+        epoch: i64,
+    },
 }
 
 /// The whole of what the leader says to a command: not decided at all (no leader here, too many records), or a reply that holds at a version.

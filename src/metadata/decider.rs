@@ -47,7 +47,10 @@ pub struct Decider<Ticket> {
 }
 
 fn not_controller() -> Refused {
-    Refused { error: error::NOT_CONTROLLER, message: "This node does not lead the metadata quorum.".to_owned() }
+    Refused {
+        error: error::NOT_CONTROLLER,
+        message: "This node does not lead the metadata quorum.".to_owned(),
+    }
 }
 
 impl<Ticket> Decider<Ticket> {
@@ -122,8 +125,14 @@ impl<Ticket> Decider<Ticket> {
     }
 
     /// An entry is committed. Returns the answers that can go once every shard has the image.
-    pub fn on_committed(&mut self, term: u64, index: u64, records: &[Record]) -> Result<Answers<Ticket>, ApplyError> {
-        let decided = self.undecided.take_if(|undecided| undecided.position.is_some_and(|(_, at)| at <= index));
+    pub fn on_committed(
+        &mut self,
+        term: u64,
+        index: u64,
+        records: &[Record],
+    ) -> Result<Answers<Ticket>, ApplyError> {
+        let decided =
+            self.undecided.take_if(|undecided| undecided.position.is_some_and(|(_, at)| at <= index));
         match decided {
             Some(undecided) if undecided.position == Some((term, index)) => {
                 debug_assert!(self.comes_to(records, &undecided.image), "a batch comes to what was decided");

@@ -307,7 +307,11 @@ impl Image {
     /// Records that make this image from [`Image::new`]: a snapshot.
     pub fn records(&self) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
-        records.extend(self.features.iter().map(|(name, level)| Record::FeatureLevel { name: name.clone(), level: *level }));
+        records.extend(
+            self.features
+                .iter()
+                .map(|(name, level)| Record::FeatureLevel { name: name.clone(), level: *level }),
+        );
         records.extend(self.brokers.values().map(|broker| Record::RegisterBroker((**broker).clone())));
         for topic in self.topics() {
             records.push(Record::Topic { name: topic.name.clone(), id: topic.id });
@@ -340,7 +344,9 @@ impl Image {
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
         assert_eq!(self.names.len(), self.topics.len());
-        assert!(self.names.iter().all(|(name, id)| self.topics.get(id).is_some_and(|topic| topic.name == *name)));
+        assert!(
+            self.names.iter().all(|(name, id)| self.topics.get(id).is_some_and(|topic| topic.name == *name))
+        );
         let mut counted: OrdMap<Uuid, u32> = OrdMap::new();
         for partition in self.topics.values().flat_map(|topic| topic.partitions.values()) {
             assert!(fits(partition), "{partition:?}");

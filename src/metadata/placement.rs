@@ -106,12 +106,17 @@ impl Stripes {
             by_rack.entry(candidate.rack).or_default().push(*candidate);
         }
         let ring = |brokers: &[Candidate<'_>], fenced| Ring {
-            brokers: brokers.iter().filter(|broker| broker.fenced == fenced).map(|broker| broker.id).collect(),
+            brokers: brokers
+                .iter()
+                .filter(|broker| broker.fenced == fenced)
+                .map(|broker| broker.id)
+                .collect(),
             start: 0,
             taken: 0,
         };
-        let racks =
-            by_rack.values().map(|brokers| Rack { unfenced: ring(brokers, false), fenced: ring(brokers, true) });
+        let racks = by_rack
+            .values()
+            .map(|brokers| Rack { unfenced: ring(brokers, false), fenced: ring(brokers, true) });
         let unfenced = candidates.iter().filter(|candidate| !candidate.fenced).count();
         let mut stripes = Self { racks: racks.collect(), first: 0, placed: 0, unfenced, state: seed };
         stripes.shuffle();
@@ -240,7 +245,8 @@ mod tests {
         let racks = [Some("a"), Some("a"), Some("a"), Some("b"), None];
         let candidates: Vec<_> = (0..5).map(|id| broker(id, racks[id as usize], id == 3)).collect();
         for factor in 1..=5 {
-            for replicas in place(&candidates, 40, factor, u64::from(factor as u16)).expect("enough brokers") {
+            for replicas in place(&candidates, 40, factor, u64::from(factor as u16)).expect("enough brokers")
+            {
                 assert_eq!(distinct(replicas.iter()), factor as usize);
                 assert!(replicas[0] != NodeId(3), "a fenced broker leads");
             }

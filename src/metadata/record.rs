@@ -7,21 +7,39 @@ use crate::model::{NodeId, PartitionId, Uuid};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    Topic { name: String, id: Uuid },
+    Topic {
+        name: String,
+        id: Uuid,
+    },
     /// A partition as a whole.
-    Partition { id: PartitionId, partition: Partition },
+    Partition {
+        id: PartitionId,
+        partition: Partition,
+    },
     /// What changes of a partition. Each raises its partition epoch.
     PartitionChange(PartitionChange),
     /// With its partitions and its configuration.
-    RemoveTopic { id: Uuid },
+    RemoveTopic {
+        id: Uuid,
+    },
     /// `None` takes the value away.
-    Config { resource: Resource, name: String, value: Option<String> },
+    Config {
+        resource: Resource,
+        name: String,
+        value: Option<String>,
+    },
     RegisterBroker(Broker),
-    UnregisterBroker { id: NodeId, epoch: i64 },
+    UnregisterBroker {
+        id: NodeId,
+        epoch: i64,
+    },
     BrokerChange(BrokerChange),
     ProducerIds(ProducerIds),
     /// Level 0 takes the feature away.
-    FeatureLevel { name: String, level: i16 },
+    FeatureLevel {
+        name: String,
+        level: i16,
+    },
     NoOp,
 }
 
@@ -117,14 +135,18 @@ impl Record {
                     of + name.len() + value.as_ref().map_or(0, String::len)
                 }
                 Record::RegisterBroker(broker) => {
-                    let endpoints = broker.endpoints.iter().map(|one| one.listener.len() + one.host.len() + 16);
+                    let endpoints =
+                        broker.endpoints.iter().map(|one| one.listener.len() + one.host.len() + 16);
                     let features = broker.features.iter().map(|one| one.name.len() + 16);
                     endpoints.chain(features).sum::<usize>()
                         + broker.rack.as_ref().map_or(0, String::len)
                         + 16 * broker.log_dirs.len()
                 }
                 Record::BrokerChange(change) => 16 * change.log_dirs.as_ref().map_or(0, Vec::len),
-                Record::RemoveTopic { .. } | Record::UnregisterBroker { .. } | Record::ProducerIds(_) | Record::NoOp => 0,
+                Record::RemoveTopic { .. }
+                | Record::UnregisterBroker { .. }
+                | Record::ProducerIds(_)
+                | Record::NoOp => 0,
             }
     }
 }

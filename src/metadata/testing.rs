@@ -55,7 +55,12 @@ fn any_partition_id() -> impl Strategy<Value = PartitionId> {
 fn any_partition() -> impl Strategy<Value = Partition> {
     let lists = (any_ids(), any_ids(), any_ids(), any_ids());
     (lists, any::<[u8; 16]>(), proptest::option::of(any_id()), any::<(bool, i32, i32)>()).prop_map(
-        |((replicas, isr, removing, adding), directory, leader, (recovering, leader_epoch, partition_epoch))| Partition {
+        |(
+            (replicas, isr, removing, adding),
+            directory,
+            leader,
+            (recovering, leader_epoch, partition_epoch),
+        )| Partition {
             directories: vec![Uuid(directory); replicas.len()],
             replicas,
             isr,
@@ -89,34 +94,52 @@ fn any_change() -> impl Strategy<Value = PartitionChange> {
 }
 
 fn any_broker() -> impl Strategy<Value = Broker> {
-    let endpoint = ("[A-Z]{0,5}", "[a-zä]{0,9}", any::<u16>(), any::<i16>()).prop_map(|(listener, host, port, security_protocol)| {
-        Endpoint { listener, host, port, security_protocol }
+    let endpoint = ("[A-Z]{0,5}", "[a-zä]{0,9}", any::<u16>(), any::<i16>()).prop_map(
+        |(listener, host, port, security_protocol)| Endpoint { listener, host, port, security_protocol },
+    );
+    let feature = ("[a-z.]{0,9}", any::<i16>(), any::<i16>()).prop_map(|(name, min, max)| FeatureRange {
+        name,
+        min,
+        max,
     });
-    let feature = ("[a-z.]{0,9}", any::<i16>(), any::<i16>()).prop_map(|(name, min, max)| FeatureRange { name, min, max });
     let lists = (
         proptest::collection::vec(endpoint, 0..3),
         proptest::collection::vec(feature, 0..3),
         proptest::collection::vec(any_uuid(), 0..3),
     );
-    (any_id(), any::<i64>(), any_uuid(), lists, proptest::option::of(".{0,9}"), any::<(bool, bool)>()).prop_map(
-        |(id, epoch, incarnation, (endpoints, features, log_dirs), rack, (fenced, in_controlled_shutdown))| Broker {
-            id,
-            epoch,
-            incarnation,
-            endpoints,
-            features,
-            rack,
-            fenced,
-            in_controlled_shutdown,
-            log_dirs,
-        },
-    )
+    (any_id(), any::<i64>(), any_uuid(), lists, proptest::option::of(".{0,9}"), any::<(bool, bool)>())
+        .prop_map(
+            |(
+                id,
+                epoch,
+                incarnation,
+                (endpoints, features, log_dirs),
+                rack,
+                (fenced, in_controlled_shutdown),
+            )| Broker {
+                id,
+                epoch,
+                incarnation,
+                endpoints,
+                features,
+                rack,
+                fenced,
+                in_controlled_shutdown,
+                log_dirs,
+            },
+        )
 }
 
 fn any_broker_change() -> impl Strategy<Value = BrokerChange> {
     let log_dirs = proptest::option::of(proptest::collection::vec(any_uuid(), 1..3));
     (any_id(), any::<i64>(), any::<Option<bool>>(), any::<bool>(), log_dirs).prop_map(
-        |(id, epoch, fenced, begins_shutdown, log_dirs)| BrokerChange { id, epoch, fenced, begins_shutdown, log_dirs },
+        |(id, epoch, fenced, begins_shutdown, log_dirs)| BrokerChange {
+            id,
+            epoch,
+            fenced,
+            begins_shutdown,
+            log_dirs,
+        },
     )
 }
 
@@ -137,8 +160,9 @@ pub fn any_record() -> impl Strategy<Value = Record> {
         any_broker().prop_map(Record::RegisterBroker),
         (any_id(), any::<i64>()).prop_map(|(id, epoch)| Record::UnregisterBroker { id, epoch }),
         any_broker_change().prop_map(Record::BrokerChange),
-        (any_id(), any::<i64>(), any::<i64>())
-            .prop_map(|(broker, broker_epoch, next)| Record::ProducerIds(ProducerIds { broker, broker_epoch, next })),
+        (any_id(), any::<i64>(), any::<i64>()).prop_map(|(broker, broker_epoch, next)| Record::ProducerIds(
+            ProducerIds { broker, broker_epoch, next }
+        )),
         ("[a-z.]{0,20}", any::<i16>()).prop_map(|(name, level)| Record::FeatureLevel { name, level }),
         Just(Record::NoOp),
     ]

@@ -12,8 +12,8 @@ use super::image::Partition;
 use super::record::{BrokerChange, PartitionChange, Record};
 use super::testing::{broker, cluster};
 use super::{
-    Command, ConfigChange, ConfigChanges, ConfigOperation, Decider, Decision, Grounds, Image, MorePartitions, NewTopic, Outcome,
-    Refused, Registration, Reply, Resource, TopicName, decide,
+    Command, ConfigChange, ConfigChanges, ConfigOperation, Decider, Decision, Grounds, Image, MorePartitions,
+    NewTopic, Outcome, Refused, Registration, Reply, Resource, TopicName, decide,
 };
 use crate::config::FixedSettings;
 use crate::model::{ImageVersion, NodeId, PartitionId, PartitionIndex, Uuid};
@@ -63,7 +63,9 @@ fn new_topic(text: &str) -> NewTopic {
         (index.parse().expect(index), nodes(replicas))
     });
     let configs = words.0.iter().filter_map(|word| word.strip_prefix("config.")).map(|config| {
-        config.split_once('=').map_or((config.to_owned(), None), |(name, value)| (name.to_owned(), Some(value.to_owned())))
+        config
+            .split_once('=')
+            .map_or((config.to_owned(), None), |(name, value)| (name.to_owned(), Some(value.to_owned())))
     });
     NewTopic {
         partitions: words.number("partitions"),
@@ -93,7 +95,8 @@ fn config_change(text: &str) -> ConfigChange {
         "subtract" => ConfigOperation::Subtract,
         other => panic!("{other}"),
     };
-    let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value.to_owned())));
+    let (name, value) =
+        rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value.to_owned())));
     ConfigChange { name: name.to_owned(), operation, value }
 }
 
@@ -113,7 +116,9 @@ fn command(text: &str) -> Command {
     let all: Vec<&str> = rest.split(" + ").collect();
     let validate_only = Words(rest.split(' ').collect()).has("validate");
     match name {
-        "create" => Command::CreateTopics { topics: all.iter().map(|one| new_topic(one)).collect(), validate_only },
+        "create" => {
+            Command::CreateTopics { topics: all.iter().map(|one| new_topic(one)).collect(), validate_only }
+        }
         "delete" => {
             let topic = |one: &&str| match one.strip_prefix('#') {
                 Some(of) => TopicName { name: None, id: id_of(of) },
@@ -157,7 +162,13 @@ fn change(image: &Image, text: &str) -> Option<Record> {
     let (name, rest) = text.split_once(' ')?;
     let of_broker = |fenced, begins_shutdown| {
         let broker = image.broker(NodeId(rest.parse().expect(rest))).expect(rest);
-        Record::BrokerChange(BrokerChange { id: broker.id, epoch: broker.epoch, fenced, begins_shutdown, log_dirs: None })
+        Record::BrokerChange(BrokerChange {
+            id: broker.id,
+            epoch: broker.epoch,
+            fenced,
+            begins_shutdown,
+            log_dirs: None,
+        })
     };
     match name {
         "fence" => Some(of_broker(Some(true), false)),
@@ -198,7 +209,9 @@ fn show_resource(resource: &Resource) -> String {
 
 fn show_record(image: &Image, record: &Record) -> String {
     let name = |id: Uuid| image.topic_by_id(id).map_or_else(|| id.to_string(), |topic| topic.name.clone());
-    let short = |text: &str| if text.len() > 40 { format!("{}... ({})", &text[..9], text.len()) } else { text.to_owned() };
+    let short = |text: &str| {
+        if text.len() > 40 { format!("{}... ({})", &text[..9], text.len()) } else { text.to_owned() }
+    };
     match record {
         Record::Topic { name, .. } => format!("topic {}", short(name)),
         Record::Partition { id, partition } => {
@@ -231,10 +244,13 @@ fn show_reply(reply: &Result<Reply, Refused>) -> Vec<String> {
             };
             all.iter().map(show).collect()
         }
-        Ok(Reply::Deleted(all)) => {
-            all.iter().map(|one| one.as_ref().map_or_else(refused, |(name, _)| format!("deleted {name}"))).collect()
+        Ok(Reply::Deleted(all)) => all
+            .iter()
+            .map(|one| one.as_ref().map_or_else(refused, |(name, _)| format!("deleted {name}")))
+            .collect(),
+        Ok(Reply::Done(all)) => {
+            all.iter().map(|one| one.as_ref().map_or_else(refused, |()| "done".to_owned())).collect()
         }
-        Ok(Reply::Done(all)) => all.iter().map(|one| one.as_ref().map_or_else(refused, |()| "done".to_owned())).collect(),
         Ok(Reply::ProducerIds { first, count }) => vec![format!("ids {first}..{}", first + count)],
         Ok(Reply::Registered { epoch }) => vec![format!("registered epoch={epoch}")],
     }
@@ -259,7 +275,9 @@ fn run(text: &str, brokers: i32, settings: &str) -> String {
             Err(refused) => (Err(refused), Vec::new()),
             Ok(Decision { records, reply, image: after }) => {
                 let mut again = image.clone();
-                records.iter().for_each(|record| again.apply(record).expect("decided records fit"));
+                for record in &records {
+                    again.apply(record).expect("decided records fit");
+                }
                 assert_eq!(again, after, "{line}");
                 image = after;
                 (Ok(reply), records)
@@ -268,7 +286,9 @@ fn run(text: &str, brokers: i32, settings: &str) -> String {
         version += 1;
         image.set_version(ImageVersion(version));
         image.check();
-        for line in show_reply(&reply).into_iter().chain(records.iter().map(|record| show_record(&image, record))) {
+        for line in
+            show_reply(&reply).into_iter().chain(records.iter().map(|record| show_record(&image, record)))
+        {
             write!(out, "\n{line}").expect("a string takes everything");
         }
         out
@@ -441,7 +461,8 @@ fn a_batch_is_bounded_and_the_rest_comes_with_the_next() {
 
 /// Commands that meet each other: few names, few brokers.
 fn any_command() -> impl Strategy<Value = Command> {
-    let name = || prop_oneof![Just("a"), Just("b"), Just("c.d"), Just("c_d"), Just("")].prop_map(str::to_owned);
+    let name =
+        || prop_oneof![Just("a"), Just("b"), Just("c.d"), Just("c_d"), Just("")].prop_map(str::to_owned);
     let create = (name(), -1..4_i32, -1..4_i16, any::<u8>(), any::<bool>()).prop_map(
         |(name, partitions, replication_factor, id, validate_only)| Command::CreateTopics {
             topics: vec![NewTopic {
@@ -474,7 +495,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         validate_only: false,
     });
     let ids = (0..4_i32).prop_map(|id| Command::AllocateProducerIds { broker: NodeId(id) });
-    let register = (0..4_i32, 0..3_u8).prop_map(|(id, incarnation)| Command::RegisterBroker(registration(id, incarnation)));
+    let register = (0..4_i32, 0..3_u8)
+        .prop_map(|(id, incarnation)| Command::RegisterBroker(registration(id, incarnation)));
     prop_oneof![4 => create, 2 => delete, 2 => grow, 2 => alter, 1 => ids, 1 => register]
 }
 

@@ -482,7 +482,7 @@ mod tests {
         let (value, unknown) = known(&mut r);
         assert_eq!(r.finish(), Ok(()));
         assert_eq!(value, 5);
-        let kept: Vec<_> = unknown.iter().map(|(tag, value)| (tag, value.to_vec())).collect();
+        let kept: Vec<_> = unknown.as_slice().iter().map(|(tag, value)| (*tag, value.to_vec())).collect();
         assert_eq!(kept, [(0, vec![9]), (7, vec![])]);
 
         assert_eq!(error(&[2, 1, 2, 0, 5, 0, 0], known), DecodeError::TagOrder { at: 5, tag: 0 });

@@ -26,7 +26,7 @@ impl UnknownTags {
     }
 
     /// In ascending order of tag.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Bytes)> {
-        self.0.iter().map(|(tag, value)| (*tag, value))
+    pub fn as_slice(&self) -> &[(u32, Bytes)] {
+        &self.0
     }
 }

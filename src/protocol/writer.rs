@@ -47,9 +47,11 @@ pub struct Encoded {
 
 /// An open section of tagged fields.
 #[derive(Debug)]
-pub struct TagsMark {
+pub struct TagsMark<'a> {
     start: usize,
     count: usize,
+    /// Kept fields that are not yet written.
+    unknown: &'a [(u32, Bytes)],
 }
 
 impl Encoded {
@@ -308,14 +310,16 @@ impl Writer {
         self.small[start..start + length].copy_from_slice(&bytes[..length]);
     }
 
-    /// Begins a section of tagged fields, to be closed with [`Writer::end_tags`].
-    pub fn tags(&mut self) -> TagsMark {
+    /// Begins a section of tagged fields, to be closed with [`Writer::end_tags`]. Fields kept from an unknown version go between
+    /// the others in the order of their tags: a tag known here may be above one that only another version knows.
+    pub fn tags<'a>(&mut self, unknown: &'a UnknownTags) -> TagsMark<'a> {
         self.depth += 1;
-        TagsMark { start: self.small.len(), count: 0 }
+        TagsMark { start: self.small.len(), count: 0, unknown: unknown.as_slice() }
     }
 
     /// One field; tags must ascend.
-    pub fn tag(&mut self, tags: &mut TagsMark, tag: u32, write: impl FnOnce(&mut Self)) {
+    pub fn tag(&mut self, tags: &mut TagsMark<'_>, tag: u32, write: impl FnOnce(&mut Self)) {
+        self.unknown_before(tags, Some(tag));
         tags.count += 1;
         self.unsigned_varint(tag);
         let start = self.small.len();
@@ -323,20 +327,23 @@ impl Writer {
         self.unsigned_varint_at(start, self.small.len() - start);
     }
 
-    /// Ends a section with the fields kept from an unknown version.
-    pub fn end_tags(&mut self, tags: &TagsMark, unknown: &UnknownTags) {
-        for (tag, value) in unknown.iter() {
-            self.unsigned_varint(tag);
-            self.bytes_of_tag(value);
-        }
-        self.unsigned_varint_at(tags.start, tags.count + unknown.len());
+    pub fn end_tags(&mut self, mut tags: TagsMark<'_>) {
+        self.unknown_before(&mut tags, None);
+        self.unsigned_varint_at(tags.start, tags.count);
         self.depth -= 1;
     }
 
-    fn bytes_of_tag(&mut self, value: &Bytes) {
-        let size = self.size(value.len());
-        self.unsigned_varint(size.cast_unsigned());
-        self.raw(value);
+    fn unknown_before(&mut self, tags: &mut TagsMark<'_>, limit: Option<u32>) {
+        while let Some(((tag, value), rest)) = tags.unknown.split_first()
+            && limit.is_none_or(|limit| *tag < limit)
+        {
+            self.unsigned_varint(*tag);
+            let size = self.size(value.len());
+            self.unsigned_varint(size.cast_unsigned());
+            self.raw(value);
+            tags.count += 1;
+            tags.unknown = rest;
+        }
     }
 
     /// A whole section, for a structure without tagged fields of its own. A version that is not `flexible` has no place for what
@@ -345,8 +352,8 @@ impl Writer {
         if flexible && unknown.is_empty() {
             self.small.put_u8(0);
         } else if flexible {
-            let tags = self.tags();
-            self.end_tags(&tags, unknown);
+            let tags = self.tags(unknown);
+            self.end_tags(tags);
         }
     }
 }
@@ -404,27 +411,29 @@ mod tests {
     fn sizes_are_put_before_what_was_written() {
         // 200 bytes need a size of two bytes, and 130 tags a count of two bytes.
         let mut unknown = UnknownTags::new();
-        for tag in 10..139 {
+        unknown.push(1, Bytes::from_static(&[9]));
+        for tag in 10..138 {
             unknown.push(tag, Bytes::new());
         }
         let text = Str::from("x".repeat(200));
         let bytes = written(|w| {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&unknown);
             w.tag(&mut tags, 3, |w| {
                 w.string(true, &text);
                 w.unknown_tags(true, &UnknownTags::new());
             });
-            w.end_tags(&tags, &unknown);
+            w.end_tags(tags);
         });
-        assert_eq!(bytes[..7], [130, 1, 3, 203, 1, 201, 1]);
+        assert_eq!(bytes[..10], [130, 1, 1, 1, 9, 3, 203, 1, 201, 1]);
         let mut r = Reader::new(Bytes::from(bytes));
-        let mut tags = r.tags();
-        assert_eq!(r.next_tag(&mut tags), Some(3));
-        assert_eq!(r.string(true), text);
-        assert!(r.unknown_tags(true).is_empty());
-        let mut again = UnknownTags::new();
-        while r.next_tag(&mut tags).is_some() {
-            r.unknown_tag(&tags, &mut again);
+        let (mut tags, mut again) = (r.tags(), UnknownTags::new());
+        while let Some(tag) = r.next_tag(&mut tags) {
+            if tag == 3 {
+                assert_eq!(r.string(true), text);
+                assert!(r.unknown_tags(true).is_empty());
+            } else {
+                r.unknown_tag(&tags, &mut again);
+            }
         }
         assert_eq!((r.finish(), again), (Ok(()), unknown));
     }

@@ -10,3 +10,4 @@ pub mod fuzz;
 pub mod generator;
 pub mod golden;
 pub mod wire;
+pub mod simulation;

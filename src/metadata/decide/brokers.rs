@@ -2,18 +2,18 @@
 //!
 //! A broker registers once it can serve, and counts as alive from then on. Fencing by missed heartbeats comes with replication.
 
-use super::{Draft, Stop};
+use super::Draft;
 use crate::metadata::image::{Broker, FeatureRange, Partition};
 use crate::metadata::record::{PartitionChange, Record};
 use crate::metadata::{Registration, Reply, SUPPORTED_FEATURES};
 use crate::model::{NodeId, PartitionId};
 
-pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Result<Reply, Stop> {
+pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     let before = draft.image.broker(asked.id);
     let after = registered(draft, asked, before);
     let epoch = after.epoch;
     if before == Some(&after) {
-        return Ok(Reply::Registered { epoch });
+        return Reply::Registered { epoch };
     }
     let started = before.is_none_or(|before| before.incarnation != asked.incarnation);
     if before.is_none() && draft.image.features().next().is_none() {
@@ -26,7 +26,7 @@ pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Result<Re
     if started {
         begin_leader_epochs(draft, asked.id);
     }
-    Ok(Reply::Registered { epoch })
+    Reply::Registered { epoch }
 }
 
 fn registered(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>) -> Broker {
@@ -66,7 +66,9 @@ fn begin_leader_epochs(draft: &mut Draft<'_>, id: NodeId) {
     let changes: Vec<Record> = draft
         .image
         .topics()
-        .flat_map(|topic| topic.partitions.iter().map(move |(index, partition)| (topic.id, *index, partition)))
+        .flat_map(|topic| {
+            topic.partitions.iter().map(move |(index, partition)| (topic.id, *index, partition))
+        })
         .filter(|(_, _, partition)| needs(partition))
         .map(|(topic, index, _)| {
             let unchanged = PartitionChange::none(PartitionId { topic, index });

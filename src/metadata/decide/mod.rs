@@ -42,12 +42,18 @@ pub struct Decision {
 pub fn decide(image: &Image, grounds: Grounds<'_>, command: &Command) -> Result<Decision, Refused> {
     let mut draft = Draft { image: image.clone(), grounds, records: Vec::new(), bytes: 0 };
     let (reply, validate_only) = match command {
-        Command::CreateTopics { topics, validate_only } => (topics::create(&mut draft, topics), *validate_only),
+        Command::CreateTopics { topics, validate_only } => {
+            (topics::create(&mut draft, topics), *validate_only)
+        }
         Command::DeleteTopics { topics } => (topics::delete(&mut draft, topics), false),
-        Command::CreatePartitions { topics, validate_only } => (topics::grow(&mut draft, topics), *validate_only),
-        Command::AlterConfigs { resources, validate_only } => (configs::alter(&mut draft, resources), *validate_only),
+        Command::CreatePartitions { topics, validate_only } => {
+            (topics::grow(&mut draft, topics), *validate_only)
+        }
+        Command::AlterConfigs { resources, validate_only } => {
+            (configs::alter(&mut draft, resources), *validate_only)
+        }
         Command::AllocateProducerIds { broker } => (allocate_producer_ids(&mut draft, *broker), false),
-        Command::RegisterBroker(registration) => (brokers::register(&mut draft, registration), false),
+        Command::RegisterBroker(registration) => (Ok(brokers::register(&mut draft, registration)), false),
     };
     let reply = match reply {
         Ok(reply) => reply,
@@ -109,7 +115,11 @@ fn settle<T>(result: Result<T, Trouble>) -> Result<Result<T, Refused>, Stop> {
 impl Draft<'_> {
     /// Whether `more` records may still come. Asked before anything is built for them.
     fn room(&self, more: usize) -> Result<(), Stop> {
-        if more > RECORDS_PER_COMMAND - self.records.len().min(RECORDS_PER_COMMAND) { Err(Stop::TooLarge) } else { Ok(()) }
+        if more > RECORDS_PER_COMMAND - self.records.len().min(RECORDS_PER_COMMAND) {
+            Err(Stop::TooLarge)
+        } else {
+            Ok(())
+        }
     }
 
     /// Adds a record that a client asked for.
@@ -156,7 +166,8 @@ fn allocate_producer_ids(draft: &mut Draft<'_>, broker: NodeId) -> Result<Reply,
     let broker_epoch = registered.epoch;
     let first = draft.image.next_producer_id();
     let Some(next) = first.checked_add(PRODUCER_ID_BLOCK) else {
-        let message = "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
+        let message =
+            "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
         return Err(Stop::Refused(refused(error::UNKNOWN_SERVER_ERROR, message)));
     };
     draft.push_unbounded(Record::ProducerIds(ProducerIds { broker, broker_epoch, next }));

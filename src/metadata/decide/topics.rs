@@ -30,7 +30,8 @@ fn colliding_names(image: &Image, topics: &[NewTopic]) -> BTreeMap<String, Strin
     if topics.iter().all(|topic| colliding_form(&topic.name).is_none()) {
         return BTreeMap::new();
     }
-    let existing = image.topics().filter_map(|topic| Some((colliding_form(&topic.name)?, topic.name.clone())));
+    let existing =
+        image.topics().filter_map(|topic| Some((colliding_form(&topic.name)?, topic.name.clone())));
     existing.collect()
 }
 
@@ -57,7 +58,8 @@ fn create_one(draft: &mut Draft<'_>, topic: &NewTopic) -> Result<CreatedTopic, T
         return Err(refused(error::INVALID_REQUEST, message).into());
     }
     let configs = check_configs(draft, topic)?;
-    let placed = if topic.assignments.is_empty() { place_new(draft, topic)? } else { check_manual(draft, topic)? };
+    let placed =
+        if topic.assignments.is_empty() { place_new(draft, topic)? } else { check_manual(draft, topic)? };
     draft.room(1 + configs.len() + placed.len())?;
     draft.push(Record::Topic { name: topic.name.clone(), id: topic.id })?;
     for (name, value) in configs {
@@ -110,7 +112,8 @@ fn place(image: &Image, partitions: usize, factor: i16, seed: u64) -> Result<Vec
         .brokers()
         .map(|broker| Candidate { id: broker.id, rack: broker.rack.as_deref(), fenced: broker.fenced })
         .collect();
-    let placed = placement::place(&candidates, partitions, factor, seed).map_err(|why: PlacementError| why.to_string())?;
+    let placed = placement::place(&candidates, partitions, factor, seed)
+        .map_err(|why: PlacementError| why.to_string())?;
     if placed.iter().any(|replicas| active(image, replicas).is_empty()) {
         return Err("All brokers are currently fenced or in controlled shutdown.".to_owned());
     }
@@ -125,7 +128,8 @@ fn active(image: &Image, replicas: &[NodeId]) -> Vec<NodeId> {
 /// Replicas as the client wants them.
 fn check_manual(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Trouble> {
     if topic.replication_factor != -1 {
-        let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
+        let message =
+            "A manual partition assignment was specified, but replication factor was not set to -1.";
         return Err(refused(error::INVALID_REQUEST, message).into());
     }
     if topic.partitions != -1 {
@@ -152,7 +156,12 @@ fn check_manual(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>,
 }
 
 /// `factor`: how many replicas the partitions before have.
-fn check_replicas(image: &Image, index: i32, replicas: &[NodeId], factor: Option<usize>) -> Result<(), Refused> {
+fn check_replicas(
+    image: &Image,
+    index: i32,
+    replicas: &[NodeId],
+    factor: Option<usize>,
+) -> Result<(), Refused> {
     let wrong = |message: String| Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message));
     if replicas.is_empty() {
         return wrong("The manual partition assignment includes an empty replica list.".to_owned());
@@ -166,7 +175,9 @@ fn check_replicas(image: &Image, index: i32, replicas: &[NodeId], factor: Option
             ));
         }
         if at > 0 && sorted[at - 1] == *id {
-            return wrong(format!("The manual partition assignment includes the broker {id} more than once."));
+            return wrong(format!(
+                "The manual partition assignment includes the broker {id} more than once."
+            ));
         }
     }
     match factor {
@@ -183,9 +194,15 @@ fn check_replicas(image: &Image, index: i32, replicas: &[NodeId], factor: Option
 }
 
 /// Adds partitions `first..`, with these replicas.
-fn put_partitions(draft: &mut Draft<'_>, topic: Uuid, first: i32, placed: Vec<Vec<NodeId>>) -> Result<(), Stop> {
+fn put_partitions(
+    draft: &mut Draft<'_>,
+    topic: Uuid,
+    first: i32,
+    placed: Vec<Vec<NodeId>>,
+) -> Result<(), Stop> {
     for (replicas, index) in placed.into_iter().zip(first..) {
-        let directories = replicas.iter().map(|replica| placement::directory(&draft.image, *replica)).collect();
+        let directories =
+            replicas.iter().map(|replica| placement::directory(&draft.image, *replica)).collect();
         let isr = active(&draft.image, &replicas);
         let partition = Partition {
             leader: Some(isr[0]),
@@ -198,7 +215,8 @@ fn put_partitions(draft: &mut Draft<'_>, topic: Uuid, first: i32, placed: Vec<Ve
             leader_epoch: LeaderEpoch(0),
             partition_epoch: PartitionEpoch(0),
         };
-        draft.push(Record::Partition { id: PartitionId { topic, index: PartitionIndex(index) }, partition })?;
+        draft
+            .push(Record::Partition { id: PartitionId { topic, index: PartitionIndex(index) }, partition })?;
     }
     Ok(())
 }

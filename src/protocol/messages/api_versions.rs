@@ -116,7 +116,7 @@ impl Message for ApiVersionsResponse {
             w.i32(self.throttle_time_ms);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if !self.supported_features.is_empty() {
                 w.tag(&mut tags, 0, |w| w.array(flexible, &self.supported_features, |w, x| x.encode(version, w)));
             }
@@ -129,7 +129,7 @@ impl Message for ApiVersionsResponse {
             if self.zk_migration_ready {
                 w.tag(&mut tags, 3, |w| w.bool(self.zk_migration_ready));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }

@@ -193,11 +193,11 @@ impl Message for BeginQuorumEpochResponse {
             w.absent(self.node_endpoints.is_empty(), "BeginQuorumEpochResponse.NodeEndpoints", version);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if !self.node_endpoints.is_empty() {
                 w.tag(&mut tags, 0, |w| w.array(flexible, &self.node_endpoints, |w, x| x.encode(version, w)));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }

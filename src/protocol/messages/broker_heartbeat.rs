@@ -73,14 +73,14 @@ impl Message for BrokerHeartbeatRequest {
         if version < 2 {
             w.absent(self.cordoned_log_dirs.is_none(), "BrokerHeartbeatRequest.CordonedLogDirs", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if version >= 1 && !self.offline_log_dirs.is_empty() {
             w.tag(&mut tags, 0, |w| w.array(true, &self.offline_log_dirs, |w, x| w.uuid(*x)));
         }
         if version >= 2 && self.cordoned_log_dirs.is_some() {
             w.tag(&mut tags, 1, |w| w.opt_array(true, self.cordoned_log_dirs.as_deref(), |w, x| w.uuid(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

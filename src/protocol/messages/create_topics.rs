@@ -261,11 +261,11 @@ impl CreatableTopicResult {
             w.opt_array(flexible, self.configs.as_deref(), |w, x| x.encode(version, w));
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if self.topic_config_error_code != ErrorCode::NONE {
                 w.tag(&mut tags, 0, |w| w.i16(self.topic_config_error_code.0));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }

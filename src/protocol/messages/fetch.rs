@@ -114,14 +114,14 @@ impl Message for FetchRequest {
             w.string(flexible, &self.rack_id);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if self.cluster_id.is_some() {
                 w.tag(&mut tags, 0, |w| w.opt_string(flexible, self.cluster_id.as_ref()));
             }
             if version >= 15 && self.replica_state != ReplicaState::default() {
                 w.tag(&mut tags, 1, |w| self.replica_state.encode(version, w));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }
@@ -276,14 +276,14 @@ impl FetchPartition {
         }
         w.i32(self.partition_max_bytes);
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if version >= 17 && self.replica_directory_id != Uuid::ZERO {
                 w.tag(&mut tags, 0, |w| w.uuid(self.replica_directory_id));
             }
             if version >= 18 && self.high_watermark != i64::MAX {
                 w.tag(&mut tags, 1, |w| w.i64(self.high_watermark));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }
@@ -385,11 +385,11 @@ impl Message for FetchResponse {
             w.absent(self.node_endpoints.is_empty(), "FetchResponse.NodeEndpoints", version);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if version >= 16 && !self.node_endpoints.is_empty() {
                 w.tag(&mut tags, 0, |w| w.array(flexible, &self.node_endpoints, |w, x| x.encode(version, w)));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }
@@ -529,7 +529,7 @@ impl PartitionData {
         }
         w.opt_records(flexible, self.records.as_ref());
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if self.diverging_epoch != EpochEndOffset::default() {
                 w.tag(&mut tags, 0, |w| self.diverging_epoch.encode(version, w));
             }
@@ -539,7 +539,7 @@ impl PartitionData {
             if self.snapshot_id != SnapshotId::default() {
                 w.tag(&mut tags, 2, |w| self.snapshot_id.encode(version, w));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }

@@ -55,11 +55,11 @@ impl Message for FetchSnapshotRequest {
         w.i32(self.replica_id);
         w.i32(self.max_bytes);
         w.array(true, &self.topics, |w, x| x.encode(version, w));
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.cluster_id.is_some() {
             w.tag(&mut tags, 0, |w| w.opt_string(true, self.cluster_id.as_ref()));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -124,11 +124,11 @@ impl FetchSnapshotRequestPartitionSnapshot {
         w.i32(self.current_leader_epoch);
         self.snapshot_id.encode(version, w);
         w.i64(self.position);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if version >= 1 && self.replica_directory_id != Uuid::ZERO {
             w.tag(&mut tags, 0, |w| w.uuid(self.replica_directory_id));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -202,11 +202,11 @@ impl Message for FetchSnapshotResponse {
         if version < 1 {
             w.absent(self.node_endpoints.is_empty(), "FetchSnapshotResponse.NodeEndpoints", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if version >= 1 && !self.node_endpoints.is_empty() {
             w.tag(&mut tags, 0, |w| w.array(true, &self.node_endpoints, |w, x| x.encode(version, w)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -277,11 +277,11 @@ impl FetchSnapshotResponsePartitionSnapshot {
         w.i64(self.size);
         w.i64(self.position);
         w.records(true, &self.unaligned_records);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.current_leader != LeaderIdAndEpoch::default() {
             w.tag(&mut tags, 0, |w| self.current_leader.encode(version, w));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

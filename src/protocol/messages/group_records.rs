@@ -173,11 +173,11 @@ impl Message for OffsetCommitValue {
             w.i64(self.expire_timestamp);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if self.topic_id != Uuid::ZERO {
                 w.tag(&mut tags, 0, |w| w.uuid(self.topic_id));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }
@@ -405,11 +405,11 @@ impl Message for ConsumerGroupMetadataValue {
 
     fn encode(&self, _version: i16, w: &mut Writer) {
         w.i32(self.epoch);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.metadata_hash != 0 {
             w.tag(&mut tags, 0, |w| w.i64(self.metadata_hash));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -634,11 +634,11 @@ impl Message for ConsumerGroupMemberMetadataValue {
         w.opt_string(true, self.subscribed_topic_regex.as_ref());
         w.i32(self.rebalance_timeout_ms);
         w.opt_string(true, self.server_assignor.as_ref());
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
             w.tag(&mut tags, 0, |w| w.opt_struct(self.classic_member_metadata.as_ref(), |w, x| x.encode(version, w)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -754,11 +754,11 @@ impl Message for ConsumerGroupTargetAssignmentMetadataValue {
 
     fn encode(&self, _version: i16, w: &mut Writer) {
         w.i32(self.assignment_epoch);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.assignment_timestamp != 0 {
             w.tag(&mut tags, 0, |w| w.i64(self.assignment_timestamp));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -960,11 +960,11 @@ impl ConsumerGroupCurrentMemberAssignmentValueTopicPartitions {
     pub fn encode(&self, _version: i16, w: &mut Writer) {
         w.uuid(self.topic_id);
         w.array(true, &self.partitions, |w, x| w.i32(*x));
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.assignment_epochs.as_ref().is_none_or(|x| !x.is_empty()) {
             w.tag(&mut tags, 0, |w| w.opt_array(true, self.assignment_epochs.as_deref(), |w, x| w.i32(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -1174,11 +1174,11 @@ impl Message for ShareGroupTargetAssignmentMetadataValue {
 
     fn encode(&self, _version: i16, w: &mut Writer) {
         w.i32(self.assignment_epoch);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.assignment_timestamp != 0 {
             w.tag(&mut tags, 0, |w| w.i64(self.assignment_timestamp));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -1622,14 +1622,14 @@ impl Message for StreamsGroupMetadataValue {
     fn encode(&self, version: i16, w: &mut Writer) {
         w.i32(self.epoch);
         w.i64(self.metadata_hash);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.validated_topology_epoch != -1 {
             w.tag(&mut tags, 0, |w| w.i32(self.validated_topology_epoch));
         }
         if self.last_assignment_configs.as_ref().is_none_or(|x| !x.is_empty()) {
             w.tag(&mut tags, 1, |w| w.opt_array(true, self.last_assignment_configs.as_deref(), |w, x| x.encode(version, w)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -1873,11 +1873,11 @@ impl Message for StreamsGroupTargetAssignmentMetadataValue {
 
     fn encode(&self, _version: i16, w: &mut Writer) {
         w.i32(self.assignment_epoch);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.assignment_timestamp != 0 {
             w.tag(&mut tags, 0, |w| w.i64(self.assignment_timestamp));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -2097,11 +2097,11 @@ impl StreamsGroupCurrentMemberAssignmentValueTaskIds {
     pub fn encode(&self, _version: i16, w: &mut Writer) {
         w.string(true, &self.subtopology_id);
         w.array(true, &self.partitions, |w, x| w.i32(*x));
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.assignment_epochs.as_ref().is_none_or(|x| !x.is_empty()) {
             w.tag(&mut tags, 0, |w| w.opt_array(true, self.assignment_epochs.as_deref(), |w, x| w.i32(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

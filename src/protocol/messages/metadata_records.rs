@@ -102,14 +102,14 @@ impl Message for RegisterBrokerRecord {
         if version < 4 {
             w.absent(self.cordoned_log_dirs.is_none(), "RegisterBrokerRecord.CordonedLogDirs", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if version >= 3 && !self.log_dirs.is_empty() {
             w.tag(&mut tags, 0, |w| w.array(true, &self.log_dirs, |w, x| w.uuid(*x)));
         }
         if version >= 4 && self.cordoned_log_dirs.is_some() {
             w.tag(&mut tags, 1, |w| w.opt_array(true, self.cordoned_log_dirs.as_deref(), |w, x| w.uuid(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -344,7 +344,7 @@ impl Message for PartitionRecord {
         if version < 2 {
             w.absent(self.last_known_elr.is_none(), "PartitionRecord.LastKnownElr", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.leader_recovery_state != 0 {
             w.tag(&mut tags, 0, |w| w.i8(self.leader_recovery_state));
         }
@@ -354,7 +354,7 @@ impl Message for PartitionRecord {
         if version >= 2 && self.last_known_elr.is_some() {
             w.tag(&mut tags, 2, |w| w.opt_array(true, self.last_known_elr.as_deref(), |w, x| w.i32(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -511,7 +511,7 @@ impl Message for PartitionChangeRecord {
         if version < 2 {
             w.absent(self.last_known_elr.is_none(), "PartitionChangeRecord.LastKnownElr", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.isr.is_some() {
             w.tag(&mut tags, 0, |w| w.opt_array(true, self.isr.as_deref(), |w, x| w.i32(*x)));
         }
@@ -539,7 +539,7 @@ impl Message for PartitionChangeRecord {
         if version >= 1 && self.directories.is_some() {
             w.tag(&mut tags, 8, |w| w.opt_array(true, self.directories.as_deref(), |w, x| w.uuid(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -948,7 +948,7 @@ impl Message for BrokerRegistrationChangeRecord {
         if version < 3 {
             w.absent(self.cordoned_log_dirs.is_none(), "BrokerRegistrationChangeRecord.CordonedLogDirs", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.fenced != 0 {
             w.tag(&mut tags, 0, |w| w.i8(self.fenced));
         }
@@ -961,7 +961,7 @@ impl Message for BrokerRegistrationChangeRecord {
         if version >= 3 && self.cordoned_log_dirs.is_some() {
             w.tag(&mut tags, 3, |w| w.opt_array(true, self.cordoned_log_dirs.as_deref(), |w, x| w.uuid(*x)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -1170,11 +1170,11 @@ impl Message for BeginTransactionRecord {
     }
 
     fn encode(&self, _version: i16, w: &mut Writer) {
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.name.is_some() {
             w.tag(&mut tags, 0, |w| w.opt_string(true, self.name.as_ref()));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -1239,11 +1239,11 @@ impl Message for AbortTransactionRecord {
     }
 
     fn encode(&self, _version: i16, w: &mut Writer) {
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.reason.is_some() {
             w.tag(&mut tags, 0, |w| w.opt_string(true, self.reason.as_ref()));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

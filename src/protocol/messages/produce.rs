@@ -148,11 +148,11 @@ impl Message for ProduceResponse {
             w.absent(self.node_endpoints.is_empty(), "ProduceResponse.NodeEndpoints", version);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if version >= 10 && !self.node_endpoints.is_empty() {
                 w.tag(&mut tags, 0, |w| w.array(flexible, &self.node_endpoints, |w, x| x.encode(version, w)));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }
@@ -272,11 +272,11 @@ impl PartitionProduceResponse {
             w.absent(self.current_leader == LeaderIdAndEpoch::default(), "ProduceResponse.CurrentLeader", version);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if version >= 10 && self.current_leader != LeaderIdAndEpoch::default() {
                 w.tag(&mut tags, 0, |w| self.current_leader.encode(version, w));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }

@@ -102,11 +102,11 @@ impl Message for ShareSnapshotValue {
         w.i64(self.create_timestamp);
         w.i64(self.write_timestamp);
         w.array(true, &self.state_batches, |w, x| x.encode(version, w));
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.delivery_complete_count != -1 {
             w.tag(&mut tags, 0, |w| w.i32(self.delivery_complete_count));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -232,11 +232,11 @@ impl Message for ShareUpdateValue {
         w.i32(self.leader_epoch);
         w.i64(self.start_offset);
         w.array(true, &self.state_batches, |w, x| x.encode(version, w));
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.delivery_complete_count != -1 {
             w.tag(&mut tags, 0, |w| w.i32(self.delivery_complete_count));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

@@ -128,11 +128,11 @@ impl Message for RemoteLogSegmentMetadataRecord {
         w.i32(self.segment_size_in_bytes);
         w.opt_bytes(true, self.custom_metadata.as_ref());
         w.i8(self.remote_log_segment_state);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.txn_index_empty {
             w.tag(&mut tags, 0, |w| w.bool(self.txn_index_empty));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 
@@ -434,11 +434,11 @@ impl Message for RemoteLogSegmentMetadataSnapshotRecord {
         w.i32(self.segment_size_in_bytes);
         w.opt_bytes(true, self.custom_metadata.as_ref());
         w.i8(self.remote_log_segment_state);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.txn_index_empty {
             w.tag(&mut tags, 0, |w| w.bool(self.txn_index_empty));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

@@ -128,7 +128,7 @@ impl Message for TransactionLogValue {
             w.absent(self.client_transaction_version == 0, "TransactionLogValue.ClientTransactionVersion", version);
         }
         if flexible {
-            let mut tags = w.tags();
+            let mut tags = w.tags(&self.unknown);
             if self.previous_producer_id != -1 {
                 w.tag(&mut tags, 0, |w| w.i64(self.previous_producer_id));
             }
@@ -141,7 +141,7 @@ impl Message for TransactionLogValue {
             if self.next_producer_epoch != -1 {
                 w.tag(&mut tags, 3, |w| w.i16(self.next_producer_epoch));
             }
-            w.end_tags(&tags, &self.unknown);
+            w.end_tags(tags);
         }
     }
 }

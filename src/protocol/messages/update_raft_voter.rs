@@ -149,11 +149,11 @@ impl Message for UpdateRaftVoterResponse {
     fn encode(&self, version: i16, w: &mut Writer) {
         w.i32(self.throttle_time_ms);
         w.i16(self.error_code.0);
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if self.current_leader != CurrentLeader::default() {
             w.tag(&mut tags, 0, |w| self.current_leader.encode(version, w));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

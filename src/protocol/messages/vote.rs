@@ -168,11 +168,11 @@ impl Message for VoteResponse {
         if version < 1 {
             w.absent(self.node_endpoints.is_empty(), "VoteResponse.NodeEndpoints", version);
         }
-        let mut tags = w.tags();
+        let mut tags = w.tags(&self.unknown);
         if version >= 1 && !self.node_endpoints.is_empty() {
             w.tag(&mut tags, 0, |w| w.array(true, &self.node_endpoints, |w, x| x.encode(version, w)));
         }
-        w.end_tags(&tags, &self.unknown);
+        w.end_tags(tags);
     }
 }
 

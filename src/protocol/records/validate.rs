@@ -206,6 +206,8 @@ impl Validation {
                 && self.error_count == 0
             {
                 conversion.append_record(timestamp, &record);
+                // Deltas may take more room in the new batch: its length field must be able to state it.
+                check_size(conversion.size(), LONGEST / 2)?;
             }
         }
         Ok(Step::More(self))

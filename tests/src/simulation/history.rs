@@ -1,0 +1,145 @@
+//! What clients were told, and whether it is true in the end.
+//!
+//! The checkers:
+//! - [`History::acknowledged_is_present`]: what was acknowledged is where the acknowledgement said
+//! - [`History::once_and_in_order`]: each producer's records are there once, in order, without a gap
+//! - [`History::shown_stays`]: what a reader was shown is there, unchanged
+//! - [`History::topics_are_as_acknowledged`]: created topics exist, deleted ones do not
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A partition of the topic that is written to.
+pub type Partition = i32;
+
+/// A record, as far as runs tell them apart: who sent it, and its number among what that producer sent to the partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    pub producer: u32,
+    pub number: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existence {
+    Yes,
+    No,
+    /// The client was never told.
+    Unknown,
+}
+
+#[derive(Debug, Default)]
+pub struct History {
+    acknowledged: BTreeMap<(Partition, i64), Sent>,
+    shown: BTreeMap<(Partition, i64), Sent>,
+    pub topics: BTreeMap<String, Existence>,
+}
+
+impl History {
+    pub fn acknowledge(&mut self, partition: Partition, offset: i64, sent: Sent) -> Result<(), String> {
+        match self.acknowledged.insert((partition, offset), sent) {
+            Some(other) if other != sent => {
+                Err(format!("offset {offset} of partition {partition} was acknowledged for {other:?} and for {sent:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn show(&mut self, partition: Partition, offset: i64, sent: Sent) -> Result<(), String> {
+        match self.shown.insert((partition, offset), sent) {
+            Some(other) if other != sent => {
+                Err(format!("offset {offset} of partition {partition} was shown as {other:?} and as {sent:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn acknowledged_count(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    /// All checkers, on what the partitions hold in the end.
+    pub fn check(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
+        self.acknowledged_is_present(logs)?;
+        once_and_in_order(logs)?;
+        self.shown_stays(logs)
+    }
+
+    pub fn acknowledged_is_present(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
+        is_present("acknowledged", &self.acknowledged, logs)
+    }
+
+    pub fn shown_stays(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
+        is_present("shown", &self.shown, logs)
+    }
+
+    pub fn topics_are_as_acknowledged(&self, listed: &BTreeSet<String>) -> Result<(), String> {
+        for (topic, existence) in &self.topics {
+            match (existence, listed.contains(topic)) {
+                (Existence::Yes, false) => return Err(format!("topic {topic} was created and is gone")),
+                (Existence::No, true) => return Err(format!("topic {topic} was deleted and is there")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_present(
+    what: &str,
+    told: &BTreeMap<(Partition, i64), Sent>,
+    logs: &BTreeMap<Partition, Vec<Sent>>,
+) -> Result<(), String> {
+    for ((partition, offset), sent) in told {
+        let found = logs.get(partition).and_then(|log| log.get(*offset as usize));
+        if found != Some(sent) {
+            return Err(format!("{what}: offset {offset} of partition {partition} is {found:?} and was {sent:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Producers number their records from 0 and send each batch until it is acknowledged.
+pub fn once_and_in_order(logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
+    for (partition, log) in logs {
+        let mut next: BTreeMap<u32, u32> = BTreeMap::new();
+        for (offset, sent) in log.iter().enumerate() {
+            let expected = next.entry(sent.producer).or_default();
+            if sent.number != *expected {
+                return Err(format!("partition {partition}, offset {offset}: {sent:?} where number {expected} was expected"));
+            }
+            *expected += 1;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(number: u32) -> Sent {
+        Sent { producer: 1, number }
+    }
+
+    fn logs(numbers: &[u32]) -> BTreeMap<Partition, Vec<Sent>> {
+        BTreeMap::from([(0, numbers.iter().map(|number| sent(*number)).collect())])
+    }
+
+    #[test]
+    fn each_checker_finds_what_it_is_for() {
+        let mut history = History::default();
+        history.acknowledge(0, 1, sent(1)).unwrap();
+        history.show(0, 0, sent(0)).unwrap();
+        history.check(&logs(&[0, 1])).unwrap();
+        history.acknowledged_is_present(&logs(&[0])).unwrap_err();
+        history.shown_stays(&logs(&[])).unwrap_err();
+        once_and_in_order(&logs(&[0, 1, 1])).unwrap_err();
+        once_and_in_order(&logs(&[0, 2])).unwrap_err();
+        once_and_in_order(&logs(&[1, 0])).unwrap_err();
+        history.show(0, 0, sent(5)).unwrap_err();
+        history.acknowledge(0, 1, sent(5)).unwrap_err();
+        history.topics.insert("gone".into(), Existence::No);
+        history.topics_are_as_acknowledged(&BTreeSet::from(["gone".into()])).unwrap_err();
+        history.topics.insert("there".into(), Existence::Yes);
+        history.topics_are_as_acknowledged(&BTreeSet::new()).unwrap_err();
+    }
+}

@@ -1,0 +1,11 @@
+//! The whole broker on the simulated machine: producers, readers and an administrator, while the machine loses power, is killed and
+//! stopped; and the checkers that say whether Logan kept its word.
+//!
+//! A run is one seed. The same seed gives the same trace; a failure names the seed and how to repeat it.
+
+pub mod client;
+pub mod history;
+pub mod run;
+mod work;
+
+pub use run::{Outcome, Run, run};

@@ -1,0 +1,296 @@
+//! What the clients of a run do.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use logan::protocol::messages::delete_topics::DeleteTopicState;
+use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
+use logan::protocol::messages::metadata::MetadataRequestTopic;
+use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
+use logan::protocol::messages::{
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest,
+};
+use logan::protocol::records::{BatchBuilder, Compression, ProducerFields, RecordReader};
+use logan::protocol::{ErrorCode, Records};
+use logan_shards::{random_u64, sleep};
+
+use super::client::{Client, Lost};
+use super::history::{Existence, History, Partition, Sent};
+
+pub(super) const TOPIC: &str = "main";
+const FETCH_VERSION: i16 = 11;
+const MOST_UNPACKED: usize = 64 << 20;
+
+/// What all clients of a run share.
+pub(super) struct Shared {
+    pub history: RefCell<History>,
+    /// The first thing that went wrong.
+    pub violation: RefCell<Option<String>>,
+    pub partitions: i32,
+}
+
+impl Shared {
+    pub fn fail(&self, reason: String) {
+        self.violation.borrow_mut().get_or_insert(reason);
+    }
+
+    fn note(&self, noted: Result<(), String>) {
+        if let Err(reason) = noted {
+            self.fail(reason);
+        }
+    }
+}
+
+/// Connects until it succeeds.
+async fn connect() -> Client {
+    loop {
+        if let Ok(client) = Client::connect().await {
+            return client;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Calls `attempt` with one connection after another until it has a result.
+async fn insist<T>(mut attempt: impl AsyncFnMut(&mut Client) -> Result<Option<T>, Lost>) -> T {
+    let mut client = connect().await;
+    loop {
+        match attempt(&mut client).await {
+            Ok(Some(result)) => return result,
+            Ok(None) => sleep(Duration::from_millis(10)).await,
+            Err(Lost) => client = connect().await,
+        }
+    }
+}
+
+fn new_topic(name: &str, partitions: i32) -> CreateTopicsRequest {
+    let small = CreatableTopicConfig {
+        name: "segment.bytes".into(),
+        value: Some("1048576".into()),
+        ..Default::default()
+    };
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions: partitions,
+        replication_factor: 1,
+        configs: vec![small],
+        ..Default::default()
+    };
+    CreateTopicsRequest { topics: vec![topic], ..Default::default() }
+}
+
+pub(super) async fn create_topic(shared: &Shared) {
+    insist(async |client| {
+        let response = client.call(7, &new_topic(TOPIC, shared.partitions)).await?;
+        let error = response.topics[0].error_code;
+        Ok(matches!(error, ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS).then_some(()))
+    })
+    .await;
+    shared.history.borrow_mut().topics.insert(TOPIC.into(), Existence::Yes);
+}
+
+/// Creates and deletes other topics, one after another.
+pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
+    for round in 0..rounds {
+        let name = format!("side-{}", round % 3);
+        let deletes = shared.history.borrow().topics.get(&name) == Some(&Existence::Yes);
+        shared.history.borrow_mut().topics.insert(name.clone(), Existence::Unknown);
+        let existence = insist(async |client| {
+            if deletes {
+                let topic = DeleteTopicState { name: Some(name.as_str().into()), ..Default::default() };
+                let request = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
+                let error = client.call(6, &request).await?.responses[0].error_code;
+                // A repeated deletion finds that the first one was carried out.
+                let done = matches!(error, ErrorCode::NONE | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+                return Ok(done.then_some(Existence::No));
+            }
+            let error = client.call(7, &new_topic(&name, 2)).await?.topics[0].error_code;
+            let done = matches!(error, ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS);
+            Ok(done.then_some(Existence::Yes))
+        })
+        .await;
+        shared.history.borrow_mut().topics.insert(name, existence);
+        sleep(Duration::from_millis(random_u64() % 30)).await;
+    }
+}
+
+/// Sends batches to one partition, each until it is acknowledged.
+pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
+    let id = insist(async |client| {
+        let request = InitProducerIdRequest { transaction_timeout_ms: 1000, ..Default::default() };
+        let response = client.call(4, &request).await?;
+        Ok((response.error_code == ErrorCode::NONE).then_some(response.producer_id))
+    })
+    .await;
+    let mut next = 0;
+    for _ in 0..batches {
+        let count = 1 + (random_u64() % 4) as u32;
+        let batch = batch(producer, id, next, count);
+        let base = insist(async |client| {
+            let response = client.call(9, &request(partition, batch.clone())).await?;
+            let answer = &response.responses[0].partition_responses[0];
+            match answer.error_code {
+                ErrorCode::NONE => Ok(Some(answer.base_offset)),
+                ErrorCode::NOT_LEADER_OR_FOLLOWER
+                | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                | ErrorCode::KAFKA_STORAGE_ERROR => Ok(None),
+                other => {
+                    shared.fail(format!("partition {partition}: batch {next} of producer {producer} is refused: {other}"));
+                    Ok(Some(-1))
+                }
+            }
+        })
+        .await;
+        for at in 0..count {
+            let sent = Sent { producer, number: next + at };
+            shared.note(shared.history.borrow_mut().acknowledge(partition, base + i64::from(at), sent));
+        }
+        next += count;
+        if random_u64().is_multiple_of(4) {
+            sleep(Duration::from_millis(random_u64() % 20)).await;
+        }
+    }
+}
+
+fn request(partition: Partition, batch: Bytes) -> ProduceRequest {
+    let mut records = Records::default();
+    records.push(batch);
+    let data = PartitionProduceData { index: partition, records: Some(records), ..Default::default() };
+    let topic = TopicProduceData { name: TOPIC.into(), partition_data: vec![data], ..Default::default() };
+    ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() }
+}
+
+/// Sizes from a few bytes to what is its own preparation.
+fn padding() -> usize {
+    match random_u64() % 16 {
+        0 => 270_000,
+        1..=3 => (random_u64() % 40_000) as usize,
+        _ => (random_u64() % 3_000) as usize,
+    }
+}
+
+fn batch(producer: u32, id: i64, next: u32, count: u32) -> Bytes {
+    let base_sequence = next as i32;
+    let mut builder = BatchBuilder::new(Compression::None).producer(ProducerFields {
+        id,
+        epoch: 0,
+        base_sequence,
+        is_transactional: false,
+    });
+    for number in next..next + count {
+        let mut value = [producer.to_be_bytes(), number.to_be_bytes()].concat();
+        value.resize(8 + padding(), number as u8);
+        builder.append(1_760_000_000_000 + i64::from(number), None, Some(&value), &[]);
+    }
+    builder.finish(None)
+}
+
+/// Reads a partition from its beginning until `until` says that it is enough, and notes what it is shown.
+pub(super) async fn consume(shared: Rc<Shared>, partition: Partition, until: impl Fn(i64) -> bool) -> Vec<Sent> {
+    let mut log = Vec::new();
+    while !until(log.len() as i64) {
+        let from = log.len() as i64;
+        let records = insist(async |client| {
+            let response = client.call(FETCH_VERSION, &fetch(partition, from)).await?;
+            let Some(data) = response.responses.first().and_then(|topic| topic.partitions.first()) else {
+                return Ok(Some(Bytes::new()));
+            };
+            match data.error_code {
+                ErrorCode::NONE => Ok(Some(data.records.as_ref().map(Records::contiguous).unwrap_or_default())),
+                ErrorCode::OFFSET_OUT_OF_RANGE => {
+                    shared.fail(format!("partition {partition}: offset {from} was shown to exist and is out of range"));
+                    Ok(Some(Bytes::new()))
+                }
+                _ => Ok(None),
+            }
+        })
+        .await;
+        if shared.violation.borrow().is_some() {
+            break;
+        }
+        if let Err(reason) = read(&shared, partition, records, &mut log) {
+            shared.fail(reason);
+            break;
+        }
+    }
+    log
+}
+
+fn fetch(partition: Partition, from: i64) -> FetchRequest {
+    let part = FetchPartition {
+        partition,
+        fetch_offset: from,
+        partition_max_bytes: 600_000,
+        ..Default::default()
+    };
+    let topic = FetchTopic { topic: TOPIC.into(), partitions: vec![part], ..Default::default() };
+    FetchRequest { max_wait_ms: 100, min_bytes: 1, max_bytes: 1 << 20, topics: vec![topic], ..Default::default() }
+}
+
+fn read(shared: &Shared, partition: Partition, mut records: Bytes, log: &mut Vec<Sent>) -> Result<(), String> {
+    use logan_storage::batch::Batch;
+    while !records.is_empty() {
+        let length = Batch::whole(&records[..first_length(&records, partition)?])
+            .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))?
+            .len();
+        let bytes = records.split_to(length);
+        let mut reader = RecordReader::open(&bytes, MOST_UNPACKED).map_err(|error| error.to_string())?;
+        while let Some(placed) = reader.next().map_err(|error| error.to_string())? {
+            let value = placed.record.value.unwrap_or_default();
+            let number = |at: usize| u32::from_be_bytes(value[at..at + 4].try_into().expect("four bytes"));
+            let sent = Sent { producer: number(0), number: number(4) };
+            if placed.offset < log.len() as i64 {
+                continue;
+            }
+            if placed.offset > log.len() as i64 {
+                return Err(format!("partition {partition}: offset {} follows {}", placed.offset, log.len()));
+            }
+            shared.history.borrow_mut().show(partition, placed.offset, sent)?;
+            log.push(sent);
+        }
+    }
+    Ok(())
+}
+
+fn first_length(records: &Bytes, partition: Partition) -> Result<usize, String> {
+    logan_storage::batch::Batch::peek(records, records.len())
+        .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))
+}
+
+/// The names of all topics.
+pub(super) async fn list_topics() -> BTreeSet<String> {
+    insist(async |client| {
+        let request = MetadataRequest { topics: None::<Vec<MetadataRequestTopic>>, ..Default::default() };
+        let response = client.call(9, &request).await?;
+        Ok(Some(response.topics.iter().filter_map(|topic| topic.name.as_ref().map(ToString::to_string)).collect()))
+    })
+    .await
+}
+
+/// Everything that the partitions hold.
+pub(super) async fn read_all(shared: Rc<Shared>) -> BTreeMap<Partition, Vec<Sent>> {
+    let mut logs = BTreeMap::new();
+    for partition in 0..shared.partitions {
+        let end = end_of(partition).await;
+        logs.insert(partition, consume(shared.clone(), partition, move |at| at >= end).await);
+    }
+    logs
+}
+
+async fn end_of(partition: Partition) -> i64 {
+    use logan::protocol::messages::ListOffsetsRequest;
+    use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
+    insist(async |client| {
+        let part = ListOffsetsPartition { partition_index: partition, timestamp: -1, ..Default::default() };
+        let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![part], ..Default::default() };
+        let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+        let response = client.call(5, &request).await?;
+        let answer = &response.topics[0].partitions[0];
+        Ok((answer.error_code == ErrorCode::NONE).then_some(answer.offset))
+    })
+    .await
+}

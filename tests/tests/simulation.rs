@@ -1,0 +1,91 @@
+//! The whole broker, simulated: many seeds, each with crashes, and every fault that is planted is found.
+//!
+//! `LOGAN_SEEDS=100000` runs more of them, `LOGAN_SEED=7` (test `one_seed`) repeats one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use logan_storage::Mutations;
+use logan_tests::simulation::{Run, run};
+
+const SEEDS: u64 = 1_000;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
+}
+
+/// Runs a seed; a panic counts as a failure.
+fn attempt(of: &Run) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(|| run(of))) {
+        Ok(outcome) => outcome.map(drop),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            Err(text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives() {
+    let seeds = number("LOGAN_SEEDS").unwrap_or(SEEDS);
+    let next = AtomicU64::new(0);
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        return;
+                    }
+                    if let Err(reason) = attempt(&Run::of(seed)) {
+                        panic!(
+                            "seed {seed}: {reason}\nrepeat: LOGAN_SEED={seed} cargo test -p logan-tests --test simulation one_seed"
+                        );
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn one_seed() {
+    let of = Run::of(number("LOGAN_SEED").unwrap_or(0));
+    let outcome = run(&of).unwrap_or_else(|reason| panic!("seed {}: {reason}", of.seed));
+    println!("{of:?}: {outcome:?}");
+    assert!(outcome.acknowledged > 0);
+}
+
+#[test]
+fn the_same_seed_twice_gives_the_same_trace() {
+    for seed in 0..10 {
+        assert_eq!(run(&Run::of(seed)), run(&Run::of(seed)), "seed {seed}");
+    }
+}
+
+/// Plants a fault and expects that some seed finds it.
+fn is_caught(name: &str, mutations: Mutations, seeds: u64) {
+    for seed in 0..seeds {
+        let of = Run { mutations, crashes: 3, ..Run::of(seed) };
+        if let Err(reason) = attempt(&of) {
+            println!("{name}: caught by seed {seed}: {reason}");
+            return;
+        }
+    }
+    panic!("{name}: not caught by {seeds} seeds");
+}
+
+#[test]
+fn a_missing_flush_is_caught() {
+    is_caught("no flush", Mutations { no_flush: true, ..Mutations::default() }, 300);
+}
+
+#[test]
+fn an_acknowledgement_before_the_writes_is_caught() {
+    let mutations = Mutations { acknowledge_before_writes: true, ..Mutations::default() };
+    is_caught("acknowledge before the writes complete", mutations, 500);
+}
