@@ -12,7 +12,7 @@ use logan_shards::{
     random_u64, sleep, spawn, timeout, wall_clock_ms, yield_now,
 };
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// An aligned buffer of `blocks` blocks.
 fn blocks(byte: u8, blocks: usize) -> bytes::Bytes {

@@ -13,7 +13,7 @@ use logan_shards::{
     Class, Connection, Handoff, Listener, NetError, Queue, Seat, ShardId, random_u64, sleep, spawn, timeout,
 };
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What the server saw: how many connections are open, and how each ended.

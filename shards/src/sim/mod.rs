@@ -49,6 +49,8 @@ pub struct SimOptions {
     pub seed: u64,
     /// The command that repeats this run, printed when it fails.
     pub repeat: String,
+    /// Whether a run that panics prints its last events and how to repeat it. Not wanted where failing is what is expected.
+    pub report: bool,
     /// Virtual nanoseconds that one poll of a task costs. Not zero, or a task that yields for ever would stop time.
     pub poll_ns: Range<u64>,
     /// Milliseconds since 1970 when the run begins.
@@ -65,6 +67,7 @@ impl SimOptions {
         Self {
             seed,
             repeat: format!("the same test with seed {seed}"),
+            report: true,
             poll_ns: 200..1_000,
             wall_clock_ms: 1_760_000_000_000,
             wall_clock_skew_ms: 5_000,

@@ -46,7 +46,7 @@ struct Report<'a>(&'a World);
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && self.0.options.report {
             let World { options, clock, trace, .. } = self.0;
             eprintln!("{}", trace.tail());
             eprintln!(
