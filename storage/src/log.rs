@@ -219,6 +219,13 @@ impl Log {
         RefMut::map(self.state.borrow_mut(), |state| &mut state.producers)
     }
 
+    /// Whether a segment is one of this log's, and not the last.
+    pub(crate) fn is_sealed(&self, segment: &Rc<Segment>) -> bool {
+        let state = self.state.borrow();
+        let at = state.segments.iter().position(|other| Rc::ptr_eq(other, segment));
+        at.is_some_and(|at| at + 1 < state.segments.len())
+    }
+
     /// Resolves once `settled` has reached `offset` (the offset behind the last one of interest).
     pub async fn wait_settled(&self, offset: i64) -> Result<(), LogFailed> {
         let Some(volume) = self.volume.upgrade() else { return Err(LogFailed) };

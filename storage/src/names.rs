@@ -182,11 +182,15 @@ impl Volume {
             if log.is_closed() || !self.begin_structural(segment).await {
                 continue;
             }
+            // A truncation may have made it the last one again, or given it up.
+            if !log.is_sealed(segment) {
+                self.end_structural(log, segment);
+                continue;
+            }
             let file = self.open_segment(log, segment).await?;
-            let length = u64::from(segment.length.get());
-            file.set_length(length).await?;
-            segment.reserved.set(length);
+            file.set_length(u64::from(segment.length.get())).await?;
             segment.prepared.set(None);
+            segment.reserved.set(0);
             files.push(file);
             cut.push((log, segment));
         }
@@ -272,6 +276,7 @@ impl Volume {
             .borrow_mut()
             .deleted
             .retain(|deleted| !renamed.iter().any(|other| other.id == deleted.id));
+        self.progress.notify();
         Ok(())
     }
 }

@@ -239,7 +239,7 @@ impl Volume {
         if draft.entries.is_empty() && !(is_wanted && in_flight == 0) {
             return None;
         }
-        draft.flush |= self.config.ack_sync || is_wanted;
+        draft.flush |= self.config.ack_sync || is_wanted || self.is_stopping.get();
         Some(self.finish_round(draft))
     }
 

@@ -291,17 +291,29 @@ impl Volume {
         self.work.notify();
         self.progress
             .until(|| {
+                let is_quiet = self.is_quiet(log);
                 let state = log.state.borrow();
-                let has_structural = state.segments.iter().any(|segment| segment.is_structural.get());
-                let is_quiet = !state.is_busy && !has_structural && state.ends.durable == state.ends.log_end;
                 if !is_quiet && !state.is_busy && state.ends.written == state.ends.log_end {
-                    self.queue.borrow_mut().is_flush_wanted = true;
+                    self.queue.borrow_mut().is_flush_wanted |= state.ends.durable < state.ends.log_end;
                     self.work.notify();
                 }
                 (is_quiet || state.is_closed || self.failed.is_failed()).then_some(())
             })
             .await;
         !self.failed.is_failed()
+    }
+
+    /// Nothing of a log is pending or in flight, and the ledger knows all of it.
+    fn is_quiet(&self, log: &Log) -> bool {
+        let state = log.state.borrow();
+        let last = state.segments.last().map(|last| last.base);
+        let is_known = self.in_ledger(log.number, |entry| entry.segments.last().map(|last| last.base) == last);
+        let has_structural = state.segments.iter().any(|segment| segment.is_structural.get());
+        !state.is_busy
+            && !has_structural
+            && state.pending.is_empty()
+            && state.ends.durable == state.ends.log_end
+            && is_known.unwrap_or(false)
     }
 
     /// The directory has failed: nobody is acknowledged any more.
@@ -322,10 +334,7 @@ impl Volume {
         queue.logs.is_empty()
             && queue.controls.is_empty()
             && !queue.is_flush_wanted
-            && self.by_number.borrow().values().all(|log| {
-                let state = log.state.borrow();
-                !state.is_busy && state.ends.durable == state.ends.log_end
-            })
+            && self.by_number.borrow().values().all(|log| self.is_quiet(log))
     }
 
     pub(crate) fn is_out_of_memory(&self, bytes: usize) -> bool {
@@ -382,6 +391,47 @@ impl Volume {
     /// The ledger's view of a log, to be changed by whoever has just synced something.
     pub(crate) fn in_ledger<T>(&self, number: u32, change: impl FnOnce(&mut LedgerLog) -> T) -> Option<T> {
         self.ledger.borrow_mut().logs.get_mut(&number).map(change)
+    }
+
+    /// One line about what is under way, for whoever finds a volume that does not move.
+    pub fn describe(&self) -> String {
+        let queue = self.queue.borrow();
+        let log = self.round_log.borrow();
+        let mut text = format!(
+            "stopping {} ended {} queued {} controls {} gathered {} cover_wanted {} flush_wanted {} oldest {:?} next_round {} \
+             durable {} covered {} checkpoint {} memory {} names_idle {}",
+            self.is_stopping.get(),
+            self.rounds_ended.get(),
+            queue.logs.len(),
+            queue.controls.len(),
+            queue.gathered,
+            queue.cover_wanted,
+            queue.is_flush_wanted,
+            queue.oldest_began_ns,
+            log.next_round,
+            log.durable_through,
+            log.covered,
+            log.checkpoint_round,
+            self.memory.get(),
+            self.names.is_idle(),
+        );
+        for log in self.logs() {
+            let state = log.state.borrow();
+            let structural: Vec<i64> =
+                state.segments.iter().filter(|at| at.is_structural.get()).map(|at| at.base).collect();
+            text += &format!(
+                "\n{} {:?} pending {} busy {} queued {} blocked {} loaded {} loading {} structural {structural:?}",
+                log.key(),
+                state.ends,
+                state.pending.len(),
+                state.is_busy,
+                log.is_queued.get(),
+                state.is_blocked,
+                state.is_loaded,
+                state.is_loading,
+            );
+        }
+        text
     }
 
     /// The invariants of this file and of all logs.

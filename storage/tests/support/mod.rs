@@ -4,6 +4,7 @@
 
 pub mod disk;
 pub mod runtime;
+pub mod workload;
 
 use logan_storage::batch::{Attributes, Header};
 use logan_storage::config::{LogConfig, Mutations, VolumeConfig};

@@ -39,6 +39,7 @@ pub struct Runtime {
     random: Cell<u64>,
     /// Nothing runs any more: the power is gone.
     pub is_dead: Cell<bool>,
+    pub is_stuck: Cell<bool>,
     me: RefCell<Weak<Self>>,
 }
 
@@ -53,6 +54,7 @@ impl Runtime {
             next_timer: Cell::new(0),
             random: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             is_dead: Cell::new(false),
+            is_stuck: Cell::new(false),
             me: RefCell::new(Weak::new()),
         });
         *runtime.me.borrow_mut() = Rc::downgrade(&runtime);
@@ -85,9 +87,15 @@ impl Runtime {
         self.start(Box::pin(async move {
             *slot.borrow_mut() = Some(future.await);
         }));
+        let began_ns = self.now_ns.get();
         loop {
             if let Some(value) = result.borrow_mut().take() {
                 return Some(value);
+            }
+            // Watchdogs tick for ever; whoever is not done by now waits for something that will never come.
+            if self.now_ns.get() - began_ns > 300_000_000_000 {
+                self.is_stuck.set(true);
+                return None;
             }
             if self.is_dead.get() || !self.step() {
                 return None;

@@ -1,0 +1,127 @@
+//! Power loss and kills at random operations, again and again, against a model. `LOGAN_SEEDS=n` runs more seeds, `LOGAN_SEED=n` one.
+
+mod support;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use logan_storage::config::Mutations;
+use support::disk::Disk;
+use support::runtime::Runtime;
+use support::workload::{Model, Setup, compare, start, stop, work};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    PowerLoss,
+    Kill,
+    Stop,
+}
+
+/// Several lives of a directory, each ended at a random operation.
+fn live(seed: u64, setup: &Setup, only_kill: bool) {
+    let disk = Disk::new();
+    let model = Rc::new(RefCell::new(Model::default()));
+    let mut may_lose = false;
+    for life in 0..4 {
+        let runtime = Runtime::new(seed * 100 + life);
+        let end = match runtime.below(5) {
+            0 => End::Stop,
+            1 | 2 => End::Kill,
+            _ if only_kill => End::Kill,
+            _ => End::PowerLoss,
+        };
+        if end != End::Stop {
+            disk.operations.set(0);
+            disk.dies_at.set(1 + runtime.below(if runtime.below(3) == 0 { 60 } else { 3000 }));
+        }
+        let (rt, dk, md, st) = (Rc::clone(&runtime), Rc::clone(&disk), Rc::clone(&model), setup.clone());
+        let volumes = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&volumes);
+        let done = runtime.run(async move {
+            let node = match start(&dk, &rt, &st).await {
+                Ok(node) => Rc::new(node),
+                Err(error) => panic!("it does not open: {error}"),
+            };
+            seen.borrow_mut().extend(node.volumes.iter().cloned());
+            compare(&node, &md, may_lose).await;
+            let works = (0..st.logs).map(|number| {
+                work(Rc::clone(&node), Rc::clone(&rt), Rc::clone(&md), st.clone(), number)
+            });
+            futures_util::future::join_all(works).await;
+            if end == End::Stop {
+                stop(Rc::try_unwrap(node).ok().unwrap()).await;
+                settle_model(&md);
+            }
+        });
+        if runtime.is_stuck.get() {
+            let states: Vec<String> = volumes.borrow().iter().map(|volume| volume.describe()).collect();
+            panic!("life {life} ({end:?}) does not go on: {}", states.join("\n"));
+        }
+        drop(volumes);
+        assert!(done.is_some() || end != End::Stop);
+        runtime.kill();
+        may_lose = false;
+        match end {
+            End::PowerLoss => {
+                disk.lose_power(&runtime);
+                may_lose = !setup.ack_sync;
+            }
+            End::Kill | End::Stop => disk.survive_kill(),
+        }
+    }
+    let runtime = Runtime::new(seed);
+    let (rt, st, md) = (Rc::clone(&runtime), setup.clone(), Rc::clone(&model));
+    runtime
+        .run(async move {
+            let node = start(&disk, &rt, &st).await.unwrap();
+            compare(&node, &md, may_lose).await;
+        })
+        .unwrap();
+}
+
+/// After a clean stop everything appended is acknowledged.
+fn settle_model(model: &Rc<RefCell<Model>>) {
+    for log in model.borrow_mut().logs.values_mut() {
+        log.acknowledged = log.end;
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        ack_sync: true,
+        logs: 3,
+        steps: 40,
+        segment_bytes: 40_000,
+        shards: 1,
+        mutations: Mutations::default(),
+    }
+}
+
+fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    if let Ok(seed) = std::env::var("LOGAN_SEED") {
+        run(seed.parse().unwrap());
+        return;
+    }
+    let count = std::env::var("LOGAN_SEEDS").map_or(count, |seeds| seeds.parse().unwrap());
+    for seed in 1..=count {
+        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
+            eprintln!("seed {seed} fails: LOGAN_SEED={seed} repeats it");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost() {
+    for_seeds(150, |seed| live(seed, &Setup { shards: 1 + (seed % 2) as u16, ..setup() }, false));
+}
+
+#[test]
+fn without_flushes_a_kill_loses_nothing() {
+    for_seeds(60, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, true));
+}
+
+#[test]
+fn without_flushes_a_power_loss_leaves_a_prefix() {
+    for_seeds(60, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
+}

@@ -1,0 +1,373 @@
+//! Random work on a few logs, a model of what must be left of it, and the comparison after a crash.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use logan_storage::append::{Append, Offsets};
+use logan_storage::batch::BatchReader;
+use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
+use logan_storage::disk::{Directory, Host};
+use logan_storage::failure::{AppendError, FailedMark};
+use logan_storage::key::LogKey;
+use logan_storage::log::Log;
+use logan_storage::read::Limits;
+use logan_storage::recovery::{OpenError, OpenOptions, Report, open_directory};
+use logan_storage::stop::close_directory;
+use logan_storage::volume::Volume;
+
+use super::disk::{Disk, TestDirectory};
+use super::runtime::{Runtime, TestHost};
+use super::{batch, key, log_config, volume_config};
+
+/// What is known of a log that may be there or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Absent,
+    Creating,
+    Present,
+    Deleting,
+}
+
+#[derive(Debug, Clone)]
+pub struct ModelLog {
+    pub presence: Presence,
+    pub start: i64,
+    pub wanted_start: Option<i64>,
+    pub wanted_end: Option<i64>,
+    /// Base, next and bytes of everything appended, in order.
+    pub batches: Vec<(i64, i64, Vec<u8>)>,
+    pub acknowledged: i64,
+    /// The log's end when the last batch was dropped by a truncation inside it.
+    pub end: i64,
+}
+
+impl ModelLog {
+    fn new() -> Self {
+        Self {
+            presence: Presence::Absent,
+            start: 0,
+            wanted_start: None,
+            wanted_end: None,
+            batches: Vec::new(),
+            acknowledged: 0,
+            end: 0,
+        }
+    }
+
+    fn truncate(&mut self, end: i64) {
+        self.batches.retain(|(_, next, _)| *next <= end);
+        self.end = end;
+        self.acknowledged = end;
+        if end < self.start || self.batches.is_empty() {
+            self.batches.clear();
+        }
+        if end <= self.start {
+            self.start = end;
+            self.batches.clear();
+        }
+        self.wanted_end = None;
+    }
+}
+
+#[derive(Default)]
+pub struct Model {
+    pub logs: BTreeMap<LogKey, ModelLog>,
+}
+
+#[derive(Clone)]
+pub struct Setup {
+    pub ack_sync: bool,
+    pub logs: i32,
+    pub steps: u64,
+    pub segment_bytes: u32,
+    pub shards: u16,
+    pub mutations: Mutations,
+}
+
+impl Setup {
+    pub fn log_config(&self) -> LogConfig {
+        LogConfig { segment_bytes: self.segment_bytes, index_interval_bytes: 1000, ..log_config() }
+    }
+
+    pub fn volume_config(&self) -> VolumeConfig {
+        VolumeConfig {
+            ack_sync: self.ack_sync,
+            write_buffer_bytes: 1 << 20,
+            cache_bytes: 128 << 10,
+            mutations: self.mutations,
+            ..volume_config()
+        }
+    }
+}
+
+pub struct Node {
+    pub volumes: Vec<Rc<Volume>>,
+    pub directory: Rc<dyn Directory>,
+    pub report: Report,
+}
+
+pub async fn start(disk: &Rc<Disk>, runtime: &Rc<Runtime>, setup: &Setup) -> Result<Node, OpenError> {
+    let directory = TestDirectory::new(disk, runtime);
+    let host: Rc<dyn Host> = Rc::new(TestHost(Rc::clone(runtime)));
+    let shards = setup.shards;
+    let options = OpenOptions {
+        shards,
+        owner: Rc::new(move |key| (key.partition as u16) % shards),
+        accept_loss: false,
+        max_batch_bytes: 8 << 20,
+        mutations: setup.mutations,
+    };
+    let opened = open_directory(Rc::clone(&directory), Rc::clone(&host), options).await?;
+    let failed = Arc::new(FailedMark::new());
+    let mut volumes = Vec::new();
+    for part in opened.parts {
+        let config = setup.log_config();
+        let volume = Volume::start(
+            Rc::clone(&directory),
+            Rc::clone(&host),
+            part,
+            setup.volume_config(),
+            &move |_| config.clone(),
+            Arc::clone(&failed),
+        )
+        .await?;
+        volumes.push(volume);
+    }
+    Ok(Node { volumes, directory, report: opened.report })
+}
+
+pub async fn stop(node: Node) {
+    let mut parts = Vec::new();
+    for volume in &node.volumes {
+        parts.push(volume.stop().await.expect("a clean stop"));
+    }
+    close_directory(node.directory, parts, 1).await.expect("a clean close");
+}
+
+impl Node {
+    pub fn log(&self, key: &LogKey) -> Option<Rc<Log>> {
+        self.volumes.iter().find_map(|volume| volume.log(key))
+    }
+
+    fn owner(&self, key: &LogKey) -> &Rc<Volume> {
+        &self.volumes[key.partition as usize % self.volumes.len()]
+    }
+}
+
+pub fn key_of(number: i32) -> LogKey {
+    key("orders", number)
+}
+
+pub async fn append_all(log: &Rc<Log>, bytes: &[u8]) -> Result<(i64, i64), AppendError> {
+    loop {
+        let append = Append { batches: bytes, offsets: Offsets::Assign { leader_epoch: 1 } };
+        match log.append(&append) {
+            Ok(appended) => return Ok((appended.base_offset, appended.log_end)),
+            Err(AppendError::MustWait) => log.reserve(bytes.len()).await?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Steps of one log, until the power goes.
+pub async fn work(node: Rc<Node>, runtime: Rc<Runtime>, model: Rc<RefCell<Model>>, setup: Setup, number: i32) {
+    let key = key_of(number);
+    for _ in 0..setup.steps {
+        if node.volumes[0].failed().is_failed() {
+            return;
+        }
+        let entry = model.borrow_mut().logs.entry(key.clone()).or_insert_with(ModelLog::new).clone();
+        let Some(log) = node.log(&key) else {
+            assert_eq!(entry.presence, Presence::Absent, "{key}");
+            set(&model, &key, |log| {
+                *log = ModelLog::new();
+                log.presence = Presence::Creating;
+            });
+            if node.owner(&key).create_log(key.clone(), setup.log_config()).await.is_err() {
+                return;
+            }
+            set(&model, &key, |log| log.presence = Presence::Present);
+            continue;
+        };
+        let outcome = match runtime.below(100) {
+            0..80 => append_some(&runtime, &log, &model, &key).await,
+            80..86 => log.roll().await,
+            86..90 => truncate(&runtime, &log, &model, &key).await,
+            90..93 => raise_start(&runtime, &log, &model, &key).await,
+            93..95 => delete(&node, &log, &model, &key).await,
+            _ => {
+                runtime.sleep_ns(runtime.below(40_000_000)).await;
+                Ok(())
+            }
+        };
+        match outcome {
+            Ok(()) | Err(AppendError::MustWait) => {}
+            Err(AppendError::Failed | AppendError::Closed | AppendError::NoSpace) => return,
+            Err(error) => panic!("{key}: {error}"),
+        }
+        log.check();
+    }
+}
+
+fn set(model: &Rc<RefCell<Model>>, key: &LogKey, change: impl FnOnce(&mut ModelLog)) {
+    change(model.borrow_mut().logs.get_mut(key).unwrap());
+}
+
+async fn append_some(
+    runtime: &Rc<Runtime>,
+    log: &Rc<Log>,
+    model: &Rc<RefCell<Model>>,
+    key: &LogKey,
+) -> Result<(), AppendError> {
+    let mut last = 0;
+    for _ in 0..=runtime.below(4) {
+        let length = match runtime.below(20) {
+            0 => 20_000 + runtime.below(10_000),
+            1..5 => 4_000 + runtime.below(4_000),
+            _ => runtime.below(1_500),
+        };
+        let bytes = batch(1 + runtime.below(5) as i32, length as usize, runtime.draw(), runtime.below(1_000_000) as i64);
+        let (base, next) = append_all(log, &bytes).await?;
+        last = next;
+        let mut stamped = bytes;
+        stamped[..8].copy_from_slice(&base.to_be_bytes());
+        stamped[12..16].copy_from_slice(&1_i32.to_be_bytes());
+        set(model, key, |log| {
+            log.batches.push((base, next, stamped));
+            log.end = next;
+        });
+    }
+    if runtime.below(3) > 0 {
+        log.wait_settled(last).await?;
+    }
+    // Whatever the log says is settled has been shown, and must stay.
+    let settled = log.ends().settled;
+    set(model, key, |log| log.acknowledged = log.acknowledged.max(settled));
+    Ok(())
+}
+
+async fn truncate(
+    runtime: &Rc<Runtime>,
+    log: &Rc<Log>,
+    model: &Rc<RefCell<Model>>,
+    key: &LogKey,
+) -> Result<(), AppendError> {
+    let bases: Vec<i64> = model.borrow().logs[key].batches.iter().map(|(base, _, _)| *base).collect();
+    if bases.is_empty() {
+        return Ok(());
+    }
+    let tail = bases.len().min(8) as u64;
+    let end = bases[bases.len() - 1 - runtime.below(tail) as usize];
+    set(model, key, |log| log.wanted_end = Some(end));
+    log.truncate_to(end).await?;
+    assert_eq!(log.ends().log_end, end);
+    set(model, key, |log| log.truncate(end));
+    Ok(())
+}
+
+async fn raise_start(
+    runtime: &Rc<Runtime>,
+    log: &Rc<Log>,
+    model: &Rc<RefCell<Model>>,
+    key: &LogKey,
+) -> Result<(), AppendError> {
+    let ends = log.ends();
+    let start = ends.log_start + runtime.below((ends.settled - ends.log_start + 1) as u64) as i64;
+    set(model, key, |log| log.wanted_start = Some(start));
+    log.set_log_start(start).await?;
+    set(model, key, |log| {
+        log.start = start.max(log.start);
+        log.wanted_start = None;
+    });
+    Ok(())
+}
+
+async fn delete(
+    node: &Rc<Node>,
+    log: &Rc<Log>,
+    model: &Rc<RefCell<Model>>,
+    key: &LogKey,
+) -> Result<(), AppendError> {
+    set(model, key, |log| log.presence = Presence::Deleting);
+    node.owner(key).delete_log(log).await?;
+    set(model, key, |log| *log = ModelLog::new());
+    Ok(())
+}
+
+/// Compares every log with the model, and makes the model what was found: from now on that must stay. With `may_lose`, what was
+/// acknowledged may be lost from the end.
+pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
+    let keys: Vec<LogKey> = model.borrow().logs.keys().cloned().collect();
+    for key in keys {
+        let expected = model.borrow().logs[&key].clone();
+        let log = node.log(&key);
+        match (&log, expected.presence) {
+            (None, Presence::Present) => assert!(may_lose, "{key} is lost"),
+            (Some(_), Presence::Absent) => panic!("{key} is back"),
+            _ => {}
+        }
+        let Some(log) = log else {
+            set(model, &key, |log| *log = ModelLog::new());
+            continue;
+        };
+        let ends = log.ends();
+        let is_start = ends.log_start == expected.start
+            || Some(ends.log_start) == expected.wanted_start
+            || (ends.log_start == ends.log_end && Some(ends.log_end) == expected.wanted_end);
+        assert!(is_start || may_lose, "{key}: starts at {}, not {expected:?}", ends.log_start);
+        let is_truncated = expected.wanted_end == Some(ends.log_end);
+        assert!(
+            ends.log_end >= expected.acknowledged || is_truncated || may_lose,
+            "{key}: ends at {}, but {} was acknowledged",
+            ends.log_end,
+            expected.acknowledged
+        );
+        let found = read_all(&log).await;
+        let wanted: Vec<&(i64, i64, Vec<u8>)> = expected
+            .batches
+            .iter()
+            .filter(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end)
+            .collect();
+        assert_eq!(found.len(), wanted.len(), "{key}: batches between {} and {}", ends.log_start, ends.log_end);
+        for (found, (base, _, bytes)) in found.iter().zip(&wanted) {
+            assert!(found == bytes, "{key}: the batch at {base} is not the one that was appended");
+        }
+        log.load().await.unwrap();
+        log.check();
+        set(model, &key, |log| {
+            log.presence = Presence::Present;
+            log.start = ends.log_start;
+            log.wanted_start = None;
+            log.wanted_end = None;
+            log.batches.retain(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end);
+            log.acknowledged = ends.log_end;
+            log.end = ends.log_end;
+        });
+    }
+    for volume in &node.volumes {
+        volume.check();
+    }
+}
+
+pub async fn read_all(log: &Rc<Log>) -> Vec<Vec<u8>> {
+    let ends = log.ends();
+    let mut at = ends.log_start;
+    let mut found = Vec::new();
+    while at < ends.log_end {
+        let limits = Limits { offset: i64::MAX, bytes: 10_000, at_least_one: true };
+        let read = log.read(at, limits).await.unwrap_or_else(|error| panic!("{}: at {at}: {error}", log.key()));
+        if read.next_offset <= at {
+            // Only a gap, left by a truncation inside a batch, is left.
+            break;
+        }
+        for slice in &read.slices {
+            for placed in BatchReader::new(slice, 0, usize::MAX).with_crc() {
+                found.push(placed.unwrap().batch.bytes().to_vec());
+            }
+        }
+        at = read.next_offset;
+    }
+    found
+}
