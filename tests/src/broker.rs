@@ -229,6 +229,11 @@ impl Broker {
         &self.process.as_ref().expect("only done to brokers of our own").settings
     }
 
+    /// For the next [`Self::restart`].
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.process().settings
+    }
+
     pub fn ready_after(&self) -> Duration {
         self.process.as_ref().map_or(Duration::ZERO, |p| p.ready_after)
     }
@@ -286,6 +291,17 @@ impl Broker {
     pub fn restart(&mut self) {
         let settings = self.settings().clone();
         *self = Self::start(settings);
+    }
+
+    /// Starts a process and kills it after a time, ready or not.
+    pub fn start_and_kill(&mut self, after: Duration) {
+        let settings = self.settings();
+        let output = fs::File::create(output_path(settings)).expect("the scratch directory is writable");
+        let mut child =
+            settings.command().stdout(output).stderr(Stdio::null()).spawn().expect("the logan binary runs");
+        std::thread::sleep(after);
+        child.kill().expect("our own child");
+        child.wait().expect("our own child");
     }
 
     pub fn try_restart(&mut self) -> Result<(), Refused> {

@@ -1,0 +1,269 @@
+//! Starts and stops: what stands in the way of a start is named with what to do about it, and an orderly stop is one.
+
+use logan_tests::batch::Batch;
+use logan_tests::broker::{self, Broker, Refused, Scratch, Settings};
+use logan_tests::wire::Connection;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The start must have ended by itself, with words that say what is wrong, and not in a panic.
+fn assert_says(refused: &Refused, words: &[&str]) {
+    assert!(!refused.status.success());
+    assert!(refused.status.code().is_some(), "ended by a signal: {}\n{}", refused.status, refused.output);
+    assert!(!refused.output.contains("panicked"), "{}", refused.output);
+    for word in words {
+        assert!(refused.output.contains(word), "expected {word:?} in:\n{}", refused.output);
+    }
+}
+
+fn refused(settings: Settings) -> Refused {
+    match Broker::try_start(settings) {
+        Err(refused) => refused,
+        Ok(broker) => panic!("it started all the same:\n{}", broker.output()),
+    }
+}
+
+/// A directory in which a broker has stored something and stopped.
+fn closed_directory(scratch: &Scratch) -> Settings {
+    let mut broker = Broker::start(Settings::new(scratch, &["logan.shards=2"]));
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.create_topic("kept", 2, &[]), 0);
+    for partition in 0..2 {
+        assert_eq!(connection.produce("kept", partition, -1, &Batch::of(&[b"kept"]).encode()).error, 0);
+    }
+    assert!(broker.stop().success(), "{}", broker.output());
+    broker.settings().clone()
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let scratch = Scratch::new("port");
+    let settings = Settings::new(&scratch, &[]);
+    let _taken = TcpListener::bind(("127.0.0.1", settings.port)).expect("it was free");
+    let port = settings.port.to_string();
+    assert_says(&refused(settings), &[&port]);
+}
+
+/// Every shard listens on the port with `SO_REUSEPORT`; two brokers must not share it for all that.
+#[test]
+fn a_port_that_another_broker_has() {
+    let scratch = Scratch::new("port");
+    let mut first = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
+    let other = Scratch::new("port");
+    let mut settings = Settings::new(&other, &["logan.shards=2"]);
+    settings.port = first.settings().port;
+    let port = settings.port.to_string();
+    assert_says(&refused(settings), &[&port]);
+    first.assert_alive();
+}
+
+#[test]
+fn a_directory_that_another_broker_has() {
+    let scratch = Scratch::new("locked");
+    let mut first = Broker::start(Settings::new(&scratch, &[]));
+    let mut settings = first.settings().clone();
+    settings.port = broker::free_port();
+    settings.folder = scratch.path().join("second");
+    fs::create_dir(&settings.folder).expect("the scratch directory is writable");
+    let data = settings.data.display().to_string();
+    let started = Instant::now();
+    assert_says(&refused(settings), &[&data]);
+    println!("refused after {:.1?}", started.elapsed());
+    first.assert_alive();
+}
+
+#[test]
+fn a_directory_that_cannot_be_written() {
+    let scratch = Scratch::new("readonly");
+    let mut settings = Settings::new(&scratch, &[]);
+    // Root may write anywhere but here.
+    settings.data = PathBuf::from("/proc/logan-data");
+    assert_says(&refused(settings), &["/proc/logan-data"]);
+    let mut settings = Settings::new(&scratch, &[]);
+    fs::write(&settings.data, "a file").expect("the scratch directory is writable");
+    let data = settings.data.display().to_string();
+    settings.port = broker::free_port();
+    assert_says(&refused(settings), &[&data]);
+}
+
+#[test]
+fn a_directory_of_another_cluster() {
+    let (one, two) = (Scratch::new("cluster"), Scratch::new("cluster"));
+    let first = closed_directory(&one);
+    let second = closed_directory(&two);
+    let mut both = first.clone();
+    both.overrides.push(format!("log.dirs={},{}", first.data.display(), second.data.display()));
+    let refused = refused(both);
+    assert_says(&refused, &["cluster", &second.data.display().to_string()]);
+}
+
+/// Garbage in a file that counts keeps the start from believing it; the file is named. What only helps is built again.
+#[test]
+fn corrupt_files() {
+    let mut report = Vec::new();
+    let scratch = Scratch::new("corrupt");
+    let names = files_of(&closed_directory(&scratch).data);
+    for name in names {
+        for (how, garbage) in [("garbage", &[0xa5; 5_000][..]), ("empty", &[])] {
+            let scratch = Scratch::new("corrupt");
+            let settings = closed_directory(&scratch);
+            // Names of files of one kind differ from run to run only in their ids.
+            let Some(file) = files_of(&settings.data).into_iter().find(|f| kind(f) == kind(&name)) else {
+                continue;
+            };
+            fs::write(settings.data.join(&file), garbage).expect("the scratch directory is writable");
+            let what = format!("{} made {how}", file.display());
+            match Broker::try_start(settings) {
+                Err(refused) => {
+                    assert_says(&refused, &[]);
+                    let named =
+                        refused.output.contains(&*file.file_name().expect("a file").to_string_lossy())
+                            || refused.output.contains("recover");
+                    report.push((
+                        what,
+                        format!("refused: {}", refused.output.lines().last().unwrap_or_default()),
+                        named,
+                    ));
+                }
+                Ok(mut broker) => {
+                    let mut connection = Connection::open(broker.address());
+                    let ends: Vec<_> =
+                        (0..2).map(|partition| connection.list_offset("kept", partition, -1)).collect();
+                    // A directory that is offline answers so; what is online has everything.
+                    let whole = ends.iter().all(|(error, _, end)| (*error, *end) == (0, 1) || *error == 56);
+                    broker.assert_alive();
+                    assert!(!broker.output().contains("panicked"), "{}", broker.output());
+                    report.push((what, format!("started, ends {ends:?}"), whole));
+                }
+            }
+        }
+    }
+    for (what, outcome, _) in &report {
+        println!("{what}: {outcome}");
+    }
+    let wrong: Vec<_> = report.iter().filter(|(_, _, right)| !right).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(at).expect("it was just written") {
+            let path = entry.expect("it was just written").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).expect("found below").to_path_buf());
+            }
+        }
+    }
+    found.sort();
+    // One file of each kind is enough.
+    found.dedup_by_key(|file| kind(file));
+    found
+}
+
+fn kind(file: &Path) -> String {
+    let name = file.file_name().expect("a file").to_string_lossy();
+    file.extension().map_or_else(|| name.to_string(), |e| format!("*.{}", e.to_string_lossy()))
+}
+
+/// A bad value stops the start with file, line, key, value and what is allowed; an unknown key is only a warning.
+#[test]
+fn bad_settings() {
+    let scratch = Scratch::new("settings");
+    let file = scratch.path().join("server.properties");
+    let port = broker::free_port();
+    let data = scratch.path().join("data");
+    let start = |text: &str| {
+        fs::write(&file, text).expect("the scratch directory is writable");
+        let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port}");
+        let mut command = Command::new(broker::binary());
+        command.arg("start").arg("--config").arg(&file).arg("--override").arg(listeners);
+        command.arg("--override").arg(format!("log.dirs={}", data.display()));
+        command.output().expect("the binary runs")
+    };
+    for (line, words) in [
+        ("num.partitions=many", ["num.partitions", "many"]),
+        ("num.partitions=0", ["num.partitions", "0"]),
+        ("log.segment.bytes=7", ["log.segment.bytes", "7"]),
+        ("compression.type=brotli", ["compression.type", "brotli"]),
+    ] {
+        let output = start(&format!("# a comment\n\n{line}\n"));
+        assert!(!output.status.success(), "{line}");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let place = format!("{}:3", file.display());
+        for word in words.into_iter().chain([&*place, "server.properties"]) {
+            assert!(said.contains(word), "{line}: expected {word:?} in:\n{said}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    let settings = Settings::new(&scratch, &["no.such.key=1"]);
+    let broker = Broker::start(settings);
+    assert!(broker.output().contains("no.such.key"), "an unknown key is named:\n{}", broker.output());
+}
+
+/// SIGTERM and SIGINT finish what was read, and leave a clean directory; a second signal does not wait.
+#[test]
+fn signals() {
+    for name in ["TERM", "INT"] {
+        let scratch = Scratch::new("signals");
+        let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
+        let mut connection = Connection::open(broker.address());
+        assert_eq!(connection.create_topic("signals", 1, &[]), 0);
+        assert_eq!(connection.produce("signals", 0, -1, &Batch::of(&[b"x"]).encode()).error, 0);
+        let started = Instant::now();
+        broker.signal(name);
+        let status = broker.wait();
+        assert!(status.success(), "SIG{name}: {status}\n{}", broker.output());
+        println!("SIG{name} took {:.1?}", started.elapsed());
+        let data = broker.settings().data.clone();
+        assert!(data.join(".kafka_cleanshutdown").exists(), "Kafka's marker of a clean stop");
+        assert!(
+            !data.join("logan").exists(),
+            "nothing of Logan's own is left in a directory that was closed cleanly"
+        );
+    }
+    let scratch = Scratch::new("signals");
+    let mut broker = Broker::start(Settings::new(&scratch, &[]));
+    broker.signal("TERM");
+    // The first may already have been enough.
+    let _ = Command::new("sh").arg("-c").arg(format!("kill -TERM {} 2> /dev/null", broker.pid())).status();
+    let started = Instant::now();
+    broker.wait();
+    assert!(started.elapsed() < Duration::from_secs(5), "two signals took {:?}", started.elapsed());
+    broker.restart();
+    broker.assert_alive();
+}
+
+/// Figures for people, not promises: a shared machine is no place to measure.
+#[test]
+fn figures_of_a_start() {
+    let scratch = Scratch::new("figures");
+    let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
+    std::thread::sleep(Duration::from_secs(1));
+    let (resident, cpu) = (broker.resident(), broker.cpu());
+    std::thread::sleep(Duration::from_secs(3));
+    let idle = broker.cpu().saturating_sub(cpu);
+    println!(
+        "ready after {:.1?}; idle with 2 shards: {} KiB resident, {idle:?} of CPU in 3 s",
+        broker.ready_after(),
+        resident >> 10
+    );
+    let mut connection = Connection::open(broker.address());
+    let started = Instant::now();
+    assert_eq!(connection.create_topic("many-a", 5_000, &[]), 0);
+    assert_eq!(connection.create_topic("many-b", 5_000, &[]), 0);
+    let took = started.elapsed();
+    std::thread::sleep(Duration::from_secs(1));
+    let more = broker.resident().saturating_sub(resident) >> 20;
+    println!("10,000 partitions created in {took:.1?}, {more} MiB more resident");
+    let started = Instant::now();
+    assert!(broker.stop().success());
+    let stopped = started.elapsed();
+    broker.restart();
+    println!("with them, stopped in {stopped:.1?} and ready after {:.1?}", broker.ready_after());
+}
