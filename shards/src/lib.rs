@@ -1,12 +1,12 @@
 //! One core's machine: executors, lanes between cores, timers, sockets, files, clock and randomness, real and simulated.
 //!
-//! Every exported type is a closed enum of two implementations: `real` (glommio's executor and an io_uring ring of our own) and
+//! Every exported type is a closed enum of two implementations: `real` (per core one thread, one executor, one io_uring ring) and
 //! [`sim`] (many nodes in one thread, on virtual time). Free functions such as [`task::spawn`] ask a thread-local word which of
 //! the two the current task runs on (`machine`), so what is built on this crate runs on both unchanged. Lanes, the mesh, the stop
-//! signal and buffers have one implementation; only how a sleeping shard is woken differs ([`bell::Bell`]).
+//! signal and buffers have one implementation; only how a sleeping shard is woken differs (`bell`).
 //!
 //! Invariants:
-//! - Nothing here knows Kafka, and nothing above here names glommio, io_uring, `std::time`, `std::thread`, `std::fs` or `std::net`.
+//! - Nothing here knows Kafka, and nothing above here names io_uring, `std::time`, `std::thread`, `std::fs` or `std::net`.
 //! - A future of this crate belongs to the shard that made it; what may cross is `Send` by type ([`net::Handoff`], sealed buffers).
 //! - Memory given to the kernel is owned by the ring until its completion, whatever becomes of the future that waits for it.
 
@@ -16,9 +16,8 @@ mod sync;
 
 #[cfg(not(logan_loom))]
 pub mod allocation;
-
 #[cfg(not(logan_loom))]
-pub mod bell;
+mod bell;
 #[cfg(not(logan_loom))]
 pub mod buffer;
 #[cfg(not(logan_loom))]
@@ -58,8 +57,6 @@ impl std::fmt::Display for ShardId {
     }
 }
 
-#[cfg(not(logan_loom))]
-pub use bell::Bell;
 #[cfg(not(logan_loom))]
 pub use buffer::AlignedBuffer;
 #[cfg(not(logan_loom))]

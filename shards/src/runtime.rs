@@ -12,8 +12,7 @@ use futures_util::future::{LocalBoxFuture, poll_fn};
 use crate::bell::Bell;
 use crate::lane::Class;
 use crate::mesh::{Fabric, Mesh};
-use crate::task::{self, Task};
-use crate::{ShardId, real};
+use crate::{ShardId, real, task};
 
 /// What a shard's main future is given.
 pub struct Seat<M> {
@@ -67,7 +66,7 @@ pub struct RealOptions {
     pub queue_shares: QueueShares,
     pub lane_capacity: LaneCapacity,
     /// How long a queue runs before the others and the I/O get a look-in.
-    pub preempt: Duration,
+    pub slice: Duration,
     /// Entries of each shard's file ring: operations submitted at once. More wait in the shard's own queue.
     pub ring_depth: u32,
     /// Free bytes that each shard's buffer pool keeps.
@@ -82,7 +81,7 @@ impl RealOptions {
             pin: true,
             queue_shares: QueueShares::STANDARD,
             lane_capacity: LaneCapacity::STANDARD,
-            preempt: Duration::from_micros(500),
+            slice: Duration::from_micros(500),
             ring_depth: 256,
             buffer_pool_bytes: crate::buffer::DEFAULT_POOL_LIMIT,
         }
@@ -100,10 +99,10 @@ pub enum StartError {
     )]
     NoIoUring(String),
     #[error(
-        "at most {limit_kib} KiB of memory may be locked, and each shard's ring needs {needed_kib}: raise it with `ulimit -l unlimited`, \
+        "the kernel has no memory for the rings; at most {limit_kib} KiB may be locked: raise it with `ulimit -l unlimited`, \
          `LimitMEMLOCK=infinity` in the systemd unit, or `--ulimit memlock=-1` for a container"
     )]
-    MemlockTooSmall { limit_kib: u64, needed_kib: u64 },
+    MemlockTooSmall { limit_kib: u64 },
     #[error(
         "at most {limit} files may be open, and the start needs {needed}: raise it with `ulimit -n 100000` or `LimitNOFILE=100000`"
     )]
@@ -139,41 +138,33 @@ impl<M> Clone for Node<M> {
 
 impl<M: Send + 'static> Node<M> {
     /// `bell(shard)` makes what wakes that shard.
-    pub fn new(shards: u16, capacity: LaneCapacity, bell: impl FnMut(ShardId) -> Bell) -> Self {
+    pub(crate) fn new(shards: u16, capacity: LaneCapacity, bell: impl FnMut(ShardId) -> Bell) -> Self {
         let bells: Vec<Bell> = (0..shards).map(ShardId).map(bell).collect();
         let fabric = Arc::new(Fabric::new(shards, |class| capacity.of(class), bells.clone()));
         let stop = Arc::new(StopFlag { requested: AtomicBool::new(false), bells });
         Self { fabric, stop, seated: (0..shards).map(|_| AtomicBool::new(false)).collect() }
     }
 
-    /// What a shard's main future is given. Called once for each shard, on that shard; starts the tasks that answer its bell, which
-    /// then run as long as the shard does.
+    /// What a shard's main future is given. Called once for each shard, on that shard; starts the tasks that answer its bell and ring
+    /// those of others, which then run as long as the shard does.
     pub fn seat(&self, shard: ShardId) -> Seat<M> {
-        let (seat, attendants) = self.attended_seat(shard);
-        for attendant in attendants {
-            attendant.detach();
-        }
-        seat
-    }
-
-    /// As [`Node::seat`], with the tasks that answer the shard's bell and ring those of others.
-    pub(crate) fn attended_seat(&self, shard: ShardId) -> (Seat<M>, [Task<()>; 2]) {
         let taken = self.seated[shard.index()].swap(true, Ordering::AcqRel);
         assert!(!taken, "shard {shard} has its seat already");
         let mesh = Mesh::new(self.fabric.clone(), shard);
         let stop = Stop { flag: self.stop.clone(), waiting: Rc::default() };
         let (bell, on_bell, stop_here) =
             (self.fabric.bells()[shard.index()].clone(), mesh.clone(), stop.clone());
-        let answer = task::spawn_internal(async move {
+        task::spawn_internal(async move {
             loop {
                 bell.heard().await;
                 on_bell.on_bell();
                 stop_here.on_bell();
             }
-        });
+        })
+        .detach();
         let ringer = mesh.clone();
-        let ring = task::spawn_internal(async move { ringer.ring_for_others().await });
-        (Seat { shard, shards: mesh.shards(), mesh, stop }, [answer, ring])
+        task::spawn_internal(async move { ringer.ring_for_others().await }).detach();
+        Seat { shard, shards: mesh.shards(), mesh, stop }
     }
 
     /// Asks all shards to stop.

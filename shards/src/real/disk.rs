@@ -17,7 +17,8 @@ use io_uring::{opcode, types};
 
 use super::filesystem;
 use super::ring::{self, Memory};
-use super::{executor, ring::fd};
+use super::ring::fd;
+use super::{blocking::blocking, executor};
 use crate::buffer::AlignedBuffer;
 use crate::disk::{BLOCK, DirectoryEntry, Flushing, IoError, OpenMode};
 use crate::{machine, runtime};
@@ -54,7 +55,7 @@ fn io_error(path: &str, operation: &'static str, error: &io::Error) -> IoError {
 impl RealDirectory {
     pub(crate) async fn open(path: &str) -> Result<Self, IoError> {
         let as_written = path.to_owned();
-        let opened = executor::blocking({
+        let opened = blocking({
             let path = path.to_owned();
             move || -> io::Result<(PathBuf, u64, Flushing)> {
                 fs::create_dir_all(&path)?;
@@ -88,7 +89,7 @@ impl RealDirectory {
     ) -> Result<T, IoError> {
         let absolute = self.0.root.join(path);
         let full = || if path.is_empty() { self.path() } else { format!("{}/{path}", self.0.as_written) };
-        executor::blocking(move || work(&absolute))
+        blocking(move || work(&absolute))
             .await
             .map_err(|error| io_error(&full(), operation, &error))
     }
@@ -102,7 +103,7 @@ impl RealDirectory {
             }
             other => other,
         })?;
-        ring::current().pin(&lock).map_err(|error| io_error(LOCK_FILE, "lock", &error))?;
+        executor::current().ring().pin(&lock).map_err(|error| io_error(LOCK_FILE, "lock", &error))?;
         self.0.lock.replace(Some(lock));
         Ok(())
     }
@@ -310,7 +311,7 @@ impl Handle {
     ) -> Result<T, IoError> {
         // A descriptor of its own, since this one may be closed meanwhile.
         let own = self.file().try_clone().map_err(|error| io_error(&self.path, operation, &error))?;
-        executor::blocking(move || work(&own)).await.map_err(|error| io_error(&self.path, operation, &error))
+        blocking(move || work(&own)).await.map_err(|error| io_error(&self.path, operation, &error))
     }
 
     async fn set_length(&self, length: u64) -> Result<(), IoError> {
@@ -334,7 +335,7 @@ impl Drop for Handle {
             && machine::is_real()
             && let Ok(file) = Rc::try_unwrap(file)
         {
-            executor::spawn_internal(executor::blocking(move || drop(file))).detach();
+            executor::spawn_internal(blocking(move || drop(file))).detach();
         }
     }
 }

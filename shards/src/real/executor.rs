@@ -1,155 +1,559 @@
-//! glommio's executor, as far as we use it: task queues, timers and waiting for a descriptor. Nothing else names glommio.
+//! The shard's executor: task queues with shares, timers, and wake-ups from other threads.
+//!
+//! A turn runs each queue that has tasks once, those that had the least of their share first, then fires timers, submits I/O and
+//! takes completions. When no task is runnable the turn ends in the ring, asleep, until a completion, a timer or another thread.
+//!
+//! Invariants:
+//! - A task is in a run queue or in the inbox exactly if `scheduled` is set, and in one of them once.
+//! - A future is in its slot except while it is polled; a slot's number is used again with a higher generation.
+//! - Futures are dropped with no borrow held: what they own may call back into the executor.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use glommio::io::{PollState, PollableFd};
-use glommio::{ExecutorProxy, Latency, Shares, TaskQueueHandle};
+use futures_util::future::poll_fn;
 
-use crate::runtime::QueueShares;
+use super::clock::monotonic_ns;
+use super::event::EventFd;
+use super::ring::{self, Ring};
+use crate::runtime::{QueueShares, lock};
 use crate::task::Queue;
 
+/// Shares of the machine's own tasks: short turns that everything else waits for.
+const INTERNAL_SHARES: u64 = 1000;
+/// The queues of [`Queue`], and the machine's own.
+const QUEUES: usize = Queue::COUNT + 1;
+const INTERNAL: usize = Queue::COUNT;
+/// How long the end of a shard waits for file operations under way.
+const DRAIN: Duration = Duration::from_secs(30);
+
 thread_local! {
-    static QUEUES: Cell<Option<Queues>> = const { Cell::new(None) };
-    static TASKS_RUN: Cell<u64> = const { Cell::new(0) };
+    static CURRENT: RefCell<Option<Rc<Executor>>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone, Copy)]
-struct Queues {
-    by_purpose: [TaskQueueHandle; Queue::COUNT],
-    /// Bells and rings: short turns that everything else waits for.
-    internal: TaskQueueHandle,
+type AnyFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+pub(crate) struct Executor {
+    ring: Rc<Ring>,
+    tasks: RefCell<Tasks>,
+    queues: RefCell<[RunQueue; QUEUES]>,
+    timers: RefCell<Timers>,
+    inbox: Arc<Inbox>,
+    /// Polls of tasks so far.
+    polls: Cell<u64>,
+    slice_ns: u64,
+    /// When the running task should yield.
+    slice_end: Cell<u64>,
 }
 
-/// Shares of the machine's own tasks.
-const INTERNAL_SHARES: usize = 1000;
+#[derive(Default)]
+struct Tasks {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
 
-/// Makes the task queues. Called once on each shard, inside its executor.
-pub(crate) fn create_queues(shares: QueueShares) {
-    let create = |name: &str, shares: usize| {
-        glommio::executor().create_task_queue(Shares::Static(shares), Latency::NotImportant, name)
-    };
-    let by_purpose = Queue::ALL.map(|queue| match queue {
-        Queue::Produce => create("produce", shares.produce),
-        Queue::Fetch => create("fetch", shares.fetch),
-        Queue::Replication => create("replication", shares.replication),
-        Queue::Control => create("control", shares.control),
-        Queue::Background => create("background", shares.background),
+struct Slot {
+    generation: u32,
+    /// None while it is polled, and when the slot is free.
+    future: Option<AnyFuture>,
+    /// Cancelled while it is polled.
+    cancelled: bool,
+}
+
+/// A task as run queues and wakers know it.
+struct TaskRef {
+    slot: u32,
+    generation: u32,
+    queue: u8,
+    scheduled: AtomicBool,
+    inbox: Arc<Inbox>,
+}
+
+/// Tasks woken by other threads.
+struct Inbox {
+    woken: Mutex<Vec<Arc<TaskRef>>>,
+    event: EventFd,
+}
+
+struct RunQueue {
+    tasks: VecDeque<Arc<TaskRef>>,
+    shares: u64,
+    /// Nanoseconds run, weighted: a queue with twice the shares ages half as fast.
+    age: u64,
+}
+
+#[derive(Default)]
+struct Timers {
+    /// By deadline, then by order of setting.
+    due: BTreeMap<(u64, u64), Waker>,
+    set: u64,
+}
+
+impl Wake for TaskRef {
+    fn wake(self: Arc<Self>) {
+        if self.scheduled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let here = CURRENT.try_with(|current| match &*current.borrow() {
+            Some(executor) if Arc::ptr_eq(&executor.inbox, &self.inbox) => Some(executor.clone()),
+            _ => None,
+        });
+        match here.ok().flatten() {
+            Some(executor) => executor.enqueue(self),
+            None => {
+                let inbox = self.inbox.clone();
+                let first = {
+                    let mut woken = lock(&inbox.woken);
+                    woken.push(self);
+                    woken.len() == 1
+                };
+                if first {
+                    inbox.event.ring();
+                }
+            }
+        }
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.scheduled.load(Ordering::Acquire) {
+            self.clone().wake();
+        }
+    }
+}
+
+/// The calling shard's executor.
+pub(crate) fn current() -> Rc<Executor> {
+    CURRENT.with_borrow(Clone::clone).expect("this belongs to a shard's thread")
+}
+
+/// Runs the future that `main` makes, and all tasks that it starts, until it ends; then drops the tasks that are left.
+pub(crate) fn run<F: Future<Output = ()> + 'static>(
+    ring: Ring,
+    shares: QueueShares,
+    slice: Duration,
+    main: impl FnOnce() -> F,
+) -> std::io::Result<()> {
+    let executor = Rc::new(Executor {
+        ring: Rc::new(ring),
+        tasks: RefCell::default(),
+        queues: RefCell::new(run_queues(shares)),
+        timers: RefCell::default(),
+        inbox: Arc::new(Inbox { woken: Mutex::default(), event: EventFd::new()? }),
+        polls: Cell::new(0),
+        slice_ns: slice.as_nanos() as u64,
+        slice_end: Cell::new(0),
     });
-    QUEUES.set(Some(Queues { by_purpose, internal: create("internal", INTERNAL_SHARES) }));
+    let before = CURRENT.replace(Some(executor.clone()));
+    assert!(before.is_none(), "one thread, one executor");
+    executor.serve_inbox();
+    let ended = Rc::new(Cell::new(false));
+    let main = main();
+    spawn(Queue::Control, {
+        let ended = ended.clone();
+        async move {
+            main.await;
+            ended.set(true);
+        }
+    })
+    .detach();
+    while !ended.get() {
+        executor.turn(&ended);
+    }
+    executor.finish();
+    CURRENT.set(None);
+    Ok(())
 }
 
-fn queues() -> Queues {
-    QUEUES.get().expect("the shard's queues are made before its first task")
+fn run_queues(shares: QueueShares) -> [RunQueue; QUEUES] {
+    let queue = |shares: u64| RunQueue { tasks: VecDeque::new(), shares: shares.max(1), age: 0 };
+    std::array::from_fn(|index| match Queue::ALL.get(index) {
+        Some(Queue::Produce) => queue(shares.produce as u64),
+        Some(Queue::Fetch) => queue(shares.fetch as u64),
+        Some(Queue::Replication) => queue(shares.replication as u64),
+        Some(Queue::Control) => queue(shares.control as u64),
+        Some(Queue::Background) => queue(shares.background as u64),
+        None => queue(INTERNAL_SHARES),
+    })
 }
 
-pub(crate) struct RealTask<T>(glommio::Task<T>);
+impl Executor {
+    pub(crate) fn ring(&self) -> &Rc<Ring> {
+        &self.ring
+    }
+
+    fn turn(&self, ended: &Cell<bool>) {
+        let mut tried = [false; QUEUES];
+        while let Some(queue) = self.youngest(&tried) {
+            tried[queue] = true;
+            self.run_queue(queue);
+        }
+        let next = self.fire_timers();
+        let idle = !ended.get() && self.queues.borrow().iter().all(|queue| queue.tasks.is_empty());
+        self.ring.turn(idle.then(|| match next {
+            None => Duration::MAX,
+            Some(deadline) => Duration::from_nanos(deadline.saturating_sub(monotonic_ns()).max(1)),
+        }));
+    }
+
+    /// The queue with tasks, among those not tried, that has had the least of its share.
+    fn youngest(&self, tried: &[bool; QUEUES]) -> Option<usize> {
+        let queues = self.queues.borrow();
+        (0..QUEUES).filter(|q| !tried[*q] && !queues[*q].tasks.is_empty()).min_by_key(|q| queues[*q].age)
+    }
+
+    /// Runs the tasks that are in the queue now, for one slice at most.
+    fn run_queue(&self, index: usize) {
+        let start = monotonic_ns();
+        self.slice_end.set(start + self.slice_ns);
+        let count = self.queues.borrow()[index].tasks.len();
+        let mut now = start;
+        for _ in 0..count {
+            let Some(task) = self.queues.borrow_mut()[index].tasks.pop_front() else { break };
+            self.poll(task);
+            now = monotonic_ns();
+            if now >= self.slice_end.get() {
+                break;
+            }
+        }
+        let mut queues = self.queues.borrow_mut();
+        let queue = &mut queues[index];
+        queue.age += (now - start).max(1) * INTERNAL_SHARES / queue.shares;
+    }
+
+    fn enqueue(&self, task: Arc<TaskRef>) {
+        let mut queues = self.queues.borrow_mut();
+        let index = usize::from(task.queue);
+        if queues[index].tasks.is_empty() {
+            // Sleeping earns nothing: it would be paid back by making all the others wait.
+            let youngest = queues.iter().filter(|queue| !queue.tasks.is_empty()).map(|queue| queue.age).min();
+            queues[index].age = queues[index].age.max(youngest.unwrap_or(0));
+        }
+        queues[index].tasks.push_back(task);
+    }
+
+    fn poll(&self, task: Arc<TaskRef>) {
+        // Before the poll: what happens during it may need another.
+        task.scheduled.store(false, Ordering::Release);
+        let (slot, generation) = (task.slot, task.generation);
+        let Some(mut future) = self.tasks.borrow_mut().take(slot, generation) else { return };
+        self.polls.set(self.polls.get() + 1);
+        let waker = Waker::from(task);
+        let ready = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        let left = self.tasks.borrow_mut().put_back(slot, future, ready);
+        drop(left);
+    }
+
+    fn spawn(&self, queue: usize, future: AnyFuture) -> (u32, u32) {
+        let (slot, generation) = self.tasks.borrow_mut().insert(future);
+        let scheduled = AtomicBool::new(true);
+        self.enqueue(Arc::new(TaskRef {
+            slot,
+            generation,
+            queue: queue as u8,
+            scheduled,
+            inbox: self.inbox.clone(),
+        }));
+        (slot, generation)
+    }
+
+    fn cancel(&self, slot: u32, generation: u32) {
+        let future = self.tasks.borrow_mut().cancel(slot, generation);
+        drop(future);
+    }
+
+    /// Wakes whose timers are due, and says when the next one is.
+    fn fire_timers(&self) -> Option<u64> {
+        if self.timers.borrow().due.is_empty() {
+            return None;
+        }
+        let now = monotonic_ns();
+        loop {
+            let mut timers = self.timers.borrow_mut();
+            let first = timers.due.first_entry()?;
+            let deadline = first.key().0;
+            if deadline > now {
+                return Some(deadline);
+            }
+            let waker = first.remove();
+            drop(timers);
+            waker.wake();
+        }
+    }
+
+    /// Takes in what other threads have woken, for as long as the shard lives.
+    fn serve_inbox(self: &Rc<Self>) {
+        let (inbox, executor) = (self.inbox.clone(), Rc::downgrade(self));
+        spawn_internal(async move {
+            loop {
+                readable(inbox.event.fd()).await;
+                inbox.event.silence();
+                let woken = std::mem::take(&mut *lock(&inbox.woken));
+                let Some(executor) = executor.upgrade() else { return };
+                for task in woken {
+                    executor.enqueue(task);
+                }
+            }
+        })
+        .detach();
+    }
+
+    /// Drops all tasks and waits, bounded, for file operations under way.
+    fn finish(&self) {
+        loop {
+            // One by one, with no borrow held: dropping one may start or end others.
+            let next = self.tasks.borrow_mut().take_any();
+            let Some(future) = next else { break };
+            drop(future);
+        }
+        for queue in self.queues.borrow_mut().iter_mut() {
+            queue.tasks.clear();
+        }
+        let deadline = monotonic_ns() + DRAIN.as_nanos() as u64;
+        self.ring.turn(None);
+        while self.ring.files_under_way() > 0 {
+            if monotonic_ns() > deadline {
+                tracing::error!(operations = self.ring.files_under_way(), "file operations have not ended");
+                break;
+            }
+            self.ring.turn(Some(Duration::from_millis(10)));
+        }
+        self.ring.check();
+    }
+}
+
+impl Tasks {
+    fn insert(&mut self, future: AnyFuture) -> (u32, u32) {
+        if let Some(slot) = self.free.pop() {
+            let entry = &mut self.slots[slot as usize];
+            entry.future = Some(future);
+            return (slot, entry.generation);
+        }
+        self.slots.push(Slot { generation: 0, future: Some(future), cancelled: false });
+        ((self.slots.len() - 1) as u32, 0)
+    }
+
+    fn slot(&mut self, slot: u32, generation: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(slot as usize).filter(|entry| entry.generation == generation)
+    }
+
+    fn take(&mut self, slot: u32, generation: u32) -> Option<AnyFuture> {
+        self.slot(slot, generation)?.future.take()
+    }
+
+    /// After a poll. Gives the future back if it is to be dropped.
+    fn put_back(&mut self, slot: u32, future: AnyFuture, ready: bool) -> Option<AnyFuture> {
+        let entry = &mut self.slots[slot as usize];
+        if ready || entry.cancelled {
+            self.release(slot);
+            return Some(future);
+        }
+        entry.future = Some(future);
+        None
+    }
+
+    fn cancel(&mut self, slot: u32, generation: u32) -> Option<AnyFuture> {
+        let entry = self.slot(slot, generation)?;
+        let future = entry.future.take();
+        if future.is_some() {
+            self.release(slot);
+        } else {
+            entry.cancelled = true;
+        }
+        future
+    }
+
+    fn release(&mut self, slot: u32) {
+        let entry = &mut self.slots[slot as usize];
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.cancelled = false;
+        self.free.push(slot);
+    }
+
+    fn take_any(&mut self) -> Option<AnyFuture> {
+        let slot = self.slots.iter().position(|entry| entry.future.is_some())?;
+        let future = self.slots[slot].future.take();
+        self.release(slot as u32);
+        future
+    }
+}
+
+pub(crate) struct RealTask<T> {
+    slot: u32,
+    generation: u32,
+    join: Rc<RefCell<Join<T>>>,
+    detached: bool,
+}
+
+struct Join<T> {
+    output: Option<T>,
+    ended: bool,
+    waiting: Option<Waker>,
+}
 
 pub(crate) fn spawn<T: 'static>(queue: Queue, future: impl Future<Output = T> + 'static) -> RealTask<T> {
-    spawn_into(queues().by_purpose[queue as usize], future)
+    spawn_into(queue as usize, future)
 }
 
+/// Starts a task of the machine itself.
 pub(crate) fn spawn_internal<T: 'static>(future: impl Future<Output = T> + 'static) -> RealTask<T> {
-    spawn_into(queues().internal, future)
+    spawn_into(INTERNAL, future)
 }
 
-fn spawn_into<T: 'static>(queue: TaskQueueHandle, future: impl Future<Output = T> + 'static) -> RealTask<T> {
-    RealTask(glommio::spawn_local_into(future, queue).expect("queues live as long as the executor"))
+fn spawn_into<T: 'static>(queue: usize, future: impl Future<Output = T> + 'static) -> RealTask<T> {
+    let join = Rc::new(RefCell::new(Join { output: None, ended: false, waiting: None }));
+    let end = join.clone();
+    let (slot, generation) = current().spawn(
+        queue,
+        Box::pin(async move {
+            let output = future.await;
+            let waiting = {
+                let mut join = end.borrow_mut();
+                join.output = Some(output);
+                join.ended = true;
+                join.waiting.take()
+            };
+            if let Some(waiting) = waiting {
+                waiting.wake();
+            }
+        }),
+    );
+    RealTask { slot, generation, join, detached: false }
 }
 
 impl<T> RealTask<T> {
-    pub(crate) fn detach(self) {
-        drop(self.0.detach());
+    pub(crate) fn detach(mut self) {
+        self.detached = true;
     }
 }
 
-impl<T: 'static> Future for RealTask<T> {
+impl<T> Unpin for RealTask<T> {}
+
+impl<T> Future for RealTask<T> {
     type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        Pin::new(&mut self.0).poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let mut join = self.join.borrow_mut();
+        match join.output.take() {
+            Some(output) => Poll::Ready(output),
+            None => {
+                assert!(!join.ended, "not polled after its end");
+                join.waiting = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 }
 
-fn executor() -> ExecutorProxy {
-    glommio::executor()
+impl<T> Drop for RealTask<T> {
+    fn drop(&mut self) {
+        if self.detached || self.join.borrow().ended {
+            return;
+        }
+        // Without an executor all its tasks are gone.
+        let executor = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
+        if let Some(executor) = executor {
+            executor.cancel(self.slot, self.generation);
+        }
+    }
 }
 
+/// Goes to the end of the task's queue; every other queue has its turn before the task runs again.
 pub(crate) async fn yield_now() {
-    executor().yield_task_queue_now().await;
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 pub(crate) async fn yield_if_needed() {
-    executor().yield_if_needed().await;
+    if monotonic_ns() >= current().slice_end.get() {
+        yield_now().await;
+    }
+}
+
+/// Polls of tasks on this shard so far.
+pub(crate) fn tasks_run() -> u64 {
+    current().polls.get()
 }
 
 pub(crate) async fn sleep(duration: Duration) {
-    glommio::timer::sleep(duration).await;
+    let deadline = monotonic_ns().saturating_add(duration.as_nanos().min(u128::from(u64::MAX)) as u64);
+    Sleep { executor: current(), deadline, key: None }.await;
 }
 
-/// Tasks polled on this shard so far, up to the last change of queue.
-pub(crate) fn tasks_run() -> u64 {
-    // glommio starts counting anew each time it is asked.
-    let total = TASKS_RUN.get() + executor().executor_stats().tasks_executed();
-    TASKS_RUN.set(total);
-    total
+struct Sleep {
+    executor: Rc<Executor>,
+    deadline: u64,
+    /// The timer, once it is set.
+    key: Option<(u64, u64)>,
 }
 
-/// A descriptor that somebody else keeps open while it is waited for.
-struct Borrowed(RawFd);
+impl Future for Sleep {
+    type Output = ();
 
-impl AsRawFd for Borrowed {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let executor = self.executor.clone();
+        let mut timers = executor.timers.borrow_mut();
+        match self.key {
+            Some(key) => match timers.due.get_mut(&key) {
+                Some(waker) => {
+                    waker.clone_from(cx.waker());
+                    Poll::Pending
+                }
+                None => {
+                    self.key = None;
+                    Poll::Ready(())
+                }
+            },
+            None => {
+                timers.set += 1;
+                let key = (self.deadline, timers.set);
+                timers.due.insert(key, cx.waker().clone());
+                self.key = Some(key);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let waker = self.executor.timers.borrow_mut().due.remove(&key);
+            drop(waker);
+        }
     }
 }
 
 /// Waits until `fd` can be read, has failed or was shut down. It must stay open until the future is dropped.
 pub(crate) async fn readable(fd: RawFd) {
-    wait(fd, true).await;
+    wait(fd, libc::POLLIN).await;
 }
 
 /// Waits until `fd` can be written, has failed or was shut down. It must stay open until the future is dropped.
 pub(crate) async fn writable(fd: RawFd) {
-    wait(fd, false).await;
+    wait(fd, libc::POLLOUT).await;
 }
 
-async fn wait(fd: RawFd, to_read: bool) {
-    let fd = PollableFd::new(Borrowed(fd)).expect("runs inside the executor");
-    // Errors of the descriptor itself are found by the operation that follows; an error of the poll is reported by it too, since
-    // polling an open descriptor fails only when the kernel is out of memory.
-    let result = if to_read { fd.readable().await } else { fd.writable().await };
-    if let Err(error) = result {
-        tracing::warn!(%error, "waiting for a descriptor failed");
-        glommio::timer::sleep(Duration::from_millis(10)).await;
+async fn wait(fd: RawFd, events: i16) {
+    let ring = current().ring.clone();
+    let (result, _) = ring::poll(&ring, fd, events).await;
+    // Errors of the descriptor are found by the operation that follows. The wait itself fails only for want of memory.
+    if result < 0 {
+        tracing::warn!(error = %std::io::Error::from_raw_os_error(-result), "waiting for a descriptor failed");
+        sleep(Duration::from_millis(10)).await;
     }
-}
-
-/// Waits, poll by poll, for a descriptor that outlives it. A wait that was begun stays begun between polls.
-pub(crate) struct Readiness {
-    fd: PollableFd<Borrowed>,
-    state: PollState,
-}
-
-impl Readiness {
-    pub(crate) fn new(fd: RawFd) -> Self {
-        let fd = PollableFd::new(Borrowed(fd)).expect("runs inside the executor");
-        Self { fd, state: PollState::new() }
-    }
-
-    /// Ready once for each time that the descriptor was found readable.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.fd.poll_readable(cx, &mut self.state).map(|result| {
-            result.expect("the kernel polls an open descriptor");
-        })
-    }
-}
-
-/// Runs `work` on the shard's blocking thread.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    executor().spawn_blocking(work).await
 }

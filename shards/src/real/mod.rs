@@ -1,14 +1,15 @@
-//! The real machine: one glommio executor and one io_uring ring of our own per shard.
+//! The real machine: per shard one thread, one executor and one io_uring ring.
 
-pub(crate) mod bell;
+mod blocking;
 pub(crate) mod clock;
 pub(crate) mod disk;
+mod event;
 pub(crate) mod executor;
 mod filesystem;
 pub(crate) mod net;
 pub(crate) mod placement;
 pub(crate) mod random;
-pub(crate) mod ring;
+mod ring;
 mod signals;
 mod start;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::blocking::blocking;
 use super::executor;
 use crate::net::NetError;
 use crate::runtime::lock;
@@ -141,7 +142,7 @@ impl RealConnection {
             Ok(literal) => literal,
             Err(_) => {
                 let name = address.to_owned();
-                executor::blocking(move || resolve(&name)).await?
+                blocking(move || resolve(&name)).await?
             }
         };
         let failed = |operation, error: &io::Error| failed(address, operation, error);

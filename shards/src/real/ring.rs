@@ -1,13 +1,12 @@
-//! The shard's own io_uring ring for file I/O.
+//! The shard's io_uring ring: file I/O, waiting for descriptors, and the only place where a shard sleeps.
 //!
-//! Operations gather in a queue and are submitted together by the driver task, once a turn. The executor polls the ring's own
-//! descriptor, which is readable while completions wait: no eventfd has to be written and read between them.
+//! Operations gather in a queue and are submitted together, once a turn of the executor.
 //!
 //! Invariants:
-//! - `in_kernel` operations have been submitted and not completed; never more than the completion queue holds, so none overflows.
 //! - Memory and descriptors of an operation are kept in `operations` from before its submission until after its completion, even
 //!   when the future that waits for it is dropped.
 //! - An operation's number is used again only after its completion was taken.
+//! - `files` counts the operations on files whose completion was not taken.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -22,10 +21,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::poll_fn;
-use io_uring::{IoUring, squeue};
+use io_uring::{IoUring, opcode, squeue, types};
 
-use super::executor::{self, Readiness, RealTask};
+use super::executor;
 use crate::buffer::AlignedBuffer;
 
 /// Kernel threads that work for one ring at most, for what cannot be done without waiting (syncs above all). The kernel's own cap
@@ -33,15 +31,16 @@ use crate::buffer::AlignedBuffer;
 const WORKERS: u32 = 64;
 /// Descriptors that can be held open until the last operation of a ring has ended.
 const PINNED_DESCRIPTORS: u32 = 64;
-/// How long the end of a shard waits for operations under way.
-const DRAIN: Duration = Duration::from_secs(30);
-
-thread_local! {
-    static RING: RefCell<Option<Rc<Ring>>> = const { RefCell::new(None) };
-}
+/// Completions per submission-queue entry. More at a time than fit are kept by the kernel and fetched in the next turn.
+const COMPLETIONS_PER_ENTRY: u32 = 8;
+/// The number of operations whose completion nobody waits for.
+const NOBODYS: u64 = u64::MAX;
 
 /// What the kernel may touch until an operation completes.
 pub(crate) enum Memory {
+    /// Nothing; waits for a descriptor, and is called off when nobody waits any more.
+    Wait,
+    /// Nothing of ours.
     None,
     /// Only read by the kernel.
     Content(#[expect(dead_code, reason = "held, not read")] Bytes),
@@ -54,7 +53,7 @@ struct Operation {
     state: State,
     memory: Memory,
     /// Keeps the descriptor open, so that its number cannot become another file's.
-    _file: Rc<OwnedFd>,
+    _file: Option<Rc<OwnedFd>>,
 }
 
 enum State {
@@ -66,11 +65,9 @@ enum State {
 
 pub(crate) struct Ring {
     uring: RefCell<IoUring>,
-    completions: usize,
     operations: RefCell<Operations>,
     queue: RefCell<VecDeque<squeue::Entry>>,
-    in_kernel: Cell<usize>,
-    driver: RefCell<Option<Waker>>,
+    files: Cell<usize>,
     pinned: RefCell<Vec<Arc<OwnedFd>>>,
 }
 
@@ -105,106 +102,103 @@ impl Operations {
 }
 
 impl Ring {
+    /// For the calling thread alone.
     pub(crate) fn new(depth: u32) -> io::Result<Self> {
-        let mut builder = IoUring::builder();
-        // Completions are noticed when this thread enters the kernel anyway, instead of by an interrupt to it.
-        builder.setup_coop_taskrun().setup_single_issuer().setup_cqsize(depth * 4).dontfork();
-        let uring = builder.build(depth)?;
+        let uring = IoUring::builder()
+            // Completions are gathered in the kernel until this thread comes for them: no interrupts of what it does.
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_cqsize(depth * COMPLETIONS_PER_ENTRY)
+            .dontfork()
+            .build(depth)?;
         let mut workers = [WORKERS, WORKERS];
         uring.submitter().register_iowq_max_workers(&mut workers)?;
         uring.submitter().register_files_sparse(PINNED_DESCRIPTORS)?;
         Ok(Self {
-            completions: depth as usize * 4,
             uring: RefCell::new(uring),
             operations: RefCell::default(),
             queue: RefCell::default(),
-            in_kernel: Cell::new(0),
-            driver: RefCell::default(),
+            files: Cell::new(0),
             pinned: RefCell::default(),
         })
     }
 
-    /// Makes this the ring of the calling shard and starts its driver, which runs until it is dropped.
-    pub(crate) fn install(self) -> RealTask<()> {
-        let ring = Rc::new(self);
-        let before = RING.replace(Some(ring.clone()));
-        assert!(before.is_none(), "one shard, one ring");
-        executor::spawn_internal(async move {
-            let fd = ring.uring.borrow().as_raw_fd();
-            let mut readiness = Readiness::new(fd);
-            poll_fn(|cx| ring.drive(cx, &mut readiness)).await;
-        })
-    }
-
-    /// Submits what has gathered, hands out completions, and sees to it that more of either brings it back here.
-    fn drive(&self, cx: &mut Context<'_>, readiness: &mut Readiness) -> Poll<()> {
-        loop {
-            self.submit(cx);
-            self.driver.replace(Some(cx.waker().clone()));
-            if self.complete() > 0 {
-                continue;
-            }
-            if self.in_kernel.get() == 0 || readiness.poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    fn submit(&self, cx: &Context<'_>) {
+    /// Submits what has gathered and hands out the completions that are there; with `sleep`, waits until there is one, at most for
+    /// that long.
+    pub(crate) fn turn(&self, sleep: Option<Duration>) {
         let mut uring = self.uring.borrow_mut();
-        let mut queue = self.queue.borrow_mut();
         loop {
-            let mut submission = uring.submission();
-            while self.in_kernel.get() < self.completions && !submission.is_full() {
-                let Some(entry) = queue.pop_front() else { break };
-                // SAFETY: what the entry points to is kept in `operations` until its completion.
-                unsafe { submission.push(&entry) }.expect("not full");
-                self.in_kernel.set(self.in_kernel.get() + 1);
+            let more = self.fill(&mut uring);
+            let submission = uring.submission();
+            let due = !submission.is_empty() || submission.taskrun() || submission.cq_overflow();
+            drop(submission);
+            // What is there already is handed out before anything else.
+            let sleep = if more || !uring.completion().is_empty() { None } else { sleep };
+            if due || sleep.is_some() {
+                enter(&uring, sleep);
             }
-            if submission.is_empty() {
+            self.complete(&mut uring);
+            if !more {
                 return;
             }
-            drop(submission);
-            match uring.submit() {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Out of memory for a moment, or completions to be taken first: the others go on meanwhile.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EBUSY)) => {
-                    cx.waker().wake_by_ref();
-                    return;
-                }
-                Err(error) => panic!("io_uring does not take what it has to: {error}"),
-            }
         }
     }
 
-    /// Takes the completions that are there, and says how many.
-    fn complete(&self) -> usize {
-        let mut uring = self.uring.borrow_mut();
-        let mut operations = self.operations.borrow_mut();
-        let mut count = 0;
+    /// Moves the queue into the ring. True if some of it found no room.
+    fn fill(&self, uring: &mut IoUring) -> bool {
+        let mut submission = uring.submission();
+        let mut queue = self.queue.borrow_mut();
+        while !submission.is_full() {
+            let Some(entry) = queue.pop_front() else { return false };
+            // SAFETY: what the entry points to is kept in `operations` until its completion.
+            unsafe { submission.push(&entry) }.expect("not full");
+        }
+        !queue.is_empty()
+    }
+
+    /// Takes the completions that are there.
+    fn complete(&self, uring: &mut IoUring) {
         for completion in uring.completion() {
-            count += 1;
+            if completion.user_data() == NOBODYS {
+                continue;
+            }
             let number = completion.user_data() as usize;
-            match std::mem::replace(&mut operations.get(number).state, State::Done(completion.result())) {
-                State::Waiting(Some(waker)) => waker.wake(),
-                State::Waiting(None) => {}
-                State::Abandoned => drop(operations.remove(number)),
+            let mut operations = self.operations.borrow_mut();
+            let operation = operations.get(number);
+            if !matches!(operation.memory, Memory::Wait) {
+                self.files.set(self.files.get() - 1);
+            }
+            match std::mem::replace(&mut operation.state, State::Done(completion.result())) {
+                State::Waiting(waker) => {
+                    drop(operations);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+                State::Abandoned => {
+                    let operation = operations.remove(number);
+                    drop(operations);
+                    drop(operation);
+                }
                 State::Done(_) => panic!("operation {number} completed twice"),
             }
         }
-        self.in_kernel.set(self.in_kernel.get() - count);
-        count
     }
 
-    fn start(self: &Rc<Self>, entry: squeue::Entry, file: Rc<OwnedFd>, memory: Memory) -> Completion {
+    fn start(self: &Rc<Self>, entry: squeue::Entry, file: Option<Rc<OwnedFd>>, memory: Memory) -> Completion {
+        if !matches!(memory, Memory::Wait) {
+            self.files.set(self.files.get() + 1);
+        }
         let operation = Operation { state: State::Waiting(None), memory, _file: file };
         let number = self.operations.borrow_mut().insert(operation);
         self.queue.borrow_mut().push_back(entry.user_data(number as u64));
-        if let Some(driver) = self.driver.take() {
-            driver.wake();
-        }
         Completion { ring: self.clone(), number: Some(number) }
+    }
+
+    /// Operations on files that have not completed.
+    pub(crate) fn files_under_way(&self) -> usize {
+        self.files.get()
     }
 
     /// Keeps `descriptor` open until the last operation of this ring has ended, even if the process is killed before.
@@ -226,43 +220,48 @@ impl Ring {
         let operations = self.operations.borrow();
         let kept = operations.slots.iter().flatten().count();
         assert_eq!(kept + operations.free.len(), operations.slots.len());
-        assert!(self.in_kernel.get() + self.queue.borrow().len() <= kept);
-        assert!(self.in_kernel.get() <= self.completions);
+        let on_files = operations.slots.iter().flatten().filter(|operation| {
+            !matches!(operation.memory, Memory::Wait) && !matches!(operation.state, State::Done(_))
+        });
+        assert_eq!(on_files.count(), self.files.get());
+    }
+}
+
+fn enter(uring: &IoUring, sleep: Option<Duration>) {
+    let result = match sleep {
+        None => uring.submit(),
+        Some(Duration::MAX) => uring.submit_and_wait(1),
+        Some(duration) => {
+            let limit = types::Timespec::from(duration);
+            uring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&limit))
+        }
+    };
+    match result {
+        Ok(_) => {}
+        // The time is up; a signal; no memory for a moment, or completions to be taken first. All are looked at in the next turn.
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {}
+        Err(error) => panic!("io_uring does not take what it has to: {error}"),
     }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        if self.in_kernel.get() > 0 {
+        if self.files.get() > 0 {
             // The kernel may still write there.
             std::mem::forget(std::mem::take(&mut *self.operations.borrow_mut()));
         }
     }
 }
 
-/// The ring of the calling shard.
-pub(crate) fn current() -> Rc<Ring> {
-    RING.with_borrow(Clone::clone).expect("file I/O belongs to a shard")
-}
-
 /// Starts an operation on the shard's ring. `file` is the descriptor that `entry` names, `memory` what it points to.
 pub(crate) fn start(entry: squeue::Entry, file: &Rc<OwnedFd>, memory: Memory) -> Completion {
-    current().start(entry, file.clone(), memory)
+    executor::current().ring().start(entry, Some(file.clone()), memory)
 }
 
-/// Waits until nothing is under way, bounded, and takes the ring away from the shard.
-pub(crate) async fn finish() {
-    let ring = current();
-    let deadline = super::clock::monotonic_ns() + DRAIN.as_nanos() as u64;
-    while ring.in_kernel.get() + ring.queue.borrow().len() > 0 {
-        if super::clock::monotonic_ns() > deadline {
-            tracing::error!(operations = ring.in_kernel.get(), "file operations have not ended");
-            break;
-        }
-        executor::sleep(Duration::from_millis(1)).await;
-    }
-    ring.check();
-    RING.set(None);
+/// Waits for one of the poll(2) `events` on `fd`, which must stay open until the completion is dropped.
+pub(crate) fn poll(ring: &Rc<Ring>, fd: RawFd, events: i16) -> Completion {
+    ring.start(opcode::PollAdd::new(types::Fd(fd), events as u32).build(), None, Memory::Wait)
 }
 
 /// An operation under way: its result as the kernel gives it (negative: an error number), and its memory back.
@@ -303,13 +302,18 @@ impl Drop for Completion {
             let operation = operations.remove(number);
             drop(operations);
             drop(operation);
-        } else {
-            operation.state = State::Abandoned;
+            return;
+        }
+        operation.state = State::Abandoned;
+        if matches!(operation.memory, Memory::Wait) {
+            // Or the kernel would hold the descriptor's file open, and its peer would not learn that it was closed.
+            let call_off = opcode::PollRemove::new(number as u64).build().user_data(NOBODYS);
+            self.ring.queue.borrow_mut().push_back(call_off);
         }
     }
 }
 
 /// The descriptor as io_uring wants it named.
-pub(crate) fn fd(file: &Rc<OwnedFd>) -> io_uring::types::Fd {
-    io_uring::types::Fd(file.as_raw_fd() as RawFd)
+pub(crate) fn fd(file: &Rc<OwnedFd>) -> types::Fd {
+    types::Fd(file.as_raw_fd() as RawFd)
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::bell::EventFd;
+use super::event::EventFd;
 
 /// The signals are blocked in this thread, and so in all that it starts, until this is dropped.
 pub(crate) struct Watch {

@@ -6,21 +6,16 @@ use std::sync::{Once, mpsc};
 use std::thread;
 
 use futures_util::future::LocalBoxFuture;
-use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement};
 
 use super::{executor, placement, ring, signals};
 use crate::bell::Bell;
 use crate::runtime::{Node, RealOptions, Seat, StartError};
 use crate::{ShardId, buffer, machine};
 
-/// glommio keeps its own buffers for file I/O; we do none through it. This is the least it takes.
-const EXECUTOR_IO_MEMORY: usize = 64 << 10;
-/// Entries of each of glommio's three rings, which carry only polls and timers for us.
-const EXECUTOR_RING_DEPTH: usize = 128;
-/// Descriptors a shard opens for itself: four rings, two eventfds, and room.
-const FILES_PER_SHARD: u64 = 16;
-/// Bytes that glommio insists on being allowed to lock.
-const MEMLOCK_NEEDED: u64 = 512 << 10;
+/// Descriptors a shard opens for itself: its ring, its eventfd, and room.
+const FILES_PER_SHARD: u64 = 8;
+/// Descriptors of the process as a whole: the standard three, signals, the lock, a file at a time per blocking thread, and room.
+const FILES_OF_PROCESS: u64 = 64;
 
 pub(crate) fn run<M: Send + 'static>(
     options: RealOptions,
@@ -28,11 +23,7 @@ pub(crate) fn run<M: Send + 'static>(
 ) -> Result<(), StartError> {
     check_limits(&options)?;
     stop_on_panic();
-    let bells = (0..options.shards)
-        .map(|_| Bell::real())
-        .collect::<io::Result<Vec<Bell>>>()
-        .map_err(|error| StartError::Shard { shard: ShardId(0), message: error.to_string() })?;
-    let node = Node::<M>::new(options.shards, options.lane_capacity, |shard| bells[shard.index()].clone());
+    let node = Node::<M>::new(options.shards, options.lane_capacity, |_| Bell::local());
     let signals = signals::Watch::begin().map_err(StartError::Signals)?;
     let cores = placement::cores();
     let (ready, readiness) = mpsc::channel();
@@ -81,14 +72,14 @@ struct Start<M> {
 }
 
 impl<M: Send + 'static> Start<M> {
-    fn shard(self, main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()>) {
+    fn shard(self, main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()> + 'static) {
         // Dropped last, when nothing of the shard is left.
         let _ended = self.ended;
-        let (executor, ring) = match make(self.shard, self.core, &self.options) {
-            Ok(made) => made,
+        let ring = match prepare(self.core, &self.options) {
+            Ok(ring) => ring,
             Err(error) => {
                 // The other end waits until every sender is gone.
-                let _ = self.ready.send(Err(error));
+                let _ = self.ready.send(Err(start_error(self.shard, &error)));
                 return;
             }
         };
@@ -99,60 +90,38 @@ impl<M: Send + 'static> Start<M> {
         }
         let _real = machine::enter_real();
         buffer::set_pool_limit(self.options.buffer_pool_bytes);
-        executor.run(async move {
-            executor::create_queues(self.options.queue_shares);
-            let driver = ring.install();
-            let (seat, attendants) = self.node.attended_seat(self.shard);
+        let (node, shard) = (self.node, self.shard);
+        let ended = executor::run(ring, self.options.queue_shares, self.options.slice, move || async move {
+            let seat = node.seat(shard);
             let mesh = seat.mesh.clone();
-            // In a queue of its own share: the executor's first queue is nobody's.
-            crate::task::spawn(crate::task::Queue::Control, main(seat)).await;
+            main(seat).await;
             mesh.ring_now();
-            ring::finish().await;
-            // Cancelled tasks are dropped when they would run next. Those that nobody cancels, the executor never drops.
-            drop((attendants, driver));
-            executor::yield_now().await;
         });
+        ended.expect("a shard has room for one more descriptor");
     }
 }
 
-fn make(
-    shard: ShardId,
-    core: Option<usize>,
-    options: &RealOptions,
-) -> Result<(LocalExecutor, ring::Ring), StartError> {
-    let executor = LocalExecutorBuilder::new(core.map_or(Placement::Unbound, Placement::Fixed))
-        .io_memory(EXECUTOR_IO_MEMORY)
-        .ring_depth(EXECUTOR_RING_DEPTH)
-        .preempt_timer(options.preempt)
-        .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
-        .make()
-        .map_err(|error| start_error(shard, &error.to_string()))?;
-    let ring = ring::Ring::new(options.ring_depth).map_err(|error| start_error(shard, &error.to_string()))?;
-    Ok((executor, ring))
+/// What can fail, before any shard begins.
+fn prepare(core: Option<usize>, options: &RealOptions) -> io::Result<ring::Ring> {
+    if let Some(core) = core {
+        placement::bind_to(core)?;
+    }
+    ring::Ring::new(options.ring_depth)
 }
 
-fn start_error(shard: ShardId, message: &str) -> StartError {
-    if message.contains("io_uring")
-        || message.contains("not permitted")
-        || message.contains("not implemented")
-    {
-        return StartError::NoIoUring(message.to_owned());
+fn start_error(shard: ShardId, error: &io::Error) -> StartError {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EPERM | libc::EINVAL) => StartError::NoIoUring(error.to_string()),
+        Some(libc::ENOMEM) => StartError::MemlockTooSmall { limit_kib: limits_of(libc::RLIMIT_MEMLOCK).rlim_cur >> 10 },
+        _ => StartError::Shard { shard, message: error.to_string() },
     }
-    StartError::Shard { shard, message: message.to_owned() }
 }
 
 fn check_limits(options: &RealOptions) -> Result<(), StartError> {
     if options.shards == 0 {
         return Err(StartError::NoShards);
     }
-    let memlock = limit(libc::RLIMIT_MEMLOCK);
-    if memlock < MEMLOCK_NEEDED {
-        return Err(StartError::MemlockTooSmall {
-            limit_kib: memlock >> 10,
-            needed_kib: MEMLOCK_NEEDED >> 10,
-        });
-    }
-    let (limit, needed) = (raise_open_files(), u64::from(options.shards) * FILES_PER_SHARD + 64);
+    let (limit, needed) = (raise_open_files(), u64::from(options.shards) * FILES_PER_SHARD + FILES_OF_PROCESS);
     if limit < needed {
         return Err(StartError::TooFewFiles { limit, needed });
     }
@@ -165,10 +134,6 @@ fn limits_of(resource: libc::__rlimit_resource_t) -> libc::rlimit {
     let result = unsafe { libc::getrlimit(resource, &raw mut limit) };
     assert_eq!(result, 0, "getrlimit cannot fail for a resource that exists");
     limit
-}
-
-fn limit(resource: libc::__rlimit_resource_t) -> u64 {
-    limits_of(resource).rlim_cur
 }
 
 /// Raises the soft limit of open files to the hard one, as brokers need many, and says what it is then.

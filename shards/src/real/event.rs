@@ -1,9 +1,7 @@
-//! An eventfd that one shard's executor polls and any thread writes.
+//! An eventfd: rung by any thread, waited for by one.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-
-use super::executor;
 
 pub(crate) struct EventFd {
     fd: OwnedFd,
@@ -32,18 +30,10 @@ impl EventFd {
         debug_assert!(written == 8 || io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock);
     }
 
-    /// True if it was rung since the last call.
-    pub(crate) fn silence(&self) -> bool {
-        let mut count = [0; 8];
-        // SAFETY: eight bytes are written to `count`.
-        unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) == 8 }
-    }
-
-    pub(crate) async fn heard(&self) {
-        // Poll first: the bell task comes here right after it has heard, when there is rarely anything yet.
-        executor::readable(self.fd()).await;
-        while !self.silence() {
-            executor::readable(self.fd()).await;
-        }
+    /// Makes it silent until it is rung again.
+    pub(crate) fn silence(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: eight bytes are written to `count`. It fails only when nobody has rung, which is as well.
+        unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) };
     }
 }
