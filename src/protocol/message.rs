@@ -70,11 +70,13 @@ pub trait Request: Message {
 #[cfg(test)]
 mod tests {
     use super::super::messages::fetch::{FetchableTopicResponse, PartitionData};
+    use super::super::messages::metadata_records::PartitionChangeRecord;
     use super::super::messages::{
         FetchRequest, FetchResponse, MetadataResponse, metadata::MetadataResponseTopic,
     };
     use super::super::{Records, Str};
     use super::*;
+    use crate::model::Uuid;
 
     #[test]
     fn a_field_that_a_version_lacks_must_have_its_default_unless_it_is_ignorable() {
@@ -96,6 +98,20 @@ mod tests {
         let bytes = response.write(12).expect("12 allows it").contiguous();
         assert_eq!(MetadataResponse::read(12, bytes.clone()), Ok(response));
         assert!(matches!(MetadataResponse::read(11, bytes), Err(DecodeError::Null { .. })));
+    }
+
+    /// Tag 6 came with version 2; version 1 knows tag 8.
+    #[test]
+    fn what_a_newer_version_added_keeps_its_place_among_the_tags() {
+        let record = PartitionChangeRecord {
+            eligible_leader_replicas: Some(vec![1]),
+            directories: Some(vec![Uuid([7; 16])]),
+            ..PartitionChangeRecord::default()
+        };
+        let newer = record.write(2).expect("can be written").contiguous();
+        let older = PartitionChangeRecord::read(1, newer.clone()).expect("6 is unknown, and kept");
+        assert_eq!((&older.eligible_leader_replicas, older.unknown.len()), (&None, 1));
+        assert_eq!(older.write(1).expect("can be written").contiguous(), newer);
     }
 
     #[test]

@@ -615,7 +615,7 @@ fn emit_encode(code: &mut String, scope: &Scope<'_>, structure: &Struct, is_mess
         let _ = writeln!(body, "        w.unknown_tags({}, &self.unknown);", scope.flexible);
     } else if scope.has_tags() {
         let indent = open_if_flexible(&mut body, scope);
-        let _ = writeln!(body, "{indent}let mut tags = w.tags();");
+        let _ = writeln!(body, "{indent}let mut tags = w.tags(&self.unknown);");
         for field in tagged {
             let there = scope.condition(field.versions);
             let there = there.filter(|there| Some(there) != flexible_condition(scope).as_ref());
@@ -626,7 +626,7 @@ fn emit_encode(code: &mut String, scope: &Scope<'_>, structure: &Struct, is_mess
             let write = write.strip_suffix(';').expect("a statement");
             let _ = writeln!(body, "{indent}    w.tag(&mut tags, {tag}, |w| {write});\n{indent}}}");
         }
-        let _ = writeln!(body, "{indent}w.end_tags(&tags, &self.unknown);");
+        let _ = writeln!(body, "{indent}w.end_tags(tags);");
         close_if_flexible(&mut body, scope);
     }
     let public = if is_message { "" } else { "pub " };
