@@ -212,10 +212,16 @@ impl Doorbell {
         self.sleeping.0.load(Ordering::Relaxed)
     }
 
-    /// True for exactly one of the producers that found the consumer asleep: that one wakes it.
+    /// True for exactly one of the producers that found the consumer asleep: that one wakes it, whether there is still mail or not.
+    /// The consumer may have slept and been woken again since the producer looked; it then wakes for nothing, once.
     #[must_use]
     pub(crate) fn claim_wake(&self) -> bool {
         self.sleeping.0.load(Ordering::Relaxed) && self.sleeping.0.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether nobody has claimed to wake the consumer since it fell asleep.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.sleeping.0.load(Ordering::Acquire)
     }
 
     /// The consumer goes to sleep; false if mail has arrived meanwhile and it must not.
@@ -261,6 +267,7 @@ mod loom_tests {
     }
 
     fn produce(f: &Fixture, count: u32) {
+        let mut found_asleep = false;
         for tail in 0..u64::from(count) {
             let mut head = f.ends.head();
             while tail - head >= f.slots.capacity() {
@@ -275,8 +282,13 @@ mod loom_tests {
             // SAFETY: the only producer; `tail < head + capacity`.
             unsafe { f.slots.put(tail, tail as u32) };
             f.ends.publish(tail + 1);
-            if f.consumer.announce(Class::Client, 0) && f.consumer.claim_wake() {
-                f.wake_consumer.notify();
+            found_asleep |= f.consumer.announce(Class::Client, 0);
+            // Every second time only, as at the end of a turn; never before waiting for credit.
+            if found_asleep && (tail % 2 == 1 || tail + 1 == u64::from(count) || f.slots.capacity() == 1) {
+                found_asleep = false;
+                if f.consumer.claim_wake() {
+                    f.wake_consumer.notify();
+                }
             }
         }
     }

@@ -298,7 +298,9 @@ impl<M: Send + 'static> Mesh<M> {
     /// The bell was rung: mail for a sleeping reader, or credit for an admission that waits.
     pub(crate) fn on_bell(&self) {
         self.local.collect_credit();
-        if self.local.exchange.doorbells[self.local.shard].has_mail() {
+        // Not: if there is mail. Who rings has claimed the wake, perhaps late, for mail that was taken meanwhile; the reader must then go to
+        // sleep anew, or nobody would wake it for the next.
+        if !self.local.exchange.doorbells[self.local.shard].is_asleep() {
             self.local.wake_reader();
         }
     }

@@ -99,9 +99,21 @@ struct Timers {
 
 impl Wake for TaskRef {
     fn wake(self: Arc<Self>) {
-        if self.scheduled.swap(true, Ordering::AcqRel) {
-            return;
+        if !self.scheduled.swap(true, Ordering::AcqRel) {
+            self.schedule();
         }
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.scheduled.swap(true, Ordering::AcqRel) {
+            self.clone().schedule();
+        }
+    }
+}
+
+impl TaskRef {
+    /// Puts the task where its executor finds it; `scheduled` has just been set.
+    fn schedule(self: Arc<Self>) {
         let here = CURRENT.try_with(|current| match &*current.borrow() {
             Some(executor) if Arc::ptr_eq(&executor.inbox, &self.inbox) => Some(executor.clone()),
             _ => None,
@@ -119,12 +131,6 @@ impl Wake for TaskRef {
                     inbox.event.ring();
                 }
             }
-        }
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.scheduled.load(Ordering::Acquire) {
-            self.clone().wake();
         }
     }
 }
@@ -240,8 +246,9 @@ impl Executor {
     }
 
     fn poll(&self, task: Arc<TaskRef>) {
-        // Before the poll: what happens during it may need another.
-        task.scheduled.store(false, Ordering::Release);
+        // Before the poll: what happens during it may need another. An exchange and no store: whoever found the task scheduled and left
+        // it at that must have what it did before seen by this poll.
+        task.scheduled.swap(false, Ordering::AcqRel);
         let (slot, generation) = (task.slot, task.generation);
         let Some(mut future) = self.tasks.borrow_mut().take(slot, generation) else { return };
         self.polls.set(self.polls.get() + 1);
