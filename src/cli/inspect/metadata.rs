@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use logan_raft::inspect::{self, FileKind};
 use logan_storage::epochs::LeaderEpochs;
 use logan_storage::kafka_files::{
     CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, META_PROPERTIES,
@@ -10,8 +12,13 @@ use logan_storage::kafka_files::{
 };
 
 use super::{Failure, Lines, Maybe, Stopped, each_of, failed, files};
+use crate::broker::metadata_codec;
+use crate::metadata::Record;
+use crate::model::Uuid;
 
 const MOST_TEXT_BYTES: u64 = 256 << 20;
+/// The longest file that the quorum itself would read.
+const MOST_LOG_BYTES: u64 = 4 << 30;
 
 /// A log directory, a partition's directory, or one file of those.
 pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
@@ -32,11 +39,17 @@ const OFFSET_CHECKPOINTS: [&str; 4] =
 fn is_one(name: &str) -> bool {
     matches!(name, META_PROPERTIES | PARTITION_METADATA | LEADER_EPOCH_CHECKPOINT | CLEAN_SHUTDOWN)
         || OFFSET_CHECKPOINTS.contains(&name)
+        || FileKind::of(name).is_some()
 }
 
 fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     if !is_one(name) {
         return Err(failed(path, "is no file that is known here"));
+    }
+    match FileKind::of(name) {
+        Some(FileKind::Log) => return print_log(path, lines),
+        Some(FileKind::Snapshot) => return print_snapshot(path, lines),
+        None => {}
     }
     let bytes = files::read_existing(path, MOST_TEXT_BYTES)?;
     // Kafka leaves its cleaner's checkpoint like this until there is something to say.
@@ -74,6 +87,56 @@ fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stop
     }
 }
 
+/// The quorum's log: whose it is, where it stands, and the records of every entry.
+fn print_log(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
+    let bytes = Bytes::from(files::read_existing(path, MOST_LOG_BYTES)?);
+    // The quorum's errors name the file themselves.
+    let log =
+        inspect::log(&path.display().to_string(), &bytes).map_err(|error| Failure::new(error.to_string()))?;
+    lines.line(format_args!(
+        "log node={} directory={} base={} base_term={} voters={:x?} term={} vote={:x} commit={} torn_bytes={}",
+        log.identity.node_id,
+        Uuid(log.identity.directory_id),
+        log.base_index,
+        log.base_term,
+        log.voters,
+        log.term,
+        log.vote,
+        log.commit,
+        log.torn_bytes
+    ))?;
+    for entry in log.entries {
+        let index = entry.index;
+        lines.line(format_args!("entry {index} term={} bytes={}", entry.term, entry.data.len()))?;
+        // A leader's term begins with an entry that says nothing.
+        if !entry.data.is_empty() {
+            for record in decode(path, entry.data)? {
+                lines.line(format_args!("entry {index} record {record:?}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The state up to an entry.
+fn print_snapshot(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
+    let bytes = Bytes::from(files::read_existing(path, MOST_LOG_BYTES)?);
+    let snapshot = inspect::snapshot(&path.display().to_string(), &bytes)
+        .map_err(|error| Failure::new(error.to_string()))?;
+    lines.line(format_args!(
+        "snapshot index={} term={} voters={:x?}",
+        snapshot.index, snapshot.term, snapshot.voters
+    ))?;
+    for record in decode(path, snapshot.data)? {
+        lines.line(format_args!("record {record:?}"))?;
+    }
+    Ok(())
+}
+
+fn decode(path: &Path, data: Bytes) -> Result<Vec<Record>, Stopped> {
+    metadata_codec::decode(data).map_err(|error| failed(path, error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::Scratch;
@@ -107,5 +170,15 @@ mod tests {
             seen.ends_with(b"replication-offset-checkpoint: empty\n"),
             "the others are printed all the same"
         );
+    }
+
+    #[test]
+    fn a_damaged_metadata_log_is_named() {
+        let scratch = Scratch::new("inspect-quorum");
+        let path = scratch.write("logan-metadata-00000000000000000001.log", b"not a log");
+        let error = printed(|lines| print(&path, lines)).expect_err("damaged");
+        assert!(error.contains("logan-metadata-00000000000000000001.log is damaged"), "{error}");
+        let other = scratch.write("logan-metadata-1.log", b"");
+        assert!(printed(|lines| print(&other, lines)).expect_err("no such name").contains("is no file"));
     }
 }
