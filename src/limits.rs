@@ -52,6 +52,13 @@ pub const STORED_BATCH_UNPACKED_BYTES: usize = 1 << 30;
 /// A round that takes longer has met a directory that hangs (STORAGE §6).
 pub const ROUND_HANGS_AFTER: Duration = Duration::from_secs(30);
 
+/// How long a start waits for the lock of a log directory: a write that a killed process left under way lands within this, or the disk
+/// hangs.
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How often it looks.
+pub const LOCK_RETRY: Duration = Duration::from_millis(5);
+
 /// Files of logs that nobody uses are closed after this.
 pub const FILES_CLOSE_AFTER: Duration = Duration::from_mins(1);
 

@@ -148,8 +148,28 @@ async fn open_directory(path: &str) -> Result<Directory, StartError> {
         },
     };
     let directory = Directory::open(path).await.map_err(failed)?;
-    directory.lock().await.map_err(failed)?;
+    lock(&directory).await.map_err(failed)?;
     Ok(directory)
+}
+
+/// A process that was killed holds its lock until its last write has landed: so a held lock is waited for, within a bound.
+async fn lock(directory: &Directory) -> Result<(), shards::IoError> {
+    let deadline_ns = shards::monotonic_ns() + limits::LOCK_WAIT.as_nanos() as u64;
+    let mut said = false;
+    loop {
+        match directory.lock().await {
+            Err(shards::IoError::Locked { path }) => {
+                if shards::monotonic_ns() >= deadline_ns {
+                    return Err(shards::IoError::Locked { path });
+                }
+                if !std::mem::replace(&mut said, true) {
+                    tracing::info!("{path} is locked: waiting until the writes of the process that had it have landed");
+                }
+                shards::sleep(limits::LOCK_RETRY).await;
+            }
+            locked => return locked,
+        }
+    }
 }
 
 /// Recovers every directory. One that is damaged is offline, unless it is the only one.

@@ -121,7 +121,7 @@ pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
 /// Sends batches to one partition, each until it is acknowledged.
 pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
     let id = insist(async |client| {
-        let request = InitProducerIdRequest { transaction_timeout_ms: 1000, ..Default::default() };
+        let request = InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 1000, ..Default::default() };
         let response = client.call(4, &request).await?;
         Ok((response.error_code == ErrorCode::NONE).then_some(response.producer_id))
     })
