@@ -147,7 +147,7 @@ impl Volume {
     }
 
     async fn name_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
-        let mut synced = vec![FOLDER.to_owned()];
+        let mut synced = Vec::new();
         let mut named = Vec::new();
         for work in works {
             let NameWork::Segment { log, segment } = work else { continue };
@@ -160,7 +160,9 @@ impl Volume {
             }
             named.push((log, segment, spare));
         }
+        // The new names first: where a rename is not one step for both directories, the file must not lose its last name.
         self.sync_directories(&synced).await?;
+        self.directory.sync_directory(FOLDER).await?;
         for (log, segment, spare) in named {
             segment.spare.set(None);
             self.in_ledger(log.number, |entry| {

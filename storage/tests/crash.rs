@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use logan_storage::config::Mutations;
@@ -21,7 +21,8 @@ enum End {
 fn live(seed: u64, setup: &Setup, only_kill: bool) {
     let disk = Disk::new();
     let model = Rc::new(RefCell::new(Model::default()));
-    let mut may_lose = false;
+    // Set by a loss that is allowed, until a comparison has taken note of what was lost.
+    let may_lose = Rc::new(Cell::new(false));
     for life in 0..4 {
         let runtime = Runtime::new(seed * 100 + life);
         let end = match runtime.below(5) {
@@ -37,13 +38,18 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
         let (rt, dk, md, st) = (Rc::clone(&runtime), Rc::clone(&disk), Rc::clone(&model), setup.clone());
         let volumes = Rc::new(RefCell::new(Vec::new()));
         let seen = Rc::clone(&volumes);
+        let lossy = Rc::clone(&may_lose);
         let done = runtime.run(async move {
             let node = match start(&dk, &rt, &st).await {
                 Ok(node) => Rc::new(node),
                 Err(error) => panic!("it does not open: {error}"),
             };
+            if std::env::var("LOGAN_SEED").is_ok() {
+                eprintln!("life {life} until {end:?} at {}: {:?}", dk.dies_at.get(), node.report);
+            }
             seen.borrow_mut().extend(node.volumes.iter().cloned());
-            compare(&node, &md, may_lose).await;
+            compare(&node, &md, lossy.get()).await;
+            lossy.set(false);
             let works = (0..st.logs).map(|number| {
                 work(Rc::clone(&node), Rc::clone(&rt), Rc::clone(&md), st.clone(), number)
             });
@@ -60,11 +66,10 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
         drop(volumes);
         assert!(done.is_some() || end != End::Stop);
         runtime.kill();
-        may_lose = false;
         match end {
             End::PowerLoss => {
                 disk.lose_power(&runtime);
-                may_lose = !setup.ack_sync;
+                may_lose.set(may_lose.get() || !setup.ack_sync);
             }
             End::Kill | End::Stop => disk.survive_kill(),
         }
@@ -74,7 +79,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
     runtime
         .run(async move {
             let node = start(&disk, &rt, &st).await.unwrap();
-            compare(&node, &md, may_lose).await;
+            compare(&node, &md, may_lose.get()).await;
         })
         .unwrap();
 }

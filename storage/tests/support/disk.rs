@@ -124,6 +124,14 @@ impl Disk {
         for path in orphaned {
             left.remove(&path);
         }
+        // A rename is one transaction: a file that was only renamed has its old name or its new one, if its directory is left.
+        for (path, name) in &state.synced_names {
+            let Name::File(_) = name else { continue };
+            let is_linked = state.names.values().any(|other| other == name);
+            if is_linked && !left.values().any(|other| other == name) {
+                left.insert(path.clone(), name.clone());
+            }
+        }
         state.names = left.clone();
         state.synced_names = left;
         self.is_locked.set(false);
@@ -206,6 +214,8 @@ impl State {
             let mut left = Vec::new();
             if is_whole {
                 inode.synced.resize(inode.now.len(), 0);
+                let extents = &inode.extents;
+                inode.synced_extents.retain(|block| extents.contains(block));
             }
             for (sequence, block, content) in std::mem::take(&mut inode.cached) {
                 let start = block as usize * BLOCK;
@@ -214,6 +224,10 @@ impl State {
                     let end = (start + BLOCK).min(inode.synced.len());
                     inode.synced[start..end].copy_from_slice(&content[..end - start]);
                     inode.synced_extents.insert(block);
+                    if end < start + BLOCK && !is_whole {
+                        // The block is there; how far the file reaches into it is still to be committed.
+                        left.push((sequence, block, content));
+                    }
                 } else if start < inode.now.len() {
                     left.push((sequence, block, content));
                 }
@@ -244,6 +258,9 @@ impl TestDirectory {
 }
 
 async fn step(disk: &Disk, runtime: &Runtime, operation: &'static str, path: &str) -> Result<(), DiskError> {
+    if std::env::var("LOGAN_TRACE").is_ok_and(|wanted| path.contains(&wanted)) {
+        eprintln!("{} {operation} {path}", disk.operations.get());
+    }
     runtime.sleep_ns(1_000 + runtime.below(50_000)).await;
     let number = disk.operations.get() + 1;
     disk.operations.set(number);
@@ -504,6 +521,9 @@ impl File for TestFile {
             assert_eq!(position % BLOCK as u64, 0, "{}", self.path);
             assert_eq!(content.len() % BLOCK, 0, "{}", self.path);
             let range = (position, position + content.len() as u64);
+            if std::env::var("LOGAN_TRACE").is_ok_and(|wanted| self.path.contains(&wanted)) {
+                eprintln!("write {range:?} {} zeros {}", self.path, content.iter().all(|byte| *byte == 0));
+            }
             self.with(|inode| {
                 let overlap = inode.in_flight.iter().find(|other| other.0 < range.1 && range.0 < other.1);
                 assert!(overlap.is_none(), "{}: {range:?} overlaps {overlap:?} in flight", self.path);
@@ -576,7 +596,8 @@ impl File for TestFile {
             self.step("fiemap").await?;
             self.with(|inode| {
                 let mut at = from;
-                while at + BLOCK as u64 <= to && inode.synced_extents.contains(&(at / BLOCK as u64)) {
+                let is_written = |block| inode.synced_extents.contains(&block) && inode.extents.contains(&block);
+                while at + BLOCK as u64 <= to && is_written(at / BLOCK as u64) {
                     at += BLOCK as u64;
                 }
                 Ok(at)
@@ -586,6 +607,9 @@ impl File for TestFile {
 
     fn set_length(&self, length: u64) -> Io<'_, ()> {
         Box::pin(async move {
+            if std::env::var("LOGAN_TRACE").is_ok_and(|wanted| self.path.contains(&wanted)) {
+                eprintln!("set length {length} {}", self.path);
+            }
             self.step("truncate").await?;
             self.with(|inode| {
                 inode.now.resize(length as usize, 0);
