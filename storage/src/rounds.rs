@@ -271,6 +271,10 @@ impl Volume {
                     let at = state.segments.iter().position(|other| Rc::ptr_eq(other, segment));
                     let sealed = at.and_then(|at| at.checked_sub(1)).map(|at| Rc::clone(&state.segments[at]));
                     let segment = Rc::clone(segment);
+                    if self.config.mutations.rename_before_durable {
+                        let (log, segment) = (Rc::clone(log), Rc::clone(&segment));
+                        self.add_name_work(NameWork::Segment { log, segment });
+                    }
                     draft.effects.push(Effect::Rolled { log: Rc::clone(log), segment, sealed });
                     state.pending.pop_front();
                     continue;

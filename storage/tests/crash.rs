@@ -130,3 +130,52 @@ fn without_flushes_a_kill_loses_nothing() {
 fn without_flushes_a_power_loss_leaves_a_prefix() {
     for_seeds(60, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
 }
+
+/// Plants a fault and expects some seed to notice it.
+fn is_caught(name: &str, plant: impl Fn(&mut Mutations), base: &Setup, only_kill: bool) {
+    let mut setup = base.clone();
+    plant(&mut setup.mutations);
+    let seeds = std::env::var("LOGAN_SEEDS").map_or(120, |seeds| seeds.parse().unwrap());
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let setup = std::panic::AssertUnwindSafe(&setup);
+    let caught = (1..=seeds).find(|seed| std::panic::catch_unwind(|| live(*seed, &setup, only_kill)).is_err());
+    std::panic::set_hook(quiet);
+    let caught = caught.unwrap_or_else(|| panic!("{name}: no seed of {seeds} notices"));
+    eprintln!("{name}: seed {caught}");
+}
+
+#[test]
+fn no_flush_is_caught() {
+    is_caught("no flush", |faults| faults.no_flush = true, &setup(), false);
+}
+
+#[test]
+fn acknowledging_before_the_writes_is_caught() {
+    is_caught("early acknowledgement", |faults| faults.acknowledge_before_writes = true, &setup(), true);
+}
+
+#[test]
+fn freeing_without_cover_is_caught() {
+    is_caught("free without cover", |faults| faults.free_without_cover = true, &setup(), false);
+}
+
+#[test]
+fn opening_without_a_flush_is_caught() {
+    is_caught("open without flushing", |faults| faults.open_without_flushing = true, &setup(), false);
+}
+
+#[test]
+fn taking_the_file_size_for_prepared_is_caught() {
+    is_caught("file size", |faults| faults.file_size_is_prepared = true, &setup(), false);
+}
+
+#[test]
+fn believing_unvouched_hints_is_caught() {
+    is_caught("unvouched hints", |faults| faults.believe_unvouched_hints = true, &setup(), false);
+}
+
+#[test]
+fn renaming_before_the_roll_is_durable_is_caught() {
+    is_caught("early rename", |faults| faults.rename_before_durable = true, &setup(), false);
+}

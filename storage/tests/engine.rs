@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -114,4 +115,186 @@ fn what_was_appended_is_read_from_memory_and_after_a_kill_from_disk() {
             volume.check();
         })
         .unwrap();
+}
+
+fn run_on<F: Future<Output = ()> + 'static>(seed: u64, work: impl FnOnce(Rc<Disk>, Rc<Runtime>) -> F) {
+    let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+    let done = runtime.run(work(disk, Rc::clone(&runtime)));
+    runtime.kill();
+    assert!(done.is_some(), "it does not end");
+}
+
+#[test]
+fn a_clean_stop_leaves_what_kafka_reads_and_opens_again() {
+    run_on(3, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        volume.create_log(key("empty", 4), log_config()).await.unwrap();
+        let mut length = 0;
+        for n in 0..10 {
+            let bytes = batch(2, 3000, n, 100 + n as i64);
+            length += bytes.len();
+            append(&log, &bytes).await.unwrap();
+        }
+        log.roll().await.unwrap();
+        append(&log, &batch(1, 100, 99, 5)).await.unwrap();
+        let directory = TestDirectory::new(&disk, &runtime);
+        let part = volume.stop().await.unwrap();
+        assert!(matches!(append(&log, &batch(1, 1, 1, 1)).await, Err(AppendError::Closed)));
+        logan_storage::close_directory(directory, vec![part], 1).await.unwrap();
+        let paths = disk.paths();
+        assert!(paths.iter().all(|path| !path.starts_with("logan")), "{paths:?}");
+        assert!(paths.contains(&".kafka_cleanshutdown".to_owned()));
+        assert_eq!(disk.content("orders-0/00000000000000000000.log").unwrap().len(), length);
+        for file in ["00000000000000000000.index", "00000000000000000020.timeindex", "00000000000000000021.snapshot"] {
+            assert!(paths.contains(&format!("orders-0/{file}")), "{file} of {paths:?}");
+        }
+        let ends = String::from_utf8(disk.content("recovery-point-offset-checkpoint").unwrap()).unwrap();
+        assert!(ends.contains("orders 0 21") && ends.contains("empty 4 0"), "{ends}");
+        disk.survive_kill();
+        let (volume, opened) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        assert!(opened.report.was_clean && opened.orphans.is_empty(), "{opened:?}");
+        assert!(!disk.paths().contains(&".kafka_cleanshutdown".to_owned()));
+        let log = volume.log(&key("orders", 0)).unwrap();
+        assert_eq!((log.ends().log_start, log.ends().log_end), (0, 21));
+        assert_eq!(log.read(0, ALL).await.unwrap().next_offset, 20);
+        assert_eq!(append(&log, &batch(1, 1, 1, 1)).await, Ok(22));
+        assert!(volume.log(&key("empty", 4)).is_some());
+    });
+}
+
+#[test]
+fn a_directory_that_kafka_did_not_close_is_refused() {
+    run_on(4, |disk, runtime| async move {
+        disk.make_directory_now("orders-0");
+        let directory = TestDirectory::new(&disk, &runtime);
+        let host = Rc::new(TestHost(Rc::clone(&runtime)));
+        let error = open_directory(directory, host, options()).await.unwrap_err();
+        assert_eq!(error, logan_storage::OpenError::NotClosedCleanly);
+        assert!(!disk.paths().contains(&"logan".to_owned()));
+    });
+}
+
+#[test]
+fn a_full_disk_is_answered_before_an_offset_is_given() {
+    run_on(5, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), runtime, volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        let end = append(&log, &batch(1, 1000, 1, 1)).await.unwrap();
+        log.wait_settled(end).await.unwrap();
+        disk.capacity.set(0);
+        let mut refused = None;
+        for n in 0..2000 {
+            let before = log.ends().log_end;
+            if let Err(error) = append(&log, &batch(1, 30_000, n, 1)).await {
+                assert_eq!(log.ends().log_end, before);
+                refused = Some(error);
+                break;
+            }
+        }
+        assert_eq!(refused, Some(AppendError::NoSpace));
+        disk.capacity.set(u64::MAX);
+        let end = append(&log, &batch(1, 30_000, 1, 1)).await.unwrap();
+        log.wait_settled(end).await.unwrap();
+        assert!(!volume.failed().is_failed());
+    });
+}
+
+#[test]
+fn a_failed_write_or_a_hang_fails_the_directory_and_ends_every_append() {
+    for (seed, hangs) in (0..40).map(|seed| (seed, seed % 2 == 1)) {
+        run_on(seed, |disk, runtime| async move {
+            let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            let end = append(&log, &batch(1, 1000, 1, 1)).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+            let at = disk.operations.get() + 1 + seed;
+            if hangs { disk.hangs_at.set(at) } else { disk.fails_at.set(at) }
+            let mut settled = true;
+            for n in 0..100 {
+                match append(&log, &batch(1, 2000, n, 1)).await {
+                    Ok(end) => settled &= log.wait_settled(end).await.is_ok(),
+                    Err(AppendError::Failed) => settled = false,
+                    Err(error) => panic!("{error}"),
+                }
+                if !settled {
+                    break;
+                }
+            }
+            assert_eq!(settled, !volume.failed().is_failed(), "seed {seed}");
+            if !settled {
+                assert_eq!(append(&log, &batch(1, 1, 1, 1)).await, Err(AppendError::Failed));
+                assert!(volume.stop().await.is_err());
+            }
+        });
+    }
+}
+
+#[test]
+fn large_appends_and_many_logs_share_the_machine() {
+    run_on(6, |disk, runtime| async move {
+        let config = VolumeConfig { write_buffer_bytes: 3 << 20, cache_bytes: 1 << 20, ..volume_config() };
+        let (volume, _) = open(Rc::clone(&disk), runtime, config).await;
+        let keys = (0..300).map(|n| (key("many", n), log_config())).collect();
+        let logs = volume.create_logs(keys).await.unwrap();
+        assert_eq!(logs.len(), 300);
+        let flushes = disk.flushes.get();
+        let mut all = Vec::new();
+        for (n, log) in logs.iter().enumerate() {
+            let length = if n % 40 == 0 { 600_000 } else { 100 };
+            let bytes = batch(1, length, n as u64, 1);
+            let log = Rc::clone(log);
+            all.push(async move {
+                let end = append(&log, &bytes).await.unwrap();
+                log.wait_settled(end).await.unwrap();
+            });
+        }
+        futures_util::future::join_all(all).await;
+        assert!(disk.flushes.get() - flushes < 300, "{} flushes", disk.flushes.get() - flushes);
+        for log in &logs {
+            let read = log.read(0, ALL).await.unwrap();
+            assert_eq!(read.next_offset, 1);
+        }
+        volume.check();
+    });
+}
+
+#[test]
+fn where_one_flush_does_not_stand_for_all_each_file_is_synced() {
+    run_on(7, |disk, runtime| async move {
+        disk.per_file.set(true);
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..20 {
+            let end = append(&log, &batch(1, 3000, n, 1)).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+        }
+        drop(volume);
+        disk.lose_power(&runtime);
+        let (volume, _) = open(Rc::clone(&disk), runtime, volume_config()).await;
+        assert_eq!(volume.log(&key("orders", 0)).unwrap().ends().log_end, 20);
+    });
+}
+
+#[test]
+fn facts_that_are_damaged_keep_the_directory_offline() {
+    run_on(8, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..6 {
+            let end = append(&log, &batch(1, 300, n, 1)).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+        }
+        disk.survive_kill();
+        // The third record: later ones say that its round was durable.
+        disk.damage("logan/rounds-1-0", |bytes| bytes[2 * 4096 + 60] ^= 1);
+        let directory = TestDirectory::new(&disk, &runtime);
+        let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
+        let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
+        assert!(matches!(opened, Err(logan_storage::OpenError::Damaged(_))), "{opened:?}");
+        disk.survive_kill();
+        let lossy = OpenOptions { accept_loss: true, ..options() };
+        let opened = open_directory(directory, host, lossy).await.unwrap();
+        assert_eq!(opened.report.losses.len(), 1, "{:?}", opened.report);
+    });
 }

@@ -26,10 +26,6 @@ pub(super) async fn found_again(
     options: &OpenOptions,
 ) -> Result<Opened, OpenError> {
     complete_names(directory, &mut found).await?;
-    if !options.mutations.open_without_flushing {
-        // Before anything is believed: what a killed process left in the device's cache must not be served and then lost.
-        directory.sync_file_system().await?;
-    }
     let root = Root {
         sequence: old.sequence + 1,
         is_clean: false,
@@ -39,7 +35,11 @@ pub(super) async fn found_again(
     let mut parts = distribute(&found, &root, options);
     let zeros = zeros(directory);
     try_join_all(parts.iter_mut().map(|part| write_part(directory, part, &zeros))).await?;
-    directory.sync_file_system().await?;
+    if !options.mutations.open_without_flushing {
+        // Before anything is believed: what a killed process left in the device's cache must not be served and then lost. The same
+        // flush makes the completed names and the fresh files durable.
+        directory.sync_file_system().await?;
+    }
     write_root(directory, &root).await?;
     free(directory, &root, &found, &mut parts).await?;
     let orphans = orphans(directory, &found).await?;

@@ -41,6 +41,8 @@ pub struct ModelLog {
     pub acknowledged: i64,
     /// The log's end when the last batch was dropped by a truncation inside it.
     pub end: i64,
+    /// The leader epoch of the next appends.
+    pub epoch: i32,
 }
 
 impl ModelLog {
@@ -53,6 +55,7 @@ impl ModelLog {
             batches: Vec::new(),
             acknowledged: 0,
             end: 0,
+            epoch: 0,
         }
     }
 
@@ -160,9 +163,9 @@ pub fn key_of(number: i32) -> LogKey {
     key("orders", number)
 }
 
-pub async fn append_all(log: &Rc<Log>, bytes: &[u8]) -> Result<(i64, i64), AppendError> {
+pub async fn append_all(log: &Rc<Log>, bytes: &[u8], leader_epoch: i32) -> Result<(i64, i64), AppendError> {
     loop {
-        let append = Append { batches: bytes, offsets: Offsets::Assign { leader_epoch: 1 } };
+        let append = Append { batches: bytes, offsets: Offsets::Assign { leader_epoch } };
         match log.append(&append) {
             Ok(appended) => return Ok((appended.base_offset, appended.log_end)),
             Err(AppendError::MustWait) => log.reserve(bytes.len()).await?,
@@ -229,11 +232,15 @@ async fn append_some(
             _ => runtime.below(1_500),
         };
         let bytes = batch(1 + runtime.below(5) as i32, length as usize, runtime.draw(), runtime.below(1_000_000) as i64);
-        let (base, next) = append_all(log, &bytes).await?;
+        if runtime.below(30) == 0 {
+            set(model, key, |log| log.epoch += 1);
+        }
+        let epoch = model.borrow().logs[key].epoch;
+        let (base, next) = append_all(log, &bytes, epoch).await?;
         last = next;
         let mut stamped = bytes;
         stamped[..8].copy_from_slice(&base.to_be_bytes());
-        stamped[12..16].copy_from_slice(&1_i32.to_be_bytes());
+        stamped[12..16].copy_from_slice(&epoch.to_be_bytes());
         set(model, key, |log| {
             log.batches.push((base, next, stamped));
             log.end = next;
@@ -335,6 +342,10 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             assert!(found == bytes, "{key}: the batch at {base} is not the one that was appended");
         }
         log.load().await.unwrap();
+        for bytes in &found {
+            let (base, epoch) = (base_of(bytes), i32::from_be_bytes(bytes[12..16].try_into().unwrap()));
+            assert_eq!(log.epoch_at(base), Some(epoch), "{key}: the epoch of the batch at {base}");
+        }
         log.check();
         set(model, &key, |log| {
             log.presence = Presence::Present;
@@ -349,6 +360,10 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
     for volume in &node.volumes {
         volume.check();
     }
+}
+
+fn base_of(batch: &[u8]) -> i64 {
+    i64::from_be_bytes(batch[..8].try_into().unwrap())
 }
 
 pub async fn read_all(log: &Rc<Log>) -> Vec<Vec<u8>> {
