@@ -107,16 +107,12 @@ impl Pool {
         let (class, size) = class_of(capacity);
         let mut free = self.lock();
         let found = free.classes.get_mut(class).and_then(Vec::pop);
-        match found {
-            Some(memory) => {
-                free.bytes -= memory.capacity;
-                memory
-            }
-            None => {
-                drop(free);
-                Memory::allocate(size)
-            }
-        }
+        let Some(memory) = found else {
+            drop(free);
+            return Memory::allocate(size);
+        };
+        free.bytes -= memory.capacity;
+        memory
     }
 
     fn give_back(&self, memory: Memory) {

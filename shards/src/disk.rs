@@ -91,7 +91,8 @@ impl Directory {
     }
 
     /// Takes `.lock` for this process, with a lock that excludes Java's, until its last write has landed, even if it is killed. Every
-    /// shard that writes calls this; all but the first share the lock. Fails at once with [`IoError::Locked`].
+    /// shard that writes calls this; all but the first share the lock. Fails at once with [`IoError::Locked`]; so it may while a ring that
+    /// has ended, of this process or another, still has operations under way.
     pub async fn lock(&self) -> Result<(), IoError> {
         either!(DirectoryKind, self, directory => directory.lock().await)
     }

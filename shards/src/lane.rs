@@ -219,6 +219,7 @@ impl Doorbell {
         self.sleeping.0.load(Ordering::Relaxed) && self.sleeping.0.swap(false, Ordering::AcqRel)
     }
 
+    #[cfg(not(logan_loom))]
     /// Whether nobody has claimed to wake the consumer since it fell asleep.
     pub(crate) fn is_asleep(&self) -> bool {
         self.sleeping.0.load(Ordering::Acquire)

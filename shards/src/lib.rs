@@ -1,12 +1,12 @@
 //! One core's machine: executors, lanes between cores, timers, sockets, files, clock and randomness, real and simulated.
 //!
-//! Every exported type is a closed enum of two implementations: `real` (per core one thread, one executor, one io_uring ring) and
+//! Every exported type is a closed enum of two implementations: `real` (per core one thread, one executor, one `io_uring` ring) and
 //! [`sim`] (many nodes in one thread, on virtual time). Free functions such as [`task::spawn`] ask a thread-local word which of
 //! the two the current task runs on (`machine`), so what is built on this crate runs on both unchanged. Lanes, the mesh, the stop
 //! signal and buffers have one implementation; only how a sleeping shard is woken differs (`bell`).
 //!
 //! Invariants:
-//! - Nothing here knows Kafka, and nothing above here names io_uring, `std::time`, `std::thread`, `std::fs` or `std::net`.
+//! - Nothing here knows Kafka, and nothing above here names `io_uring`, `std::time`, `std::thread`, `std::fs` or `std::net`.
 //! - A future of this crate belongs to the shard that made it; what may cross is `Send` by type ([`net::Handoff`], sealed buffers).
 //! - Memory given to the kernel is owned by the ring until its completion, whatever becomes of the future that waits for it.
 
@@ -45,6 +45,7 @@ pub mod time;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u16);
 
+#[cfg(not(logan_loom))]
 impl ShardId {
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)

@@ -486,19 +486,16 @@ impl Future for Admission {
     type Output = Credit;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Credit> {
-        let waiter = match &self.waiter {
-            Some(waiter) => {
-                waiter.waker.borrow_mut().clone_from(cx.waker());
-                waiter.clone()
-            }
-            None => {
-                let waker = RefCell::new(cx.waker().clone());
-                let waiter = Rc::new(Waiter { granted: Cell::new(false), gone: Cell::new(false), waker });
-                self.local.outgoing(self.to, self.class).waiting.borrow_mut().push_back(waiter.clone());
-                self.waiter = Some(waiter.clone());
-                self.local.grant(self.to, self.class);
-                waiter
-            }
+        let waiter = if let Some(waiter) = &self.waiter {
+            waiter.waker.borrow_mut().clone_from(cx.waker());
+            waiter.clone()
+        } else {
+            let waker = RefCell::new(cx.waker().clone());
+            let waiter = Rc::new(Waiter { granted: Cell::new(false), gone: Cell::new(false), waker });
+            self.local.outgoing(self.to, self.class).waiting.borrow_mut().push_back(waiter.clone());
+            self.waiter = Some(waiter.clone());
+            self.local.grant(self.to, self.class);
+            waiter
         };
         if !waiter.granted.get() {
             return Poll::Pending;

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use io_uring::{opcode, types};
 
 use super::filesystem;
-use super::ring::{self, Memory};
 use super::ring::fd;
+use super::ring::{self, Memory};
 use super::{blocking::blocking, executor};
 use crate::buffer::AlignedBuffer;
 use crate::disk::{BLOCK, DirectoryEntry, Flushing, IoError, OpenMode};
@@ -89,9 +89,7 @@ impl RealDirectory {
     ) -> Result<T, IoError> {
         let absolute = self.0.root.join(path);
         let full = || if path.is_empty() { self.path() } else { format!("{}/{path}", self.0.as_written) };
-        blocking(move || work(&absolute))
-            .await
-            .map_err(|error| io_error(&full(), operation, &error))
+        blocking(move || work(&absolute)).await.map_err(|error| io_error(&full(), operation, &error))
     }
 
     pub(crate) async fn lock(&self) -> Result<(), IoError> {
@@ -361,6 +359,8 @@ impl RealFile {
         self.number
     }
 
+    // Asks only memory, but a simulated disk may take its time.
+    #[expect(clippy::unused_async, reason = "the same signature on both machines")]
     pub(crate) async fn length(&self) -> Result<u64, IoError> {
         self.handle.length()
     }
@@ -368,7 +368,9 @@ impl RealFile {
     pub(crate) async fn write(&self, position: u64, content: Bytes) -> Result<(), IoError> {
         let (start, length) = (content.as_ptr(), content.len());
         assert!(
-            position % BLOCK as u64 == 0 && length % BLOCK == 0 && start as usize % BLOCK == 0,
+            position.is_multiple_of(BLOCK as u64)
+                && length.is_multiple_of(BLOCK)
+                && (start as usize).is_multiple_of(BLOCK),
             "{}: a direct write of {length} bytes at {position} from {start:p} is not aligned",
             self.handle.path,
         );
@@ -388,7 +390,7 @@ impl RealFile {
 
     pub(crate) async fn read(&self, position: u64, length: usize) -> Result<Bytes, IoError> {
         assert!(
-            position % BLOCK as u64 == 0 && length % BLOCK == 0,
+            position.is_multiple_of(BLOCK as u64) && length.is_multiple_of(BLOCK),
             "{}: a direct read of {length} bytes at {position} is not aligned",
             self.handle.path,
         );
@@ -462,6 +464,8 @@ pub(crate) struct RealPlainFile {
 }
 
 impl RealPlainFile {
+    // Asks only memory, but a simulated disk may take its time.
+    #[expect(clippy::unused_async, reason = "the same signature on both machines")]
     pub(crate) async fn length(&self) -> Result<u64, IoError> {
         self.handle.length()
     }

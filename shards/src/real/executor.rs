@@ -118,19 +118,17 @@ impl TaskRef {
             Some(executor) if Arc::ptr_eq(&executor.inbox, &self.inbox) => Some(executor.clone()),
             _ => None,
         });
-        match here.ok().flatten() {
-            Some(executor) => executor.enqueue(self),
-            None => {
-                let inbox = self.inbox.clone();
-                let first = {
-                    let mut woken = lock(&inbox.woken);
-                    woken.push(self);
-                    woken.len() == 1
-                };
-                if first {
-                    inbox.event.ring();
-                }
-            }
+        if let Some(executor) = here.ok().flatten() {
+            return executor.enqueue(self);
+        }
+        let inbox = self.inbox.clone();
+        let first = {
+            let mut woken = lock(&inbox.woken);
+            woken.push(self);
+            woken.len() == 1
+        };
+        if first {
+            inbox.event.ring();
         }
     }
 }
@@ -197,7 +195,7 @@ impl Executor {
 
     fn turn(&self, ended: &Cell<bool>) {
         let mut tried = [false; QUEUES];
-        while let Some(queue) = self.youngest(&tried) {
+        while let Some(queue) = self.youngest(tried) {
             tried[queue] = true;
             self.run_queue(queue);
         }
@@ -210,7 +208,7 @@ impl Executor {
     }
 
     /// The queue with tasks, among those not tried, that has had the least of its share.
-    fn youngest(&self, tried: &[bool; QUEUES]) -> Option<usize> {
+    fn youngest(&self, tried: [bool; QUEUES]) -> Option<usize> {
         let queues = self.queues.borrow();
         (0..QUEUES).filter(|q| !tried[*q] && !queues[*q].tasks.is_empty()).min_by_key(|q| queues[*q].age)
     }
@@ -448,14 +446,12 @@ impl<T> Future for RealTask<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let mut join = self.join.borrow_mut();
-        match join.output.take() {
-            Some(output) => Poll::Ready(output),
-            None => {
-                assert!(!join.ended, "not polled after its end");
-                join.waiting = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if let Some(output) = join.output.take() {
+            return Poll::Ready(output);
         }
+        assert!(!join.ended, "not polled after its end");
+        join.waiting = Some(cx.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -514,25 +510,19 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let executor = self.executor.clone();
         let mut timers = executor.timers.borrow_mut();
-        match self.key {
-            Some(key) => match timers.due.get_mut(&key) {
-                Some(waker) => {
-                    waker.clone_from(cx.waker());
-                    Poll::Pending
-                }
-                None => {
-                    self.key = None;
-                    Poll::Ready(())
-                }
-            },
-            None => {
-                timers.set += 1;
-                let key = (self.deadline, timers.set);
-                timers.due.insert(key, cx.waker().clone());
-                self.key = Some(key);
-                Poll::Pending
-            }
-        }
+        let Some(key) = self.key else {
+            timers.set += 1;
+            let key = (self.deadline, timers.set);
+            timers.due.insert(key, cx.waker().clone());
+            self.key = Some(key);
+            return Poll::Pending;
+        };
+        let Some(waker) = timers.due.get_mut(&key) else {
+            self.key = None;
+            return Poll::Ready(());
+        };
+        waker.clone_from(cx.waker());
+        Poll::Pending
     }
 }
 

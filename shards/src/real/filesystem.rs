@@ -16,23 +16,23 @@ pub(crate) fn flushing(root: &Path) -> io::Result<Flushing> {
     let (major, minor) = (libc::major(device), libc::minor(device));
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let Some(mount) = Mount::find(&mounts, major, minor) else {
-        return per_file("its mount is not listed in /proc/self/mountinfo");
+        return Ok(per_file("its mount is not listed in /proc/self/mountinfo"));
     };
     if let Some(reason) = mount.why_per_file() {
-        return per_file(&reason);
+        return Ok(per_file(&reason));
     }
     if let Some(reason) = why_file_per_file(root, mount.file_system)? {
-        return per_file(&reason);
+        return Ok(per_file(&reason));
     }
     warn_of_untrue_flushes(root, &mount, major, minor);
     Ok(Flushing::Shared)
 }
 
-fn per_file(reason: &str) -> io::Result<Flushing> {
-    Ok(Flushing::PerFile { reason: reason.to_owned() })
+fn per_file(reason: &str) -> Flushing {
+    Flushing::PerFile { reason: reason.to_owned() }
 }
 
-/// A line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+/// A line of /proc/self/mountinfo (`proc_pid_mountinfo(5)`).
 struct Mount<'a> {
     file_system: &'a str,
     source: &'a str,

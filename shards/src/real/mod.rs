@@ -1,4 +1,4 @@
-//! The real machine: per shard one thread, one executor and one io_uring ring.
+//! The real machine: per shard one thread, one executor and one `io_uring` ring.
 
 mod blocking;
 pub(crate) mod clock;

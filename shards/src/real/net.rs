@@ -82,14 +82,18 @@ impl RealListener {
             let error = io::Error::last_os_error();
             match error.raw_os_error() {
                 Some(libc::EAGAIN) => executor::readable(self.fd.as_raw_fd()).await,
-                Some(libc::EINTR | libc::ECONNABORTED | libc::EPROTO | libc::EPERM) => {}
                 Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
                     tracing::warn!(address = %self.address, %error, "a connection cannot be accepted yet");
                     executor::sleep(OUT_OF_RESOURCES).await;
                 }
-                // Errors of the network that were pending on the new socket (accept(2)).
+                // The connection is gone again, or is refused by a rule; the rest are errors that were pending on the new socket
+                // (accept(2)).
                 Some(
-                    libc::ENETDOWN
+                    libc::EINTR
+                    | libc::ECONNABORTED
+                    | libc::EPROTO
+                    | libc::EPERM
+                    | libc::ENETDOWN
                     | libc::ENOPROTOOPT
                     | libc::EHOSTDOWN
                     | libc::ENONET
@@ -138,12 +142,11 @@ impl RealConnection {
     }
 
     pub(crate) async fn connect(address: &str) -> Result<Self, NetError> {
-        let peer = match address.parse() {
-            Ok(literal) => literal,
-            Err(_) => {
-                let name = address.to_owned();
-                blocking(move || resolve(&name)).await?
-            }
+        let peer = if let Ok(literal) = address.parse() {
+            literal
+        } else {
+            let name = address.to_owned();
+            blocking(move || resolve(&name)).await?
         };
         let failed = |operation, error: &io::Error| failed(address, operation, error);
         let fd = socket(&peer).map_err(|error| failed("socket", &error))?;
@@ -252,7 +255,7 @@ impl Socket {
             match rest.send(self.fd()) {
                 Ok(sent) => rest.advance(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    executor::writable(self.fd()).await
+                    executor::writable(self.fd()).await;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(&self.peer.to_string(), "write", &error)),

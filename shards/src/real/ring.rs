@@ -1,4 +1,4 @@
-//! The shard's io_uring ring: file I/O, waiting for descriptors, and the only place where a shard sleeps.
+//! The shard's `io_uring` ring: file I/O, waiting for descriptors, and the only place where a shard sleeps.
 //!
 //! Operations gather in a queue and are submitted together, once a turn of the executor.
 //!
@@ -79,16 +79,12 @@ struct Operations {
 
 impl Operations {
     fn insert(&mut self, operation: Operation) -> usize {
-        match self.free.pop() {
-            Some(number) => {
-                self.slots[number] = Some(operation);
-                number
-            }
-            None => {
-                self.slots.push(Some(operation));
-                self.slots.len() - 1
-            }
+        if let Some(number) = self.free.pop() {
+            self.slots[number] = Some(operation);
+            return number;
         }
+        self.slots.push(Some(operation));
+        self.slots.len() - 1
     }
 
     fn get(&mut self, number: usize) -> &mut Operation {
@@ -240,7 +236,10 @@ fn enter(uring: &IoUring, sleep: Option<Duration>) {
         Ok(_) => {}
         // The time is up; a signal; no memory for a moment, or completions to be taken first. All are looked at in the next turn.
         Err(error)
-            if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {}
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY)
+            ) => {}
         Err(error) => panic!("io_uring does not take what it has to: {error}"),
     }
 }
@@ -313,7 +312,7 @@ impl Drop for Completion {
     }
 }
 
-/// The descriptor as io_uring wants it named.
+/// The descriptor as `io_uring` wants it named.
 pub(crate) fn fd(file: &Rc<OwnedFd>) -> types::Fd {
     types::Fd(file.as_raw_fd() as RawFd)
 }

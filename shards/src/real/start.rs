@@ -1,7 +1,7 @@
 //! Starting the shards' threads, and waiting for their end.
 
-use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::backtrace::Backtrace;
+use std::io::{self, Write};
 use std::sync::{Once, mpsc};
 use std::thread;
 
@@ -18,10 +18,10 @@ const FILES_PER_SHARD: u64 = 8;
 const FILES_OF_PROCESS: u64 = 64;
 
 pub(crate) fn run<M: Send + 'static>(
-    options: RealOptions,
+    options: &RealOptions,
     main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()> + Clone + Send + 'static,
 ) -> Result<(), StartError> {
-    check_limits(&options)?;
+    check_limits(options)?;
     stop_on_panic();
     let node = Node::<M>::new(options.shards, options.lane_capacity, |_| Bell::local());
     let signals = signals::Watch::begin().map_err(StartError::Signals)?;
@@ -112,7 +112,9 @@ fn prepare(core: Option<usize>, options: &RealOptions) -> io::Result<ring::Ring>
 fn start_error(shard: ShardId, error: &io::Error) -> StartError {
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EPERM | libc::EINVAL) => StartError::NoIoUring(error.to_string()),
-        Some(libc::ENOMEM) => StartError::MemlockTooSmall { limit_kib: limits_of(libc::RLIMIT_MEMLOCK).rlim_cur >> 10 },
+        Some(libc::ENOMEM) => {
+            StartError::MemlockTooSmall { limit_kib: limits_of(libc::RLIMIT_MEMLOCK).rlim_cur >> 10 }
+        }
         _ => StartError::Shard { shard, message: error.to_string() },
     }
 }
@@ -121,7 +123,8 @@ fn check_limits(options: &RealOptions) -> Result<(), StartError> {
     if options.shards == 0 {
         return Err(StartError::NoShards);
     }
-    let (limit, needed) = (raise_open_files(), u64::from(options.shards) * FILES_PER_SHARD + FILES_OF_PROCESS);
+    let (limit, needed) =
+        (raise_open_files(), u64::from(options.shards) * FILES_PER_SHARD + FILES_OF_PROCESS);
     if limit < needed {
         return Err(StartError::TooFewFiles { limit, needed });
     }
@@ -149,14 +152,19 @@ fn raise_open_files() -> u64 {
 /// invariant. Threads that belong to no shard are left alone, or a failing test would take the others with it.
 fn stop_on_panic() {
     static ONCE: Once = Once::new();
-    static PANICKED: AtomicBool = AtomicBool::new(false);
     ONCE.call_once(|| {
-        let print = std::panic::take_hook();
+        let others = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            print(info);
-            if machine::is_real() && !PANICKED.swap(true, Ordering::SeqCst) {
-                std::process::abort();
+            if !machine::is_real() {
+                return others(info);
             }
+            let thread = thread::current();
+            let name = thread.name().unwrap_or("unnamed").to_owned();
+            // Not `eprintln!`, which tests capture and an abort would lose.
+            let message = format!("thread '{name}': {info}\n{}\n", Backtrace::capture());
+            // There is nobody left to tell if even this fails.
+            let _ = io::stderr().write_all(message.as_bytes());
+            std::process::abort();
         }));
     });
 }
