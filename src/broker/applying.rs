@@ -122,7 +122,9 @@ pub(super) async fn create(shell: &Rc<Shell>, image: &Image, missing: Vec<(Parti
         }
         match volume_for(shell, &topic, id) {
             Some(volume) => by_volume.entry(volume).or_default().push((id, topic)),
-            None => tracing::error!(topic = topic.name, partition = %id.index, "no log directory is online for a new partition"),
+            None => {
+                tracing::error!(topic = topic.name, partition = %id.index, "no log directory is online for a new partition")
+            }
         }
     }
     let creations = by_volume.into_iter().map(|(at, partitions)| async move {
@@ -168,7 +170,8 @@ fn volume_for(shell: &Shell, topic: &Topic, id: PartitionId) -> Option<usize> {
     if let Some(at) = named {
         return volumes[at].is_some().then_some(at);
     }
-    let online = volumes.iter().enumerate().filter_map(|(at, volume)| Some((at, volume.as_ref()?.logs().len())));
+    let online =
+        volumes.iter().enumerate().filter_map(|(at, volume)| Some((at, volume.as_ref()?.logs().len())));
     online.min_by_key(|(_, logs)| *logs).map(|(at, _)| at)
 }
 
@@ -181,7 +184,9 @@ async fn delete_topic(shell: &Rc<Shell>, topic: &Topic) {
 /// Deletes a log, in whichever directory it lies.
 pub(super) async fn delete_log(shell: &Shell, log: &Rc<Log>) {
     let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
-    let Some(volume) = volumes.iter().find(|volume| volume.log(log.key()).is_some_and(|own| Rc::ptr_eq(&own, log))) else {
+    let Some(volume) =
+        volumes.iter().find(|volume| volume.log(log.key()).is_some_and(|own| Rc::ptr_eq(&own, log)))
+    else {
         return;
     };
     if let Err(error) = volume.delete_log(log).await {

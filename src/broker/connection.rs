@@ -71,7 +71,12 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection) {
     shell.connections.remove(&open);
 }
 
-async fn read_requests(shell: &Rc<Shell>, open: &Open, requests: &mut Requests, mut slots: mpsc::Sender<Slot>) -> Ended {
+async fn read_requests(
+    shell: &Rc<Shell>,
+    open: &Open,
+    requests: &mut Requests,
+    mut slots: mpsc::Sender<Slot>,
+) -> Ended {
     loop {
         let (frame, credit) = match requests.next().await {
             Ok(next) => next,

@@ -25,7 +25,9 @@ pub enum ClaimError {
         "{path} belongs to node {found}, and this is node {own}: set node.id={found}, or name another directory in log.dirs"
     )]
     OtherNode { path: String, found: i32, own: NodeId },
-    #[error("{path} belongs to cluster {found}, and the other log directories to {own}: they cannot serve one broker")]
+    #[error(
+        "{path} belongs to cluster {found}, and the other log directories to {own}: they cannot serve one broker"
+    )]
     OtherCluster { path: String, found: String, own: String },
     #[error(transparent)]
     Io(#[from] IoError),
@@ -33,7 +35,10 @@ pub enum ClaimError {
 
 /// Reads the `meta.properties` of all directories, and writes it where it is missing: a lone node formats itself. Returns the cluster's
 /// id, and the directories in their order.
-pub(super) async fn claim(directories: Vec<Directory>, node: NodeId) -> Result<(String, Vec<Claimed>), ClaimError> {
+pub(super) async fn claim(
+    directories: Vec<Directory>,
+    node: NodeId,
+) -> Result<(String, Vec<Claimed>), ClaimError> {
     let mut found = Vec::new();
     let mut cluster: Option<String> = None;
     for directory in directories {
@@ -77,8 +82,11 @@ async fn read(directory: &Directory) -> Result<Option<MetaProperties>, ClaimErro
 
 async fn sign(directory: &Directory, cluster: &str, node: NodeId) -> Result<Uuid, ClaimError> {
     let id = Uuid::random(shards::random_u64);
-    let meta =
-        MetaProperties { cluster_id: cluster.to_owned(), node_id: node.0, directory_id: Some(id.to_string()) };
+    let meta = MetaProperties {
+        cluster_id: cluster.to_owned(),
+        node_id: node.0,
+        directory_id: Some(id.to_string()),
+    };
     directory.write_small(META_PROPERTIES, meta.write().into_bytes()).await?;
     Ok(id)
 }

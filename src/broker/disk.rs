@@ -29,7 +29,9 @@ fn translate(error: IoError) -> DiskError {
         IoError::NoSpace { path } => DiskError::NoSpace { path },
         IoError::PermissionDenied { path } => DiskError::PermissionDenied { path },
         IoError::Locked { path } => DiskError::Locked { path },
-        IoError::Failed { path, operation, errno, message } => DiskError::Failed { path, operation, errno, message },
+        IoError::Failed { path, operation, errno, message } => {
+            DiskError::Failed { path, operation, errno, message }
+        }
     }
 }
 

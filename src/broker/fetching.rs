@@ -41,7 +41,9 @@ impl Owner {
     /// A log whose epochs must be read first, because the client says which epoch it knows.
     fn cold_log(&self, request: &FetchRequest) -> Option<Rc<Log>> {
         let asks = request.parts.iter().filter(|part| part.last_fetched_epoch.0 >= 0);
-        asks.filter_map(|part| self.hosted(part.partition)).map(|hosted| hosted.log.clone()).find(|log| !log.is_loaded())
+        asks.filter_map(|part| self.hosted(part.partition))
+            .map(|hosted| hosted.log.clone())
+            .find(|log| !log.is_loaded())
     }
 
     fn fetch_loaded(self: &Rc<Self>, call: Call, request: FetchRequest) {
@@ -56,7 +58,8 @@ impl Owner {
 
     /// The connection's shard waits no longer.
     pub fn on_fetch_now(self: &Rc<Self>, call: Call) {
-        let number = self.parked.borrow().iter().find(|(_, parked)| parked.call == call).map(|(number, _)| *number);
+        let number =
+            self.parked.borrow().iter().find(|(_, parked)| parked.call == call).map(|(number, _)| *number);
         if let Some(number) = number {
             self.unpark_and_answer(number);
         }
@@ -64,7 +67,9 @@ impl Owner {
 
     /// Something happened at a partition that this fetch waits at.
     pub(super) fn look_again(self: &Rc<Self>, number: u64) {
-        let Some(request) = self.parked.borrow().get(&number).map(|parked| parked.request.clone()) else { return };
+        let Some(request) = self.parked.borrow().get(&number).map(|parked| parked.request.clone()) else {
+            return;
+        };
         let checked = self.check_parts(&request);
         if checked.ready >= request.min_bytes || checked.parts.iter().any(|part| part.error != 0) {
             self.unpark_and_answer(number);

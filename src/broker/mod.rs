@@ -102,7 +102,11 @@ pub struct Shell {
 }
 
 /// Runs a broker on this machine until it is told to stop.
-pub fn start(settings: Settings, accept_loss: bool, on_ready: impl Fn(&Ready) + Send + Sync + 'static) -> Result<(), StartError> {
+pub fn start(
+    settings: Settings,
+    accept_loss: bool,
+    on_ready: impl Fn(&Ready) + Send + Sync + 'static,
+) -> Result<(), StartError> {
     let mut options = RealOptions::standard();
     if let Some(shards) = settings.broker.shards {
         options.shards = shards;
@@ -156,7 +160,11 @@ impl Shell {
         let memory = memory_of_shard(&plan.settings.broker, seat.shards);
         let router = Rc::new(Router::new(seat.mesh));
         let frame_max = u64::from(plan.settings.broker.socket_request_max_bytes);
-        let context = Context::new(router.clone(), plan.settings.clone(), Budget::new(memory / 100 * limits::RESPONSE_PERCENT));
+        let context = Context::new(
+            router.clone(),
+            plan.settings.clone(),
+            Budget::new(memory / 100 * limits::RESPONSE_PERCENT),
+        );
         Rc::new(Self {
             frames: Budget::new((memory / 100 * limits::FRAME_PERCENT).max(frame_max)),
             context,

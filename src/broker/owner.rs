@@ -112,7 +112,11 @@ impl Owner {
     /// Appends every part that can be appended now; the answer leaves when all parts are done.
     pub fn on_append(self: &Rc<Self>, call: Call, request: AppendRequest) {
         let count = request.parts.len();
-        let group = Group { call, remaining: count, results: vec![AppendResult::failed(ErrorCode::UNKNOWN_SERVER_ERROR); count] };
+        let group = Group {
+            call,
+            remaining: count,
+            results: vec![AppendResult::failed(ErrorCode::UNKNOWN_SERVER_ERROR); count],
+        };
         let number = self.groups.borrow_mut().insert(group);
         for (at, part) in request.parts.into_iter().enumerate() {
             let ticket = AckTicket { group: number, part: at };
@@ -159,7 +163,9 @@ impl Owner {
     /// Makes room for the first waiting append, appends it, and so on until none waits.
     async fn drain_waiting(self: &Rc<Self>, hosted: &Rc<Hosted>) {
         loop {
-            let Some(bytes) = hosted.waiting.borrow().front().map(|append| append.part.batches.len()) else { return };
+            let Some(bytes) = hosted.waiting.borrow().front().map(|append| append.part.batches.len()) else {
+                return;
+            };
             let reserved = hosted.log.reserve(bytes).await;
             // A partition that was evicted meanwhile has nobody waiting any more.
             let Some(append) = hosted.waiting.borrow_mut().pop_front() else { return };
@@ -183,7 +189,8 @@ impl Owner {
     /// A part is done: with this result, or with the one that was noted when its offsets were given.
     fn finish(&self, ticket: AckTicket, result: Option<AppendResult>) {
         let mut groups = self.groups.borrow_mut();
-        let group = groups.get_mut(ticket.group).expect("a ticket's group lives until all its tickets are used");
+        let group =
+            groups.get_mut(ticket.group).expect("a ticket's group lives until all its tickets are used");
         if let Some(result) = result {
             group.results[ticket.part] = result;
         }
@@ -299,15 +306,25 @@ fn check_sequence(log: &Log, batches: &Bytes) -> Sequence {
 pub(super) fn code_of(error: &AppendError) -> ErrorCode {
     match error {
         AppendError::TooLarge { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
-        AppendError::Malformed(_) | AppendError::Marker(_) | AppendError::OutOfOrder { .. } => ErrorCode::CORRUPT_MESSAGE,
-        AppendError::MustWait | AppendError::NoSpace | AppendError::Failed | AppendError::Corrupt => ErrorCode::KAFKA_STORAGE_ERROR,
+        AppendError::Malformed(_) | AppendError::Marker(_) | AppendError::OutOfOrder { .. } => {
+            ErrorCode::CORRUPT_MESSAGE
+        }
+        AppendError::MustWait | AppendError::NoSpace | AppendError::Failed | AppendError::Corrupt => {
+            ErrorCode::KAFKA_STORAGE_ERROR
+        }
         AppendError::Closed => ErrorCode::NOT_LEADER_OR_FOLLOWER,
     }
 }
 
 impl AppendResult {
     pub fn failed(error: ErrorCode) -> Self {
-        Self { error: error.0, message: None, base_offset: Offset(-1), append_time_ms: -1, log_start: Offset(-1) }
+        Self {
+            error: error.0,
+            message: None,
+            base_offset: Offset(-1),
+            append_time_ms: -1,
+            log_start: Offset(-1),
+        }
     }
 }
 

@@ -60,8 +60,10 @@ pub(super) fn replay(cluster_id: &str, recovered: logan_raft::Recovered) -> Resu
     let mut image = match recovered.snapshot {
         None => Image::new(cluster_id),
         Some((index, data)) => {
-            let records = metadata_codec::decode(data).map_err(|error| format!("snapshot {index}: {error}"))?;
-            Image::restore(cluster_id, ImageVersion(index), &records).map_err(|error| format!("snapshot {index}: {error}"))?
+            let records =
+                metadata_codec::decode(data).map_err(|error| format!("snapshot {index}: {error}"))?;
+            Image::restore(cluster_id, ImageVersion(index), &records)
+                .map_err(|error| format!("snapshot {index}: {error}"))?
         }
     };
     for entry in recovered.committed {

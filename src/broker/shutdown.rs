@@ -45,7 +45,10 @@ pub(super) async fn drain(shell: &Rc<Shell>) {
     shell.connections.close_all();
     let patience = Duration::from_millis(limits::DRAIN_MS);
     if shards::timeout(patience, shell.connections.until_empty()).await.is_err() {
-        tracing::warn!(connections = shell.connections.count(), "connections did not end in time and are cut");
+        tracing::warn!(
+            connections = shell.connections.count(),
+            "connections did not end in time and are cut"
+        );
     }
 }
 

@@ -107,7 +107,8 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
         directories: settings.log_dirs.iter().map(|path| path.display().to_string()).collect(),
         took_ms: (shards::monotonic_ns() - began_ns) / 1_000_000,
     };
-    let directories = claimed.into_iter().map(|claimed| Some(Rc::new(LogDirectory(claimed?.directory)))).collect();
+    let directories =
+        claimed.into_iter().map(|claimed| Some(Rc::new(LogDirectory(claimed?.directory)))).collect();
     Ok(Started { ready, broker_epoch, directories })
 }
 
@@ -144,7 +145,9 @@ async fn open_directory(path: &str) -> Result<Directory, StartError> {
         shards::IoError::Locked { .. } => StartError::Locked { path: path.to_owned() },
         error => StartError::Directory {
             path: path.to_owned(),
-            reason: format!("{error}; a log directory must exist or be creatable, and be writable by this user"),
+            reason: format!(
+                "{error}; a log directory must exist or be creatable, and be writable by this user"
+            ),
         },
     };
     let directory = Directory::open(path).await.map_err(failed)?;
@@ -163,7 +166,9 @@ async fn lock(directory: &Directory) -> Result<(), shards::IoError> {
                     return Err(shards::IoError::Locked { path });
                 }
                 if !std::mem::replace(&mut said, true) {
-                    tracing::info!("{path} is locked: waiting until the writes of the process that had it have landed");
+                    tracing::info!(
+                        "{path} is locked: waiting until the writes of the process that had it have landed"
+                    );
                 }
                 shards::sleep(limits::LOCK_RETRY).await;
             }
@@ -245,7 +250,10 @@ fn report(path: &str, opened: &Opened) {
 }
 
 /// Where the raft log lies.
-fn metadata_directory<'a>(settings: &BrokerSettings, claimed: &'a [Option<Claimed>]) -> Result<&'a Claimed, StartError> {
+fn metadata_directory<'a>(
+    settings: &BrokerSettings,
+    claimed: &'a [Option<Claimed>],
+) -> Result<&'a Claimed, StartError> {
     let place = settings.log_dirs.iter().position(|path| *path == settings.metadata_log_dir);
     place.and_then(|place| claimed[place].as_ref()).ok_or_else(|| StartError::NoMetadataDirectory {
         path: settings.metadata_log_dir.display().to_string(),
@@ -259,9 +267,10 @@ async fn open_metadata(
 ) -> Result<quorum::Opened, StartError> {
     let identity = Identity { node_id: settings.node_id.0, directory_id: metadata.id.0 };
     let directory = Rc::new(RaftDirectory(metadata.directory.clone()));
-    let opened = logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64))
-        .await
-        .map_err(|error| StartError::Metadata(error.to_string()))?;
+    let opened =
+        logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64))
+            .await
+            .map_err(|error| StartError::Metadata(error.to_string()))?;
     let (image, is_new) = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
     let driver = opened.driver;
     let quorum = opened.quorum;
@@ -283,7 +292,8 @@ async fn boot_all(
     image: &Arc<Image>,
     is_new: bool,
 ) -> Result<(), StartError> {
-    let ids: Vec<Uuid> = claimed.iter().map(|claimed| claimed.as_ref().map_or(Uuid::ZERO, |claimed| claimed.id)).collect();
+    let ids: Vec<Uuid> =
+        claimed.iter().map(|claimed| claimed.as_ref().map_or(Uuid::ZERO, |claimed| claimed.id)).collect();
     let marks: Vec<Arc<FailedMark>> = claimed.iter().map(|_| Arc::default()).collect();
     let mut parts: Vec<_> =
         volumes.into_iter().map(|opened| opened.map(|opened| opened.parts.into_iter())).collect();
@@ -308,7 +318,9 @@ pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
     let paths = shell.plan.settings.broker.log_dirs.clone();
     for ((path, part), failed) in paths.iter().zip(boot.volumes).zip(boot.failed) {
         let volume = match part {
-            Some(part) => Some(start_volume(shell, &path.display().to_string(), part, failed, &boot.image).await?),
+            Some(part) => {
+                Some(start_volume(shell, &path.display().to_string(), part, failed, &boot.image).await?)
+            }
             None => None,
         };
         shell.volumes.borrow_mut().push(volume);
@@ -385,7 +397,10 @@ fn watch_for_failure(shell: &Rc<Shell>, path: String, volume: Rc<Volume>) {
         if !volume.until_failed().await {
             return;
         }
-        tracing::error!("{path} is offline: {}", volume.failed().reason().unwrap_or("it failed on another shard"));
+        tracing::error!(
+            "{path} is offline: {}",
+            volume.failed().reason().unwrap_or("it failed on another shard")
+        );
         for log in volume.logs() {
             shell.owner.on_failed(partition_of(log.key()));
         }
@@ -406,7 +421,11 @@ async fn bind_all(shell: &Rc<Shell>) -> Result<Vec<String>, StartError> {
         .iter()
         .map(|listener| {
             let host = if listener.bind.host.is_empty() { "0.0.0.0" } else { &listener.bind.host };
-            if host.contains(':') { format!("[{host}]:{}", listener.bind.port) } else { format!("{host}:{}", listener.bind.port) }
+            if host.contains(':') {
+                format!("[{host}]:{}", listener.bind.port)
+            } else {
+                format!("{host}:{}", listener.bind.port)
+            }
         })
         .collect();
     let mut bound = wanted;
@@ -426,7 +445,8 @@ async fn bind_all(shell: &Rc<Shell>) -> Result<Vec<String>, StartError> {
 async fn register(shell: &Rc<Shell>, addresses: &[String], log_dirs: Vec<Uuid>) -> Result<i64, StartError> {
     let settings = &shell.plan.settings.broker;
     let endpoints = settings.listeners.iter().zip(addresses).map(|(listener, bound)| {
-        let chosen = bound.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(listener.bind.port);
+        let chosen =
+            bound.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(listener.bind.port);
         let port = if listener.advertised.port == 0 { chosen } else { listener.advertised.port };
         Endpoint {
             listener: listener.advertised.name.clone(),

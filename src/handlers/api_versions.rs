@@ -11,15 +11,20 @@ use crate::protocol::{ErrorCode, Frame};
 pub(super) fn handle(context: &Context, frame: &Frame) -> Outcome {
     let range = frame.api.advertised().filter(|range| range.contains(frame.version));
     if range.is_none() {
-        let response =
-            ApiVersionsResponse { error_code: ErrorCode::UNSUPPORTED_VERSION, api_keys: built(), ..Default::default() };
+        let response = ApiVersionsResponse {
+            error_code: ErrorCode::UNSUPPORTED_VERSION,
+            api_keys: built(),
+            ..Default::default()
+        };
         return encode(frame.api, 0, frame.correlation_id, &response);
     }
     let request: ApiVersionsRequest = match frame.decode() {
         Ok(request) => request,
         Err(error) => return malformed(frame, &error),
     };
-    if frame.version >= 3 && !(is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version))
+    if frame.version >= 3
+        && !(is_software_name(&request.client_software_name)
+            && is_software_name(&request.client_software_version))
     {
         let response = ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
         return respond(frame, &response);

@@ -9,8 +9,13 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
 use crate::protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 
-pub(super) async fn handle(context: &Rc<Context>, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
-    let is_doubled = |topic: &CreatePartitionsTopic| request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: CreatePartitionsRequest,
+) -> CreatePartitionsResponse {
+    let is_doubled = |topic: &CreatePartitionsTopic| {
+        request.topics.iter().filter(|other| other.name == topic.name).count() > 1
+    };
     let (doubled, asked): (Vec<_>, Vec<_>) = request.topics.iter().partition(|topic| is_doubled(topic));
     let mut results = Vec::new();
     for topic in doubled {
@@ -22,7 +27,9 @@ pub(super) async fn handle(context: &Rc<Context>, request: CreatePartitionsReque
     let topics = asked.iter().map(|topic| more_partitions(topic)).collect();
     let command = Command::CreatePartitions { topics, validate_only: request.validate_only };
     match admin::decide(context, command).await {
-        Ok(Reply::Done(done)) => results.extend(asked.iter().zip(done).map(|(topic, done)| result(topic, done))),
+        Ok(Reply::Done(done)) => {
+            results.extend(asked.iter().zip(done).map(|(topic, done)| result(topic, done)))
+        }
         Ok(other) => admin::mismatch(&other),
         Err(refused) => results.extend(asked.iter().map(|topic| result(topic, Err(refused.clone())))),
     }
@@ -34,10 +41,9 @@ fn more_partitions(topic: &CreatePartitionsTopic) -> MorePartitions {
     MorePartitions {
         name: topic.name.to_string(),
         count: topic.count,
-        assignments: topic
-            .assignments
-            .as_ref()
-            .map(|assignments| assignments.iter().map(|assignment| replicas(&assignment.broker_ids)).collect()),
+        assignments: topic.assignments.as_ref().map(|assignments| {
+            assignments.iter().map(|assignment| replicas(&assignment.broker_ids)).collect()
+        }),
     }
 }
 

@@ -36,7 +36,13 @@ pub(super) async fn handle(context: &Rc<Context>, request: CreateTopicsRequest) 
         Ok(Reply::Topics(created)) => {
             for (place, created) in places.into_iter().zip(created) {
                 match created {
-                    Ok(created) => accept(context, &request.topics[place], &created, request.validate_only, &mut results[place]),
+                    Ok(created) => accept(
+                        context,
+                        &request.topics[place],
+                        &created,
+                        request.validate_only,
+                        &mut results[place],
+                    ),
                     Err(refused) => refuse(&mut results[place], &refused),
                 }
             }
@@ -51,7 +57,10 @@ fn new_topic(topic: &CreatableTopic) -> NewTopic {
     let assignments = topic.assignments.iter().map(|assignment| {
         (assignment.partition_index, assignment.broker_ids.iter().map(|id| NodeId(*id)).collect())
     });
-    let configs = topic.configs.iter().map(|config| (config.name.to_string(), config.value.as_ref().map(Str::to_string)));
+    let configs = topic
+        .configs
+        .iter()
+        .map(|config| (config.name.to_string(), config.value.as_ref().map(Str::to_string)));
     NewTopic {
         name: topic.name.to_string(),
         partitions: topic.num_partitions,

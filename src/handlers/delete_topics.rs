@@ -9,16 +9,30 @@ use crate::protocol::messages::delete_topics::DeletableTopicResult;
 use crate::protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
 use crate::protocol::{ErrorCode, Str};
 
-pub(super) async fn handle(context: &Rc<Context>, version: i16, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    version: i16,
+    request: DeleteTopicsRequest,
+) -> DeleteTopicsResponse {
     let topics: Vec<TopicName> = if version >= 6 {
         let named = |name: &Option<Str>| name.as_ref().map(Str::to_string);
-        request.topics.iter().map(|topic| TopicName { name: named(&topic.name), id: topic.topic_id }).collect()
+        request
+            .topics
+            .iter()
+            .map(|topic| TopicName { name: named(&topic.name), id: topic.topic_id })
+            .collect()
     } else {
-        request.topic_names.iter().map(|name| TopicName { name: Some(name.to_string()), id: Uuid::ZERO }).collect()
+        request
+            .topic_names
+            .iter()
+            .map(|name| TopicName { name: Some(name.to_string()), id: Uuid::ZERO })
+            .collect()
     };
     if !context.settings.broker.delete_topic_enable {
         let error = if version < 3 { ErrorCode::INVALID_REQUEST } else { ErrorCode::TOPIC_DELETION_DISABLED };
-        return answer(topics.iter().map(|topic| failed(topic, error, "Topic deletion is disabled.")).collect());
+        return answer(
+            topics.iter().map(|topic| failed(topic, error, "Topic deletion is disabled.")).collect(),
+        );
     }
     let (valid, ambiguous): (Vec<_>, Vec<_>) =
         topics.into_iter().partition(|topic| topic.name.is_some() != !topic.id.is_zero());
@@ -29,13 +43,16 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: DeleteT
     match admin::decide(context, Command::DeleteTopics { topics: valid.clone() }).await {
         Ok(Reply::Deleted(deleted)) => {
             responses.extend(valid.iter().zip(deleted).map(|(topic, deleted)| match deleted {
-                Ok((name, topic_id)) => DeletableTopicResult { name: Some(name.into()), topic_id, ..Default::default() },
+                Ok((name, topic_id)) => {
+                    DeletableTopicResult { name: Some(name.into()), topic_id, ..Default::default() }
+                }
                 Err(refused) => failed(topic, ErrorCode(refused.error), &refused.message),
             }));
         }
         Ok(other) => admin::mismatch(&other),
         Err(refused) => {
-            responses.extend(valid.iter().map(|topic| failed(topic, ErrorCode(refused.error), &refused.message)));
+            responses
+                .extend(valid.iter().map(|topic| failed(topic, ErrorCode(refused.error), &refused.message)));
         }
     }
     answer(responses)

@@ -12,19 +12,32 @@ use crate::protocol::messages::{DescribeClusterRequest, DescribeClusterResponse}
 
 const BROKERS: i8 = 1;
 
-pub(super) async fn handle(context: &Rc<Context>, request: DescribeClusterRequest) -> DescribeClusterResponse {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: DescribeClusterRequest,
+) -> DescribeClusterResponse {
     if request.endpoint_type != BROKERS {
         let known = request.endpoint_type == 2;
-        let error_code = if known { ErrorCode::MISMATCHED_ENDPOINT_TYPE } else { ErrorCode::UNSUPPORTED_ENDPOINT_TYPE };
-        let message = format!("This is a broker listener; endpoint type {} is not answered here.", request.endpoint_type);
-        return DescribeClusterResponse { error_code, error_message: Some(message.into()), ..Default::default() };
+        let error_code =
+            if known { ErrorCode::MISMATCHED_ENDPOINT_TYPE } else { ErrorCode::UNSUPPORTED_ENDPOINT_TYPE };
+        let message = format!(
+            "This is a broker listener; endpoint type {} is not answered here.",
+            request.endpoint_type
+        );
+        return DescribeClusterResponse {
+            error_code,
+            error_message: Some(message.into()),
+            ..Default::default()
+        };
     }
     let image = context.image();
     let brokers = topics::endpoints(&image).map(|(broker_id, host, port)| DescribeClusterBroker {
         broker_id,
         host: host.into(),
         port,
-        rack: image.broker(crate::model::NodeId(broker_id)).and_then(|broker| broker.rack.as_deref().map(Into::into)),
+        rack: image
+            .broker(crate::model::NodeId(broker_id))
+            .and_then(|broker| broker.rack.as_deref().map(Into::into)),
         ..Default::default()
     });
     let mut response = DescribeClusterResponse {

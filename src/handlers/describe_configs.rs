@@ -18,7 +18,10 @@ use crate::protocol::{ErrorCode, Str};
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-pub(super) async fn handle(context: &Rc<Context>, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
     let results = request.resources.iter().map(|resource| {
         let mut result = DescribeConfigsResult {
             resource_type: resource.resource_type,
@@ -29,7 +32,8 @@ pub(super) async fn handle(context: &Rc<Context>, request: DescribeConfigsReques
             Ok(settings) => {
                 // Kafka's schema has "" as the default of this field, its broker null.
                 result.error_message = None;
-                result.configs = settings.into_iter().map(|setting| written(setting, request.include_synonyms)).collect();
+                result.configs =
+                    settings.into_iter().map(|setting| written(setting, request.include_synonyms)).collect();
             }
             Err((error_code, message)) => {
                 result.error_code = error_code;
@@ -41,7 +45,10 @@ pub(super) async fn handle(context: &Rc<Context>, request: DescribeConfigsReques
     DescribeConfigsResponse { results: results.collect(), ..Default::default() }
 }
 
-fn describe(context: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Described>, (ErrorCode, String)> {
+fn describe(
+    context: &Context,
+    asked: &DescribeConfigsResource,
+) -> Result<Vec<Described>, (ErrorCode, String)> {
     let keys = asked.configuration_keys.as_deref().unwrap_or_default();
     let names: Vec<&str> = keys.iter().map(Str::as_str).collect();
     let wanted = if names.is_empty() { Asked::All } else { Asked::Names(&names) };
@@ -59,7 +66,10 @@ pub(super) fn resource(context: &Context, kind: i8, name: &str) -> Result<Resour
     match kind {
         TOPIC => {
             if !is_valid_topic_name(name) {
-                return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, format!("Topic name {name:?} is not valid.")));
+                return Err((
+                    ErrorCode::INVALID_TOPIC_EXCEPTION,
+                    format!("Topic name {name:?} is not valid."),
+                ));
             }
             topics::find(&context.image(), Uuid::ZERO, name)
                 .map(|topic| Resource::Topic(topic.name.clone()))
@@ -71,10 +81,14 @@ pub(super) fn resource(context: &Context, kind: i8, name: &str) -> Result<Resour
             match name.parse() {
                 Ok(id) if NodeId(id) == own => Ok(Resource::Broker(Some(own))),
                 Ok(id) => {
-                    let message = format!("Unexpected broker id, expected {own} or empty string, but received {id}");
+                    let message =
+                        format!("Unexpected broker id, expected {own} or empty string, but received {id}");
                     Err((ErrorCode::INVALID_REQUEST, message))
                 }
-                Err(_) => Err((ErrorCode::INVALID_REQUEST, format!("Broker id must be an integer, but it is: {name}"))),
+                Err(_) => Err((
+                    ErrorCode::INVALID_REQUEST,
+                    format!("Broker id must be an integer, but it is: {name}"),
+                )),
             }
         }
         other => Err((ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {other}"))),
@@ -83,12 +97,13 @@ pub(super) fn resource(context: &Context, kind: i8, name: &str) -> Result<Resour
 
 pub(super) fn written(setting: Described, include_synonyms: bool) -> DescribeConfigsResourceResult {
     let config_type = setting.kind_code();
-    let synonyms = setting.synonyms.into_iter().filter(|_| include_synonyms).map(|synonym| DescribeConfigsSynonym {
-        name: synonym.name.into(),
-        value: synonym.value.map(Str::from),
-        source: synonym.source as i8,
-        ..Default::default()
-    });
+    let synonyms =
+        setting.synonyms.into_iter().filter(|_| include_synonyms).map(|synonym| DescribeConfigsSynonym {
+            name: synonym.name.into(),
+            value: synonym.value.map(Str::from),
+            source: synonym.source as i8,
+            ..Default::default()
+        });
     DescribeConfigsResourceResult {
         name: setting.name.into(),
         value: setting.value.map(Str::from),

@@ -7,8 +7,8 @@ use crate::mail::{Answer, Mail, QuorumStatus};
 use crate::metadata::QUORUM_SHARD;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_quorum::{
-    DescribeQuorumResponsePartitionData as PartitionData, DescribeQuorumResponseTopicData as TopicData, Listener, Node,
-    ReplicaState,
+    DescribeQuorumResponsePartitionData as PartitionData, DescribeQuorumResponseTopicData as TopicData,
+    Listener, Node, ReplicaState,
 };
 use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 
@@ -17,7 +17,12 @@ const METADATA_TOPIC: &str = "__cluster_metadata";
 pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
     let status = match context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await {
         Some(Answer::Quorum(status)) => status,
-        _ => return DescribeQuorumResponse { error_code: ErrorCode::BROKER_NOT_AVAILABLE, ..Default::default() },
+        _ => {
+            return DescribeQuorumResponse {
+                error_code: ErrorCode::BROKER_NOT_AVAILABLE,
+                ..Default::default()
+            };
+        }
     };
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
@@ -28,7 +33,11 @@ pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest
                 PartitionData { partition_index: partition.partition_index, error_code, ..Default::default() }
             }
         });
-        TopicData { topic_name: topic.topic_name.clone(), partitions: partitions.collect(), ..Default::default() }
+        TopicData {
+            topic_name: topic.topic_name.clone(),
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
     });
     let nodes = status.voters.iter().map(|voter| Node {
         node_id: voter.node.0,

@@ -8,7 +8,8 @@ use super::{Context, topics};
 use crate::metadata::{Image, Topic};
 use crate::model::{PartitionIndex, Uuid};
 use crate::protocol::messages::describe_topic_partitions::{
-    DescribeTopicPartitionsResponseCursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+    DescribeTopicPartitionsResponseCursor, DescribeTopicPartitionsResponsePartition,
+    DescribeTopicPartitionsResponseTopic,
 };
 use crate::protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
@@ -27,7 +28,9 @@ pub(super) async fn handle(
         Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index.max(0)),
         None => (String::new(), 0),
     };
-    let limit = request.response_partition_limit.clamp(1, context.settings.broker.max_request_partition_size_limit as i32);
+    let limit = request
+        .response_partition_limit
+        .clamp(1, context.settings.broker.max_request_partition_size_limit as i32);
     let mut left = limit as usize;
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in asked.range(from_topic.clone()..) {
@@ -48,7 +51,12 @@ pub(super) async fn handle(
 }
 
 /// At most `limit` partitions of a topic from `from` on, and the first that was left out.
-fn page(image: &Image, name: &str, from: i32, limit: usize) -> (DescribeTopicPartitionsResponseTopic, Option<i32>) {
+fn page(
+    image: &Image,
+    name: &str,
+    from: i32,
+    limit: usize,
+) -> (DescribeTopicPartitionsResponseTopic, Option<i32>) {
     let topic = match topics::find(image, Uuid::ZERO, name) {
         Ok(topic) => topic,
         Err(error_code) => {

@@ -37,7 +37,11 @@ struct Terms {
     wait: Duration,
 }
 
-pub(super) async fn handle(context: &Rc<Context>, version: i16, request: FetchRequest) -> (FetchResponse, Option<Credit>) {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    version: i16,
+    request: FetchRequest,
+) -> (FetchResponse, Option<Credit>) {
     let is_consumer = request.replica_id < 0 && request.replica_state.replica_id < 0;
     let read_committed = request.isolation_level == 1;
     let terms = terms(context, &request);
@@ -50,7 +54,11 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: FetchRe
     let mut shares: Vec<Share> = Vec::new();
     let image = context.image();
     for (place, (named, wanted)) in begun.parts.iter().enumerate() {
-        let found = if is_consumer { topics::find_named(&image, named) } else { Err(ErrorCode::REPLICA_NOT_AVAILABLE) };
+        let found = if is_consumer {
+            topics::find_named(&image, named)
+        } else {
+            Err(ErrorCode::REPLICA_NOT_AVAILABLE)
+        };
         fetched.push(FetchedPart::refused(found.err()));
         if let Ok(partition) = found {
             share(context, &mut shares, partition, wanted, place);
@@ -67,7 +75,8 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: FetchRe
 }
 
 fn terms(context: &Context, request: &FetchRequest) -> Terms {
-    let max_bytes = u64::try_from(request.max_bytes).unwrap_or(0).min(context.settings.broker.fetch_max_bytes as u64);
+    let max_bytes =
+        u64::try_from(request.max_bytes).unwrap_or(0).min(context.settings.broker.fetch_max_bytes as u64);
     let min_bytes = u64::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
     let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
     Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms) }
@@ -89,10 +98,18 @@ fn asked(version: i16, request: FetchRequest) -> Asked {
     }
     let forgotten = request.forgotten_topics_data.iter();
     let forgotten = forgotten
-        .flat_map(|topic| topic.partitions.iter().map(move |partition| named(topic.topic_id, &topic.topic, *partition)))
+        .flat_map(|topic| {
+            topic.partitions.iter().map(move |partition| named(topic.topic_id, &topic.topic, *partition))
+        })
         .collect();
     // Before version 7 there were no sessions: such requests read as "none wanted".
-    Asked { session: request.session_id, epoch: request.session_epoch, by_id: version >= 13, parts, forgotten }
+    Asked {
+        session: request.session_id,
+        epoch: request.session_epoch,
+        by_id: version >= 13,
+        parts,
+        forgotten,
+    }
 }
 
 fn share(context: &Context, shares: &mut Vec<Share>, partition: PartitionId, wanted: &Wanted, place: usize) {
@@ -164,7 +181,12 @@ async fn ask(context: &Context, share: &Share, grant: u64, at_least_one: bool, p
 }
 
 /// Waits for an answer; when the time is up, asks for it at once.
-async fn wait_or_hurry(context: &Context, shard: ShardId, mut pending: Pending, wait: Duration) -> Option<FetchAnswer> {
+async fn wait_or_hurry(
+    context: &Context,
+    shard: ShardId,
+    mut pending: Pending,
+    wait: Duration,
+) -> Option<FetchAnswer> {
     let answer = match select(&mut pending, std::pin::pin!(shards::sleep(wait))).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), _)) => {
@@ -201,7 +223,9 @@ async fn wait_for_any(context: &Context, shares: &[Share], terms: &Terms, ready:
         };
         for (at, pending) in pending.iter_mut().enumerate() {
             let answer = match &first {
-                Some((done, answer)) if *done == at => answer.as_ref().map(|answer| (answer.ready, has_error(answer))),
+                Some((done, answer)) if *done == at => {
+                    answer.as_ref().map(|answer| (answer.ready, has_error(answer)))
+                }
                 _ => {
                     context.router.tell(shares[at].shard, Mail::FetchNow(pending.call)).await;
                     as_fetch(pending.await).map(|answer| (answer.ready, has_error(&answer)))
@@ -232,7 +256,13 @@ async fn report(context: &Context, shares: &[Share], ready: &mut [u64]) {
 }
 
 /// Grants bytes to the owners in the order of the request and reads.
-async fn read_granted(context: &Context, shares: &[Share], max_bytes: u64, ready: &[u64], fetched: &mut [FetchedPart]) {
+async fn read_granted(
+    context: &Context,
+    shares: &[Share],
+    max_bytes: u64,
+    ready: &[u64],
+    fetched: &mut [FetchedPart],
+) {
     let mut left = max_bytes;
     let mut first = true;
     let mut pending = Vec::new();
@@ -297,7 +327,9 @@ fn assemble(
         let mut data = partition_data(named.partition, part, read_committed);
         if matches!(data.error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) {
             let partition = topics::find_named(&image, named).ok();
-            if let Some((leader_id, leader_epoch)) = partition.and_then(|partition| topics::leader(&image, partition)) {
+            if let Some((leader_id, leader_epoch)) =
+                partition.and_then(|partition| topics::leader(&image, partition))
+            {
                 data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
                 moved = true;
             }
@@ -308,7 +340,12 @@ fn assemble(
     }
     if moved {
         response.node_endpoints = topics::endpoints(&image)
-            .map(|(node_id, host, port)| NodeEndpoint { node_id, host: host.into(), port, ..Default::default() })
+            .map(|(node_id, host, port)| NodeEndpoint {
+                node_id,
+                host: host.into(),
+                port,
+                ..Default::default()
+            })
             .collect();
     }
     response
@@ -332,10 +369,8 @@ fn partition_data(partition_index: i32, part: FetchedPart, read_committed: bool)
     for slice in part.slices {
         records.push(slice);
     }
-    let diverging_epoch = part.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| EpochEndOffset {
-        epoch: epoch.0,
-        end_offset: end.0,
-        ..Default::default()
+    let diverging_epoch = part.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
+        EpochEndOffset { epoch: epoch.0, end_offset: end.0, ..Default::default() }
     });
     PartitionData {
         partition_index,

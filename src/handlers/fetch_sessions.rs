@@ -129,18 +129,30 @@ impl Sessions {
         }
         session.used_ms = now_ms;
         session.epoch = next_epoch(session.epoch);
-        let parts = session.order.values().map(|named| (named.clone(), session.parts[named].wanted)).collect();
+        let parts =
+            session.order.values().map(|named| (named.clone(), session.parts[named].wanted)).collect();
         Ok(Begun { kind: Kind::Incremental { session: asked.session }, by_id: asked.by_id, parts })
     }
 
     /// What the response says: its session id, and for each part of `begun` whether it is mentioned.
-    pub fn finish(&mut self, now_ms: i64, begun: &Begun, seen: &[Seen], random: impl FnMut() -> u64) -> (i32, Vec<bool>) {
+    pub fn finish(
+        &mut self,
+        now_ms: i64,
+        begun: &Begun,
+        seen: &[Seen],
+        random: impl FnMut() -> u64,
+    ) -> (i32, Vec<bool>) {
         match begun.kind {
             Kind::Sessionless => (0, vec![true; seen.len()]),
             Kind::Full => (self.create(now_ms, begun, seen, random), vec![true; seen.len()]),
             Kind::Incremental { session: id } => {
                 let Some(session) = self.sessions.get_mut(&id) else { return (0, vec![true; seen.len()]) };
-                let mentioned = begun.parts.iter().zip(seen).map(|((named, _), seen)| session.update(named, *seen)).collect();
+                let mentioned = begun
+                    .parts
+                    .iter()
+                    .zip(seen)
+                    .map(|((named, _), seen)| session.update(named, *seen))
+                    .collect();
                 (id, mentioned)
             }
         }
@@ -239,7 +251,12 @@ mod tests {
 
     fn wanted(offset: i64) -> Wanted {
         let none = LeaderEpoch(-1);
-        Wanted { offset: Offset(offset), max_bytes: 100, current_leader_epoch: none, last_fetched_epoch: none }
+        Wanted {
+            offset: Offset(offset),
+            max_bytes: 100,
+            current_leader_epoch: none,
+            last_fetched_epoch: none,
+        }
     }
 
     fn asked(session: i32, epoch: i32, parts: &[(i32, i64)]) -> Asked {
@@ -282,7 +299,10 @@ mod tests {
     fn wrong_ids_and_epochs_are_refused() {
         let mut sessions = Sessions::new(0, 1, 10);
         let id = open(&mut sessions, 0);
-        assert_eq!(sessions.begin(0, asked(id + 1, 1, &[])).unwrap_err(), ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        assert_eq!(
+            sessions.begin(0, asked(id + 1, 1, &[])).unwrap_err(),
+            ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+        );
         assert_eq!(sessions.begin(0, asked(id, 2, &[])).unwrap_err(), ErrorCode::INVALID_FETCH_SESSION_EPOCH);
         let by_name = Asked { by_id: false, ..asked(id, 1, &[]) };
         assert_eq!(sessions.begin(0, by_name).unwrap_err(), ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::{Context, admin, describe_configs};
 use crate::metadata::{Command, ConfigChange, ConfigChanges, ConfigOperation, Refused, Reply};
-use crate::protocol::messages::incremental_alter_configs::{AlterConfigsResource, AlterConfigsResourceResponse};
+use crate::protocol::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterConfigsResourceResponse,
+};
 use crate::protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use crate::protocol::{ErrorCode, Str};
 
@@ -21,7 +23,11 @@ pub(super) async fn handle(
         };
         let doubled = request.resources.iter().filter(same).count() > 1;
         match changes(context, asked) {
-            _ if doubled => refuse(&mut responses[place], ErrorCode::INVALID_REQUEST, "Each resource must appear at most once."),
+            _ if doubled => refuse(
+                &mut responses[place],
+                ErrorCode::INVALID_REQUEST,
+                "Each resource must appear at most once.",
+            ),
             Ok(changes) => {
                 places.push(place);
                 resources.push(changes);

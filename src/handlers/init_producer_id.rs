@@ -12,7 +12,11 @@ use crate::protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 pub(super) async fn handle(context: &Rc<Context>, request: InitProducerIdRequest) -> InitProducerIdResponse {
     if request.transactional_id.is_some() {
-        return InitProducerIdResponse { error_code: ErrorCode::INVALID_REQUEST, producer_epoch: -1, ..Default::default() };
+        return InitProducerIdResponse {
+            error_code: ErrorCode::INVALID_REQUEST,
+            producer_epoch: -1,
+            ..Default::default()
+        };
     }
     loop {
         let (next, end) = context.producer_ids.get();
@@ -20,7 +24,9 @@ pub(super) async fn handle(context: &Rc<Context>, request: InitProducerIdRequest
             context.producer_ids.set((next + 1, end));
             return InitProducerIdResponse { producer_id: next, producer_epoch: 0, ..Default::default() };
         }
-        match admin::decide(context, Command::AllocateProducerIds { broker: context.settings.broker.node_id }).await {
+        match admin::decide(context, Command::AllocateProducerIds { broker: context.settings.broker.node_id })
+            .await
+        {
             // Two requests may have asked at once: the later block replaces what is left of the earlier, which is never used.
             Ok(Reply::ProducerIds { first, count }) => context.producer_ids.set((first, first + count)),
             Ok(other) => admin::mismatch(&other),

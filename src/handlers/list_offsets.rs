@@ -11,7 +11,9 @@ use super::{Context, topics};
 use crate::mail::{Answer, Mail, OffsetAnswer, OffsetQuery, OffsetQuestion};
 use crate::model::{LeaderEpoch, Offset, ShardId};
 use crate::protocol::ErrorCode;
-use crate::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use crate::protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
 use crate::protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 const LATEST: i64 = -1;
@@ -21,7 +23,11 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
-pub(super) async fn handle(context: &Rc<Context>, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    version: i16,
+    request: ListOffsetsRequest,
+) -> ListOffsetsResponse {
     let image = context.image();
     let mut response = ListOffsetsResponse::default();
     let mut queries = Queries::new(context);
@@ -29,7 +35,8 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: ListOff
         let found = topics::find(&image, crate::model::Uuid::ZERO, &topic.name);
         let mut answered = ListOffsetsTopicResponse { name: topic.name.clone(), ..Default::default() };
         for (p, asked) in topic.partitions.iter().enumerate() {
-            let mut part = ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
+            let mut part =
+                ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
             let partition = found.and_then(|topic| topics::partition(topic, asked.partition_index));
             match (partition, question(version, asked.timestamp)) {
                 _ if is_doubled(&topic.partitions, asked) => part.error_code = ErrorCode::INVALID_REQUEST,
@@ -97,7 +104,8 @@ impl<'a, P: Copy> Queries<'a, P> {
         let mut pending = Vec::new();
         for (shard, (places, queries)) in self.by_shard.into_iter().enumerate() {
             if !queries.is_empty() {
-                let asked = self.context.router.ask(ShardId(shard as u16), |call| Mail::Offsets(call, queries)).await;
+                let asked =
+                    self.context.router.ask(ShardId(shard as u16), |call| Mail::Offsets(call, queries)).await;
                 pending.push(async move { (places, asked.await) });
             }
         }

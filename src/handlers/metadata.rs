@@ -21,7 +21,11 @@ use crate::protocol::{ErrorCode, Str};
 pub(super) const CLUSTER_OPERATIONS: i32 = 0x1fa0;
 pub(super) const TOPIC_OPERATIONS: i32 = 0xdf8;
 
-pub(super) async fn handle(context: &Rc<Context>, version: i16, request: MetadataRequest) -> MetadataResponse {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    version: i16,
+    request: MetadataRequest,
+) -> MetadataResponse {
     let mut response = MetadataResponse::default();
     let all = request.topics.as_ref().is_none_or(|topics| topics.is_empty() && version == 0);
     let asked = request.topics.unwrap_or_default();
@@ -47,10 +51,17 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: Metadat
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
     }
     response.brokers = topics::endpoints(&image)
-        .map(|(node_id, host, port)| MetadataResponseBroker { node_id, host: host.into(), port, ..Default::default() })
+        .map(|(node_id, host, port)| MetadataResponseBroker {
+            node_id,
+            host: host.into(),
+            port,
+            ..Default::default()
+        })
         .collect();
     for broker in &mut response.brokers {
-        broker.rack = image.broker(crate::model::NodeId(broker.node_id)).and_then(|known| known.rack.as_deref().map(Str::from));
+        broker.rack = image
+            .broker(crate::model::NodeId(broker.node_id))
+            .and_then(|known| known.rack.as_deref().map(Str::from));
     }
     if version < 12 {
         // A topic asked for by an unknown id has no name, and only later versions can say that.
@@ -67,7 +78,8 @@ pub(super) async fn handle(context: &Rc<Context>, version: i16, request: Metadat
 async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> Vec<(Str, Refused)> {
     let missing: BTreeSet<Str> = {
         let image = context.image();
-        let names = asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.clone());
+        let names =
+            asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.clone());
         names.filter(|name| image.topic(name).is_none()).collect()
     };
     if missing.is_empty() {
@@ -83,9 +95,11 @@ async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> Ve
     };
     let command = Command::CreateTopics { topics: missing.iter().map(new).collect(), validate_only: false };
     match admin::decide(context, command).await {
-        Ok(Reply::Topics(created)) => {
-            missing.into_iter().zip(created).filter_map(|(name, created)| Some((name, created.err()?))).collect()
-        }
+        Ok(Reply::Topics(created)) => missing
+            .into_iter()
+            .zip(created)
+            .filter_map(|(name, created)| Some((name, created.err()?)))
+            .collect(),
         Ok(other) => admin::mismatch(&other),
         Err(refused) => missing.into_iter().map(|name| (name, refused.clone())).collect(),
     }
@@ -100,10 +114,17 @@ fn answer(image: &Image, asked: &MetadataRequestTopic, failed: &[(Str, Refused)]
     let creation = failed.iter().find(|(of, _)| *of == name).map(|(_, refused)| ErrorCode(refused.error));
     let error_code = match creation {
         Some(error) => error,
-        None if asked.topic_id.is_zero() && !crate::metadata::is_valid_topic_name(&name) => ErrorCode::INVALID_TOPIC_EXCEPTION,
+        None if asked.topic_id.is_zero() && !crate::metadata::is_valid_topic_name(&name) => {
+            ErrorCode::INVALID_TOPIC_EXCEPTION
+        }
         None => error_code,
     };
-    MetadataResponseTopic { error_code, name: asked.name.clone(), topic_id: asked.topic_id, ..Default::default() }
+    MetadataResponseTopic {
+        error_code,
+        name: asked.name.clone(),
+        topic_id: asked.topic_id,
+        ..Default::default()
+    }
 }
 
 fn described(topic: &Topic) -> MetadataResponseTopic {

@@ -125,7 +125,11 @@ impl Context {
 /// The broker's settings by an image.
 pub fn layers<'a>(settings: &'a Settings, image: &'a Image) -> Layers<'a> {
     let node = Resource::Broker(Some(settings.broker.node_id));
-    Layers { fixed: &settings.fixed, cluster: image.config(&Resource::Broker(None)), node: image.config(&node) }
+    Layers {
+        fixed: &settings.fixed,
+        cluster: image.config(&Resource::Broker(None)),
+        node: image.config(&node),
+    }
 }
 
 /// Handles one request as far as its order matters.
@@ -143,16 +147,22 @@ pub async fn handle(context: &Rc<Context>, peer: &str, frame: Frame) -> Outcome 
     match frame.api {
         ApiKey::Produce => produce::handle(context, frame).await,
         ApiKey::Fetch => fetched(context, &frame).await,
-        ApiKey::ListOffsets => answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await,
+        ApiKey::ListOffsets => {
+            answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await
+        }
         ApiKey::Metadata => answer(&frame, |request| metadata::handle(context, frame.version, request)).await,
         ApiKey::CreateTopics => answer(&frame, |request| create_topics::handle(context, request)).await,
-        ApiKey::DeleteTopics => answer(&frame, |request| delete_topics::handle(context, frame.version, request)).await,
+        ApiKey::DeleteTopics => {
+            answer(&frame, |request| delete_topics::handle(context, frame.version, request)).await
+        }
         ApiKey::InitProducerId => answer(&frame, |request| init_producer_id::handle(context, request)).await,
         ApiKey::OffsetForLeaderEpoch => {
             answer(&frame, |request| offset_for_leader_epoch::handle(context, request)).await
         }
         ApiKey::DescribeConfigs => answer(&frame, |request| describe_configs::handle(context, request)).await,
-        ApiKey::CreatePartitions => answer(&frame, |request| create_partitions::handle(context, request)).await,
+        ApiKey::CreatePartitions => {
+            answer(&frame, |request| create_partitions::handle(context, request)).await
+        }
         ApiKey::IncrementalAlterConfigs => {
             answer(&frame, |request| incremental_alter_configs::handle(context, request)).await
         }
@@ -201,7 +211,10 @@ fn encode<M: Message>(api: ApiKey, version: i16, correlation_id: i32, body: &M) 
     match frame::response(api, version, correlation_id, body) {
         Ok(encoded) => Outcome::Respond(encoded, None),
         // A field that this version cannot say was filled: a defect of ours that must not stay hidden.
-        Err(error) => Outcome::Close(format!("{} version {version}: the response cannot be written: {error}", api.name())),
+        Err(error) => Outcome::Close(format!(
+            "{} version {version}: the response cannot be written: {error}",
+            api.name()
+        )),
     }
 }
 

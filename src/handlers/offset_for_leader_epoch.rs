@@ -10,7 +10,10 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::offset_for_leader_epoch::{EpochEndOffset, OffsetForLeaderTopicResult};
 use crate::protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
-pub(super) async fn handle(context: &Rc<Context>, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: OffsetForLeaderEpochRequest,
+) -> OffsetForLeaderEpochResponse {
     let image = context.image();
     let mut response = OffsetForLeaderEpochResponse::default();
     let mut queries = Queries::new(context);

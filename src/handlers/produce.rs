@@ -16,7 +16,8 @@ use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Mail, Pending
 use crate::metadata::Image;
 use crate::model::{PartitionId, ShardId};
 use crate::protocol::messages::produce::{
-    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceData, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceData,
+    TopicProduceResponse,
 };
 use crate::protocol::messages::{ProduceRequest, ProduceResponse};
 use crate::protocol::records::{Compression, Invalid, Rules, Step, Timestamps, Validation};
@@ -29,7 +30,12 @@ const LEADER_HINTS_SINCE: i16 = 10;
 enum Fate {
     Refused(PartitionProduceResponse),
     /// Place in the request to this shard.
-    Routed { shard: ShardId, at: usize, index: i32, partition: PartitionId },
+    Routed {
+        shard: ShardId,
+        at: usize,
+        index: i32,
+        partition: PartitionId,
+    },
 }
 
 /// The answer under construction: the request's topics and partitions, in its order.
@@ -123,7 +129,11 @@ async fn plan_topic(
 }
 
 /// Returns the batch to append and the time stamped into it, -1 if none was. Lets others run in between.
-async fn validate(version: i16, settings: &TopicSettings, records: Option<&Records>) -> Result<(bytes::Bytes, i64), Invalid> {
+async fn validate(
+    version: i16,
+    settings: &TopicSettings,
+    records: Option<&Records>,
+) -> Result<(bytes::Bytes, i64), Invalid> {
     let bytes = records.map(Records::contiguous).unwrap_or_default();
     let mut validation = Validation::begin(&bytes, rules(version, settings))?;
     loop {
@@ -208,7 +218,12 @@ fn forget_leaders(response: &mut ProduceResponse) {
     }
 }
 
-fn answered(context: &Context, index: i32, partition: PartitionId, result: &AppendResult) -> PartitionProduceResponse {
+fn answered(
+    context: &Context,
+    index: i32,
+    partition: PartitionId,
+    result: &AppendResult,
+) -> PartitionProduceResponse {
     let error_code = ErrorCode(result.error);
     let mut part = PartitionProduceResponse {
         index,

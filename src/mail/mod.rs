@@ -54,7 +54,11 @@ pub enum Mail {
 impl Mail {
     pub fn class(&self) -> Class {
         match self {
-            Mail::Append(..) | Mail::Fetch(..) | Mail::FetchNow(..) | Mail::Offsets(..) | Mail::Socket(..) => Class::Client,
+            Mail::Append(..)
+            | Mail::Fetch(..)
+            | Mail::FetchNow(..)
+            | Mail::Offsets(..)
+            | Mail::Socket(..) => Class::Client,
             Mail::Boot(..)
             | Mail::Listen(..)
             | Mail::Accept(..)

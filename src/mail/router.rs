@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn neighbours_lie_on_different_shards() {
-        let of = |index| Router::owner_of(PartitionId { topic: Uuid([7; 16]), index: PartitionIndex(index) }, 4).0;
+        let of =
+            |index| Router::owner_of(PartitionId { topic: Uuid([7; 16]), index: PartitionIndex(index) }, 4).0;
         let mut owners: Vec<_> = (0..4).map(of).collect();
         owners.sort_unstable();
         assert_eq!(owners, [0, 1, 2, 3]);
