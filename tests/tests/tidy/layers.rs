@@ -11,7 +11,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("protocol", &["model", "limits"]),
     ("config", &["model", "limits"]),
     ("metrics", &["model", "limits"]),
-    ("mail", &["config", "metrics", "metadata", "model", "limits"]),
+    ("mail", BELOW_MAIL),
     ("partition", BELOW_PURE),
     ("group", BELOW_PURE),
     ("txn", BELOW_PURE),
@@ -25,7 +25,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-const BELOW_PURE: &[&str] = &["mail", "config", "metrics", "model", "limits"];
+const BELOW_PURE: &[&str] = &["config", "metrics", "model", "limits"];
+/// Mail stands above the pure modules: a message carries their commands and images (docs/decisions/0002).
+const BELOW_MAIL: &[&str] =
+    &["partition", "group", "txn", "metadata", "security", "quota", "config", "metrics", "model", "limits"];
 const BELOW_HANDLERS: &[&str] = &[
     "protocol",
     "partition",
@@ -83,6 +86,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("src/limits", &[]),
     ("src/model", &["logan_shards"]),
     ("src/protocol", &[]),
+    // One reader of batch headers for the wire and the disk.
+    ("src/protocol/records", &["logan_storage"]),
     ("src/config", &[]),
     ("src/mail", &["logan_shards", "logan_storage"]),
     ("src/handlers", &["logan_shards", "logan_storage"]),
@@ -208,6 +213,8 @@ mod tests {
         );
         assert_eq!(lines("src/partition/log.rs", "use super::super::broker::X;\nuse super::tail::Y;"), [1]);
         assert_eq!(lines("src/model.rs", "use super::limits::A;\nuse super::mail::B;"), [2]);
+        assert!(lines("src/mail/mod.rs", "use crate::metadata::Command;").is_empty());
+        assert_eq!(lines("src/metadata/mod.rs", "use crate::mail::Mail;"), [1]);
         assert_eq!(lines("src/handlers/produce.rs", "use crate::{protocol::A, broker::B, model::C};"), [1]);
         assert_eq!(
             lines("src/broker/mod.rs", "use crate::{protocol::A, handlers::B};\nfn f() { crate::cli::g() }"),
@@ -222,6 +229,8 @@ mod tests {
         assert_eq!(lines("shards/src/lib.rs", "use logan::model::Offset;"), [1]);
         assert_eq!(lines("src/partition/mod.rs", "use logan_storage::Log;\nuse logan_raft::Node;"), [2]);
         assert!(lines("src/broker/mod.rs", "use logan_raft::Node;\nuse logan_shards::File;").is_empty());
+        assert_eq!(lines("src/protocol/frame.rs", "use logan_storage::batch::Header;"), [1]);
+        assert!(lines("src/protocol/records/reader.rs", "use logan_storage::batch::Header;").is_empty());
         assert_eq!(
             check_manifest("storage/Cargo.toml", "[dependencies]\nlogan-shards.workspace = true").len(),
             1

@@ -79,9 +79,19 @@ fn body_end(tokens: &[Token]) -> Option<usize> {
 pub fn unsafe_code(source: &Source) -> Vec<Violation> {
     let mut found = Vec::new();
     let lines: Vec<&str> = source.text.lines().collect();
-    for token in source.words() {
+    let tokens = source.words();
+    // A method of an `unsafe impl` takes over the contract that its trait states.
+    let mut contract_until = 0;
+    for (at, token) in tokens.iter().enumerate() {
         if token.text != "unsafe" {
             continue;
+        }
+        match &following(&tokens[at + 1..])[..] {
+            // The type of a function that is unsafe to call: nothing is called here.
+            ["fn", "("] | ["extern", "fn", "(", ..] => continue,
+            ["fn", ..] if token.line <= contract_until => continue,
+            ["impl", ..] => contract_until = body_end(&tokens[at..]).unwrap_or(token.line),
+            _ => {}
         }
         if !source.is_below(&["shards/"]) {
             found.push(violation("unsafe", source, token.line, "`unsafe` belongs into shards/ only"));
@@ -95,6 +105,12 @@ pub fn unsafe_code(source: &Source) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// The next few words and signs.
+fn following<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
+    let count = if tokens.first().is_some_and(|t| t.text == "extern") { 3 } else { 2 };
+    tokens.iter().take(count).map(|t| t.text).collect()
 }
 
 /// Looks at the line itself, then upwards through the statement it belongs to and the comments and attributes before it.
@@ -279,6 +295,14 @@ mod tests {
         let far = "// SAFETY: said elsewhere.\nlet y = 1;\nlet x = unsafe { b() };";
         assert_eq!(lines(&unsafe_code(&Source::new("shards/src/a.rs", far))), [3]);
         assert!(unsafe_code(&Source::new("src/a.rs", "// unsafe\n#![deny(unsafe_code)]")).is_empty());
+
+        let shards = |text: &str| lines(&unsafe_code(&Source::new("shards/src/a.rs", text)));
+        assert!(
+            shards("type Call = unsafe extern \"C\" fn(i32) -> i32;\ntype Plain = unsafe fn();").is_empty()
+        );
+        assert_eq!(shards("unsafe extern \"C\" fn a() {}\nunsafe fn b() {}"), [1, 2]);
+        let methods = "// SAFETY: counted.\nunsafe impl A for B {\n  unsafe fn c() {}\n  fn d() { unsafe { e() } }\n}\n\nunsafe fn f() {}";
+        assert_eq!(shards(methods), [4, 7]);
     }
 
     #[test]
