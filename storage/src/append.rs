@@ -281,7 +281,7 @@ fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
         run.messages += (i64::from(batch.last_offset_delta()) + 1) as u64;
         offset = batch.next_offset();
         at += batch.len();
-        derive(index.as_mut(), producers, epochs, position, &batch);
+        derive(index.as_mut(), producers, Some(&mut *epochs), position, &batch);
     }
     run.crc.update(bytes);
     run.length += bytes.len() as u32;
@@ -293,7 +293,7 @@ fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
 pub(crate) fn derive(
     index: Option<&mut SegmentIndex>,
     producers: &mut crate::producers::Producers,
-    epochs: &mut crate::epochs::LeaderEpochs,
+    epochs: Option<&mut crate::epochs::LeaderEpochs>,
     position: u32,
     batch: &Batch<'_>,
 ) {
@@ -303,7 +303,9 @@ pub(crate) fn derive(
         // Only a hint is poorer; the segment's offsets were checked when it was chosen.
         tracing::warn!(%error, position, "a batch has no index entry");
     }
-    epochs.assign(batch.leader_epoch(), batch.base_offset());
+    if let Some(epochs) = epochs {
+        epochs.assign(batch.leader_epoch(), batch.base_offset());
+    }
     if let Err(error) = producers.apply(batch) {
         tracing::warn!(%error, offset = batch.base_offset(), "a control batch is not one");
     }

@@ -99,7 +99,9 @@ impl Log {
                     if position == 0 {
                         segment.first_timestamp.set(Some(batch.max_timestamp()));
                     }
-                    derive(index, &mut producers, &mut epochs, position, batch);
+                    // What the file knows must not be learnt again from its middle: an epoch would seem to begin there.
+                    let epochs = (batch.base_offset() >= epochs_to).then_some(&mut epochs);
+                    derive(index, &mut producers, epochs, position, batch);
                 })
                 .await?;
         }

@@ -118,17 +118,17 @@ fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
 
 #[test]
 fn nothing_acknowledged_is_lost() {
-    for_seeds(150, |seed| live(seed, &Setup { shards: 1 + (seed % 2) as u16, ..setup() }, false));
+    for_seeds(50, |seed| live(seed, &Setup { shards: 1 + (seed % 2) as u16, ..setup() }, false));
 }
 
 #[test]
 fn without_flushes_a_kill_loses_nothing() {
-    for_seeds(60, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, true));
+    for_seeds(20, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, true));
 }
 
 #[test]
 fn without_flushes_a_power_loss_leaves_a_prefix() {
-    for_seeds(60, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
+    for_seeds(20, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
 }
 
 /// Plants a fault and expects some seed to notice it.
