@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// How long a start or an orderly stop may take on a loaded machine before a test gives up on it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How the line begins that a broker prints when it serves.
+const READY: &str = "Logan is ready on ";
+
 /// A directory of one test, on the file system of the build (a real one, where `/tmp` may be memory).
 #[derive(Debug)]
 pub struct Scratch {
@@ -187,7 +190,7 @@ impl Broker {
         let address = SocketAddr::from(([127, 0, 0, 1], settings.port));
         let mut process = Process { child, settings, ready_after: Duration::ZERO };
         loop {
-            if fs::read_to_string(&log).unwrap_or_default().contains("ready") {
+            if fs::read_to_string(&log).unwrap_or_default().contains(READY) {
                 process.ready_after = started.elapsed();
                 return Ok(Self { address, process: Some(process) });
             }

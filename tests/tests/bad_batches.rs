@@ -13,6 +13,7 @@ const CORRUPT_MESSAGE: i16 = 2;
 const MESSAGE_TOO_LARGE: i16 = 10;
 const INVALID_TIMESTAMP: i16 = 32;
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 const INVALID_RECORD: i16 = 87;
 
 /// Kafka answers -1, which its clients take for a fault of the server; a typed error is better, and as right.
@@ -69,7 +70,7 @@ fn header_lies() -> Vec<Lie> {
         lie("magic 0", with(16, &[0]), &[INVALID_RECORD]),
         lie("magic 1", with(16, &[1]), &[INVALID_RECORD]),
         lie("magic 3", with(16, &[3]), &[CORRUPT_MESSAGE]),
-        lie("codec 5", with(21, &5_i16.to_be_bytes()), UNREADABLE),
+        lie("codec 5", with(21, &5_i16.to_be_bytes()), &[-1, UNSUPPORTED_COMPRESSION_TYPE]),
         lie("a control batch", with(21, &0x20_i16.to_be_bytes()), &[INVALID_RECORD]),
         lie(
             "a transaction without a producer",

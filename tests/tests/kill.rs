@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const TOPIC: &str = "killed";
 const PARTITIONS: usize = 8;
 const ROUNDS: u32 = 50;
+/// Between two records of a partition.
+const PACE: Duration = Duration::from_millis(1);
 
 /// What was acknowledged: per partition, the first offset that is not.
 #[derive(Default)]
@@ -82,12 +84,13 @@ impl Dice {
 
 fn value(partition: usize, number: i64) -> Vec<u8> {
     let mut value = format!("{partition} {number} ").into_bytes();
-    // From a few bytes to more than a page, so that rounds end anywhere in a block.
-    value.resize(value.len() + (number as usize * 37 + partition * 511) % 5_000, b'v');
+    // Of many sizes, so that rounds end anywhere in a block.
+    value.resize(value.len() + (number as usize * 37 + partition * 511) % 2_000, b'v');
     value
 }
 
-/// Sends numbers to all partitions until it is told to stop; how many are in flight is bounded by the producer's queue.
+/// Sends numbers to all partitions until it is told to stop, at a pace that leaves the machine time to check them; how many are in
+/// flight is bounded by the producer's queue.
 fn produce(producer: &ThreadedProducer<Context>, stop: &AtomicBool) -> [i64; PARTITIONS] {
     let mut next = [0; PARTITIONS];
     while !stop.load(Ordering::Relaxed) {
@@ -102,6 +105,7 @@ fn produce(producer: &ThreadedProducer<Context>, stop: &AtomicBool) -> [i64; PAR
                 }
             }
         }
+        std::thread::sleep(PACE);
     }
     next
 }
@@ -166,6 +170,7 @@ fn round(broker: &mut Broker, dice: &mut Dice, context: &Context, verified: &mut
         broker.start_and_kill(Duration::from_millis(dice.roll(60)));
     }
     broker.restart();
+    let ready = Instant::now();
     for (partition, acknowledged) in acknowledged.into_iter().enumerate() {
         let end = verify(broker, partition, verified[partition]);
         assert!(
@@ -176,6 +181,7 @@ fn round(broker: &mut Broker, dice: &mut Dice, context: &Context, verified: &mut
     }
     let failure = context.0.failure.lock().expect("nobody panics holding it").clone();
     assert_eq!(failure, None, "the producer");
+    println!("  ready after {:.1?}, checked in {:.1?}", broker.ready_after(), ready.elapsed());
 }
 
 fn settings(shards: u64) -> Vec<String> {

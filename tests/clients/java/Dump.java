@@ -45,9 +45,10 @@ public final class Dump {
     }
 
     private static List<String> files(Path directory, String ending) throws IOException {
-        try (Stream<Path> all = Files.walk(directory)) {
-            // Kafka's own metadata log needs another decoder, and the indexes of a deleted topic are left as they were.
-            return all.map(Path::toString).filter(p -> p.endsWith(ending))
+        // Two levels: what lies at the root is no partition's. Kafka's own metadata log needs another decoder, and the indexes of a
+        // deleted topic are left as they were.
+        try (Stream<Path> all = Files.walk(directory, 2)) {
+            return all.filter(p -> !p.getParent().equals(directory)).map(Path::toString).filter(p -> p.endsWith(ending))
                 .filter(p -> !p.contains("__cluster_metadata") && !p.contains("-delete/")).sorted().collect(Collectors.toList());
         }
     }
