@@ -151,6 +151,8 @@ fn disturb(simulation: &Simulation, node: NodeId, draw: &mut Draw, done: &Cell<b
             let at = simulation.io_events(node) + 1 + draw.below(400);
             simulation.crash_at_io(node, at);
             simulation.run_until(|| !simulation.is_running(node) || done.get(), LONG);
+            // If the clients were done first, nothing is to happen any more.
+            simulation.crash_at_io(node, u64::MAX);
         }
     }
     restart(simulation, node);
