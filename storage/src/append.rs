@@ -185,7 +185,7 @@ fn must_roll(state: &LogState, survey: &Survey, length: usize, now_ms: i64) -> b
 
 fn is_old(segment: &Segment, config: &LogConfig, timestamp: i64, now_ms: i64) -> bool {
     let age = match segment.first_timestamp.get() {
-        Some(first) if first >= 0 && timestamp >= 0 && timestamp < i64::MAX => timestamp.saturating_sub(first),
+        Some(first) if first >= 0 && (0..i64::MAX).contains(&timestamp) => timestamp.saturating_sub(first),
         _ => now_ms.saturating_sub(segment.began_ms.get()),
     };
     age > config.segment_ms
@@ -195,7 +195,7 @@ impl Volume {
     /// Begins a new segment at `base` with a spare that is at hand and has blocks for `length` bytes.
     pub(crate) fn roll(&self, state: &mut LogState, base: i64, length: usize) -> Result<(), AppendError> {
         let spare = self.spares.take(block_ceil(length as u64)).ok_or(AppendError::MustWait)?;
-        self.seal_open(state);
+        Self::seal_open(state);
         if let Some(last) = state.segments.last() {
             if let Some(index) = &mut *last.index.borrow_mut() {
                 index.on_close();
@@ -214,7 +214,7 @@ impl Volume {
     }
 
     /// Moves the open chunk to its run and to the cache.
-    pub(crate) fn seal_open(&self, state: &mut LogState) {
+    pub(crate) fn seal_open(state: &mut LogState) {
         let Some(open) = state.open.take() else { return };
         let Some(Pending::Run(run)) = state.pending.back_mut() else {
             unreachable!("an open chunk belongs to the last run")
@@ -228,7 +228,7 @@ impl Volume {
     /// Sees to it that there is an open chunk with room for `length` bytes, and a run it belongs to.
     fn make_room(&self, state: &mut LogState, segment: &Rc<Segment>, length: usize) {
         if state.open.as_ref().is_some_and(|open| open.room() < length) {
-            self.seal_open(state);
+            Self::seal_open(state);
         }
         let position = segment.length.get();
         let extends = matches!(state.pending.back(), Some(Pending::Run(run)) if !run.is_written);

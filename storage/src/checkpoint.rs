@@ -180,9 +180,7 @@ impl Volume {
         if bound <= checkpoint.capacity.get() {
             return Ok(());
         }
-        self.progress
-            .until(|| (!checkpoint.is_growing.replace(true)).then_some(()))
-            .await;
+        self.progress.until(|| (!checkpoint.is_growing.replace(true)).then_some(())).await;
         let from = checkpoint.capacity.get();
         let wanted = capacity_for(bound);
         let mut outcome = Ok(());

@@ -36,7 +36,7 @@ impl FailedMark {
     }
 }
 
-/// The directory of this log has failed: KAFKA_STORAGE_ERROR.
+/// The directory of this log has failed: `KAFKA_STORAGE_ERROR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the log directory has failed")]
 pub struct LogFailed;

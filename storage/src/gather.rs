@@ -142,6 +142,9 @@ impl Run {
 /// What a log has gathered, in order.
 pub enum Pending {
     /// The segment before is sealed, this one begins.
-    Roll { segment: Rc<Segment>, spare: Spare },
+    Roll {
+        segment: Rc<Segment>,
+        spare: Spare,
+    },
     Run(Run),
 }

@@ -51,7 +51,8 @@ impl Volume {
             self.write_closing(&directory, closing).await?;
         }
         self.in_ledger(log.number, |entry| {
-            if let Some(at) = entry.segments.iter_mut().find(|at| at.base == segment.base && at.length == length)
+            if let Some(at) =
+                entry.segments.iter_mut().find(|at| at.base == segment.base && at.length == length)
                 && is_indexed
             {
                 at.indexed = length;

@@ -233,8 +233,10 @@ impl Ledger {
     /// Reads what [`Self::encode`] made; bytes behind the stated length are padding.
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let length = Self::stated_length(bytes)?;
-        let bytes =
-            usize::try_from(length).ok().and_then(|length| bytes.get(..length)).ok_or(FormatError::TooShort)?;
+        let bytes = usize::try_from(length)
+            .ok()
+            .and_then(|length| bytes.get(..length))
+            .ok_or(FormatError::TooShort)?;
         let mut crc = crate::crc::RunningCrc::new();
         crc.update(&bytes[..CRC_FIELD]);
         crc.update(&[0; 4]);
@@ -245,12 +247,8 @@ impl Ledger {
         let mut reader = Reader::new(&bytes[HEADER_LEN..]);
         let mut ledger = Self::new(reader.u32());
         ledger.sequence = reader.u64();
-        ledger.head = Head {
-            round: reader.u64(),
-            chain: reader.u32(),
-            file: reader.u32(),
-            position: reader.u64(),
-        };
+        ledger.head =
+            Head { round: reader.u64(), chain: reader.u32(), file: reader.u32(), position: reader.u64() };
         ledger.next_number = reader.u32();
         for _ in 0..reader.count(SMALLEST_LOG)? {
             let number = reader.u32();
@@ -356,7 +354,8 @@ impl LedgerLog {
             self.log_start = offset;
             0
         } else {
-            let at = self.segments.iter().position(|segment| segment.base == base).ok_or("no such segment")?;
+            let at =
+                self.segments.iter().position(|segment| segment.base == base).ok_or("no such segment")?;
             let segment = &mut self.segments[at];
             if position > segment.length || offset > self.next_offset || offset < self.log_start {
                 return Err("it would make the log longer");
@@ -584,7 +583,8 @@ mod tests {
 
     #[test]
     fn a_cut_or_changed_checkpoint_is_an_error() {
-        let bytes = ledger(&[create(0), roll(0, 1, 0), Entry::Delete { log: 0 }, create(1)]).unwrap().encode();
+        let bytes =
+            ledger(&[create(0), roll(0, 1, 0), Entry::Delete { log: 0 }, create(1)]).unwrap().encode();
         for length in 0..bytes.len() {
             assert!(Ledger::decode(&bytes[..length]).is_err(), "{length}");
         }

@@ -65,7 +65,10 @@ impl Log {
         outcome.map(|_| ())
     }
 
-    async fn load_hints(self: &Rc<Self>, volume: &Rc<Volume>) -> Result<(Producers, LeaderEpochs), ReadError> {
+    async fn load_hints(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+    ) -> Result<(Producers, LeaderEpochs), ReadError> {
         let (segments, end, interval_bytes) = {
             let state = self.state.borrow();
             (state.segments.clone(), state.ends.log_end, state.config.index_interval_bytes)
@@ -80,12 +83,13 @@ impl Log {
         let from = producers.end_offset().min(epochs_to);
         for segment in &segments {
             let is_last = Rc::ptr_eq(segment, last);
-            let behind = segments.iter().find(|other| other.base > segment.base).map_or(end, |next| next.base);
+            let behind =
+                segments.iter().find(|other| other.base > segment.base).map_or(end, |next| next.base);
             let mut begin = segment.length.get();
             if behind > from {
                 begin = match (from > segment.base, is_last) {
                     (false, _) => 0,
-                    (true, false) => self.hint_position(segment, from),
+                    (true, false) => Self::hint_position(segment, from),
                     (true, true) => index.position_of(from),
                 };
             }
@@ -111,7 +115,7 @@ impl Log {
     }
 
     /// Where a batch with `offset` cannot be before: an index in memory says so, or else the beginning.
-    fn hint_position(&self, segment: &Segment, offset: i64) -> u32 {
+    fn hint_position(segment: &Segment, offset: i64) -> u32 {
         segment.index.borrow().as_ref().map_or(0, |index| index.position_of(offset))
     }
 
@@ -189,7 +193,11 @@ impl Log {
     }
 
     /// The indexes of a segment, loaded or rebuilt if they are not in memory.
-    pub(crate) async fn load_index(self: &Rc<Self>, volume: &Rc<Volume>, segment: &Rc<Segment>) -> Result<(), ReadError> {
+    pub(crate) async fn load_index(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+    ) -> Result<(), ReadError> {
         if segment.index.borrow().is_some() {
             return Ok(());
         }
@@ -339,7 +347,11 @@ impl Volume {
                 });
             }
             if position == before && want <= SCAN_BYTES {
-                return Err(ReadError::Corrupt { base: segment.base, position, reason: "no progress".into() });
+                return Err(ReadError::Corrupt {
+                    base: segment.base,
+                    position,
+                    reason: "no progress".into(),
+                });
             }
         }
         Ok(())
@@ -351,7 +363,12 @@ pub(crate) fn corrupt(segment: &Segment, position: u64, error: &BatchError) -> R
 }
 
 /// Bytes from the block boundary `start` on, about `want` of them, and nothing at or behind `until`.
-pub(crate) async fn read_range(file: &dyn File, start: u64, until: u64, want: usize) -> Result<Bytes, DiskError> {
+pub(crate) async fn read_range(
+    file: &dyn File,
+    start: u64,
+    until: u64,
+    want: usize,
+) -> Result<Bytes, DiskError> {
     let want = want.next_multiple_of(BLOCK).min((until - start) as usize).next_multiple_of(BLOCK);
     let bytes = file.read(start, want).await?;
     let within = ((until - start) as usize).min(bytes.len());

@@ -56,10 +56,7 @@ impl Names {
 pub(crate) async fn run(volume: Rc<Volume>) {
     let names = &volume.names;
     loop {
-        names
-            .work
-            .until(|| (!names.queue.borrow().is_empty() || volume.is_ended()).then_some(()))
-            .await;
+        names.work.until(|| (!names.queue.borrow().is_empty() || volume.is_ended()).then_some(())).await;
         if volume.failed.is_failed() || (volume.is_ended() && names.queue.borrow().is_empty()) {
             return;
         }
@@ -201,7 +198,8 @@ impl Volume {
             let length = segment.length.get();
             self.in_ledger(log.number, |entry| {
                 if let Some((_last, sealed)) = entry.segments.split_last_mut()
-                    && let Some(at) = sealed.iter_mut().find(|at| at.base == segment.base && at.length == length)
+                    && let Some(at) =
+                        sealed.iter_mut().find(|at| at.base == segment.base && at.length == length)
                 {
                     at.is_cut = true;
                 }
@@ -250,11 +248,14 @@ impl Volume {
             ledger.sequence
         };
         let volume = Rc::clone(self);
-        self.host.spawn(Priority::Background, Box::pin(async move {
-            if let Err(error) = volume.remove_deleted(renamed, sequence).await {
-                volume.fail(&error);
-            }
-        }));
+        self.host.spawn(
+            Priority::Background,
+            Box::pin(async move {
+                if let Err(error) = volume.remove_deleted(renamed, sequence).await {
+                    volume.fail(&error);
+                }
+            }),
+        );
         Ok(())
     }
 

@@ -117,7 +117,12 @@ pub(crate) async fn run_ahead(volume: Rc<Volume>) {
 
 impl Volume {
     /// Sees to it that offsets can be given for `bytes` more.
-    pub(crate) async fn reserve_blocks(&self, log: &Rc<Log>, segment: &Rc<Segment>, bytes: usize) -> Result<(), AppendError> {
+    pub(crate) async fn reserve_blocks(
+        &self,
+        log: &Rc<Log>,
+        segment: &Rc<Segment>,
+        bytes: usize,
+    ) -> Result<(), AppendError> {
         loop {
             let end = u64::from(segment.length.get());
             if segment.reserved.get() >= block_ceil(end + bytes as u64) && segment.open_file().is_some() {
@@ -212,7 +217,7 @@ impl Volume {
     /// Takes the front run out of the log's hands until it is written and synced.
     pub(crate) fn start_own_preparation(&self, log: &Rc<Log>, state: &mut LogState) {
         if state.pending.len() == 1 {
-            self.seal_open(state);
+            Self::seal_open(state);
         }
         let Some(Pending::Run(run)) = state.pending.pop_front() else { unreachable!("a run is in front") };
         state.is_busy = true;

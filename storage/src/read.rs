@@ -14,7 +14,7 @@ use crate::gather::Chunk;
 use crate::index::TimeEntry;
 use crate::load::{corrupt, read_range};
 use crate::log::Log;
-use crate::segment::{Segment, block_floor};
+use crate::segment::{Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
 
 /// Read from disk at least and at most, unless one batch is larger.
@@ -58,7 +58,8 @@ impl Log {
             return None;
         }
         for chunk in state.cache.range(first..) {
-            if chunk.first_offset >= offset || !take_from_chunk(chunk, Limits { offset, ..limits }, &mut read) {
+            if chunk.first_offset >= offset || !take_from_chunk(chunk, Limits { offset, ..limits }, &mut read)
+            {
                 break;
             }
         }
@@ -71,7 +72,7 @@ impl Log {
         loop {
             let (segment, until, generation, offset) = {
                 let state = self.state.borrow();
-                self.must_hold(&volume, from, state.ends.log_start, state.ends.settled)?;
+                Self::must_hold(&volume, from, state.ends.log_start, state.ends.settled)?;
                 let offset = limits.offset.min(state.ends.settled);
                 if from >= offset {
                     return Ok(Read { next_offset: from, ..Read::default() });
@@ -107,7 +108,7 @@ impl Log {
         }
     }
 
-    fn must_hold(&self, volume: &Volume, from: i64, log_start: i64, settled: i64) -> Result<(), ReadError> {
+    fn must_hold(volume: &Volume, from: i64, log_start: i64, settled: i64) -> Result<(), ReadError> {
         if volume.failed.is_failed() {
             return Err(ReadError::Failed);
         }
@@ -122,7 +123,8 @@ impl Log {
         from: i64,
         limits: Limits,
     ) -> Result<Read, ReadError> {
-        let mut position = u64::from(segment.index.borrow().as_ref().map_or(0, |index| index.position_of(from)));
+        let mut position =
+            u64::from(segment.index.borrow().as_ref().map_or(0, |index| index.position_of(from)));
         let end = u64::from(segment.length.get());
         let file = volume.open_segment(self, segment).await?;
         let mut want = limits.bytes.clamp(LEAST, MOST);
@@ -146,7 +148,9 @@ impl Log {
                     }
                     want = want.max(need);
                 }
-                Walk::Bad { walked, error } => return Err(corrupt(segment, position + walked as u64, &error)),
+                Walk::Bad { walked, error } => {
+                    return Err(corrupt(segment, position + walked as u64, &error));
+                }
                 Walk::WrongOffset { walked, offset } => {
                     return Err(ReadError::Corrupt {
                         base: segment.base,
@@ -220,7 +224,7 @@ impl Log {
         for segment in &segments {
             self.load_index(&volume, segment).await?;
             let index = segment.index.borrow();
-            let Some(entry) = index.as_ref().and_then(|index| index.largest_timestamp()) else { continue };
+            let Some(entry) = index.as_ref().and_then(SegmentIndex::largest_timestamp) else { continue };
             if largest.is_none_or(|largest| largest.timestamp < entry.timestamp) {
                 largest = Some(entry);
             }
@@ -270,7 +274,9 @@ fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
         }
         let taken = read.bytes + at + batch.len() - start.unwrap_or(at);
         let is_first = read.slices.is_empty() && start.is_none();
-        if batch.last_offset() >= limits.offset || (taken > limits.bytes && !(is_first && limits.at_least_one)) {
+        if batch.last_offset() >= limits.offset
+            || (taken > limits.bytes && !(is_first && limits.at_least_one))
+        {
             break;
         }
         start.get_or_insert(at);
@@ -288,13 +294,28 @@ fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
 enum Walk {
     Found(Read),
     /// Nothing was found in `walked` bytes; `need` more bytes are needed for the next batch, if not 0.
-    Short { walked: usize, need: usize },
-    Bad { walked: usize, error: BatchError },
-    WrongOffset { walked: usize, offset: i64 },
+    Short {
+        walked: usize,
+        need: usize,
+    },
+    Bad {
+        walked: usize,
+        error: BatchError,
+    },
+    WrongOffset {
+        walked: usize,
+        offset: i64,
+    },
 }
 
 /// Looks for the batch that holds `from`, and takes it and what follows.
-fn walk(block: &Bytes, max_batch_bytes: usize, from: i64, limits: Limits, expected: &mut Option<i64>) -> Walk {
+fn walk(
+    block: &Bytes,
+    max_batch_bytes: usize,
+    from: i64,
+    limits: Limits,
+    expected: &mut Option<i64>,
+) -> Walk {
     let (mut at, mut start, mut next_offset) = (0, None, from);
     let end = loop {
         if expected.is_some_and(|next| next >= limits.offset) {

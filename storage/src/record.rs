@@ -39,17 +39,45 @@ pub const NO_SEGMENT: i64 = -1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// `length` new bytes at `position` of the segment `base`, with CRC-32C `crc`; the log then ends before `next_offset`.
-    Write { log: u32, generation: u32, base: i64, position: u32, length: u32, crc: u32, next_offset: i64 },
+    Write {
+        log: u32,
+        generation: u32,
+        base: i64,
+        position: u32,
+        length: u32,
+        crc: u32,
+        next_offset: i64,
+    },
     /// The last segment is sealed where it ends; the spare becomes the segment that begins with offset `base`.
-    Roll { log: u32, generation: u32, base: i64, spare: Spare },
+    Roll {
+        log: u32,
+        generation: u32,
+        base: i64,
+        spare: Spare,
+    },
     /// The log ends at `offset` again, at `position` of the segment `base`; later segments are given up. With [`NO_SEGMENT`] all
     /// are, and the log begins and ends at `offset`.
-    Truncate { log: u32, generation: u32, base: i64, position: u32, offset: i64 },
+    Truncate {
+        log: u32,
+        generation: u32,
+        base: i64,
+        position: u32,
+        offset: i64,
+    },
     /// Nothing below `offset` is shown any more; segments wholly below it are given up.
-    LogStart { log: u32, offset: i64 },
+    LogStart {
+        log: u32,
+        offset: i64,
+    },
     /// A log without segments that begins and ends at `offset`.
-    Create { log: u32, key: Arc<LogKey>, offset: i64 },
-    Delete { log: u32 },
+    Create {
+        log: u32,
+        key: Arc<LogKey>,
+        offset: i64,
+    },
+    Delete {
+        log: u32,
+    },
 }
 
 const WRITE: u8 = 1;
@@ -131,7 +159,9 @@ impl Entry {
                 crc: reader.u32(),
                 next_offset: reader.i64(),
             },
-            ROLL => Self::Roll { log, generation: reader.u32(), base: reader.i64(), spare: get_spare(reader) },
+            ROLL => {
+                Self::Roll { log, generation: reader.u32(), base: reader.i64(), spare: get_spare(reader) }
+            }
             TRUNCATE => Self::Truncate {
                 log,
                 generation: reader.u32(),
@@ -315,9 +345,11 @@ mod tests {
             (any::<[u32; 4]>(), any::<i64>()).prop_map(|([log, generation, round_log, number], base)| {
                 Entry::Roll { log, generation, base, spare: Spare { round_log, number } }
             }),
-            (any::<[u32; 3]>(), any::<[i64; 2]>()).prop_map(|([log, generation, position], [base, offset])| {
-                Entry::Truncate { log, generation, base, position, offset }
-            }),
+            (any::<[u32; 3]>(), any::<[i64; 2]>()).prop_map(
+                |([log, generation, position], [base, offset])| {
+                    Entry::Truncate { log, generation, base, position, offset }
+                }
+            ),
             (log, any::<i64>()).prop_map(|(log, offset)| Entry::LogStart { log, offset }),
             (log, "[a-z]{1,40}", any::<[u8; 16]>(), any::<i32>(), any::<i64>()).prop_map(
                 |(log, topic, topic_id, partition, offset)| Entry::Create {

@@ -142,9 +142,7 @@ async fn execute(volume: Rc<Volume>, round: Round) -> Round {
     let failed = &volume.failed;
     volume
         .progress
-        .until(|| {
-            (volume.queue.borrow().written_through >= before || failed.is_failed()).then_some(())
-        })
+        .until(|| (volume.queue.borrow().written_through >= before || failed.is_failed()).then_some(()))
         .await;
     if let Err(error) = volume.flush(&round).await {
         volume.fail(&error);
@@ -286,17 +284,19 @@ impl Volume {
                 }
                 return;
             }
-            self.seal_front(state);
-            let Some(Pending::Run(run)) = state.pending.pop_front() else { unreachable!("a run is in front") };
-            self.draft_run(log, state, run, draft);
+            Self::seal_front(state);
+            let Some(Pending::Run(run)) = state.pending.pop_front() else {
+                unreachable!("a run is in front")
+            };
+            self.draft_run(log, state, &run, draft);
         }
         self.consider_preparation(log, state);
     }
 
     /// The open chunk belongs to the last run; if that is the front one, it is sealed before it is taken.
-    fn seal_front(&self, state: &mut LogState) {
+    fn seal_front(state: &mut LogState) {
         if state.pending.len() == 1 {
-            self.seal_open(state);
+            Self::seal_open(state);
         }
     }
 
@@ -304,11 +304,12 @@ impl Volume {
         if matches!(self.directory.flushing(), Flushing::PerFile { .. }) {
             return true;
         }
-        let is_prepared = run.segment.prepared.get().is_some_and(|prepared| block_ceil(run.end()) <= prepared);
+        let is_prepared =
+            run.segment.prepared.get().is_some_and(|prepared| block_ceil(run.end()) <= prepared);
         is_prepared && u64::from(run.length) < OWN_PREPARATION_BYTES
     }
 
-    fn draft_run(&self, log: &Rc<Log>, state: &mut LogState, run: Run, draft: &mut Draft) {
+    fn draft_run(&self, log: &Rc<Log>, state: &mut LogState, run: &Run, draft: &mut Draft) {
         let memory = run.chunks.iter().map(|chunk| chunk.capacity).sum();
         if !run.is_written {
             let file = run.segment.open_file().expect("a segment that is written to is open");
@@ -410,7 +411,9 @@ impl Volume {
             }
         }
         queue.written.insert(round.head.round);
-        while let Some(next) = queue.written.first().copied().filter(|next| *next == queue.written_through + 1) {
+        while let Some(next) =
+            queue.written.first().copied().filter(|next| *next == queue.written_through + 1)
+        {
             queue.written.remove(&next);
             queue.written_through = next;
         }
@@ -461,7 +464,9 @@ impl Volume {
         }
         let hook = self.hook.borrow().clone();
         if let Some(hook) = hook {
-            moved.iter().for_each(|log| hook(log));
+            for log in &moved {
+                hook(log);
+            }
         }
         self.progress.notify();
     }

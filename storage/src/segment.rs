@@ -130,7 +130,8 @@ impl SegmentIndex {
 
     /// Where to begin looking for the first batch whose max timestamp is at least `timestamp`.
     pub fn position_at_time(&self, timestamp: i64) -> u32 {
-        let entry = TimeIndex::parse(self.base, &self.times).map_or(self.base, |index| index.lookup(timestamp).offset);
+        let entry = TimeIndex::parse(self.base, &self.times)
+            .map_or(self.base, |index| index.lookup(timestamp).offset);
         self.position_of(entry)
     }
 

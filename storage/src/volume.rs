@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -307,7 +308,8 @@ impl Volume {
     fn is_quiet(&self, log: &Log) -> bool {
         let state = log.state.borrow();
         let last = state.segments.last().map(|last| last.base);
-        let is_known = self.in_ledger(log.number, |entry| entry.segments.last().map(|last| last.base) == last);
+        let is_known =
+            self.in_ledger(log.number, |entry| entry.segments.last().map(|last| last.base) == last);
         let has_structural = state.segments.iter().any(|segment| segment.is_structural.get());
         !state.is_busy
             && !has_structural
@@ -419,7 +421,8 @@ impl Volume {
             let state = log.state.borrow();
             let structural: Vec<i64> =
                 state.segments.iter().filter(|at| at.is_structural.get()).map(|at| at.base).collect();
-            text += &format!(
+            let _ = write!(
+                text,
                 "\n{} {:?} pending {} busy {} queued {} blocked {} loaded {} loading {} structural {structural:?}",
                 log.key(),
                 state.ends,

@@ -50,9 +50,8 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
             seen.borrow_mut().extend(node.volumes.iter().cloned());
             compare(&node, &md, lossy.get()).await;
             lossy.set(false);
-            let works = (0..st.logs).map(|number| {
-                work(Rc::clone(&node), Rc::clone(&rt), Rc::clone(&md), st.clone(), number)
-            });
+            let works = (0..st.logs)
+                .map(|number| work(Rc::clone(&node), Rc::clone(&rt), Rc::clone(&md), st.clone(), number));
             futures_util::future::join_all(works).await;
             if end == End::Stop {
                 stop(Rc::try_unwrap(node).ok().unwrap()).await;
@@ -139,7 +138,8 @@ fn is_caught(name: &str, plant: impl Fn(&mut Mutations), base: &Setup, only_kill
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let setup = std::panic::AssertUnwindSafe(&setup);
-    let caught = (1..=seeds).find(|seed| std::panic::catch_unwind(|| live(*seed, &setup, only_kill)).is_err());
+    let caught =
+        (1..=seeds).find(|seed| std::panic::catch_unwind(|| live(*seed, &setup, only_kill)).is_err());
     std::panic::set_hook(quiet);
     let caught = caught.unwrap_or_else(|| panic!("{name}: no seed of {seeds} notices"));
     eprintln!("{name}: seed {caught}");

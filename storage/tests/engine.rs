@@ -31,9 +31,10 @@ fn options() -> OpenOptions {
 }
 
 async fn open(disk: Rc<Disk>, runtime: Rc<Runtime>, config: VolumeConfig) -> (Rc<Volume>, Opened) {
-    let directory = TestDirectory::new(&disk, &runtime);
+    let directory = TestDirectory::over(&disk, &runtime);
     let host: Rc<TestHost> = Rc::new(TestHost(runtime));
-    let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await.unwrap();
+    let opened =
+        open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await.unwrap();
     let part = opened.parts[0].clone();
     let failed = Arc::new(FailedMark::new());
     let volume = Volume::start(directory, host, part, config, &|_| log_config(), failed).await.unwrap();
@@ -72,7 +73,8 @@ fn stamped(batches: &[Vec<u8>]) -> Vec<u8> {
 fn what_was_appended_is_read_from_memory_and_after_a_kill_from_disk() {
     let runtime = Runtime::new(1);
     let disk = Disk::new();
-    let batches: Vec<Vec<u8>> = (0..20).map(|n| batch(1 + n % 3, 100 + 700 * n as usize, n as u64, 1000 + i64::from(n))).collect();
+    let batches: Vec<Vec<u8>> =
+        (0..20).map(|n| batch(1 + n % 3, 100 + 700 * n as usize, n as u64, 1000 + i64::from(n))).collect();
     let expected = stamped(&batches);
     let (other, made, wanted) = (Rc::clone(&disk), batches.clone(), expected.clone());
     let host = Rc::clone(&runtime);
@@ -138,7 +140,7 @@ fn a_clean_stop_leaves_what_kafka_reads_and_opens_again() {
         }
         log.roll().await.unwrap();
         append(&log, &batch(1, 100, 99, 5)).await.unwrap();
-        let directory = TestDirectory::new(&disk, &runtime);
+        let directory = TestDirectory::over(&disk, &runtime);
         let part = volume.stop().await.unwrap();
         assert!(matches!(append(&log, &batch(1, 1, 1, 1)).await, Err(AppendError::Closed)));
         logan_storage::close_directory(directory, vec![part], 1).await.unwrap();
@@ -146,7 +148,9 @@ fn a_clean_stop_leaves_what_kafka_reads_and_opens_again() {
         assert!(paths.iter().all(|path| !path.starts_with("logan")), "{paths:?}");
         assert!(paths.contains(&".kafka_cleanshutdown".to_owned()));
         assert_eq!(disk.content("orders-0/00000000000000000000.log").unwrap().len(), length);
-        for file in ["00000000000000000000.index", "00000000000000000020.timeindex", "00000000000000000021.snapshot"] {
+        for file in
+            ["00000000000000000000.index", "00000000000000000020.timeindex", "00000000000000000021.snapshot"]
+        {
             assert!(paths.contains(&format!("orders-0/{file}")), "{file} of {paths:?}");
         }
         let ends = String::from_utf8(disk.content("recovery-point-offset-checkpoint").unwrap()).unwrap();
@@ -167,7 +171,7 @@ fn a_clean_stop_leaves_what_kafka_reads_and_opens_again() {
 fn a_directory_that_kafka_did_not_close_is_refused() {
     run_on(4, |disk, runtime| async move {
         disk.make_directory_now("orders-0");
-        let directory = TestDirectory::new(&disk, &runtime);
+        let directory = TestDirectory::over(&disk, &runtime);
         let host = Rc::new(TestHost(Rc::clone(&runtime)));
         let error = open_directory(directory, host, options()).await.unwrap_err();
         assert_eq!(error, logan_storage::OpenError::NotClosedCleanly);
@@ -209,7 +213,11 @@ fn a_failed_write_or_a_hang_fails_the_directory_and_ends_every_append() {
             let end = append(&log, &batch(1, 1000, 1, 1)).await.unwrap();
             log.wait_settled(end).await.unwrap();
             let at = disk.operations.get() + 1 + seed;
-            if hangs { disk.hangs_at.set(at) } else { disk.fails_at.set(at) }
+            if hangs {
+                disk.hangs_at.set(at);
+            } else {
+                disk.fails_at.set(at);
+            }
             let mut settled = true;
             for n in 0..100 {
                 match append(&log, &batch(1, 2000, n, 1)).await {
@@ -288,7 +296,7 @@ fn facts_that_are_damaged_keep_the_directory_offline() {
         disk.survive_kill();
         // The third record: later ones say that its round was durable.
         disk.damage("logan/rounds-1-0", |bytes| bytes[2 * 4096 + 60] ^= 1);
-        let directory = TestDirectory::new(&disk, &runtime);
+        let directory = TestDirectory::over(&disk, &runtime);
         let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
         let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
         assert!(matches!(opened, Err(logan_storage::OpenError::Damaged(_))), "{opened:?}");

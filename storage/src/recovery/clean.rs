@@ -92,7 +92,8 @@ async fn look_at(
     log.is_named = true;
     for (base, files) in &files {
         if files.contains(&SegmentFile::Log) {
-            let file = directory.open(&segment_path(name, *base, SegmentFile::Log), OpenMode::Existing).await?;
+            let file =
+                directory.open(&segment_path(name, *base, SegmentFile::Log), OpenMode::Existing).await?;
             let Ok(length) = u32::try_from(file.length().await?) else {
                 return Ok(Err(format!("{name}: segment {base} is longer than a segment can be")));
             };
@@ -123,7 +124,8 @@ async fn look_at(
 }
 
 fn newest_snapshot(files: &BTreeMap<i64, Vec<SegmentFile>>, end: i64) -> i64 {
-    let mut snapshots = files.range(..=end).rev().filter(|(_, files)| files.contains(&SegmentFile::ProducerSnapshot));
+    let mut snapshots =
+        files.range(..=end).rev().filter(|(_, files)| files.contains(&SegmentFile::ProducerSnapshot));
     snapshots.next().map_or(-1, |(offset, _)| *offset)
 }
 
@@ -143,7 +145,8 @@ async fn end_of(
         position = last.map_or(0, |entry| u64::from(entry.position));
     }
     let end = u64::from(segment.length);
-    let file = directory.open(&segment_path(name, segment.base, SegmentFile::Log), OpenMode::Existing).await?;
+    let file =
+        directory.open(&segment_path(name, segment.base, SegmentFile::Log), OpenMode::Existing).await?;
     if position >= end {
         position = 0;
     }

@@ -67,7 +67,8 @@ async fn complete_delete(directory: &dyn Directory, deleted: &mut Deleted) -> Re
     let name = deleted.key.directory_name();
     let target = deleted.id.deleted_directory(&deleted.key);
     // A directory counts only with the topic's id in it. Without any it can only be of a log that was deleted before it was named.
-    if directory.list(&target).await.is_err() && has_topic_id(directory, &deleted.key).await?.unwrap_or(false) {
+    if directory.list(&target).await.is_err() && has_topic_id(directory, &deleted.key).await?.unwrap_or(false)
+    {
         directory.rename(&name, &target).await?;
     }
     deleted.is_renamed = true;
@@ -155,7 +156,11 @@ fn zeros(directory: &dyn Directory) -> Bytes {
 }
 
 /// The round-log files, pre-written, and the first checkpoint. The caller syncs.
-async fn write_part(directory: &dyn Directory, part: &mut VolumePart, zeros: &Bytes) -> Result<(), DiskError> {
+async fn write_part(
+    directory: &dyn Directory,
+    part: &mut VolumePart,
+    zeros: &Bytes,
+) -> Result<(), DiskError> {
     let id = part.ledger.round_log;
     let files = (0..part.round_files.len()).map(|index| async move {
         let file = create(directory, &round_log_path(id, index)).await?;
@@ -174,7 +179,10 @@ async fn write_part(directory: &dyn Directory, part: &mut VolumePart, zeros: &By
 }
 
 /// Creates a file that only an attempt which never got a root can have left.
-async fn create(directory: &dyn Directory, path: &str) -> Result<std::rc::Rc<dyn crate::disk::File>, DiskError> {
+async fn create(
+    directory: &dyn Directory,
+    path: &str,
+) -> Result<std::rc::Rc<dyn crate::disk::File>, DiskError> {
     match directory.open(path, OpenMode::CreateNew).await {
         Err(DiskError::AlreadyExists { .. }) => {
             directory.remove_file(path).await?;

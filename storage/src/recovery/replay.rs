@@ -32,7 +32,9 @@ pub(super) async fn recover(
     for id in &root.round_logs {
         match replay(directory, *id, options, &mut found).await {
             Ok(ledger) => adopt_ledger(ledger, &mut found),
-            Err(Fault::Disk(error)) if !options.accept_loss => damages.push(format!("round log {id}: {error}")),
+            Err(Fault::Disk(error)) if !options.accept_loss => {
+                damages.push(format!("round log {id}: {error}"));
+            }
             Err(Fault::Disk(error)) => found.report.losses.push(format!("round log {id}: {error}")),
             Err(Fault::Damage(damage)) => damages.push(format!("round log {id}: {damage}")),
         }
@@ -244,7 +246,8 @@ impl RecordReader {
 
     /// The highest round that some record behind `last` calls durable, if that is behind `last` itself: then facts are missing.
     fn facts_beyond(&self, last: u64) -> Option<u64> {
-        let blocks = self.files.iter().flat_map(|file| (0..file.len()).step_by(BLOCK).map(move |at| &file[at..]));
+        let blocks =
+            self.files.iter().flat_map(|file| (0..file.len()).step_by(BLOCK).map(move |at| &file[at..]));
         let stated = blocks.filter_map(|bytes| {
             let claim = Record::peek(bytes.get(..HEADER_LEN)?).ok()?;
             if claim.round_log != self.round_log || claim.round <= last {

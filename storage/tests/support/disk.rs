@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use logan_storage::disk::{BLOCK, Buffer, Directory, DirectoryEntry, DiskError, File, Flushing, Io, OpenMode};
+use logan_storage::disk::{
+    BLOCK, Buffer, Directory, DirectoryEntry, DiskError, File, Flushing, Io, OpenMode,
+};
 
 use super::runtime::Runtime;
 
@@ -247,7 +249,7 @@ pub struct TestDirectory {
 }
 
 impl TestDirectory {
-    pub fn new(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> Rc<dyn Directory> {
+    pub fn over(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> Rc<dyn Directory> {
         Rc::new(Self { disk: Rc::clone(disk), runtime: Rc::clone(runtime) })
     }
 
@@ -337,7 +339,10 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             self.step("rmdir", path).await?;
             let mut state = self.disk.state.borrow_mut();
-            assert!(!state.names.keys().any(|name| !name.is_empty() && parent(name) == path), "{path} is not empty");
+            assert!(
+                !state.names.keys().any(|name| !name.is_empty() && parent(name) == path),
+                "{path} is not empty"
+            );
             state.names.remove(path).map_or_else(|| not_found(path), |_| Ok(()))
         })
     }
@@ -349,8 +354,12 @@ impl Directory for TestDirectory {
             let Some(what) = state.names.remove(from) else { return not_found(from) };
             assert!(state.names.contains_key(parent(to)), "{to}: no such directory");
             if what == Name::Directory {
-                let inside: Vec<String> =
-                    state.names.keys().filter(|name| name.starts_with(&format!("{from}/"))).cloned().collect();
+                let inside: Vec<String> = state
+                    .names
+                    .keys()
+                    .filter(|name| name.starts_with(&format!("{from}/")))
+                    .cloned()
+                    .collect();
                 for name in inside {
                     let entry = state.names.remove(&name).unwrap();
                     let moved = format!("{to}{}", &name[from.len()..]);
@@ -386,12 +395,20 @@ impl Directory for TestDirectory {
             let gone: Vec<String> = state
                 .synced_names
                 .iter()
-                .filter(|(name, what)| is_in(name) && **what == Name::Directory && !state.names.contains_key(*name))
+                .filter(|(name, what)| {
+                    is_in(name) && **what == Name::Directory && !state.names.contains_key(*name)
+                })
                 .map(|(name, _)| format!("{name}/"))
                 .collect();
-            state.synced_names.retain(|name, _| !is_in(name) && !gone.iter().any(|gone| name.starts_with(gone)));
-            let now: Vec<(String, Name)> =
-                state.names.iter().filter(|(name, _)| is_in(name)).map(|(a, b)| (a.clone(), b.clone())).collect();
+            state
+                .synced_names
+                .retain(|name, _| !is_in(name) && !gone.iter().any(|gone| name.starts_with(gone)));
+            let now: Vec<(String, Name)> = state
+                .names
+                .iter()
+                .filter(|(name, _)| is_in(name))
+                .map(|(a, b)| (a.clone(), b.clone()))
+                .collect();
             state.synced_names.extend(now);
             Ok(())
         })
@@ -596,7 +613,8 @@ impl File for TestFile {
             self.step("fiemap").await?;
             self.with(|inode| {
                 let mut at = from;
-                let is_written = |block| inode.synced_extents.contains(&block) && inode.extents.contains(&block);
+                let is_written =
+                    |block| inode.synced_extents.contains(&block) && inode.extents.contains(&block);
                 while at + BLOCK as u64 <= to && is_written(at / BLOCK as u64) {
                     at += BLOCK as u64;
                 }

@@ -31,7 +31,7 @@ pub fn volume_config() -> VolumeConfig {
         recovery_bytes: 64 << 20,
         max_batch_bytes: 8 << 20,
         hang_after: Duration::from_secs(30),
-        close_after: Duration::from_secs(60),
+        close_after: Duration::from_mins(1),
         mutations: Mutations::default(),
     }
 }

@@ -153,7 +153,8 @@ impl Runtime {
     pub async fn sleep_ns(&self, duration_ns: u64) {
         let at = self.now_ns.get() + duration_ns;
         let id = self.next_timer.replace(self.next_timer.get() + 1);
-        Sleep { runtime: self.me.borrow().clone(), at, id }.await;
+        let runtime = self.me.borrow().clone();
+        Sleep { runtime, at, id }.await;
     }
 }
 

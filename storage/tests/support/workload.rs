@@ -112,7 +112,7 @@ pub struct Node {
 }
 
 pub async fn start(disk: &Rc<Disk>, runtime: &Rc<Runtime>, setup: &Setup) -> Result<Node, OpenError> {
-    let directory = TestDirectory::new(disk, runtime);
+    let directory = TestDirectory::over(disk, runtime);
     let host: Rc<dyn Host> = Rc::new(TestHost(Rc::clone(runtime)));
     let shards = setup.shards;
     let options = OpenOptions {
@@ -175,7 +175,13 @@ pub async fn append_all(log: &Rc<Log>, bytes: &[u8], leader_epoch: i32) -> Resul
 }
 
 /// Steps of one log, until the power goes.
-pub async fn work(node: Rc<Node>, runtime: Rc<Runtime>, model: Rc<RefCell<Model>>, setup: Setup, number: i32) {
+pub async fn work(
+    node: Rc<Node>,
+    runtime: Rc<Runtime>,
+    model: Rc<RefCell<Model>>,
+    setup: Setup,
+    number: i32,
+) {
     let key = key_of(number);
     for _ in 0..setup.steps {
         if node.volumes[0].failed().is_failed() {
@@ -231,7 +237,12 @@ async fn append_some(
             1..5 => 4_000 + runtime.below(4_000),
             _ => runtime.below(1_500),
         };
-        let bytes = batch(1 + runtime.below(5) as i32, length as usize, runtime.draw(), runtime.below(1_000_000) as i64);
+        let bytes = batch(
+            1 + runtime.below(5) as i32,
+            length as usize,
+            runtime.draw(),
+            runtime.below(1_000_000) as i64,
+        );
         if runtime.below(30) == 0 {
             set(model, key, |log| log.epoch += 1);
         }
@@ -337,14 +348,24 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             .iter()
             .filter(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end)
             .collect();
-        assert_eq!(found.len(), wanted.len(), "{key}: batches between {} and {}", ends.log_start, ends.log_end);
+        assert_eq!(
+            found.len(),
+            wanted.len(),
+            "{key}: batches between {} and {}",
+            ends.log_start,
+            ends.log_end
+        );
         for (found, (base, _, bytes)) in found.iter().zip(&wanted) {
             assert!(found == bytes, "{key}: the batch at {base} is not the one that was appended");
         }
         log.load().await.unwrap();
         for bytes in &found {
             let (base, epoch) = (base_of(bytes), i32::from_be_bytes(bytes[12..16].try_into().unwrap()));
-            assert_eq!(log.epoch_at(base.max(ends.log_start)), Some(epoch), "{key}: the epoch of the batch at {base}");
+            assert_eq!(
+                log.epoch_at(base.max(ends.log_start)),
+                Some(epoch),
+                "{key}: the epoch of the batch at {base}"
+            );
         }
         log.check();
         set(model, &key, |log| {
@@ -372,7 +393,8 @@ pub async fn read_all(log: &Rc<Log>) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     while at < ends.log_end {
         let limits = Limits { offset: i64::MAX, bytes: 10_000, at_least_one: true };
-        let read = log.read(at, limits).await.unwrap_or_else(|error| panic!("{}: at {at}: {error}", log.key()));
+        let read =
+            log.read(at, limits).await.unwrap_or_else(|error| panic!("{}: at {at}: {error}", log.key()));
         if read.next_offset <= at {
             // Only a gap, left by a truncation inside a batch, is left.
             break;
