@@ -85,6 +85,8 @@ pub struct Setup {
     pub logs: i32,
     pub steps: u64,
     pub segment_bytes: u32,
+    /// Of a hundred steps.
+    pub log_starts: u64,
     pub shards: u16,
     pub mutations: Mutations,
 }
@@ -201,10 +203,10 @@ pub async fn work(
             continue;
         };
         let outcome = match runtime.below(100) {
-            0..80 => append_some(&runtime, &log, &model, &key).await,
-            80..86 => log.roll().await,
-            86..90 => truncate(&runtime, &log, &model, &key).await,
-            90..93 => raise_start(&runtime, &log, &model, &key).await,
+            step if step < setup.log_starts => raise_start(&runtime, &log, &model, &key).await,
+            0..83 => append_some(&runtime, &log, &model, &key).await,
+            83..89 => log.roll().await,
+            89..93 => truncate(&runtime, &log, &model, &key).await,
             93..95 => delete(&node, &log, &model, &key).await,
             _ => {
                 runtime.sleep_ns(runtime.below(40_000_000)).await;
