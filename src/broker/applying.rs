@@ -123,7 +123,7 @@ pub(super) async fn create(shell: &Rc<Shell>, image: &Image, missing: Vec<(Parti
         match volume_for(shell, &topic, id) {
             Some(volume) => by_volume.entry(volume).or_default().push((id, topic)),
             None => {
-                tracing::error!(topic = topic.name, partition = %id.index, "no log directory is online for a new partition")
+                tracing::error!(topic = topic.name, partition = %id.index, "no log directory is online for a new partition");
             }
         }
     }

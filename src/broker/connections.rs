@@ -71,7 +71,7 @@ impl Connections {
         let connections = self.clone();
         shards::spawn(shards::Queue::Background, async move {
             while connections.count() > 0 {
-                shards::sleep(limit.min(Duration::from_secs(60))).await;
+                shards::sleep(limit.min(Duration::from_mins(1))).await;
                 let now_ns = shards::monotonic_ns();
                 for open in connections.open.borrow().values() {
                     if now_ns.saturating_sub(open.last_used_ns.get()) >= limit.as_nanos() as u64 {

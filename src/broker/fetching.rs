@@ -201,10 +201,12 @@ impl Owner {
         while reading.at < reading.request.parts.len() && (reading.left > 0 || reading.need_one) {
             let part = &reading.request.parts[reading.at];
             let checked = &reading.answer.parts[reading.at];
-            if checked.error == 0 && checked.diverging.is_none() && checked.ready > 0 {
-                if let Some(hosted) = self.hosted(part.partition) {
-                    return Some((hosted, part.clone()));
-                }
+            if checked.error == 0
+                && checked.diverging.is_none()
+                && checked.ready > 0
+                && let Some(hosted) = self.hosted(part.partition)
+            {
+                return Some((hosted, part.clone()));
             }
             reading.at += 1;
         }

@@ -36,14 +36,20 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
         Mail::Offsets(call, queries) => shell.owner.on_offsets(call, queries),
         Mail::Socket(handoff) => listener::on_socket(shell, handoff),
         Mail::Answer(number, answer) => shell.router.on_answer(number, *answer),
-        Mail::Command(call, command) => match &*shell.commands.borrow() {
-            Some(commands) => commands.command(call, *command),
-            None => tracing::error!("a metadata command came to a shard that does not run the quorum"),
-        },
-        Mail::Quorum(call) => match &*shell.commands.borrow() {
-            Some(commands) => shell.router.answer(call, Answer::Quorum(commands.status())),
-            None => tracing::error!("a question about the quorum came to a shard that does not run it"),
-        },
+        Mail::Command(call, command) => {
+            if let Some(commands) = &*shell.commands.borrow() {
+                commands.command(call, *command);
+            } else {
+                tracing::error!("a metadata command came to a shard that does not run the quorum");
+            }
+        }
+        Mail::Quorum(call) => {
+            if let Some(commands) = &*shell.commands.borrow() {
+                shell.router.answer(call, Answer::Quorum(commands.status()));
+            } else {
+                tracing::error!("a question about the quorum came to a shard that does not run it");
+            }
+        }
         Mail::Boot(call, boot) => in_background(shell, |shell| async move {
             let booted = startup::boot(&shell, *boot).await;
             shell.router.answer(call, Answer::Done(booted));

@@ -1,6 +1,6 @@
-//! ApiVersions v0-4 (KIP-35, KIP-511, KIP-584): what this broker answers.
+//! `ApiVersions` v0-4 (KIP-35, KIP-511, KIP-584): what this broker answers.
 //!
-//! An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the whole list, so that a newer client can choose.
+//! An unknown version is answered in version 0 with `UNSUPPORTED_VERSION` and the whole list, so that a newer client can choose.
 //! Finalized features are those of the metadata image.
 
 use super::{BUILT, Context, Outcome, encode, malformed, respond};

@@ -1,4 +1,4 @@
-//! CreatePartitions v0-3 (KIP-195): more partitions for existing topics, placed by count or by assignment.
+//! `CreatePartitions` v0-3 (KIP-195): more partitions for existing topics, placed by count or by assignment.
 
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ pub(super) async fn handle(
     let command = Command::CreatePartitions { topics, validate_only: request.validate_only };
     match admin::decide(context, command).await {
         Ok(Reply::Done(done)) => {
-            results.extend(asked.iter().zip(done).map(|(topic, done)| result(topic, done)))
+            results.extend(asked.iter().zip(done).map(|(topic, done)| result(topic, done)));
         }
         Ok(other) => admin::mismatch(&other),
         Err(refused) => results.extend(asked.iter().map(|topic| result(topic, Err(refused.clone())))),

@@ -1,4 +1,4 @@
-//! CreateTopics v2-7 (KIP-4, KIP-464, KIP-525, KIP-516): by count or by assignment, with configs, or only validated.
+//! `CreateTopics` v2-7 (KIP-4, KIP-464, KIP-525, KIP-516): by count or by assignment, with configs, or only validated.
 //!
 //! The answer leaves when every shard of this node has the topics. `timeout_ms` is not needed for that.
 

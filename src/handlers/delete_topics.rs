@@ -1,4 +1,4 @@
-//! DeleteTopics v1-6 (KIP-4, KIP-516): by name, or by id from version 6 on.
+//! `DeleteTopics` v1-6 (KIP-4, KIP-516): by name, or by id from version 6 on.
 
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ pub(super) async fn handle(
         );
     }
     let (valid, ambiguous): (Vec<_>, Vec<_>) =
-        topics.into_iter().partition(|topic| topic.name.is_some() != !topic.id.is_zero());
+        topics.into_iter().partition(|topic| topic.name.is_some() == topic.id.is_zero());
     let mut responses: Vec<_> = ambiguous
         .iter()
         .map(|topic| failed(topic, ErrorCode::INVALID_REQUEST, "A topic is named either by name or by id."))

@@ -1,4 +1,4 @@
-//! DescribeCluster v0-2 (KIP-700, KIP-919, KIP-1073): the brokers of the cluster.
+//! `DescribeCluster` v0-2 (KIP-700, KIP-919, KIP-1073): the brokers of the cluster.
 //!
 //! The controllers' endpoint type is refused: this listener is a broker's.
 
@@ -12,10 +12,7 @@ use crate::protocol::messages::{DescribeClusterRequest, DescribeClusterResponse}
 
 const BROKERS: i8 = 1;
 
-pub(super) async fn handle(
-    context: &Rc<Context>,
-    request: DescribeClusterRequest,
-) -> DescribeClusterResponse {
+pub(super) fn handle(context: &Rc<Context>, request: &DescribeClusterRequest) -> DescribeClusterResponse {
     if request.endpoint_type != BROKERS {
         let known = request.endpoint_type == 2;
         let error_code =

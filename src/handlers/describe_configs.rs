@@ -1,4 +1,4 @@
-//! DescribeConfigs v1-4 (KIP-133, KIP-226, KIP-569): the settings of topics, of this broker and of all brokers, with where each value
+//! `DescribeConfigs` v1-4 (KIP-133, KIP-226, KIP-569): the settings of topics, of this broker and of all brokers, with where each value
 //! comes from. Documentation is not kept, and answered as null.
 //!
 //! Not here: loggers, client metrics and groups; they are refused as resource types.
@@ -18,10 +18,7 @@ use crate::protocol::{ErrorCode, Str};
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-pub(super) async fn handle(
-    context: &Rc<Context>,
-    request: DescribeConfigsRequest,
-) -> DescribeConfigsResponse {
+pub(super) fn handle(context: &Rc<Context>, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     let results = request.resources.iter().map(|resource| {
         let mut result = DescribeConfigsResult {
             resource_type: resource.resource_type,

@@ -1,4 +1,4 @@
-//! DescribeQuorum v0-2 (KIP-595, KIP-836, KIP-853): the raft group that keeps the metadata, under the name that Kafka's log of it has.
+//! `DescribeQuorum` v0-2 (KIP-595, KIP-836, KIP-853): the raft group that keeps the metadata, under the name that Kafka's log of it has.
 
 use std::rc::Rc;
 
@@ -15,14 +15,8 @@ use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 const METADATA_TOPIC: &str = "__cluster_metadata";
 
 pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
-    let status = match context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await {
-        Some(Answer::Quorum(status)) => status,
-        _ => {
-            return DescribeQuorumResponse {
-                error_code: ErrorCode::BROKER_NOT_AVAILABLE,
-                ..Default::default()
-            };
-        }
+    let Some(Answer::Quorum(status)) = context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await else {
+        return DescribeQuorumResponse { error_code: ErrorCode::BROKER_NOT_AVAILABLE, ..Default::default() };
     };
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {

@@ -1,4 +1,4 @@
-//! DescribeTopicPartitions v0 (KIP-966): partitions of topics, in order of names and partitions, a page at a time.
+//! `DescribeTopicPartitions` v0 (KIP-966): partitions of topics, in order of names and partitions, a page at a time.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -13,9 +13,9 @@ use crate::protocol::messages::describe_topic_partitions::{
 };
 use crate::protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
-pub(super) async fn handle(
+pub(super) fn handle(
     context: &Rc<Context>,
-    request: DescribeTopicPartitionsRequest,
+    request: &DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
     let image = context.image();
     let all = request.topics.is_empty();

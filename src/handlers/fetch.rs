@@ -4,7 +4,7 @@
 //! If one shard owns all that is asked, one message asks it and it answers when enough is ready. With several, each first reports
 //! when something is ready; then bytes are granted, in the order of the request, and each reads what it was granted.
 //!
-//! Not here: fetches of followers (refused with REPLICA_NOT_AVAILABLE), rack-aware read replicas (KIP-392), throttling.
+//! Not here: fetches of followers (refused with `REPLICA_NOT_AVAILABLE`), rack-aware read replicas (KIP-392), throttling.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(super) async fn handle(
     let read_committed = request.isolation_level == 1;
     let terms = terms(context, &request);
     let now_ms = shards::wall_clock_ms();
-    let begun = match context.sessions.borrow_mut().begin(now_ms, asked(version, request)) {
+    let begun = match context.sessions.borrow_mut().begin(now_ms, asked(version, &request)) {
         Ok(begun) => begun,
         Err(error_code) => return (FetchResponse { error_code, ..Default::default() }, None),
     };
@@ -76,13 +76,13 @@ pub(super) async fn handle(
 
 fn terms(context: &Context, request: &FetchRequest) -> Terms {
     let max_bytes =
-        u64::try_from(request.max_bytes).unwrap_or(0).min(context.settings.broker.fetch_max_bytes as u64);
+        u64::try_from(request.max_bytes).unwrap_or(0).min(u64::from(context.settings.broker.fetch_max_bytes));
     let min_bytes = u64::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
     let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
     Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms) }
 }
 
-fn asked(version: i16, request: FetchRequest) -> Asked {
+fn asked(version: i16, request: &FetchRequest) -> Asked {
     let named = |topic_id, topic: &Str, partition| Named { topic_id, topic: topic.to_string(), partition };
     let mut parts = Vec::new();
     for topic in &request.topics {

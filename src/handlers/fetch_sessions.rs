@@ -6,7 +6,7 @@
 //! Invariants:
 //! - `order` and `parts` of a session name the same partitions
 //! - a session has at least one partition
-//! - `sessions.len() <= slots`
+//! - `by_id.len() <= slots`
 
 use std::collections::BTreeMap;
 
@@ -95,22 +95,22 @@ pub struct Sessions {
     shards: u16,
     /// `max.incremental.fetch.session.cache.slots`, this shard's share.
     slots: usize,
-    sessions: BTreeMap<i32, Session>,
+    by_id: BTreeMap<i32, Session>,
 }
 
 impl Sessions {
     pub fn new(shard: u16, shards: u16, slots: usize) -> Self {
-        Self { shard, shards, slots, sessions: BTreeMap::new() }
+        Self { shard, shards, slots, by_id: BTreeMap::new() }
     }
 
     /// Finds out what a request fetches. Errors are Kafka's, for the whole response.
     pub fn begin(&mut self, now_ms: i64, asked: Asked) -> Result<Begun, ErrorCode> {
         if asked.epoch == FINAL_EPOCH || asked.epoch == INITIAL_EPOCH {
-            self.sessions.remove(&asked.session);
+            self.by_id.remove(&asked.session);
             let kind = if asked.epoch == FINAL_EPOCH { Kind::Sessionless } else { Kind::Full };
             return Ok(Begun { kind, by_id: asked.by_id, parts: asked.parts });
         }
-        let session = self.sessions.get_mut(&asked.session).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
+        let session = self.by_id.get_mut(&asked.session).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
         if session.epoch != asked.epoch {
             return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
         }
@@ -124,7 +124,7 @@ impl Sessions {
             session.want(named, wanted);
         }
         if session.parts.is_empty() {
-            self.sessions.remove(&asked.session);
+            self.by_id.remove(&asked.session);
             return Ok(Begun { kind: Kind::Sessionless, by_id: asked.by_id, parts: Vec::new() });
         }
         session.used_ms = now_ms;
@@ -142,11 +142,12 @@ impl Sessions {
         seen: &[Seen],
         random: impl FnMut() -> u64,
     ) -> (i32, Vec<bool>) {
-        match begun.kind {
-            Kind::Sessionless => (0, vec![true; seen.len()]),
-            Kind::Full => (self.create(now_ms, begun, seen, random), vec![true; seen.len()]),
+        let all = || vec![true; seen.len()];
+        let said = match begun.kind {
+            Kind::Sessionless => (0, all()),
+            Kind::Full => (self.create(now_ms, begun, seen, random), all()),
             Kind::Incremental { session: id } => {
-                let Some(session) = self.sessions.get_mut(&id) else { return (0, vec![true; seen.len()]) };
+                let Some(session) = self.by_id.get_mut(&id) else { return (0, all()) };
                 let mentioned = begun
                     .parts
                     .iter()
@@ -155,7 +156,11 @@ impl Sessions {
                     .collect();
                 (id, mentioned)
             }
+        };
+        if cfg!(debug_assertions) {
+            self.check();
         }
+        said
     }
 
     /// Returns 0, "no session", if there is no room.
@@ -163,10 +168,10 @@ impl Sessions {
         if begun.parts.is_empty() || self.slots == 0 {
             return 0;
         }
-        if self.sessions.len() >= self.slots {
-            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.used_ms);
+        if self.by_id.len() >= self.slots {
+            let oldest = self.by_id.iter().min_by_key(|(_, session)| session.used_ms);
             match oldest.map(|(id, session)| (*id, session.used_ms)) {
-                Some((id, used_ms)) if now_ms - used_ms >= KEPT_MS => self.sessions.remove(&id),
+                Some((id, used_ms)) if now_ms - used_ms >= KEPT_MS => self.by_id.remove(&id),
                 _ => return 0,
             };
         }
@@ -185,18 +190,18 @@ impl Sessions {
         let id = loop {
             let most = i32::MAX as u64 / u64::from(self.shards) - 1;
             let id = ((random() % most + 1) * u64::from(self.shards) + u64::from(self.shard)) as i32;
-            if id > 0 && !self.sessions.contains_key(&id) {
+            if id > 0 && !self.by_id.contains_key(&id) {
                 break id;
             }
         };
-        self.sessions.insert(id, session);
+        self.by_id.insert(id, session);
         id
     }
 
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
-        assert!(self.sessions.len() <= self.slots);
-        for session in self.sessions.values() {
+        assert!(self.by_id.len() <= self.slots);
+        for session in self.by_id.values() {
             assert!(!session.parts.is_empty() && session.order.len() == session.parts.len());
             assert!(session.order.iter().all(|(order, named)| session.parts[named].order == *order));
         }
@@ -324,7 +329,7 @@ mod tests {
         let first = open(&mut sessions, 0);
         assert_eq!(open(&mut sessions, KEPT_MS - 1), 0);
         assert_ne!(open(&mut sessions, KEPT_MS), 0);
-        assert_eq!(sessions.sessions.len(), 1);
+        assert_eq!(sessions.by_id.len(), 1);
         let _ = first;
         sessions.check();
     }

@@ -1,4 +1,4 @@
-//! IncrementalAlterConfigs v0-1 (KIP-339): sets, deletes, appends and subtracts settings of topics, of this broker and of all brokers.
+//! `IncrementalAlterConfigs` v0-1 (KIP-339): sets, deletes, appends and subtracts settings of topics, of this broker and of all brokers.
 
 use std::rc::Rc;
 
@@ -46,7 +46,9 @@ pub(super) async fn handle(
         }
         Ok(other) => admin::mismatch(&other),
         Err(Refused { error, message }) => {
-            places.into_iter().for_each(|place| refuse(&mut responses[place], ErrorCode(error), &message));
+            for place in places {
+                refuse(&mut responses[place], ErrorCode(error), &message);
+            }
         }
     }
     IncrementalAlterConfigsResponse { responses, ..Default::default() }

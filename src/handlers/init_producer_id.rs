@@ -1,6 +1,6 @@
-//! InitProducerId v0-5 (KIP-98, KIP-360): a producer id for an idempotent producer.
+//! `InitProducerId` v0-5 (KIP-98, KIP-360): a producer id for an idempotent producer.
 //!
-//! Not here: transactional ids (refused with INVALID_REQUEST until there is a transaction coordinator). A shard takes blocks of ids
+//! Not here: transactional ids (refused with `INVALID_REQUEST` until there is a transaction coordinator). A shard takes blocks of ids
 //! from the leader of the metadata, so an id is given once whatever crashes.
 
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! ListOffsets v1-11: earliest, latest, largest timestamp (KIP-734) and the first record at or after a time.
+//! `ListOffsets` v1-11: earliest, latest, largest timestamp (KIP-734) and the first record at or after a time.
 //!
 //! There is no tiered storage: the earliest local offset is the log's start, and what only a tier has is -1 (KIP-405, KIP-1005,
 //! KIP-1023). `isolation_level` makes no difference while there are no transactions.

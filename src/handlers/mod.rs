@@ -159,7 +159,7 @@ pub async fn handle(context: &Rc<Context>, peer: &str, frame: Frame) -> Outcome 
         ApiKey::OffsetForLeaderEpoch => {
             answer(&frame, |request| offset_for_leader_epoch::handle(context, request)).await
         }
-        ApiKey::DescribeConfigs => answer(&frame, |request| describe_configs::handle(context, request)).await,
+        ApiKey::DescribeConfigs => answer_now(&frame, |request| describe_configs::handle(context, request)),
         ApiKey::CreatePartitions => {
             answer(&frame, |request| create_partitions::handle(context, request)).await
         }
@@ -167,9 +167,9 @@ pub async fn handle(context: &Rc<Context>, peer: &str, frame: Frame) -> Outcome 
             answer(&frame, |request| incremental_alter_configs::handle(context, request)).await
         }
         ApiKey::DescribeQuorum => answer(&frame, |request| describe_quorum::handle(context, request)).await,
-        ApiKey::DescribeCluster => answer(&frame, |request| describe_cluster::handle(context, request)).await,
+        ApiKey::DescribeCluster => answer_now(&frame, |request| describe_cluster::handle(context, request)),
         ApiKey::DescribeTopicPartitions => {
-            answer(&frame, |request| describe_topic_partitions::handle(context, request)).await
+            answer_now(&frame, |request| describe_topic_partitions::handle(context, request))
         }
         other => Outcome::Close(format!("{} is not an API of this broker", other.name())),
     }
@@ -182,6 +182,14 @@ where
 {
     match frame.decode::<R>() {
         Ok(request) => respond(frame, &handle(request).await),
+        Err(error) => malformed(frame, &error),
+    }
+}
+
+/// As [`answer`], of what this shard knows without asking another.
+fn answer_now<R: Request>(frame: &Frame, handle: impl FnOnce(&R) -> R::Response) -> Outcome {
+    match frame.decode::<R>() {
+        Ok(request) => respond(frame, &handle(&request)),
         Err(error) => malformed(frame, &error),
     }
 }

@@ -1,4 +1,4 @@
-//! OffsetForLeaderEpoch v2-4 (KIP-101, KIP-279, KIP-320): where a leader epoch ends in our log.
+//! `OffsetForLeaderEpoch` v2-4 (KIP-101, KIP-279, KIP-320): where a leader epoch ends in our log.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! Produce v3-13 (advertised from 0: KIP-896): batches are validated here, on the connection's shard, and appended by the shards that
 //! own their partitions.
 //!
-//! Not here: transactions (a transactional batch is refused with INVALID_TXN_STATE), throttling. `timeout_ms` bounds the wait for
+//! Not here: transactions (a transactional batch is refused with `INVALID_TXN_STATE`), throttling. `timeout_ms` bounds the wait for
 //! other replicas, of which there are none yet.
 
 use std::rc::Rc;
