@@ -9,5 +9,5 @@ pub mod codec_table;
 pub mod fuzz;
 pub mod generator;
 pub mod golden;
-pub mod wire;
 pub mod simulation;
+pub mod wire;

@@ -29,13 +29,15 @@ impl Client {
     pub async fn call<R: Request>(&mut self, version: i16, body: &R) -> Result<R::Response, Lost> {
         self.next += 1;
         let correlation = self.next;
-        let request = frame::request(version, correlation, None, body).expect("a request of ours can be written");
+        let request =
+            frame::request(version, correlation, None, body).expect("a request of ours can be written");
         let answered = timeout(PATIENCE, async {
             self.connection.write_all(request.slices()).await.map_err(|_| Lost)?;
             self.receive().await
         });
         let answer = answered.await.map_err(|_| Lost)??;
-        let (echoed, response) = frame::read_response::<R>(version, answer).expect("the broker's responses can be read");
+        let (echoed, response) =
+            frame::read_response::<R>(version, answer).expect("the broker's responses can be read");
         assert_eq!(echoed, correlation, "responses come in the order of their requests");
         Ok(response)
     }

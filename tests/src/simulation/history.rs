@@ -36,18 +36,18 @@ pub struct History {
 impl History {
     pub fn acknowledge(&mut self, partition: Partition, offset: i64, sent: Sent) -> Result<(), String> {
         match self.acknowledged.insert((partition, offset), sent) {
-            Some(other) if other != sent => {
-                Err(format!("offset {offset} of partition {partition} was acknowledged for {other:?} and for {sent:?}"))
-            }
+            Some(other) if other != sent => Err(format!(
+                "offset {offset} of partition {partition} was acknowledged for {other:?} and for {sent:?}"
+            )),
             _ => Ok(()),
         }
     }
 
     pub fn show(&mut self, partition: Partition, offset: i64, sent: Sent) -> Result<(), String> {
         match self.shown.insert((partition, offset), sent) {
-            Some(other) if other != sent => {
-                Err(format!("offset {offset} of partition {partition} was shown as {other:?} and as {sent:?}"))
-            }
+            Some(other) if other != sent => Err(format!(
+                "offset {offset} of partition {partition} was shown as {other:?} and as {sent:?}"
+            )),
             _ => Ok(()),
         }
     }
@@ -91,7 +91,9 @@ fn is_present(
     for ((partition, offset), sent) in told {
         let found = logs.get(partition).and_then(|log| log.get(*offset as usize));
         if found != Some(sent) {
-            return Err(format!("{what}: offset {offset} of partition {partition} is {found:?} and was {sent:?}"));
+            return Err(format!(
+                "{what}: offset {offset} of partition {partition} is {found:?} and was {sent:?}"
+            ));
         }
     }
     Ok(())
@@ -104,7 +106,9 @@ pub fn once_and_in_order(logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), St
         for (offset, sent) in log.iter().enumerate() {
             let expected = next.entry(sent.producer).or_default();
             if sent.number != *expected {
-                return Err(format!("partition {partition}, offset {offset}: {sent:?} where number {expected} was expected"));
+                return Err(format!(
+                    "partition {partition}, offset {offset}: {sent:?} where number {expected} was expected"
+                ));
             }
             *expected += 1;
         }

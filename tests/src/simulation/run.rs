@@ -74,7 +74,8 @@ impl Draw {
 /// Runs the seed. Panics of the broker and of the machine's own checks go through.
 pub fn run(run: &Run) -> Result<Outcome, String> {
     let mut options = SimOptions::rough(run.seed);
-    options.repeat = format!("LOGAN_SEED={} cargo test --release -p logan-tests --test simulation one_seed", run.seed);
+    options.repeat =
+        format!("LOGAN_SEED={} cargo test --release -p logan-tests --test simulation one_seed", run.seed);
     let simulation = Simulation::new(options);
     let starts = Rc::new(Cell::new(0));
     let node = add_broker(&simulation, run, &starts);
@@ -107,18 +108,18 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
 }
 
 fn add_broker(simulation: &Simulation, run: &Run, starts: &Rc<Cell<u32>>) -> NodeId {
-    let overrides: Vec<String> = ["node.id=1", "listeners=PLAINTEXT://0.0.0.0:9092", "log.dirs=/data", "num.partitions=2"]
-        .iter()
-        .map(ToString::to_string)
-        .chain(["advertised.listeners=PLAINTEXT://logan:9092".to_owned()])
-        .collect();
+    let overrides: Vec<String> =
+        ["node.id=1", "listeners=PLAINTEXT://0.0.0.0:9092", "log.dirs=/data", "num.partitions=2"]
+            .iter()
+            .map(ToString::to_string)
+            .chain(["advertised.listeners=PLAINTEXT://logan:9092".to_owned()])
+            .collect();
     let settings = Settings::read(None, &overrides, "logan").unwrap_or_else(|errors| panic!("{errors}"));
-    let report: Arc<dyn Fn(Result<logan::broker::Ready, StartError>) + Send + Sync> =
-        Arc::new(|ready| {
-            if let Err(error) = ready {
-                panic!("the broker did not start: {error}");
-            }
-        });
+    let report: Arc<dyn Fn(Result<logan::broker::Ready, StartError>) + Send + Sync> = Arc::new(|ready| {
+        if let Err(error) = ready {
+            panic!("the broker did not start: {error}");
+        }
+    });
     let plan = Plan {
         settings: Arc::new(settings),
         accept_loss: false,

@@ -12,7 +12,8 @@ use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
 use logan::protocol::messages::metadata::MetadataRequestTopic;
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use logan::protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
+    ProduceRequest,
 };
 use logan::protocol::records::{BatchBuilder, Compression, ProducerFields, RecordReader};
 use logan::protocol::{ErrorCode, Records};
@@ -121,7 +122,11 @@ pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
 /// Sends batches to one partition, each until it is acknowledged.
 pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
     let id = insist(async |client| {
-        let request = InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 1000, ..Default::default() };
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: 1000,
+            ..Default::default()
+        };
         let response = client.call(4, &request).await?;
         Ok((response.error_code == ErrorCode::NONE).then_some(response.producer_id))
     })
@@ -139,7 +144,9 @@ pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partit
                 | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
                 | ErrorCode::KAFKA_STORAGE_ERROR => Ok(None),
                 other => {
-                    shared.fail(format!("partition {partition}: batch {next} of producer {producer} is refused: {other}"));
+                    shared.fail(format!(
+                        "partition {partition}: batch {next} of producer {producer} is refused: {other}"
+                    ));
                     Ok(Some(-1))
                 }
             }
@@ -190,7 +197,11 @@ fn batch(producer: u32, id: i64, next: u32, count: u32) -> Bytes {
 }
 
 /// Reads a partition from its beginning until `until` says that it is enough, and notes what it is shown.
-pub(super) async fn consume(shared: Rc<Shared>, partition: Partition, until: impl Fn(i64) -> bool) -> Vec<Sent> {
+pub(super) async fn consume(
+    shared: Rc<Shared>,
+    partition: Partition,
+    until: impl Fn(i64) -> bool,
+) -> Vec<Sent> {
     let mut log = Vec::new();
     while !until(log.len() as i64) {
         let from = log.len() as i64;
@@ -200,9 +211,13 @@ pub(super) async fn consume(shared: Rc<Shared>, partition: Partition, until: imp
                 return Ok(Some(Bytes::new()));
             };
             match data.error_code {
-                ErrorCode::NONE => Ok(Some(data.records.as_ref().map(Records::contiguous).unwrap_or_default())),
+                ErrorCode::NONE => {
+                    Ok(Some(data.records.as_ref().map(Records::contiguous).unwrap_or_default()))
+                }
                 ErrorCode::OFFSET_OUT_OF_RANGE => {
-                    shared.fail(format!("partition {partition}: offset {from} was shown to exist and is out of range"));
+                    shared.fail(format!(
+                        "partition {partition}: offset {from} was shown to exist and is out of range"
+                    ));
                     Ok(Some(Bytes::new()))
                 }
                 _ => Ok(None),
@@ -221,17 +236,24 @@ pub(super) async fn consume(shared: Rc<Shared>, partition: Partition, until: imp
 }
 
 fn fetch(partition: Partition, from: i64) -> FetchRequest {
-    let part = FetchPartition {
-        partition,
-        fetch_offset: from,
-        partition_max_bytes: 600_000,
-        ..Default::default()
-    };
+    let part =
+        FetchPartition { partition, fetch_offset: from, partition_max_bytes: 600_000, ..Default::default() };
     let topic = FetchTopic { topic: TOPIC.into(), partitions: vec![part], ..Default::default() };
-    FetchRequest { max_wait_ms: 100, min_bytes: 1, max_bytes: 1 << 20, topics: vec![topic], ..Default::default() }
+    FetchRequest {
+        max_wait_ms: 100,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        topics: vec![topic],
+        ..Default::default()
+    }
 }
 
-fn read(shared: &Shared, partition: Partition, mut records: Bytes, log: &mut Vec<Sent>) -> Result<(), String> {
+fn read(
+    shared: &Shared,
+    partition: Partition,
+    mut records: Bytes,
+    log: &mut Vec<Sent>,
+) -> Result<(), String> {
     use logan_storage::batch::Batch;
     while !records.is_empty() {
         let length = Batch::whole(&records[..first_length(&records, partition)?])
@@ -266,7 +288,9 @@ pub(super) async fn list_topics() -> BTreeSet<String> {
     insist(async |client| {
         let request = MetadataRequest { topics: None::<Vec<MetadataRequestTopic>>, ..Default::default() };
         let response = client.call(9, &request).await?;
-        Ok(Some(response.topics.iter().filter_map(|topic| topic.name.as_ref().map(ToString::to_string)).collect()))
+        Ok(Some(
+            response.topics.iter().filter_map(|topic| topic.name.as_ref().map(ToString::to_string)).collect(),
+        ))
     })
     .await
 }
