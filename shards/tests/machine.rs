@@ -207,8 +207,9 @@ fn messages_that_nobody_received_are_dropped_with_the_node() {
 #[test]
 fn a_stop_reaches_every_shard() {
     on_shards::<(), _, _>(3, (), |seat, ()| async move {
-        assert!(!seat.stop.is_requested());
         if seat.shard.0 == 1 {
+            // The only one that can know: another may start after the request.
+            assert!(!seat.stop.is_requested());
             sleep(Duration::from_millis(10)).await;
             seat.stop.request();
         }
