@@ -50,15 +50,24 @@ impl Budget {
         self.0.borrow().taken
     }
 
+    /// Whether somebody waits.
+    pub fn is_contended(&self) -> bool {
+        self.0.borrow().waiting.iter().any(|(_, sender)| !sender.is_canceled())
+    }
+
     fn admit(&self) {
         while let Some((credit, sender)) = self.next_admitted() {
-            // A waiter that went away hands its credit straight back: dropping it comes here again.
+            // The waiter is still there: `next_admitted` passed over those that went away.
             drop(sender.send(credit));
         }
     }
 
     fn next_admitted(&self) -> Option<(Credit, oneshot::Sender<Credit>)> {
         let mut state = self.0.borrow_mut();
+        // Giving them credit would bring each back here from its drop: a call deeper for every client that left at once.
+        while state.waiting.front().is_some_and(|(_, sender)| sender.is_canceled()) {
+            state.waiting.pop_front();
+        }
         let (bytes, _) = state.waiting.front()?;
         if !state.fits(*bytes) {
             return None;
@@ -78,6 +87,14 @@ impl State {
 impl Credit {
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Gives back what is not needed after all.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let unused = self.bytes.saturating_sub(bytes);
+        self.bytes -= unused;
+        self.budget.0.borrow_mut().taken -= unused;
+        self.budget.admit();
     }
 }
 
@@ -108,6 +125,23 @@ mod tests {
         drop(giant);
         let last = last.now_or_never().expect("after the giant");
         assert_eq!(budget.taken(), last.bytes());
+    }
+
+    #[test]
+    fn any_number_of_waiters_may_go_away_at_once() {
+        let budget = Budget::new(1);
+        let first = budget.take(1).now_or_never().expect("fits");
+        let waiters: Vec<_> = (0..200_000)
+            .map(|_| {
+                let mut waiter = Box::pin(budget.take(1));
+                assert!(waiter.as_mut().now_or_never().is_none());
+                waiter
+            })
+            .collect();
+        drop(waiters);
+        drop(first);
+        assert_eq!(budget.taken(), 0);
+        assert!(budget.take(1).now_or_never().is_some());
     }
 
     #[test]

@@ -63,16 +63,18 @@ impl Router {
 
     /// Sends a question. Waits for lane credit only: questions of one task to one shard arrive in the order in which they were asked.
     pub async fn ask(&self, to: ShardId, question: impl FnOnce(Call) -> Mail) -> Pending {
-        let (sender, answer) = oneshot::channel();
         let number = {
             let mut open = self.open.borrow_mut();
-            let number = open.next;
             open.next += 1;
-            open.calls.insert(number, sender);
-            number
+            open.next - 1
         };
         let call = Call { shard: self.shard(), number };
-        self.tell(to, question(call)).await;
+        let mail = question(call);
+        let credit = self.mesh.admit(to, mail.class()).await;
+        // Not before: who is dropped while it waits for credit leaves nothing open that nobody would answer.
+        let (sender, answer) = oneshot::channel();
+        self.open.borrow_mut().calls.insert(number, sender);
+        self.mesh.send(credit, mail);
         Pending { call, answer }
     }
 
