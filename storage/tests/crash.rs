@@ -17,8 +17,10 @@ enum End {
     Stop,
 }
 
-/// Several lives of a directory, each ended at a random operation.
+/// Several lives of a directory, each ended at a random operation. Every third seed has segments that outgrow what spares come with.
 fn live(seed: u64, setup: &Setup, only_kill: bool) {
+    let segment_bytes = if seed.is_multiple_of(3) { 300_000 } else { setup.segment_bytes };
+    let setup = &Setup { segment_bytes, ..setup.clone() };
     let disk = Disk::new();
     let model = Rc::new(RefCell::new(Model::default()));
     // Set by a loss that is allowed, until a comparison has taken note of what was lost.
@@ -118,17 +120,17 @@ fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
 
 #[test]
 fn nothing_acknowledged_is_lost() {
-    for_seeds(50, |seed| live(seed, &Setup { shards: 1 + (seed % 2) as u16, ..setup() }, false));
+    for_seeds(30, |seed| live(seed, &Setup { shards: 1 + (seed % 2) as u16, ..setup() }, false));
 }
 
 #[test]
 fn without_flushes_a_kill_loses_nothing() {
-    for_seeds(20, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, true));
+    for_seeds(12, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, true));
 }
 
 #[test]
 fn without_flushes_a_power_loss_leaves_a_prefix() {
-    for_seeds(20, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
+    for_seeds(12, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
 }
 
 /// Plants a fault and expects some seed to notice it.
@@ -157,20 +159,14 @@ fn acknowledging_before_the_writes_is_caught() {
 }
 
 #[test]
-fn freeing_without_cover_is_caught() {
-    // Where each round is flushed, a log start is raised over durable rounds only, and the record that says so covers them already.
-    let setup = Setup { ack_sync: false, log_starts: 15, ..setup() };
-    is_caught("free without cover", |faults| faults.free_without_cover = true, &setup, true);
-}
-
-#[test]
 fn opening_without_a_flush_is_caught() {
     is_caught("open without flushing", |faults| faults.open_without_flushing = true, &setup(), false);
 }
 
 #[test]
 fn taking_the_file_size_for_prepared_is_caught() {
-    is_caught("file size", |faults| faults.file_size_is_prepared = true, &setup(), false);
+    let setup = Setup { segment_bytes: 300_000, ..setup() };
+    is_caught("file size", |faults| faults.file_size_is_prepared = true, &setup, false);
 }
 
 #[test]
