@@ -22,6 +22,15 @@ pub const RESPONSES_IN_FLIGHT: usize = 64;
 /// that the first does not wait for the last.
 pub const RESPONSE_GATHER_BYTES: usize = 256 << 10;
 
+/// Frames above this take their memory from a budget of their own.
+pub const LARGE_FRAME_BYTES: usize = 2 << 20;
+
+/// How long a frame that has begun may stop, in milliseconds.
+pub const FRAME_STALL_MS: u64 = 10_000;
+
+/// How long a peer may read nothing, in milliseconds, while others wait for the memory of its responses.
+pub const WRITE_LEASE_MS: u64 = 500;
+
 /// How long a peer may read nothing of what it asked for, in milliseconds. Its responses hold memory that others wait for.
 pub const WRITE_STALL_MS: u64 = 30_000;
 

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_channel::mpsc;
+use futures_channel::{mpsc, oneshot};
+use futures_util::future::{Either, select};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, Reader, Writer};
 
@@ -22,6 +23,8 @@ use crate::protocol::{Announced, Encoded, Frame, FrameReader, Step};
 struct Slot {
     outcome: Outcome,
     _request: Option<Credit>,
+    /// Told, by being dropped, that the response was written.
+    _written: Option<oneshot::Sender<()>>,
 }
 
 /// Why a connection ends that the peer did not end.
@@ -44,9 +47,9 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection) {
     let (reader, writer) = connection.split();
     let (slots, queue) = mpsc::channel(limits::RESPONSES_IN_FLIGHT);
     let writing = {
-        let open = open.clone();
+        let (shell, open) = (shell.clone(), open.clone());
         shards::spawn(Queue::Control, async move {
-            if let Err(ended) = write_responses(writer, queue).await {
+            if let Err(ended) = write_responses(&shell, writer, queue).await {
                 tracing::debug!(peer = open.peer, "connection: {ended}");
             }
             open.close.set();
@@ -57,9 +60,9 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection) {
         let reading = read_requests(&shell, &open, &mut requests, slots);
         let closing = open.close.wait();
         futures_util::pin_mut!(reading, closing);
-        match futures_util::future::select(reading, closing).await {
-            futures_util::future::Either::Left((ended, _)) => ended,
-            futures_util::future::Either::Right(((), _)) => Ended::Closed,
+        match select(reading, closing).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(((), _)) => Ended::Closed,
         }
     };
     match ended {
@@ -87,8 +90,15 @@ async fn read_requests(
             Outcome::Close(reason) => return Ended::Refused(reason),
             outcome => outcome,
         };
-        if slots.send(Slot { outcome, _request: Some(credit) }).await.is_err() {
+        let holds_memory = matches!(outcome, Outcome::Respond(_, Some(_)));
+        let (written, until_written) = oneshot::channel();
+        let _written = holds_memory.then_some(written);
+        if slots.send(Slot { outcome, _request: Some(credit), _written }).await.is_err() {
             return Ended::Closed;
+        }
+        if holds_memory {
+            // A client that asks and does not read holds the memory of one answer, not of all it asks for.
+            until_written.await.ok();
         }
     }
 }
@@ -111,9 +121,9 @@ impl Requests {
         let mut credit = None;
         loop {
             match self.frames.step(&mut self.received)? {
-                Step::Need(bytes) => self.receive(bytes).await?,
+                Step::Need(_) => self.receive().await?,
                 Step::Admit(announced) => {
-                    credit = Some(self.shell.frames.take(announced.size as u64).await);
+                    credit = Some(self.shell.frame_credit(announced.size).await);
                     if announced.size > limits::SMALL_FRAME_BYTES {
                         let frame = self.receive_large(announced).await?;
                         return Ok((frame, credit.take().expect("taken above")));
@@ -131,18 +141,19 @@ impl Requests {
         }
     }
 
-    async fn receive(&mut self, at_least: usize) -> Result<(), Ended> {
+    /// Receives what is there. A frame that has begun must go on within a bound: its memory is kept from others.
+    async fn receive(&mut self) -> Result<(), Ended> {
         // The memory comes with the first byte, not with the connection.
         let mut first = [0; limits::FIRST_READ_BYTES];
-        let mut missing = at_least;
-        while missing > 0 {
-            let count = self.reader.read(&mut first).await?;
-            if count == 0 {
-                return Err(Ended::Closed);
-            }
-            self.received.extend_from_slice(&first[..count]);
-            missing = missing.saturating_sub(count);
+        let count = if self.received.is_empty() {
+            self.reader.read(&mut first).await?
+        } else {
+            within_frame(self.reader.read(&mut first)).await?
+        };
+        if count == 0 {
+            return Err(Ended::Closed);
         }
+        self.received.extend_from_slice(&first[..count]);
         Ok(())
     }
 
@@ -155,7 +166,7 @@ impl Requests {
         buffer.bytes_mut()[..filled].copy_from_slice(&self.received);
         self.received = BytesMut::new();
         while filled < whole {
-            let count = self.reader.read(&mut buffer.bytes_mut()[filled..whole]).await?;
+            let count = within_frame(self.reader.read(&mut buffer.bytes_mut()[filled..whole])).await?;
             if count == 0 {
                 return Err(Ended::Closed);
             }
@@ -163,6 +174,14 @@ impl Requests {
         }
         self.frames = FrameReader::new(self.shell.context.settings.broker.socket_request_max_bytes as usize);
         Ok(Frame::open(buffer.seal().slice(4..whole))?)
+    }
+}
+
+async fn within_frame(reading: impl Future<Output = Result<usize, NetError>>) -> Result<usize, Ended> {
+    let patience = Duration::from_millis(limits::FRAME_STALL_MS);
+    match shards::timeout(patience, reading).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(Ended::Refused(format!("a frame stopped half-way for {} s", patience.as_secs()))),
     }
 }
 
@@ -182,7 +201,7 @@ impl Outgoing {
     }
 }
 
-async fn write_responses(mut writer: Writer, mut queue: mpsc::Receiver<Slot>) -> Result<(), Ended> {
+async fn write_responses(shell: &Shell, mut writer: Writer, mut queue: mpsc::Receiver<Slot>) -> Result<(), Ended> {
     while let Some(slot) = queue.next().await {
         let mut outgoing = Outgoing::default();
         settle(slot.outcome, &mut outgoing).await?;
@@ -192,12 +211,12 @@ async fn write_responses(mut writer: Writer, mut queue: mpsc::Receiver<Slot>) ->
             match slot.outcome {
                 Outcome::Respond(encoded, credit) => outgoing.push(encoded, credit),
                 other => {
-                    write(&mut writer, std::mem::take(&mut outgoing)).await?;
+                    write(shell, &mut writer, std::mem::take(&mut outgoing)).await?;
                     settle(other, &mut outgoing).await?;
                 }
             }
         }
-        write(&mut writer, outgoing).await?;
+        write(shell, &mut writer, outgoing).await?;
     }
     Ok(())
 }
@@ -217,14 +236,40 @@ async fn settle(mut outcome: Outcome, outgoing: &mut Outgoing) -> Result<(), End
     }
 }
 
-/// Writes within the time that a peer is given to read.
-async fn write(writer: &mut Writer, outgoing: Outgoing) -> Result<(), Ended> {
-    if outgoing.slices.is_empty() {
-        return Ok(());
+/// Writes within the time that a peer is given to read, which is short while others wait for the memory of what it does not read.
+async fn write(shell: &Shell, writer: &mut Writer, outgoing: Outgoing) -> Result<(), Ended> {
+    for piece in pieces(outgoing.slices) {
+        let mut writing = std::pin::pin!(writer.write_all(&piece));
+        let mut waited_ms = 0;
+        loop {
+            let patience = std::pin::pin!(shards::sleep(Duration::from_millis(limits::WRITE_LEASE_MS)));
+            match select(writing.as_mut(), patience).await {
+                Either::Left((written, _)) => break written?,
+                Either::Right(((), _)) => waited_ms += limits::WRITE_LEASE_MS,
+            }
+            if waited_ms >= limits::WRITE_STALL_MS || shell.context.responses.is_contended() {
+                return Err(Ended::Refused(format!("the peer read nothing for {waited_ms} ms")));
+            }
+        }
     }
-    let patience = Duration::from_millis(limits::WRITE_STALL_MS);
-    match shards::timeout(patience, writer.write_all(&outgoing.slices)).await {
-        Ok(written) => Ok(written?),
-        Err(_) => Err(Ended::Refused(format!("the peer read nothing for {} s", patience.as_secs()))),
+    Ok(())
+}
+
+/// Parts of a response that show a peer's progress: a slow reader gets through one in time, one that does not read gets through none.
+fn pieces(slices: Vec<Bytes>) -> Vec<Vec<Bytes>> {
+    let mut pieces = vec![Vec::new()];
+    let mut room = limits::RESPONSE_GATHER_BYTES;
+    for mut slice in slices {
+        while !slice.is_empty() {
+            let part = slice.split_to(slice.len().min(room));
+            room -= part.len();
+            pieces.last_mut().expect("never empty").push(part);
+            if room == 0 {
+                pieces.push(Vec::new());
+                room = limits::RESPONSE_GATHER_BYTES;
+            }
+        }
     }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
 }

@@ -38,7 +38,7 @@ use logan_shards::{self as shards, Listener, RealOptions, Seat, Stop};
 use logan_storage::{LogKey, Volume};
 
 use crate::config::Settings;
-use crate::handlers::{Budget, Context};
+use crate::handlers::{Budget, Context, Credit};
 use crate::limits;
 use crate::mail::{Mail, Router};
 use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
@@ -82,7 +82,9 @@ pub struct Shell {
     pub context: Rc<Context>,
     pub router: Rc<Router>,
     pub owner: Rc<Owner>,
+    /// Memory for requests, and apart from it for large ones: few of them must not keep all others waiting.
     pub frames: Budget,
+    pub large_frames: Budget,
     pub connections: Rc<Connections>,
     stop: Stop,
     /// One for each log directory; `None` where it is offline.
@@ -166,7 +168,8 @@ impl Shell {
             Budget::new(memory / 100 * limits::RESPONSE_PERCENT),
         );
         Rc::new(Self {
-            frames: Budget::new((memory / 100 * limits::FRAME_PERCENT).max(frame_max)),
+            frames: Budget::new(memory / 100 * limits::FRAME_PERCENT / 2),
+            large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),
             context,
             owner: Owner::new(router.clone()),
             router,
@@ -181,6 +184,12 @@ impl Shell {
             ended: Signal::default(),
             plan,
         })
+    }
+
+    /// Waits for the memory of a frame.
+    async fn frame_credit(&self, size: usize) -> Credit {
+        let budget = if size > limits::LARGE_FRAME_BYTES { &self.large_frames } else { &self.frames };
+        budget.take(size as u64).await
     }
 
     fn memory(&self) -> u64 {

@@ -65,7 +65,10 @@ pub(super) async fn handle(
         }
     }
     let refused = fetched.iter().any(|part| part.error != 0);
-    let credit = fetch(context, &terms, refused, &mut shares, &mut fetched).await;
+    let mut credit = fetch(context, &terms, refused, &mut shares, &mut fetched).await;
+    if let Some(credit) = &mut credit {
+        credit.shrink_to(fetched.iter().map(|part| part.bytes).sum());
+    }
     let seen: Vec<Seen> = fetched.iter().map(seen).collect();
     let (session_id, mentioned) =
         context.sessions.borrow_mut().finish(now_ms, &begun, &seen, shards::random_u64);

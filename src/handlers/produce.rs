@@ -1,12 +1,13 @@
 //! Produce v3-13 (advertised from 0: KIP-896): batches are validated here, on the connection's shard, and appended by the shards that
 //! own their partitions.
 //!
-//! Not here: transactions (a transactional batch is refused with `INVALID_TXN_STATE`), throttling. `timeout_ms` bounds the wait for
+//! Not here: transactions (a transactional batch is refused as one of an unknown transactional id), throttling. `timeout_ms` bounds the wait for
 //! other replicas, of which there are none yet.
 
 use std::rc::Rc;
 
 use futures_util::future::join_all;
+use logan_storage::batch::Batch;
 
 use super::{Context, Outcome, later, malformed, respond, topics};
 use crate::config::TopicSettings;
@@ -38,6 +39,14 @@ enum Fate {
     },
 }
 
+/// What is asked of every batch of a request.
+#[derive(Clone, Copy)]
+struct Asked {
+    version: i16,
+    acks: i16,
+    has_transactional_id: bool,
+}
+
 /// The answer under construction: the request's topics and partitions, in its order.
 struct Plan {
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
@@ -50,12 +59,17 @@ pub(super) async fn handle(context: &Rc<Context>, frame: Frame) -> Outcome {
         Ok(request) => request,
         Err(error) => return malformed(&frame, &error),
     };
-    let acks = request.acks;
+    let asked = Asked {
+        version: frame.version,
+        acks: request.acks,
+        has_transactional_id: request.transactional_id.is_some(),
+    };
+    let acks = asked.acks;
     let image = context.image();
     let mut plan =
         Plan { topics: Vec::new(), parts: (0..context.router.shards()).map(|_| Vec::new()).collect() };
     for topic in request.topic_data {
-        let fates = plan_topic(context, &image, frame.version, acks, &topic, &mut plan.parts).await;
+        let fates = plan_topic(context, &image, asked, &topic, &mut plan.parts).await;
         plan.topics.push((topic.name, topic.topic_id, fates));
     }
     let mut pending = Vec::new();
@@ -89,8 +103,7 @@ pub(super) async fn handle(context: &Rc<Context>, frame: Frame) -> Outcome {
 async fn plan_topic(
     context: &Context,
     image: &Image,
-    version: i16,
-    acks: i16,
+    request: Asked,
     topic: &TopicProduceData,
     parts: &mut [Vec<AppendPart>],
 ) -> Vec<Fate> {
@@ -107,14 +120,14 @@ async fn plan_topic(
                 fates.push(Fate::Refused(refused(data.index, error)));
                 continue;
             }
-            (Ok(_), _) if !(-1..=1).contains(&acks) => {
+            (Ok(_), _) if !(-1..=1).contains(&request.acks) => {
                 fates.push(Fate::Refused(refused(data.index, ErrorCode::INVALID_REQUIRED_ACKS)));
                 continue;
             }
             (Ok(partition), Some(settings)) => (partition, settings),
             (Ok(_), None) => unreachable!("a partition is found in a topic only"),
         };
-        match validate(version, settings, data.records.as_ref()).await {
+        match validate(request, settings, data.records.as_ref()).await {
             Ok((batches, append_time_ms)) => {
                 let shard = context.router.owner(partition);
                 let queue = &mut parts[usize::from(shard.0)];
@@ -130,19 +143,36 @@ async fn plan_topic(
 
 /// Returns the batch to append and the time stamped into it, -1 if none was. Lets others run in between.
 async fn validate(
-    version: i16,
+    request: Asked,
     settings: &TopicSettings,
     records: Option<&Records>,
 ) -> Result<(bytes::Bytes, i64), Invalid> {
     let bytes = records.map(Records::contiguous).unwrap_or_default();
-    let mut validation = Validation::begin(&bytes, rules(version, settings))?;
+    let mut validation = Validation::begin(&bytes, rules(request.version, settings))?;
     loop {
         match validation.step(limits::VALIDATION_STEP_BYTES)? {
             Step::More(more) => validation = more,
-            Step::Done(validated) => return Ok((validated.batch, validated.append_time_ms.unwrap_or(-1))),
+            Step::Done(validated) => {
+                refuse_transaction(request, &validated.batch)?;
+                return Ok((validated.batch, validated.append_time_ms.unwrap_or(-1)));
+            }
         }
         logan_shards::yield_if_needed().await;
     }
+}
+
+/// There is no transaction coordinator: no transactional id is known, so no batch can belong to one's transaction.
+fn refuse_transaction(request: Asked, batch: &[u8]) -> Result<(), Invalid> {
+    let is_transactional = Batch::parse(batch, batch.len()).is_ok_and(|batch| batch.attributes().is_transactional());
+    if !is_transactional {
+        return Ok(());
+    }
+    let (error, message) = if request.has_transactional_id {
+        (ErrorCode::INVALID_PRODUCER_ID_MAPPING, "The transactional id is not known.")
+    } else {
+        (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "A transactional batch needs a transactional id.")
+    };
+    Err(Invalid { error, message: message.into(), record_errors: Vec::new() })
 }
 
 fn rules(version: i16, settings: &TopicSettings) -> Rules {

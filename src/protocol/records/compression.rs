@@ -127,6 +127,11 @@ impl Decoder {
         Some(stream.map(|stream| Self { stream, produced: 0, limit }))
     }
 
+    /// What may come out in all, in bytes.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Appends some bytes to `out`, and returns how many: 0 at the end, and only there.
     pub fn read(&mut self, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
         // One byte more, to tell the end from the bound.

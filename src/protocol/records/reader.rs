@@ -126,6 +126,9 @@ fn place<'a>(header: &Header, record: Record<'a>) -> Placed<'a> {
     Placed { offset, timestamp, record }
 }
 
+/// One record may be this part of what a compressed batch may come to.
+const RECORD_SHARE: usize = 8;
+
 impl Source {
     /// Where the next record's fields begin and end in the window. None at the end of the bytes.
     fn next_record(&mut self, index: i32) -> Result<Option<(usize, usize)>, ReadError> {
@@ -143,6 +146,12 @@ impl Source {
             }
         };
         let len = usize::try_from(len).map_err(|_| error(RecordError::CutOff))?;
+        if let Self::Packed { decoder, .. } = self
+            && len > decoder.limit() / RECORD_SHARE
+        {
+            // Told before it is gathered: a record is held whole, unlike its batch.
+            return Err(DecompressError::TooLarge { limit: decoder.limit() / RECORD_SHARE }.into());
+        }
         while self.rest().len() - len_len < len {
             if !self.more()? {
                 return Err(error(RecordError::CutOff));
