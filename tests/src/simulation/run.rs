@@ -15,7 +15,7 @@ use logan_storage::Mutations;
 use super::history::History;
 use super::work::{self, Shared};
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// What a run is made of.
 #[derive(Debug, Clone)]
