@@ -153,7 +153,7 @@ async fn verify(options: &Options, run: &Run) -> Result<(), ClientError> {
     }
     Err(ClientError::Refused(format!(
         "{acknowledged} records were acknowledged, but the topic grew by {}: somebody else writes to it, or records were lost or doubled",
-        end as i128 - i128::from(before)
+        i128::from(end) - i128::from(before)
     )))
 }
 

@@ -92,8 +92,8 @@ async fn read_requests(
         };
         let holds_memory = matches!(outcome, Outcome::Respond(_, Some(_)));
         let (written, until_written) = oneshot::channel();
-        let _written = holds_memory.then_some(written);
-        if slots.send(Slot { outcome, _request: Some(credit), _written }).await.is_err() {
+        let slot = Slot { outcome, _request: Some(credit), _written: holds_memory.then_some(written) };
+        if slots.send(slot).await.is_err() {
             return Ended::Closed;
         }
         if holds_memory {
@@ -201,7 +201,11 @@ impl Outgoing {
     }
 }
 
-async fn write_responses(shell: &Shell, mut writer: Writer, mut queue: mpsc::Receiver<Slot>) -> Result<(), Ended> {
+async fn write_responses(
+    shell: &Shell,
+    mut writer: Writer,
+    mut queue: mpsc::Receiver<Slot>,
+) -> Result<(), Ended> {
     while let Some(slot) = queue.next().await {
         let mut outgoing = Outgoing::default();
         settle(slot.outcome, &mut outgoing).await?;

@@ -163,7 +163,8 @@ async fn validate(
 
 /// There is no transaction coordinator: no transactional id is known, so no batch can belong to one's transaction.
 fn refuse_transaction(request: Asked, batch: &[u8]) -> Result<(), Invalid> {
-    let is_transactional = Batch::parse(batch, batch.len()).is_ok_and(|batch| batch.attributes().is_transactional());
+    let is_transactional =
+        Batch::parse(batch, batch.len()).is_ok_and(|batch| batch.attributes().is_transactional());
     if !is_transactional {
         return Ok(());
     }
