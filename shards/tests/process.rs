@@ -84,7 +84,8 @@ fn a_signal_stops_all_shards() {
     let started = start("obedient");
     started.wait_until_ready();
     started.signal(libc::SIGTERM);
-    assert_eq!(started.end().0.code(), Some(0));
+    let (status, stderr) = started.end();
+    assert_eq!(status.code(), Some(0), "{stderr}");
 }
 
 fn a_second_signal_ends_the_process_at_once() {
@@ -93,7 +94,8 @@ fn a_second_signal_ends_the_process_at_once() {
     started.signal(libc::SIGINT);
     std::thread::sleep(Duration::from_millis(200));
     started.signal(libc::SIGTERM);
-    assert_eq!(started.end().0.code(), Some(128 + libc::SIGTERM));
+    let (status, stderr) = started.end();
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM), "{stderr}");
 }
 
 fn a_panic_on_one_shard_ends_the_process() {

@@ -79,7 +79,8 @@ struct TaskRef {
 
 /// Tasks woken by other threads.
 struct Inbox {
-    woken: Mutex<Vec<Arc<TaskRef>>>,
+    /// None when the executor has ended: tasks hold their inbox, so what it still held would hold it for ever.
+    woken: Mutex<Option<Vec<Arc<TaskRef>>>>,
     event: EventFd,
 }
 
@@ -124,6 +125,7 @@ impl TaskRef {
         let inbox = self.inbox.clone();
         let first = {
             let mut woken = lock(&inbox.woken);
+            let Some(woken) = &mut *woken else { return };
             woken.push(self);
             woken.len() == 1
         };
@@ -150,7 +152,7 @@ pub(crate) fn run<F: Future<Output = ()> + 'static>(
         tasks: RefCell::default(),
         queues: RefCell::new(run_queues(shares)),
         timers: RefCell::default(),
-        inbox: Arc::new(Inbox { woken: Mutex::default(), event: EventFd::new()? }),
+        inbox: Arc::new(Inbox { woken: Mutex::new(Some(Vec::new())), event: EventFd::new()? }),
         polls: Cell::new(0),
         slice_ns: slice.as_nanos() as u64,
         slice_end: Cell::new(0),
@@ -300,7 +302,7 @@ impl Executor {
             loop {
                 readable(inbox.event.fd()).await;
                 inbox.event.silence();
-                let woken = std::mem::take(&mut *lock(&inbox.woken));
+                let woken = lock(&inbox.woken).as_mut().map(std::mem::take).unwrap_or_default();
                 let Some(executor) = executor.upgrade() else { return };
                 for task in woken {
                     executor.enqueue(task);
@@ -321,6 +323,8 @@ impl Executor {
         for queue in self.queues.borrow_mut().iter_mut() {
             queue.tasks.clear();
         }
+        let woken = lock(&self.inbox.woken).take();
+        drop(woken);
         let deadline = monotonic_ns() + DRAIN.as_nanos() as u64;
         self.ring.turn(None);
         while self.ring.files_under_way() > 0 {
