@@ -24,7 +24,7 @@ struct Slot {
     outcome: Outcome,
     _request: Option<Credit>,
     /// Told, by being dropped, that the response was written.
-    _written: Option<oneshot::Sender<()>>,
+    written: Option<oneshot::Sender<()>>,
 }
 
 /// Why a connection ends that the peer did not end.
@@ -191,6 +191,8 @@ struct Outgoing {
     slices: Vec<Bytes>,
     bytes: usize,
     credits: Vec<Credit>,
+    /// Whoever waits for one of the responses to be written; told by being dropped.
+    written: Vec<oneshot::Sender<()>>,
 }
 
 impl Outgoing {
@@ -208,10 +210,12 @@ async fn write_responses(
 ) -> Result<(), Ended> {
     while let Some(slot) = queue.next().await {
         let mut outgoing = Outgoing::default();
+        outgoing.written.extend(slot.written);
         settle(slot.outcome, &mut outgoing).await?;
         // Responses that are ready too leave with the same write.
         while outgoing.bytes < limits::RESPONSE_GATHER_BYTES {
             let Some(Some(slot)) = queue.next().now_or_never() else { break };
+            outgoing.written.extend(slot.written);
             match slot.outcome {
                 Outcome::Respond(encoded, credit) => outgoing.push(encoded, credit),
                 other => {
