@@ -92,7 +92,7 @@ async fn read_requests(
         };
         let holds_memory = matches!(outcome, Outcome::Respond(_, Some(_)));
         let (written, until_written) = oneshot::channel();
-        let slot = Slot { outcome, _request: Some(credit), _written: holds_memory.then_some(written) };
+        let slot = Slot { outcome, _request: Some(credit), written: holds_memory.then_some(written) };
         if slots.send(slot).await.is_err() {
             return Ended::Closed;
         }
