@@ -227,6 +227,9 @@ fn record_cases() -> Vec<(&'static str, ErrorCode, i32, Vec<u8>)> {
 fn records_of_every_codec_and_conversion() {
     for (name, expected, count, records) in record_cases() {
         for codec in Codec::ALL {
+            // A compressed record that claims more than the bound is refused before it is looked for.
+            let is_too_large = name == "length 1 GiB" && codec != Codec::None;
+            let expected = if is_too_large { ErrorCode::MESSAGE_TOO_LARGE } else { expected };
             for target in [None].into_iter().chain(Codec::ALL.map(|codec| Some(Compression::of(codec)))) {
                 let rules = Rules { compression: target, ..rules() };
                 let answer = answer(&packed(codec, count, &records), rules);
