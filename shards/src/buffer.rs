@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class.
-//! - A pool keeps at most its limit of free bytes; what comes home beyond that is given back to the allocator.
+//! - A pool keeps at most its limit of free bytes; beyond that, buffers of the size class that was not asked for the longest go back to the
+//!   allocator: a load that changes its sizes must not find the pool full of the old ones for ever.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::RefCell;
@@ -43,9 +44,45 @@ struct Pool {
     free: Mutex<Free>,
 }
 
+#[derive(Default)]
 struct Free {
     bytes: usize,
-    classes: Vec<Vec<Memory>>,
+    classes: Vec<Class>,
+    /// Counts what was asked for.
+    takes: u64,
+}
+
+#[derive(Default)]
+struct Class {
+    free: Vec<Memory>,
+    /// The count of takes when this class was last asked for.
+    taken_at: u64,
+}
+
+impl Free {
+    fn class(&mut self, class: usize) -> &mut Class {
+        if self.classes.len() <= class {
+            self.classes.resize_with(class + 1, Class::default);
+        }
+        &mut self.classes[class]
+    }
+
+    /// Makes room for `capacity` bytes of `class` at the cost of classes that were asked for longer ago. What is to be freed is returned.
+    fn evict(&mut self, class: usize, capacity: usize, limit: usize) -> Vec<Memory> {
+        let taken_at = self.classes[class].taken_at;
+        let mut evicted = Vec::new();
+        while self.bytes + capacity > limit {
+            let others =
+                self.classes.iter_mut().filter(|other| other.taken_at < taken_at && !other.free.is_empty());
+            let Some(memory) = others.min_by_key(|other| other.taken_at).and_then(|oldest| oldest.free.pop())
+            else {
+                break;
+            };
+            self.bytes -= memory.capacity;
+            evicted.push(memory);
+        }
+        evicted
+    }
 }
 
 /// One allocation of a class's size.
@@ -95,7 +132,7 @@ fn class_of(capacity: usize) -> (usize, usize) {
 
 impl Pool {
     fn new(limit: usize) -> Self {
-        Self { limit, free: Mutex::new(Free { bytes: 0, classes: Vec::new() }) }
+        Self { limit, free: Mutex::default() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Free> {
@@ -106,8 +143,11 @@ impl Pool {
     fn take(&self, capacity: usize) -> Memory {
         let (class, size) = class_of(capacity);
         let mut free = self.lock();
-        let found = free.classes.get_mut(class).and_then(Vec::pop);
-        let Some(memory) = found else {
+        free.takes += 1;
+        let now = free.takes;
+        let of_class = free.class(class);
+        of_class.taken_at = now;
+        let Some(memory) = of_class.free.pop() else {
             drop(free);
             return Memory::allocate(size);
         };
@@ -116,18 +156,23 @@ impl Pool {
     }
 
     fn give_back(&self, memory: Memory) {
-        let mut free = self.lock();
-        if memory.capacity > LARGEST_POOLED || free.bytes + memory.capacity > self.limit {
-            // Outside of the lock: unmapping is slow.
-            drop(free);
+        if memory.capacity > LARGEST_POOLED {
             return;
         }
         let (class, _) = class_of(memory.capacity);
-        if free.classes.len() <= class {
-            free.classes.resize_with(class + 1, Vec::new);
-        }
-        free.bytes += memory.capacity;
-        free.classes[class].push(memory);
+        let mut free = self.lock();
+        free.class(class);
+        let evicted = free.evict(class, memory.capacity, self.limit);
+        let surplus = if free.bytes + memory.capacity <= self.limit {
+            free.bytes += memory.capacity;
+            free.classes[class].free.push(memory);
+            None
+        } else {
+            Some(memory)
+        };
+        // Outside of the lock: unmapping is slow.
+        drop(free);
+        drop((evicted, surplus));
     }
 }
 
@@ -232,6 +277,23 @@ mod tests {
         drop(sealed);
         std::thread::spawn(move || assert_eq!(slice[0], 7)).join().unwrap();
         assert_eq!(AlignedBuffer::take(12_000).bytes().as_ptr(), start, "the same memory is used again");
+    }
+
+    #[test]
+    fn a_full_pool_makes_room_for_the_sizes_that_are_asked_for_now() {
+        set_pool_limit(32 * ALIGNMENT);
+        drop((0..32).map(|_| AlignedBuffer::take(ALIGNMENT)).collect::<Vec<_>>());
+        let first = AlignedBuffer::take(16 * ALIGNMENT);
+        let start = first.bytes().as_ptr();
+        drop(first);
+        // Memory that was freed may come again from the allocator, so the pool itself is asked.
+        POOL.with_borrow(|pool| {
+            let (class, _) = class_of(16 * ALIGNMENT);
+            let free = pool.lock();
+            assert_eq!(free.classes[class].free.len(), 1);
+            assert!(free.bytes <= 32 * ALIGNMENT);
+        });
+        assert_eq!(AlignedBuffer::take(16 * ALIGNMENT).bytes().as_ptr(), start);
     }
 
     #[test]
