@@ -40,6 +40,21 @@ impl Ends {
     }
 }
 
+/// What a checker may see of a segment. Lengths are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentState {
+    pub base: i64,
+    /// Of the data, gathered bytes included.
+    pub length: u32,
+    /// Of the data that durable rounds have named.
+    pub named: u32,
+    /// Up to here this process knows the file's blocks to be written and synced; `None` if it knows nothing of them.
+    pub prepared: Option<u64>,
+    /// [`crate::disk::File::number`], if the file is open.
+    pub file: Option<u64>,
+    pub is_sealed: bool,
+}
+
 pub struct Log {
     pub(crate) volume: Weak<Volume>,
     /// Within the round log.
@@ -196,6 +211,30 @@ impl Log {
 
     pub fn segment_bases(&self) -> Vec<i64> {
         self.state.borrow().segments.iter().map(|segment| segment.base).collect()
+    }
+
+    pub fn segments(&self) -> Vec<SegmentState> {
+        let named: Vec<(i64, u32)> = self
+            .volume
+            .upgrade()
+            .and_then(|volume| {
+                let lengths = |entry: &mut LedgerLog| {
+                    entry.segments.iter().map(|segment| (segment.base, segment.length)).collect()
+                };
+                volume.in_ledger(self.number, lengths)
+            })
+            .unwrap_or_default();
+        let state = self.state.borrow();
+        let last = state.segments.len().saturating_sub(1);
+        let views = state.segments.iter().enumerate().map(|(at, segment)| SegmentState {
+            base: segment.base,
+            length: segment.length.get(),
+            named: named.iter().find(|(base, _)| *base == segment.base).map_or(0, |(_, length)| *length),
+            prepared: segment.prepared.get(),
+            file: segment.open_file().map(|file| file.number()),
+            is_sealed: at < last,
+        });
+        views.collect()
     }
 
     /// Kafka's answer to `OffsetForLeaderEpoch`, up to the log's end. The log must be loaded.

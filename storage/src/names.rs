@@ -151,7 +151,9 @@ impl Volume {
             let Some(spare) = segment.spare.get().filter(|_| !log.is_closed()) else { continue };
             let directory = log.key().directory_name();
             let path = segment_path(&directory, segment.base, SegmentFile::Log);
-            self.directory.rename(&spare.path(), &path).await?;
+            let renamed = self.directory.rename(&spare.path(), &path).await;
+            // The planted fault orders the rename early, and once more when it is due.
+            if self.config.mutations.rename_before_durable { allow_missing(renamed) } else { renamed }?;
             if !synced.contains(&directory) {
                 synced.push(directory);
             }

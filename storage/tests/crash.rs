@@ -8,7 +8,7 @@ use std::rc::Rc;
 use logan_storage::config::Mutations;
 use support::disk::Disk;
 use support::runtime::Runtime;
-use support::workload::{Model, Setup, compare, start, stop, work};
+use support::workload::{Model, Setup, check_disk, compare, start, stop, work};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {
@@ -22,6 +22,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
     let segment_bytes = if seed.is_multiple_of(3) { 300_000 } else { setup.segment_bytes };
     let setup = &Setup { segment_bytes, ..setup.clone() };
     let disk = Disk::new();
+    disk.lock_dies_with_process.set(setup.lock_dies_with_process);
     let model = Rc::new(RefCell::new(Model::default()));
     // Set by a loss that is allowed, until a comparison has taken note of what was lost.
     let may_lose = Rc::new(Cell::new(false));
@@ -50,6 +51,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
                 eprintln!("life {life} until {end:?} at {}: {:?}", dk.dies_at.get(), node.report);
             }
             seen.borrow_mut().extend(node.volumes.iter().cloned());
+            check_disk(&node, &dk);
             compare(&node, &md, lossy.get()).await;
             lossy.set(false);
             let works = (0..st.logs)
@@ -72,6 +74,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
                 disk.lose_power(&runtime);
                 may_lose.set(may_lose.get() || !setup.ack_sync);
             }
+            End::Kill if setup.late_writes => disk.survive_kill_with_late_writes(&runtime),
             End::Kill | End::Stop => disk.survive_kill(),
         }
     }
@@ -80,6 +83,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
     runtime
         .run(async move {
             let node = start(&disk, &rt, &st).await.unwrap();
+            check_disk(&node, &disk);
             compare(&node, &md, may_lose.get()).await;
         })
         .unwrap();
@@ -100,6 +104,8 @@ fn setup() -> Setup {
         segment_bytes: 40_000,
         log_starts: 3,
         shards: 1,
+        late_writes: false,
+        lock_dies_with_process: false,
         mutations: Mutations::default(),
     }
 }
@@ -133,48 +139,101 @@ fn without_flushes_a_power_loss_leaves_a_prefix() {
     for_seeds(12, |seed| live(seed, &Setup { ack_sync: false, ..setup() }, false));
 }
 
-/// Plants a fault and expects some seed to notice it.
-fn is_caught(name: &str, plant: impl Fn(&mut Mutations), base: &Setup, only_kill: bool) {
-    let mut setup = base.clone();
-    plant(&mut setup.mutations);
+#[test]
+fn what_a_killed_process_still_writes_lands_before_its_successor_opens() {
+    for_seeds(20, |seed| live(seed, &Setup { late_writes: true, ..setup() }, true));
+}
+
+/// What a panic said.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
+
+/// Expects that some seed notices a planted fault, and that every seed before it notices nothing: `reasons` are what a checker may say
+/// about this fault, and nothing else counts.
+fn is_caught(name: &str, reasons: &[&str], run: impl Fn(u64)) {
     let seeds = std::env::var("LOGAN_SEEDS").map_or(120, |seeds| seeds.parse().unwrap());
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let setup = std::panic::AssertUnwindSafe(&setup);
-    let caught =
-        (1..=seeds).find(|seed| std::panic::catch_unwind(|| live(*seed, &setup, only_kill)).is_err());
+    let run = std::panic::AssertUnwindSafe(&run);
+    let caught = (1..=seeds).find_map(|seed| {
+        let outcome = std::panic::catch_unwind(|| run(seed));
+        outcome.err().map(|panic| (seed, said(&*panic)))
+    });
     std::panic::set_hook(quiet);
-    let caught = caught.unwrap_or_else(|| panic!("{name}: no seed of {seeds} notices"));
-    eprintln!("{name}: seed {caught}");
+    let (seed, reason) = caught.unwrap_or_else(|| panic!("{name}: no seed of {seeds} notices"));
+    assert!(reasons.iter().any(|known| reason.contains(known)), "{name}: seed {seed} says: {reason}");
+    eprintln!("{name}: seed {seed}: {reason}");
 }
+
+/// As [`is_caught`], for several lives of a directory.
+fn is_caught_alive(
+    name: &str,
+    reasons: &[&str],
+    plant: impl Fn(&mut Mutations),
+    base: &Setup,
+    only_kill: bool,
+) {
+    let mut setup = base.clone();
+    plant(&mut setup.mutations);
+    is_caught(name, reasons, |seed| live(seed, &setup, only_kill));
+}
+
+/// What was acknowledged is gone, or something else is in its place.
+const LOST: &[&str] = &["was acknowledged", "is lost", "is damaged at", "is not the one that was appended"];
 
 #[test]
 fn no_flush_is_caught() {
-    is_caught("no flush", |faults| faults.no_flush = true, &setup(), false);
+    is_caught_alive("no flush", LOST, |faults| faults.no_flush = true, &setup(), false);
 }
 
 #[test]
 fn acknowledging_before_the_writes_is_caught() {
-    is_caught("early acknowledgement", |faults| faults.acknowledge_before_writes = true, &setup(), true);
+    let plant = |faults: &mut Mutations| faults.acknowledge_before_writes = true;
+    is_caught_alive("early acknowledgement", LOST, plant, &setup(), true);
 }
 
 #[test]
 fn opening_without_a_flush_is_caught() {
-    is_caught("open without flushing", |faults| faults.open_without_flushing = true, &setup(), false);
+    let plant = |faults: &mut Mutations| faults.open_without_flushing = true;
+    // What is not there is the fresh round log, or what a killed process had left in the device's cache.
+    let reasons = [&["logan/rounds-", "logan/checkpoint-"], LOST].concat();
+    is_caught_alive("open without flushing", &reasons, plant, &setup(), false);
 }
 
 #[test]
 fn taking_the_file_size_for_prepared_is_caught() {
     let setup = Setup { segment_bytes: 300_000, ..setup() };
-    is_caught("file size", |faults| faults.file_size_is_prepared = true, &setup, false);
+    is_caught_alive(
+        "file size",
+        &["not prepared on the disk"],
+        |faults| faults.file_size_is_prepared = true,
+        &setup,
+        false,
+    );
 }
 
 #[test]
 fn believing_unvouched_hints_is_caught() {
-    is_caught("unvouched hints", |faults| faults.believe_unvouched_hints = true, &setup(), false);
+    let plant = |faults: &mut Mutations| faults.believe_unvouched_hints = true;
+    is_caught_alive(
+        "unvouched hints",
+        &["the epoch of the batch at", "a batch has the format"],
+        plant,
+        &setup(),
+        false,
+    );
 }
 
 #[test]
 fn renaming_before_the_roll_is_durable_is_caught() {
-    is_caught("early rename", |faults| faults.rename_before_durable = true, &setup(), false);
+    let plant = |faults: &mut Mutations| faults.rename_before_durable = true;
+    is_caught_alive("early rename", &["a segment file of no log"], plant, &setup(), false);
+}
+
+#[test]
+fn a_lock_that_dies_with_its_process_is_caught() {
+    let setup = Setup { late_writes: true, lock_dies_with_process: true, ..setup() };
+    is_caught("process-bound lock", LOST, |seed| live(seed, &setup, true));
 }

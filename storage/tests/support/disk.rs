@@ -27,7 +27,19 @@ struct Inode {
     extents: BTreeSet<u64>,
     /// Block writes not flushed yet: sequence, block, content.
     cached: Vec<(u64, u64, Vec<u8>)>,
-    in_flight: Vec<(u64, u64)>,
+    /// Where writes begin that the device has not taken yet, and what they write.
+    in_flight: Vec<(u64, Bytes)>,
+}
+
+/// A write of a killed process that the device will take in the life of its successor.
+#[derive(Clone)]
+struct Late {
+    id: u64,
+    inode: u64,
+    position: u64,
+    content: Bytes,
+    /// After the successor's start.
+    after_ns: u64,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -44,6 +56,8 @@ struct State {
     synced_names: BTreeMap<String, Name>,
     next_inode: u64,
     writes: u64,
+    late: Vec<Late>,
+    next_late: u64,
 }
 
 pub struct Disk {
@@ -57,6 +71,10 @@ pub struct Disk {
     pub fails_at: Cell<u64>,
     pub hangs_at: Cell<u64>,
     pub is_locked: Cell<bool>,
+    /// A mutation: the lock ends with its process, and not with that process's last write.
+    pub lock_dies_with_process: Cell<bool>,
+    /// Operations on paths that contain this text take so many nanoseconds longer.
+    pub slow: RefCell<Option<(String, u64)>>,
     pub flushes: Cell<u64>,
     pub writes: Cell<u64>,
 }
@@ -75,6 +93,8 @@ impl Disk {
             fails_at: Cell::new(u64::MAX),
             hangs_at: Cell::new(u64::MAX),
             is_locked: Cell::new(false),
+            lock_dies_with_process: Cell::new(false),
+            slow: RefCell::new(None),
             flushes: Cell::new(0),
             writes: Cell::new(0),
         })
@@ -83,6 +103,7 @@ impl Disk {
     /// What is left when the power comes back.
     pub fn lose_power(&self, runtime: &Runtime) {
         let state = &mut *self.state.borrow_mut();
+        state.late.clear();
         for inode in state.inodes.values_mut() {
             let mut content = inode.synced.clone();
             for (_, block, written) in &inode.cached {
@@ -151,6 +172,42 @@ impl Disk {
         self.dies_at.set(u64::MAX);
     }
 
+    /// As [`Self::survive_kill`], but of the writes that were under way some land when the next process runs already.
+    pub fn survive_kill_with_late_writes(&self, runtime: &Runtime) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            for (number, inode) in &mut state.inodes {
+                for (position, content) in std::mem::take(&mut inode.in_flight) {
+                    if runtime.below(10) < 6 {
+                        let after_ns = runtime.below(20_000_000);
+                        state.late.push(Late {
+                            id: state.next_late,
+                            inode: *number,
+                            position,
+                            content,
+                            after_ns,
+                        });
+                        state.next_late += 1;
+                    }
+                }
+            }
+        }
+        self.survive_kill();
+    }
+
+    /// The device takes what it still has of an earlier process while this one runs.
+    fn land_late_writes(self: &Rc<Self>, runtime: &Rc<Runtime>) {
+        for late in self.state.borrow().late.clone() {
+            let (disk, sleeper) = (Rc::clone(self), Rc::clone(runtime));
+            runtime.start(Box::pin(async move {
+                sleeper.sleep_ns(late.after_ns).await;
+                let state = &mut *disk.state.borrow_mut();
+                state.late.retain(|other| other.id != late.id);
+                state.land(late.inode, late.position, &late.content);
+            }));
+        }
+    }
+
     pub fn paths(&self) -> Vec<String> {
         self.state.borrow().names.keys().cloned().collect()
     }
@@ -161,6 +218,14 @@ impl Disk {
             Name::File(inode) => Some(state.inodes[inode].now.clone()),
             Name::Directory => None,
         }
+    }
+
+    /// Whether an overwrite of the file's first `length` bytes needs no metadata to survive any flush of the device.
+    pub fn is_prepared(&self, number: u64, length: u64) -> bool {
+        let state = self.state.borrow();
+        let Some(inode) = state.inodes.get(&number) else { return false };
+        let is_there = |block| inode.extents.contains(&block) && inode.synced_extents.contains(&block);
+        inode.synced.len() as u64 >= length && (0..length.div_ceil(BLOCK as u64)).all(is_there)
     }
 
     /// Changes a file behind everyone's back.
@@ -209,6 +274,22 @@ impl State {
         self.next_inode
     }
 
+    /// A write takes effect: readers see it, and a flush makes it durable.
+    fn land(&mut self, inode: u64, position: u64, content: &[u8]) {
+        let inode = self.inodes.get_mut(&inode).unwrap();
+        let end = position as usize + content.len();
+        if inode.now.len() < end {
+            inode.now.resize(end, 0);
+        }
+        inode.now[position as usize..end].copy_from_slice(content);
+        for (at, block) in content.chunks(BLOCK).enumerate() {
+            self.writes += 1;
+            let number = position / BLOCK as u64 + at as u64;
+            inode.extents.insert(number);
+            inode.cached.push((self.writes, number, block.to_vec()));
+        }
+    }
+
     /// The device's cache is flushed; of `whole` files the metadata is committed, too. Writes behind `until` came too late.
     fn flush(&mut self, whole: &[u64], until: u64) {
         for (number, inode) in &mut self.inodes {
@@ -250,6 +331,7 @@ pub struct TestDirectory {
 
 impl TestDirectory {
     pub fn over(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> Rc<dyn Directory> {
+        disk.land_late_writes(runtime);
         Rc::new(Self { disk: Rc::clone(disk), runtime: Rc::clone(runtime) })
     }
 
@@ -264,6 +346,11 @@ async fn step(disk: &Disk, runtime: &Runtime, operation: &'static str, path: &st
         eprintln!("{} {operation} {path}", disk.operations.get());
     }
     runtime.sleep_ns(1_000 + runtime.below(50_000)).await;
+    let slow_ns =
+        disk.slow.borrow().as_ref().filter(|(text, _)| path.contains(text)).map(|(_, slow_ns)| *slow_ns);
+    if let Some(slow_ns) = slow_ns {
+        runtime.sleep_ns(slow_ns).await;
+    }
     let number = disk.operations.get() + 1;
     disk.operations.set(number);
     if number >= disk.dies_at.get() {
@@ -299,7 +386,8 @@ impl Directory for TestDirectory {
     fn lock(&self) -> Io<'_, ()> {
         Box::pin(async move {
             self.step("lock", ".lock").await?;
-            if self.disk.is_locked.replace(true) {
+            let is_writing = !self.disk.state.borrow().late.is_empty();
+            if (is_writing && !self.disk.lock_dies_with_process.get()) || self.disk.is_locked.replace(true) {
                 return Err(DiskError::Locked { path: ".lock".into() });
             }
             Ok(())
@@ -390,6 +478,21 @@ impl Directory for TestDirectory {
             if state.names.get(path) != Some(&Name::Directory) {
                 return not_found(path);
             }
+            // A rename is one transaction: whoever syncs the old name's directory commits the new name, too.
+            let moved: Vec<(String, Name)> = state
+                .names
+                .iter()
+                .filter(|(name, what)| {
+                    let is_from_here = |(old, other): (&String, &Name)| {
+                        other == *what && parent(old) == path && old != *name
+                    };
+                    matches!(what, Name::File(_))
+                        && state.synced_names.contains_key(parent(name))
+                        && state.synced_names.iter().any(is_from_here)
+                })
+                .map(|(name, what)| (name.clone(), what.clone()))
+                .collect();
+            state.synced_names.extend(moved);
             let is_in = |name: &String| !name.is_empty() && parent(name) == path;
             // A renamed directory takes what is in it along.
             let gone: Vec<String> = state
@@ -542,27 +645,16 @@ impl File for TestFile {
                 eprintln!("write {range:?} {} zeros {}", self.path, content.iter().all(|byte| *byte == 0));
             }
             self.with(|inode| {
-                let overlap = inode.in_flight.iter().find(|other| other.0 < range.1 && range.0 < other.1);
-                assert!(overlap.is_none(), "{}: {range:?} overlaps {overlap:?} in flight", self.path);
-                inode.in_flight.push(range);
+                let is_over = |at: &u64, other: &Bytes| *at < range.1 && range.0 < at + other.len() as u64;
+                let overlap = inode.in_flight.iter().find(|(at, other)| is_over(at, other));
+                assert!(overlap.is_none(), "{}: {range:?} overlaps another in flight", self.path);
+                inode.in_flight.push((position, content.clone()));
             });
             let step = self.step("write").await;
             // A write that the power cut is in the cache or not, sector by sector; the loss decides.
-            let state = &mut *self.disk.state.borrow_mut();
-            let inode = state.inodes.get_mut(&self.inode).unwrap();
-            inode.in_flight.retain(|other| *other != range);
+            self.with(|inode| inode.in_flight.retain(|(at, _)| *at != position));
             step?;
-            let end = range.1 as usize;
-            if inode.now.len() < end {
-                inode.now.resize(end, 0);
-            }
-            inode.now[position as usize..end].copy_from_slice(&content);
-            for (at, block) in content.chunks(BLOCK).enumerate() {
-                state.writes += 1;
-                let number = position / BLOCK as u64 + at as u64;
-                inode.extents.insert(number);
-                inode.cached.push((state.writes, number, block.to_vec()));
-            }
+            self.disk.state.borrow_mut().land(self.inode, position, &content);
             self.disk.writes.set(self.disk.writes.get() + 1);
             Ok(())
         })

@@ -1,15 +1,16 @@
 //! Random work on a few logs, a model of what must be left of it, and the comparison after a crash.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use logan_storage::append::{Append, Offsets};
 use logan_storage::batch::BatchReader;
 use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
-use logan_storage::disk::{Directory, Host};
+use logan_storage::disk::{BLOCK, Directory, DiskError, Host};
 use logan_storage::failure::{AppendError, FailedMark};
+use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
 use logan_storage::key::LogKey;
 use logan_storage::log::Log;
 use logan_storage::read::Limits;
@@ -88,6 +89,9 @@ pub struct Setup {
     /// Of a hundred steps.
     pub log_starts: u64,
     pub shards: u16,
+    /// What a killed process had under way lands when its successor runs.
+    pub late_writes: bool,
+    pub lock_dies_with_process: bool,
     pub mutations: Mutations,
 }
 
@@ -108,6 +112,7 @@ impl Setup {
 }
 
 pub struct Node {
+    pub disk: Rc<Disk>,
     pub volumes: Vec<Rc<Volume>>,
     pub directory: Rc<dyn Directory>,
     pub report: Report,
@@ -124,7 +129,13 @@ pub async fn start(disk: &Rc<Disk>, runtime: &Rc<Runtime>, setup: &Setup) -> Res
         max_batch_bytes: 8 << 20,
         mutations: setup.mutations,
     };
-    let opened = open_directory(Rc::clone(&directory), Rc::clone(&host), options).await?;
+    let opened = loop {
+        match open_directory(Rc::clone(&directory), Rc::clone(&host), options.clone()).await {
+            // A killed process's last writes are still on their way.
+            Err(OpenError::Disk(DiskError::Locked { .. })) => runtime.sleep_ns(1_000_000).await,
+            other => break other?,
+        }
+    };
     let failed = Arc::new(FailedMark::new());
     let mut volumes = Vec::new();
     for part in opened.parts {
@@ -140,7 +151,7 @@ pub async fn start(disk: &Rc<Disk>, runtime: &Rc<Runtime>, setup: &Setup) -> Res
         .await?;
         volumes.push(volume);
     }
-    Ok(Node { volumes, directory, report: opened.report })
+    Ok(Node { disk: Rc::clone(disk), volumes, directory, report: opened.report })
 }
 
 pub async fn stop(node: Node) {
@@ -219,6 +230,7 @@ pub async fn work(
             Err(error) => panic!("{key}: {error}"),
         }
         log.check();
+        check_prepared(&node, &node.disk);
     }
 }
 
@@ -382,6 +394,46 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
     }
     for volume in &node.volumes {
         volume.check();
+    }
+}
+
+/// What is true of the disk itself once a directory is open, before anything is appended: each sealed segment is as long as its data,
+/// and every segment file has a log that knows it.
+pub fn check_disk(node: &Node, disk: &Disk) {
+    let mut known = BTreeSet::new();
+    let mut directories = BTreeSet::new();
+    for log in node.volumes.iter().flat_map(|volume| volume.logs()) {
+        let directory = log.key().directory_name();
+        for segment in log.segments() {
+            let path = format!("{directory}/{:020}.log", segment.base);
+            if segment.is_sealed {
+                let length = disk.content(&path).map(|content| content.len());
+                assert_eq!(length, Some(segment.length as usize), "{path}: a sealed segment's length");
+            }
+            known.insert(path);
+        }
+        directories.insert(directory);
+    }
+    for path in disk.paths() {
+        let Some((directory, name)) = path.split_once('/') else { continue };
+        let is_log = SegmentFileName::parse(name).is_some_and(|name| name.file == SegmentFile::Log);
+        let is_segment = is_log && directories.contains(directory);
+        assert!(!is_segment || known.contains(&path), "{path}: a segment file of no log");
+    }
+}
+
+/// What is true at every moment: what a process believes to be prepared is, and rounds name nothing else.
+pub fn check_prepared(node: &Node, disk: &Disk) {
+    for log in node.volumes.iter().flat_map(|volume| volume.logs()) {
+        log.ends().check();
+        for segment in log.segments() {
+            let Some(prepared) = segment.prepared else { continue };
+            // What an earlier life wrote may end in a block that this one has not proven.
+            let named = u64::from(segment.named) / BLOCK as u64 * BLOCK as u64;
+            assert!(named <= prepared, "{}: {segment:?}: named beyond prepared", log.key());
+            let is_prepared = segment.file.is_none_or(|file| disk.is_prepared(file, prepared));
+            assert!(is_prepared, "{}: {segment:?}: not prepared on the disk", log.key());
+        }
     }
 }
 
