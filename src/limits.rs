@@ -73,8 +73,12 @@ pub const FILES_CLOSE_AFTER: Duration = Duration::from_mins(1);
 
 // ---- Memory
 
-/// What all shards together may use for data on its way where `logan.memory.bytes` does not say.
-pub const MEMORY_BYTES_BY_DEFAULT: u64 = 1 << 30;
+/// Where `logan.memory.bytes` does not say what all shards together may use for data on its way, it is this part of the memory that the
+/// process may have: the operating system, its page cache for the indexes, and whatever else runs there need the rest.
+pub const MEMORY_DIVISOR_BY_DEFAULT: u64 = 4;
+
+/// But not less than this, or where the machine does not say what it has: below, one large frame would be a large part of it.
+pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
 
 /// Shares of a shard's memory: frames that were read, write buffers not yet durable, cached ranges and disk reads, responses. What
 /// is left is for state and for the reserves of replies and metadata, which no client can take.

@@ -25,6 +25,8 @@ pub mod disk;
 #[cfg(not(logan_loom))]
 mod machine;
 #[cfg(not(logan_loom))]
+mod memory;
+#[cfg(not(logan_loom))]
 pub mod mesh;
 #[cfg(not(logan_loom))]
 pub mod net;
@@ -63,6 +65,8 @@ pub use buffer::AlignedBuffer;
 #[cfg(not(logan_loom))]
 pub use disk::{Directory, DirectoryEntry, File, Flushing, IoError, OpenMode, PlainFile};
 pub use lane::Class;
+#[cfg(not(logan_loom))]
+pub use memory::memory_bytes;
 #[cfg(not(logan_loom))]
 pub use mesh::{Credit, Mesh, Received};
 #[cfg(not(logan_loom))]

@@ -510,3 +510,14 @@ fn a_waker_that_outlives_its_shard_wakes_nothing() {
     waker.wake_by_ref();
     waker.wake();
 }
+
+#[test]
+fn every_shard_is_told_the_same_memory() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    on_shards::<(), _, _>(2, told.clone(), |_seat, told| async move {
+        told.lock().unwrap().push(logan_shards::memory_bytes().expect("Linux says"));
+    });
+    let told = told.lock().unwrap();
+    assert_eq!(told[0], told[1]);
+    assert!(told[0] >= 64 << 20, "{} bytes are not what a machine has", told[0]);
+}

@@ -85,6 +85,8 @@ pub struct Shell {
     /// Memory for requests, and apart from it for large ones: few of them must not keep all others waiting.
     pub frames: Budget,
     pub large_frames: Budget,
+    /// Bytes that this shard may use for data on its way.
+    memory: u64,
     pub connections: Rc<Connections>,
     stop: Stop,
     /// One for each log directory; `None` where it is offline.
@@ -159,7 +161,8 @@ pub async fn shard_main(seat: Seat<Mail>, plan: Plan) {
 
 impl Shell {
     fn new(seat: Seat<Mail>, plan: Plan) -> Rc<Self> {
-        let memory = memory_of_shard(&plan.settings.broker, seat.shards);
+        let given = plan.settings.broker.memory_bytes;
+        let memory = memory_of_node(given, shards::memory_bytes()) / u64::from(seat.shards);
         let router = Rc::new(Router::new(seat.mesh));
         let frame_max = u64::from(plan.settings.broker.socket_request_max_bytes);
         let context = Context::new(
@@ -172,6 +175,7 @@ impl Shell {
             large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),
             context,
             owner: Owner::new(router.clone()),
+            memory,
             router,
             connections: Rc::default(),
             stop: seat.stop,
@@ -191,17 +195,28 @@ impl Shell {
         let budget = if size > limits::LARGE_FRAME_BYTES { &self.large_frames } else { &self.frames };
         budget.take(size as u64).await
     }
-
-    fn memory(&self) -> u64 {
-        memory_of_shard(&self.plan.settings.broker, self.router.shards())
-    }
 }
 
-/// Bytes that one shard may use for data on its way.
-fn memory_of_shard(settings: &crate::config::BrokerSettings, shards: u16) -> u64 {
-    settings.memory_bytes.unwrap_or(limits::MEMORY_BYTES_BY_DEFAULT) / u64::from(shards)
+/// Bytes that all shards together may use for data on its way. `given` is what the settings say, `machine` what the process may have.
+/// Nothing is allocated ahead: it is a bound.
+fn memory_of_node(given: Option<u64>, machine: Option<u64>) -> u64 {
+    let share = || machine.unwrap_or(0) / limits::MEMORY_DIVISOR_BY_DEFAULT;
+    given.unwrap_or_else(|| share().max(limits::LEAST_MEMORY_BYTES_BY_DEFAULT))
 }
 
 fn partition_of(key: &LogKey) -> PartitionId {
     PartitionId { topic: Uuid(key.topic_id), index: PartitionIndex(key.partition) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_a_quarter_of_the_machine_unless_it_is_said() {
+        assert_eq!(memory_of_node(None, Some(24 << 30)), 6 << 30);
+        assert_eq!(memory_of_node(None, Some(512 << 20)), 256 << 20);
+        assert_eq!(memory_of_node(None, None), 256 << 20);
+        assert_eq!(memory_of_node(Some(5 << 20), Some(24 << 30)), 5 << 20);
+    }
 }

@@ -368,7 +368,7 @@ async fn start_volume(
     directory.lock().await.map_err(|error| error.to_string())?;
     let settings = &shell.plan.settings.broker;
     let directories = settings.log_dirs.len() as u64;
-    let share = |percent: u64| (shell.memory() / 100 * percent / directories) as usize;
+    let share = |percent: u64| (shell.memory / 100 * percent / directories) as usize;
     let config = VolumeConfig {
         ack_sync: settings.ack_sync,
         write_buffer_bytes: share(limits::WRITE_BUFFER_PERCENT),

@@ -44,7 +44,7 @@ pub struct BrokerSettings {
     pub ack_sync: bool,
     /// The most that recovery has to read again, per shard.
     pub recovery_bytes: u64,
-    /// The memory of all shards together. `None`: chosen by the size of the machine.
+    /// Of all shards together, for data on its way and for cached records. `None`: a quarter of what the process may have.
     pub memory_bytes: Option<u64>,
 }
 

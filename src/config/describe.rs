@@ -1,4 +1,4 @@
-//! What `DescribeConfigs` answers (versions 1 to 4, documentation aside): each setting of a resource with its value, where the value
+//! What `DescribeConfigs` answers (versions 1 to 4; documented are the settings that only Logan has): each setting of a resource with its value, where the value
 //! comes from, and every other word on it that a nearer one hides.
 //!
 //! Source: `ConfigHelper` of Kafka 4.3.1, and what its broker answered.

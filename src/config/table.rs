@@ -191,6 +191,30 @@ pub fn topic_synonyms(topic_setting: &str) -> &'static [(&'static str, i64)] {
     SYNONYMS.binary_search_by(|(name, _)| (*name).cmp(topic_setting)).map_or(&[], |at| SYNONYMS[at].1)
 }
 
+/// What the settings of Logan's own say and do, by name. Kafka's are documented by Kafka.
+const OF_LOGAN: [(&str, &str); 4] = [
+    (
+        "logan.ack.sync",
+        "Whether a record is acknowledged, and shown to readers, only once it has been flushed to the drive. Without it both happen when \
+         the record is written: then a crash of the process loses nothing, and power loss what flush.messages and flush.ms leave unflushed.",
+    ),
+    (
+        "logan.memory.bytes",
+        "The most memory for data on its way and for cached records, in bytes, over all shards. It is taken as it is needed, never ahead. \
+         0: a quarter of the machine's memory, or of the control group's limit where that is less, and at least 256 MiB.",
+    ),
+    ("logan.recovery.bytes", "The most that each shard has to read again after a crash, in bytes."),
+    (
+        "logan.shards",
+        "How many shards serve clients, each bound to a core. 0: one for each core that the process may run on.",
+    ),
+];
+
+/// What a setting says and does, where that is Logan's to say.
+pub fn documentation(name: &str) -> Option<&'static str> {
+    OF_LOGAN.iter().find(|(of, _)| *of == name).map(|(_, text)| *text)
+}
+
 /// The broker's settings that say the same as `name`, first the one that counts first: `log.retention.ms`, `….minutes`, `….hours`.
 /// Source: `DynamicBrokerConfig.brokerConfigSynonyms`.
 pub fn broker_synonyms(name: &str) -> Vec<&str> {
@@ -258,7 +282,12 @@ mod tests {
         assert_eq!(of_scope(Scope::Topic).len(), 33);
         assert_eq!(of_scope(Scope::Broker).len(), 340 + 4);
         assert_eq!(of_scope(Scope::Group).len(), 17);
-        assert_eq!(of_scope(Scope::Broker).iter().filter(|s| s.name.starts_with("logan.")).count(), 4);
+        let of_logan: Vec<_> = of_scope(Scope::Broker)
+            .iter()
+            .map(|s| s.name)
+            .filter(|name| name.starts_with("logan."))
+            .collect();
+        assert_eq!(of_logan, OF_LOGAN.map(|(name, _)| name), "each is documented");
         let sensitive = all().iter().filter(|s| s.is_sensitive()).count();
         assert_eq!(sensitive, 10);
     }

@@ -1,5 +1,5 @@
 //! `DescribeConfigs` v1-4 (KIP-133, KIP-226, KIP-569): the settings of topics, of this broker and of all brokers, with where each value
-//! comes from. Documentation is not kept, and answered as null.
+//! comes from. Documented are the settings that only Logan has; Kafka's are answered with null.
 //!
 //! Not here: loggers, client metrics and groups; they are refused as resource types.
 
@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::{Context, topics};
 use crate::config::describe::{Asked, Described, describe_broker, describe_cluster, describe_topic};
+use crate::config::table;
 use crate::metadata::{Resource, is_valid_topic_name};
 use crate::model::{NodeId, Uuid};
 use crate::protocol::messages::describe_configs::{
@@ -29,8 +30,8 @@ pub(super) fn handle(context: &Rc<Context>, request: &DescribeConfigsRequest) ->
             Ok(settings) => {
                 // Kafka's schema has "" as the default of this field, its broker null.
                 result.error_message = None;
-                result.configs =
-                    settings.into_iter().map(|setting| written(setting, request.include_synonyms)).collect();
+                let settings = settings.into_iter();
+                result.configs = settings.map(|setting| written(setting, request)).collect();
             }
             Err((error_code, message)) => {
                 result.error_code = error_code;
@@ -92,15 +93,17 @@ pub(super) fn resource(context: &Context, kind: i8, name: &str) -> Result<Resour
     }
 }
 
-pub(super) fn written(setting: Described, include_synonyms: bool) -> DescribeConfigsResourceResult {
+fn written(setting: Described, request: &DescribeConfigsRequest) -> DescribeConfigsResourceResult {
     let config_type = setting.kind_code();
-    let synonyms =
-        setting.synonyms.into_iter().filter(|_| include_synonyms).map(|synonym| DescribeConfigsSynonym {
+    let documentation = table::documentation(&setting.name).filter(|_| request.include_documentation);
+    let synonyms = setting.synonyms.into_iter().filter(|_| request.include_synonyms).map(|synonym| {
+        DescribeConfigsSynonym {
             name: synonym.name.into(),
             value: synonym.value.map(Str::from),
             source: synonym.source as i8,
             ..Default::default()
-        });
+        }
+    });
     DescribeConfigsResourceResult {
         name: setting.name.into(),
         value: setting.value.map(Str::from),
@@ -109,7 +112,7 @@ pub(super) fn written(setting: Described, include_synonyms: bool) -> DescribeCon
         is_sensitive: setting.sensitive,
         synonyms: synonyms.collect(),
         config_type,
-        documentation: None,
+        documentation: documentation.map(Str::from),
         ..Default::default()
     }
 }

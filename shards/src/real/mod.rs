@@ -6,6 +6,7 @@ pub(crate) mod disk;
 mod event;
 pub(crate) mod executor;
 mod filesystem;
+pub(crate) mod memory;
 pub(crate) mod net;
 pub(crate) mod placement;
 pub(crate) mod random;

@@ -57,6 +57,8 @@ pub struct SimOptions {
     pub wall_clock_ms: i64,
     /// How far the wall clock of a node may be from that, in milliseconds, either way.
     pub wall_clock_skew_ms: u64,
+    /// Of every node.
+    pub memory_bytes: u64,
     pub disk: DiskOptions,
     pub network: NetworkOptions,
 }
@@ -71,6 +73,7 @@ impl SimOptions {
             poll_ns: 200..1_000,
             wall_clock_ms: 1_760_000_000_000,
             wall_clock_skew_ms: 5_000,
+            memory_bytes: 4 << 30,
             disk: DiskOptions::calm(),
             network: NetworkOptions::calm(),
         }
@@ -97,6 +100,11 @@ impl SimOptions {
         options.network.half_close = PerMillion(pick([0, 0, 100, 1_000]));
         options
     }
+}
+
+/// Of the node of the running task.
+pub(crate) fn memory_bytes() -> u64 {
+    current::here().0.options.memory_bytes
 }
 
 /// All state of a run.
