@@ -28,10 +28,14 @@ pub const LARGE_FRAME_BYTES: usize = 2 << 20;
 /// How long a frame that has begun may stop, in milliseconds.
 pub const FRAME_STALL_MS: u64 = 10_000;
 
-/// How long a peer may read nothing, in milliseconds, while others wait for the memory of its responses.
-pub const WRITE_LEASE_MS: u64 = 500;
+/// How long a response may borrow buffers of the log engine while it is written, in milliseconds (DESIGN §4). What is left of it then is
+/// copied, and the buffers go back.
+pub const LEASE_MS: u64 = 500;
 
-/// How long a peer may read nothing of what it asked for, in milliseconds. Its responses hold memory that others wait for.
+/// The same while others wait for memory for their responses: longer than a peer that reads needs for a response on a busy machine.
+pub const LEASE_UNDER_PRESSURE_MS: u64 = 50;
+
+/// How long a peer may read nothing of what it asked for, in milliseconds, though there is memory to keep it.
 pub const WRITE_STALL_MS: u64 = 30_000;
 
 /// Connections that a shard keeps open. Each costs a descriptor, two tasks and what its requests are owed; more than this is a
@@ -80,18 +84,27 @@ pub const MEMORY_DIVISOR_BY_DEFAULT: u64 = 4;
 /// But not less than this, or where the machine does not say what it has: below, one large frame would be a large part of it.
 pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
 
-/// Shares of a shard's memory: frames that were read, write buffers not yet durable, cached ranges and disk reads, responses. What
-/// is left is for state and for the reserves of replies and metadata, which no client can take.
+/// Shares of a shard's memory: frames that were read, write buffers not yet durable, cached ranges and disk reads, responses that borrow
+/// buffers, and copies of what is left of those that were not read in time. What remains is for state and for the reserves of replies and
+/// metadata, which no client can take.
 pub const FRAME_PERCENT: u64 = 30;
 pub const WRITE_BUFFER_PERCENT: u64 = 20;
 pub const READ_PERCENT: u64 = 35;
-pub const RESPONSE_PERCENT: u64 = 10;
+pub const RESPONSE_PERCENT: u64 = 6;
+pub const COPY_PERCENT: u64 = 4;
 
 // ---- Responses
 
-/// The most memory that one fetch takes from its shard's budget for responses. A larger fetch is served, but counts as this much:
-/// else a client's `max_bytes` of 2 GiB, which most send, would shut out everybody else.
+/// The most that one fetch returns, but for a first batch that is larger, whatever its client allows: so much memory is taken from the
+/// shard's budget for responses before anything is read, and a client's `max_bytes` of 2 GiB, which most send, would shut out everybody else.
 pub const RESPONSE_CREDIT_BYTES: u64 = 8 << 20;
+
+/// Where that budget is small, so many fetches of the largest size fit into it, so that one that is not read keeps few others waiting.
+pub const RESPONSES_AT_ONCE: u64 = 8;
+
+/// What a fetch that had to wait returns, but for a first batch that is larger: what came in since. It takes no memory while it waits, or a
+/// few idle consumers would shut out everybody else.
+pub const AWAITED_BYTES: u64 = 64 << 10;
 
 // ---- Names
 
@@ -104,7 +117,10 @@ pub const TOPIC_NAME_BYTES: usize = 249;
 pub const RECORDS_PER_COMMAND: usize = 10_000;
 
 // Otherwise state would have no memory.
-const _: () = assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT < 100);
+const _: () =
+    assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT + COPY_PERCENT < 100);
+// Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.
+const _: () = assert!(LEASE_UNDER_PRESSURE_MS <= LEASE_MS && LEASE_MS <= WRITE_STALL_MS);
 // A small frame arrives in a few reads; and what was read before a frame was admitted fits the frame's own buffer.
 const _: () = assert!(FIRST_READ_BYTES <= SMALL_FRAME_BYTES);
 // One gathered write is no more than what a fetch has credit for.

@@ -197,6 +197,15 @@ impl Writer {
         }
     }
 
+    /// Waits for room, and writes what there is room for from the front of `slices`: at least one byte, and its count, unless there is
+    /// none to write. When it is dropped before, nothing was sent.
+    pub async fn write(&mut self, slices: &[Bytes]) -> Result<usize, NetError> {
+        match &mut self.0 {
+            WriterKind::Real(writer) => writer.write(slices).await,
+            WriterKind::Simulated(writer) => writer.write(slices).await,
+        }
+    }
+
     /// As [`Connection::shutdown`].
     pub fn shutdown(&self) {
         match &self.0 {

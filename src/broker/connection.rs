@@ -1,4 +1,4 @@
-//! One connection: a task that reads requests and one that writes responses, in the order of the requests.
+//! One connection: a task that reads requests and one that writes responses (`responses`), in the order of the requests.
 //!
 //! Decoding, validation, splitting and enqueueing happen in the reader, in arrival order. A Produce is answered later, by what the
 //! reader put into the queue of slots; every other request is finished before the next one is read, as Kafka does, so that its
@@ -7,29 +7,22 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_channel::{mpsc, oneshot};
+use futures_util::SinkExt;
 use futures_util::future::{Either, select};
-use futures_util::{FutureExt, SinkExt, StreamExt};
-use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, Reader, Writer};
+use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, Reader};
 
 use super::Shell;
 use super::connections::Open;
+use super::responses::{Lent, Responses, Slot};
 use crate::handlers::{self, Credit, Outcome};
 use crate::limits;
-use crate::protocol::{Announced, Encoded, Frame, FrameReader, Step};
-
-/// A response that is owed, and the memory its request still holds.
-struct Slot {
-    outcome: Outcome,
-    _request: Option<Credit>,
-    /// Told, by being dropped, that the response was written.
-    written: Option<oneshot::Sender<()>>,
-}
+use crate::protocol::{Announced, Frame, FrameReader, Step};
 
 /// Why a connection ends that the peer did not end.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+pub(super) enum Ended {
     #[error("{0}")]
     Frame(#[from] crate::protocol::FrameError),
     #[error("{0}")]
@@ -46,10 +39,12 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection) {
     let open = shell.connections.add(connection.peer_address());
     let (reader, writer) = connection.split();
     let (slots, queue) = mpsc::channel(limits::RESPONSES_IN_FLIGHT);
+    let lent = Rc::new(Lent::default());
     let writing = {
-        let (shell, open) = (shell.clone(), open.clone());
+        let responses = Responses::new(&shell, writer, queue, &lent);
+        let open = open.clone();
         shards::spawn(Queue::Control, async move {
-            if let Err(ended) = write_responses(&shell, writer, queue).await {
+            if let Err(ended) = responses.write_all().await {
                 tracing::debug!(peer = open.peer, "connection: {ended}");
             }
             open.close.set();
@@ -57,7 +52,7 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection) {
     };
     let mut requests = Requests::new(&shell, reader);
     let ended = {
-        let reading = read_requests(&shell, &open, &mut requests, slots);
+        let reading = read_requests(&shell, &open, &mut requests, slots, &lent);
         let closing = open.close.wait();
         futures_util::pin_mut!(reading, closing);
         match select(reading, closing).await {
@@ -79,6 +74,7 @@ async fn read_requests(
     open: &Open,
     requests: &mut Requests,
     mut slots: mpsc::Sender<Slot>,
+    lent: &Lent,
 ) -> Ended {
     loop {
         let (frame, credit) = match requests.next().await {
@@ -86,17 +82,19 @@ async fn read_requests(
             Err(ended) => return ended,
         };
         open.last_used_ns.set(shards::monotonic_ns());
-        let outcome = match handlers::handle(&shell.context, &open.peer, frame).await {
+        let (slot, until_written) = match handlers::handle(&shell.context, &open.peer, frame).await {
             Outcome::Close(reason) => return Ended::Refused(reason),
-            outcome => outcome,
+            Outcome::Respond(encoded, Some(lease)) => {
+                lent.put(encoded, lease);
+                let (written, until_written) = oneshot::channel();
+                (Slot::Lent { written, _request: credit }, Some(until_written))
+            }
+            outcome => (Slot::Own { outcome, _request: credit }, None),
         };
-        let holds_memory = matches!(outcome, Outcome::Respond(_, Some(_)));
-        let (written, until_written) = oneshot::channel();
-        let slot = Slot { outcome, _request: Some(credit), written: holds_memory.then_some(written) };
         if slots.send(slot).await.is_err() {
             return Ended::Closed;
         }
-        if holds_memory {
+        if let Some(until_written) = until_written {
             // A client that asks and does not read holds the memory of one answer, not of all it asks for.
             until_written.await.ok();
         }
@@ -183,101 +181,4 @@ async fn within_frame(reading: impl Future<Output = Result<usize, NetError>>) ->
         Ok(read) => Ok(read?),
         Err(_) => Err(Ended::Refused(format!("a frame stopped half-way for {} s", patience.as_secs()))),
     }
-}
-
-/// Responses that leave with one write, and the memory that they stand in until then.
-#[derive(Default)]
-struct Outgoing {
-    slices: Vec<Bytes>,
-    bytes: usize,
-    credits: Vec<Credit>,
-    /// Whoever waits for one of the responses to be written; told by being dropped.
-    written: Vec<oneshot::Sender<()>>,
-}
-
-impl Outgoing {
-    fn push(&mut self, encoded: Encoded, credit: Option<Credit>) {
-        self.bytes += encoded.len();
-        self.slices.extend(encoded.into_slices());
-        self.credits.extend(credit);
-    }
-}
-
-async fn write_responses(
-    shell: &Shell,
-    mut writer: Writer,
-    mut queue: mpsc::Receiver<Slot>,
-) -> Result<(), Ended> {
-    while let Some(slot) = queue.next().await {
-        let mut outgoing = Outgoing::default();
-        outgoing.written.extend(slot.written);
-        settle(slot.outcome, &mut outgoing).await?;
-        // Responses that are ready too leave with the same write.
-        while outgoing.bytes < limits::RESPONSE_GATHER_BYTES {
-            let Some(Some(slot)) = queue.next().now_or_never() else { break };
-            outgoing.written.extend(slot.written);
-            match slot.outcome {
-                Outcome::Respond(encoded, credit) => outgoing.push(encoded, credit),
-                other => {
-                    write(shell, &mut writer, std::mem::take(&mut outgoing)).await?;
-                    settle(other, &mut outgoing).await?;
-                }
-            }
-        }
-        write(shell, &mut writer, outgoing).await?;
-    }
-    Ok(())
-}
-
-/// Waits for a response and adds it.
-async fn settle(mut outcome: Outcome, outgoing: &mut Outgoing) -> Result<(), Ended> {
-    loop {
-        match outcome {
-            Outcome::Respond(encoded, credit) => {
-                outgoing.push(encoded, credit);
-                return Ok(());
-            }
-            Outcome::Silent => return Ok(()),
-            Outcome::Close(reason) => return Err(Ended::Refused(reason)),
-            Outcome::Later(later) => outcome = later.await,
-        }
-    }
-}
-
-/// Writes within the time that a peer is given to read, which is short while others wait for the memory of what it does not read.
-async fn write(shell: &Shell, writer: &mut Writer, outgoing: Outgoing) -> Result<(), Ended> {
-    for piece in pieces(outgoing.slices) {
-        let mut writing = std::pin::pin!(writer.write_all(&piece));
-        let mut waited_ms = 0;
-        loop {
-            let patience = std::pin::pin!(shards::sleep(Duration::from_millis(limits::WRITE_LEASE_MS)));
-            match select(writing.as_mut(), patience).await {
-                Either::Left((written, _)) => break written?,
-                Either::Right(((), _)) => waited_ms += limits::WRITE_LEASE_MS,
-            }
-            if waited_ms >= limits::WRITE_STALL_MS || shell.context.responses.is_contended() {
-                return Err(Ended::Refused(format!("the peer read nothing for {waited_ms} ms")));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Parts of a response that show a peer's progress: a slow reader gets through one in time, one that does not read gets through none.
-fn pieces(slices: Vec<Bytes>) -> Vec<Vec<Bytes>> {
-    let mut pieces = vec![Vec::new()];
-    let mut room = limits::RESPONSE_GATHER_BYTES;
-    for mut slice in slices {
-        while !slice.is_empty() {
-            let part = slice.split_to(slice.len().min(room));
-            room -= part.len();
-            pieces.last_mut().expect("never empty").push(part);
-            if room == 0 {
-                pieces.push(Vec::new());
-                room = limits::RESPONSE_GATHER_BYTES;
-            }
-        }
-    }
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
 }

@@ -9,7 +9,7 @@ use logan_shards::{self as shards, Queue};
 use logan_storage::{Limits, Log, ReadError};
 
 use super::owner::{Hosted, Owner, epoch_of};
-use crate::mail::{Answer, Call, FetchAnswer, FetchPart, FetchRequest, FetchedPart};
+use crate::mail::{Answer, Call, FetchAnswer, FetchPart, FetchRequest, FetchedPart, Shortage};
 use crate::model::{LeaderEpoch, Offset};
 use crate::partition::FetchTicket;
 use crate::protocol::ErrorCode;
@@ -49,10 +49,10 @@ impl Owner {
     fn fetch_loaded(self: &Rc<Self>, call: Call, request: FetchRequest) {
         let checked = self.check_parts(&request);
         let enough = checked.ready >= request.min_bytes || checked.parts.iter().any(|part| part.error != 0);
-        if enough || !request.park {
-            self.answer_fetch(call, request, checked);
-        } else {
-            self.park(call, request);
+        match request.shortage {
+            Shortage::Park if !enough => self.park(call, request),
+            Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(checked)),
+            _ => self.answer_fetch(call, request, checked),
         }
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use logan_shards::{self as shards, Queue};
 
 use super::{Shell, applying, listener, shutdown, startup};
-use crate::mail::{Answer, Mail};
+use crate::mail::{Answer, Mail, Shortage};
 use crate::model::ImageVersion;
 
 /// Reads this shard's lanes for as long as it lives.
@@ -100,7 +100,7 @@ fn on_fetch_now(shell: &Rc<Shell>, call: crate::mail::Call) {
     };
     match early {
         Some(Mail::Fetch(call, mut request)) => {
-            request.park = false;
+            request.shortage = Shortage::Read;
             shell.owner.on_fetch(call, *request);
         }
         _ => shell.owner.on_fetch_now(call),

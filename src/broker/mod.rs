@@ -7,7 +7,7 @@
 //! | [`owner`], `fetching`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
 //! | `quorum`, `metadata_codec` | commands decided, committed by raft, applied everywhere |
-//! | `connection`, `connections`, `listener` | clients |
+//! | `connection`, `responses`, `connections`, `listener` | clients |
 //! | `disk`, `raft_files` | the log engine's and raft's files on this machine's |
 
 mod applying;
@@ -23,6 +23,7 @@ mod offsets;
 mod owner;
 mod quorum;
 mod raft_files;
+mod responses;
 mod shutdown;
 mod signal;
 mod slots;
@@ -85,6 +86,8 @@ pub struct Shell {
     /// Memory for requests, and apart from it for large ones: few of them must not keep all others waiting.
     pub frames: Budget,
     pub large_frames: Budget,
+    /// Memory for what is left of responses whose leases have ended.
+    copies: Budget,
     /// Bytes that this shard may use for data on its way.
     memory: u64,
     pub connections: Rc<Connections>,
@@ -173,6 +176,7 @@ impl Shell {
         Rc::new(Self {
             frames: Budget::new(memory / 100 * limits::FRAME_PERCENT / 2),
             large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),
+            copies: Budget::new(memory / 100 * limits::COPY_PERCENT),
             context,
             owner: Owner::new(router.clone()),
             memory,

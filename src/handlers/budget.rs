@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - `taken` is the sum of all live [`Credit`]s
-//! - `taken <= limit`, except while one holder alone took more than the limit
+//! - `taken <= limit`, except by what one holder alone took beyond it, and by what was taken for memory that was there already
+//!   ([`Credit::resize`])
 //! - waiters are served in the order in which they came
 
 use std::cell::RefCell;
@@ -44,6 +45,25 @@ impl Budget {
             turn
         };
         turn.await.expect("a waiter's sender is used before it is dropped: the budget outlives its waiters")
+    }
+
+    /// As [`Budget::take`], without waiting: `None` if the bytes are not free or somebody waits.
+    pub fn try_take(&self, bytes: u64) -> Option<Credit> {
+        let mut state = self.0.borrow_mut();
+        if !state.waiting.is_empty() || !state.fits(bytes) {
+            return None;
+        }
+        state.taken += bytes;
+        Some(Credit { budget: self.clone(), bytes })
+    }
+
+    /// Credit for nothing yet; see [`Credit::resize`].
+    pub fn none(&self) -> Credit {
+        Credit { budget: self.clone(), bytes: 0 }
+    }
+
+    pub fn limit(&self) -> u64 {
+        self.0.borrow().limit
     }
 
     pub fn taken(&self) -> u64 {
@@ -89,11 +109,13 @@ impl Credit {
         self.bytes
     }
 
-    /// Gives back what is not needed after all.
-    pub fn shrink_to(&mut self, bytes: u64) {
-        let unused = self.bytes.saturating_sub(bytes);
-        self.bytes -= unused;
-        self.budget.0.borrow_mut().taken -= unused;
+    /// Says what is really held. More than was taken is not waited for, since it is there already: others wait for it.
+    pub fn resize(&mut self, bytes: u64) {
+        {
+            let mut state = self.budget.0.borrow_mut();
+            state.taken = state.taken - self.bytes + bytes;
+        }
+        self.bytes = bytes;
         self.budget.admit();
     }
 }
@@ -125,6 +147,27 @@ mod tests {
         drop(giant);
         let last = last.now_or_never().expect("after the giant");
         assert_eq!(budget.taken(), last.bytes());
+    }
+
+    #[test]
+    fn what_is_held_counts_even_beyond_what_was_taken() {
+        let budget = Budget::new(100);
+        let mut first = budget.take(60).now_or_never().expect("fits");
+        first.resize(150);
+        assert!(budget.try_take(1).is_none());
+        let mut second = Box::pin(budget.take(50));
+        assert!(second.as_mut().now_or_never().is_none());
+        first.resize(50);
+        let second = second.now_or_never().expect("there is room again");
+        drop(first);
+        assert_eq!(budget.taken(), second.bytes());
+        assert!(budget.try_take(51).is_none());
+        assert_eq!(budget.try_take(50).expect("fits").bytes(), 50);
+        let mut unforeseen = budget.none();
+        unforeseen.resize(500);
+        assert_eq!(budget.taken(), 550);
+        drop((unforeseen, second));
+        assert_eq!(budget.taken(), 0);
     }
 
     #[test]

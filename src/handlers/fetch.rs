@@ -15,7 +15,9 @@ use logan_shards as shards;
 use super::fetch_sessions::{Asked, Begun, Named, Seen, Wanted};
 use super::{Context, Credit, topics};
 use crate::limits;
-use crate::mail::{Answer, FetchAnswer, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending};
+use crate::mail::{
+    Answer, FetchAnswer, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending, Shortage,
+};
 use crate::model::{LeaderEpoch, Offset, PartitionId, ShardId};
 use crate::protocol::messages::fetch::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
@@ -67,20 +69,21 @@ pub(super) async fn handle(
     let refused = fetched.iter().any(|part| part.error != 0);
     let mut credit = fetch(context, &terms, refused, &mut shares, &mut fetched).await;
     if let Some(credit) = &mut credit {
-        credit.shrink_to(fetched.iter().map(|part| part.bytes).sum());
+        credit.resize(fetched.iter().map(|part| part.bytes).sum());
     }
     let seen: Vec<Seen> = fetched.iter().map(seen).collect();
     let (session_id, mentioned) =
         context.sessions.borrow_mut().finish(now_ms, &begun, &seen, shards::random_u64);
     let mut response = assemble(context, &begun, fetched, &mentioned, session_id, read_committed);
     keep_what_is_known(version, &mut response);
-    (response, credit)
+    (response, credit.filter(|credit| credit.bytes() > 0))
 }
 
 fn terms(context: &Context, request: &FetchRequest) -> Terms {
-    let max_bytes =
-        u64::try_from(request.max_bytes).unwrap_or(0).min(u64::from(context.settings.broker.fetch_max_bytes));
-    let min_bytes = u64::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
+    let asked = |bytes: i32| u64::try_from(bytes).unwrap_or(0);
+    let allowed = u64::from(context.settings.broker.fetch_max_bytes).min(context.largest_response);
+    let max_bytes = asked(request.max_bytes).min(allowed);
+    let min_bytes = asked(request.min_bytes).min(max_bytes);
     let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
     Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms) }
 }
@@ -149,9 +152,15 @@ async fn fetch(
             None
         }
         [only] => {
-            let credit = context.responses.take(terms.max_bytes.min(limits::RESPONSE_CREDIT_BYTES)).await;
-            let pending = ask(context, only, terms.max_bytes, true, park.then_some(terms.min_bytes)).await;
-            let answer = wait_or_hurry(context, only.shard, pending, terms.wait).await;
+            let mut credit = context.responses.take(terms.max_bytes).await;
+            let shortage = if park { Shortage::Report } else { Shortage::Read };
+            let request =
+                Asking { grant: terms.max_bytes, at_least_one: true, min_bytes: terms.min_bytes, shortage };
+            let mut answer = as_fetch(ask(context, only, request).await.await);
+            let is_short = |answer: &FetchAnswer| answer.ready < terms.min_bytes && !has_error(answer);
+            if park && answer.as_ref().is_some_and(is_short) {
+                (answer, credit) = wait_for_one(context, only, request, terms.wait, credit).await;
+            }
             place(only, answer, fetched);
             Some(credit)
         }
@@ -162,22 +171,51 @@ async fn fetch(
             } else {
                 report(context, several, &mut ready).await;
             }
-            let granted: u64 = ready.iter().sum::<u64>().min(terms.max_bytes);
-            let credit = context.responses.take(granted.min(limits::RESPONSE_CREDIT_BYTES)).await;
-            read_granted(context, several, terms.max_bytes, &ready, fetched).await;
+            let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
+            let credit = context.responses.take(granted).await;
+            read_granted(context, several, granted, &ready, fetched).await;
             Some(credit)
         }
     }
 }
 
-/// Asks an owner. Without `park`, it answers at once; with it, when so many bytes are ready.
-async fn ask(context: &Context, share: &Share, grant: u64, at_least_one: bool, park: Option<u64>) -> Pending {
+/// Waits at the only owner. What comes in meanwhile is sent at once if it is little; memory for more is taken when it is there.
+async fn wait_for_one(
+    context: &Context,
+    share: &Share,
+    request: Asking,
+    wait: Duration,
+    credit: Credit,
+) -> (Option<FetchAnswer>, Credit) {
+    drop(credit);
+    let is_little = request.min_bytes <= limits::AWAITED_BYTES;
+    let grant = if is_little { request.grant.min(limits::AWAITED_BYTES) } else { 0 };
+    let pending = ask(context, share, Asking { grant, shortage: Shortage::Park, ..request }).await;
+    let answer = wait_or_hurry(context, share.shard, pending, wait).await;
+    if is_little {
+        return (answer, context.responses.none());
+    }
+    let credit = context.responses.take(request.grant).await;
+    let pending = ask(context, share, Asking { shortage: Shortage::Read, ..request }).await;
+    (as_fetch(pending.await), credit)
+}
+
+/// How an owner is asked; see the fields of the same names of the message.
+#[derive(Clone, Copy)]
+struct Asking {
+    grant: u64,
+    at_least_one: bool,
+    min_bytes: u64,
+    shortage: Shortage,
+}
+
+async fn ask(context: &Context, share: &Share, asking: Asking) -> Pending {
     let request = OwnerRequest {
         image: context.version(),
-        min_bytes: park.unwrap_or(0),
-        grant,
-        at_least_one,
-        park: park.is_some(),
+        min_bytes: asking.min_bytes,
+        grant: asking.grant,
+        at_least_one: asking.at_least_one,
+        shortage: asking.shortage,
         parts: share.parts.clone(),
     };
     context.router.ask(share.shard, |call| Mail::Fetch(call, Box::new(request))).await
@@ -216,7 +254,9 @@ async fn wait_for_any(context: &Context, shares: &[Share], terms: &Terms, ready:
         let mut pending = Vec::new();
         for (share, own) in shares.iter().zip(&*ready) {
             let missing = terms.min_bytes.saturating_sub(total - own).max(1);
-            pending.push(ask(context, share, 0, false, Some(missing)).await);
+            let asking =
+                Asking { grant: 0, at_least_one: false, min_bytes: missing, shortage: Shortage::Park };
+            pending.push(ask(context, share, asking).await);
         }
         let left = deadline_ns.saturating_sub(shards::monotonic_ns());
         let timer = std::pin::pin!(shards::sleep(Duration::from_nanos(left)));
@@ -251,7 +291,8 @@ fn has_error(answer: &FetchAnswer) -> bool {
 async fn report(context: &Context, shares: &[Share], ready: &mut [u64]) {
     let mut pending = Vec::new();
     for share in shares {
-        pending.push(ask(context, share, 0, false, None).await);
+        let asking = Asking { grant: 0, at_least_one: false, min_bytes: 0, shortage: Shortage::Report };
+        pending.push(ask(context, share, asking).await);
     }
     for (ready, answer) in ready.iter_mut().zip(join_all(pending).await) {
         *ready = as_fetch(answer).map_or(0, |answer| answer.ready);
@@ -272,7 +313,9 @@ async fn read_granted(
     for (share, ready) in shares.iter().zip(ready) {
         let grant = (*ready).min(left);
         left -= grant;
-        pending.push(ask(context, share, grant, first && *ready > 0, None).await);
+        let at_least_one = first && *ready > 0;
+        let asking = Asking { grant, at_least_one, min_bytes: 0, shortage: Shortage::Read };
+        pending.push(ask(context, share, asking).await);
         first &= *ready == 0;
     }
     for (share, answer) in shares.iter().zip(join_all(pending).await) {

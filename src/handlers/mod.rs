@@ -31,6 +31,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use crate::config::{Layers, Settings};
+use crate::limits;
 use crate::mail::Router;
 use crate::metadata::{Image, Resource};
 use crate::model::ImageVersion;
@@ -46,6 +47,8 @@ pub struct Context {
     pub settings: Arc<Settings>,
     /// Memory for responses, until they are written.
     pub responses: Budget,
+    /// The most that one fetch returns, but for a first batch that is larger.
+    largest_response: u64,
     image: RefCell<Arc<Image>>,
     version: Cell<ImageVersion>,
     topics: TopicCache,
@@ -90,6 +93,9 @@ impl Context {
         let slots = settings.broker.fetch_session_slots.div_ceil(u32::from(shards)) as usize;
         Rc::new(Self {
             router,
+            largest_response: limits::RESPONSE_CREDIT_BYTES
+                .min(responses.limit() / limits::RESPONSES_AT_ONCE)
+                .max(limits::AWAITED_BYTES),
             responses,
             image: RefCell::new(Arc::new(Image::default())),
             version: Cell::new(ImageVersion::default()),

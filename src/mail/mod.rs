@@ -147,9 +147,20 @@ pub struct FetchRequest {
     pub grant: u64,
     /// The first batch of the first part that has any is sent even if it is larger than the grant (KIP-74).
     pub at_least_one: bool,
-    /// Whether to wait until `min_bytes` are ready, or a [`Mail::FetchNow`] comes.
-    pub park: bool,
+    /// What becomes of it while fewer than `min_bytes` are ready.
+    pub shortage: Shortage,
     pub parts: Vec<FetchPart>,
+}
+
+/// What an owner does with a fetch for which too little is ready. An error of any part is answered at once, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// Reads what there is.
+    Read,
+    /// Says what is ready, and reads nothing.
+    Report,
+    /// Waits until `min_bytes` are ready, or a [`Mail::FetchNow`] comes.
+    Park,
 }
 
 #[derive(Debug, Clone)]

@@ -55,6 +55,12 @@ pub struct TagsMark<'a> {
 }
 
 impl Encoded {
+    /// Of slices that follow one another.
+    pub fn of(slices: Vec<Bytes>) -> Self {
+        let len = slices.iter().map(Bytes::len).sum();
+        Self { slices, len }
+    }
+
     /// Bytes in all.
     pub fn len(&self) -> usize {
         self.len

@@ -218,6 +218,10 @@ impl RealWriter {
         self.0.write_all(slices).await
     }
 
+    pub(crate) async fn write(&mut self, slices: &[Bytes]) -> Result<usize, NetError> {
+        self.0.write(slices).await
+    }
+
     pub(crate) fn shutdown(&self) {
         self.0.shutdown();
     }
@@ -249,11 +253,24 @@ impl Socket {
 
     async fn write_all(&self, slices: &[Bytes]) -> Result<(), NetError> {
         executor::yield_if_needed().await;
-        let mut rest = Rest { slices, first: 0, skip: 0 };
-        rest.advance(0);
+        let mut rest = Rest::of(slices);
         while !rest.is_empty() {
+            rest.advance(self.send(&rest).await?);
+        }
+        Ok(())
+    }
+
+    async fn write(&self, slices: &[Bytes]) -> Result<usize, NetError> {
+        executor::yield_if_needed().await;
+        let rest = Rest::of(slices);
+        if rest.is_empty() { Ok(0) } else { self.send(&rest).await }
+    }
+
+    /// Sends what there is room for, once there is room.
+    async fn send(&self, rest: &Rest<'_>) -> Result<usize, NetError> {
+        loop {
             match rest.send(self.fd()) {
-                Ok(sent) => rest.advance(sent),
+                Ok(sent) => return Ok(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     executor::writable(self.fd()).await;
                 }
@@ -261,7 +278,6 @@ impl Socket {
                 Err(error) => return Err(failed(&self.peer.to_string(), "write", &error)),
             }
         }
-        Ok(())
     }
 
     fn shutdown(&self) {
@@ -277,7 +293,14 @@ struct Rest<'a> {
     skip: usize,
 }
 
-impl Rest<'_> {
+impl<'a> Rest<'a> {
+    fn of(slices: &'a [Bytes]) -> Self {
+        let mut rest = Self { slices, first: 0, skip: 0 };
+        // Empty slices at the front.
+        rest.advance(0);
+        rest
+    }
+
     fn is_empty(&self) -> bool {
         self.first == self.slices.len()
     }

@@ -74,24 +74,44 @@ impl Side {
         let mut gathered = BytesMut::new();
         for (index, slice) in slices.iter().enumerate() {
             if gathered.is_empty() && slice.len() >= GATHER {
-                self.write(slice).await?;
+                self.send_all(slice).await?;
                 continue;
             }
             gathered.extend_from_slice(slice);
             if gathered.len() >= GATHER || index + 1 == slices.len() {
-                self.write(&gathered).await?;
+                self.send_all(&gathered).await?;
                 gathered.clear();
             }
         }
-        if gathered.is_empty() { Ok(()) } else { self.write(&gathered).await }
+        if gathered.is_empty() { Ok(()) } else { self.send_all(&gathered).await }
     }
 
-    async fn write(&self, mut content: &[u8]) -> Result<(), NetError> {
+    async fn send_all(&self, mut content: &[u8]) -> Result<(), NetError> {
         while !content.is_empty() {
-            let count = poll_fn(|context| self.world.poll_write(self.socket, context, content)).await?;
+            let count = self.send(content).await?;
             content = &content[count..];
         }
         Ok(())
+    }
+
+    async fn write(&self, slices: &[Bytes]) -> Result<usize, NetError> {
+        let mut slices = slices.iter().filter(|slice| !slice.is_empty());
+        let Some(first) = slices.next() else { return Ok(0) };
+        if first.len() >= GATHER {
+            return self.send(first).await;
+        }
+        let mut gathered = BytesMut::from(&first[..]);
+        for slice in slices {
+            if gathered.len() >= GATHER {
+                break;
+            }
+            gathered.extend_from_slice(slice);
+        }
+        self.send(&gathered).await
+    }
+
+    async fn send(&self, content: &[u8]) -> Result<usize, NetError> {
+        poll_fn(|context| self.world.poll_write(self.socket, context, content)).await
     }
 }
 
@@ -178,6 +198,10 @@ pub struct SimWriter(Rc<Side>);
 impl SimWriter {
     pub async fn write_all(&mut self, slices: &[Bytes]) -> Result<(), NetError> {
         self.0.write_all(slices).await
+    }
+
+    pub async fn write(&mut self, slices: &[Bytes]) -> Result<usize, NetError> {
+        self.0.write(slices).await
     }
 
     pub fn shutdown(&self) {

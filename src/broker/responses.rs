@@ -1,0 +1,290 @@
+//! The writing half of a connection: responses leave in the order of their requests, those that are ready together with one write.
+//!
+//! The records of a response lie in buffers of the log engine, which it borrows by holding references to them: a lease (DESIGN §4). A
+//! lease ends when the response is written; or, after a bounded time, by copying what is left of it into memory of the connection's own,
+//! so that a peer that does not read keeps no buffer from others. Where there is no memory for the copy, a peer that has read nothing for
+//! that time loses its connection, and one that reads slowly keeps the lease.
+//!
+//! Invariants:
+//! - a response that borrows buffers holds credit of `Context::responses`, one that was copied holds credit of `Shell::copies`
+//! - a connection has at most one response that borrows, in `lent` until its turn comes: its reader goes on when that is written
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use futures_channel::{mpsc, oneshot};
+use futures_util::future::{Either, select};
+use futures_util::{FutureExt, StreamExt};
+use logan_shards::{self as shards, AlignedBuffer, Writer};
+
+use super::Shell;
+use super::connection::Ended;
+use crate::handlers::{Credit, Outcome};
+use crate::limits;
+use crate::protocol::Encoded;
+
+/// A response that is owed, and the memory its request still holds.
+pub(super) enum Slot {
+    Own {
+        outcome: Outcome,
+        _request: Credit,
+    },
+    /// The one in [`Lent`].
+    Lent {
+        _request: Credit,
+        /// Told, by being dropped, that it was written.
+        written: oneshot::Sender<()>,
+    },
+}
+
+/// The response of a connection that borrows, until its turn to be written comes.
+#[derive(Default)]
+pub(super) struct Lent(RefCell<Option<Held>>);
+
+/// Bytes of a response, and what they stand in.
+struct Held {
+    slices: Vec<Bytes>,
+    credit: Credit,
+    is_copied: bool,
+}
+
+/// The responses of one connection.
+pub(super) struct Responses {
+    shell: Rc<Shell>,
+    writer: Writer,
+    queue: mpsc::Receiver<Slot>,
+    lent: Rc<Lent>,
+}
+
+/// Responses that leave with one write, and the memory that they stand in until then.
+#[derive(Default)]
+struct Outgoing {
+    slices: Vec<Bytes>,
+    /// The first of `slices` that is not sent.
+    at: usize,
+    /// What is not sent.
+    bytes: usize,
+    /// For what is borrowed.
+    leases: Vec<Credit>,
+    /// For what was copied.
+    copies: Vec<Credit>,
+    /// Whoever waits for one of the responses to be written; told by being dropped.
+    written: Vec<oneshot::Sender<()>>,
+}
+
+/// Since when a write is under way and its peer has made no room, in nanoseconds of the monotonic clock.
+struct Patience {
+    began_ns: u64,
+    progressed_ns: u64,
+}
+
+impl Lent {
+    pub(super) fn put(&self, encoded: Encoded, credit: Credit) {
+        let held = Held { slices: encoded.into_slices(), credit, is_copied: false };
+        let before = self.0.replace(Some(held));
+        assert!(before.is_none(), "the reader waits until the one before is written");
+    }
+}
+
+impl Responses {
+    pub(super) fn new(
+        shell: &Rc<Shell>,
+        writer: Writer,
+        queue: mpsc::Receiver<Slot>,
+        lent: &Rc<Lent>,
+    ) -> Self {
+        Self { shell: shell.clone(), writer, queue, lent: lent.clone() }
+    }
+
+    /// Writes until no further response will come.
+    pub(super) async fn write_all(mut self) -> Result<(), Ended> {
+        while let Some(slot) = self.queue.next().await {
+            let mut outgoing = Outgoing::default();
+            self.add(slot, &mut outgoing).await?;
+            // Responses that are ready too leave with the same write.
+            while outgoing.bytes < limits::RESPONSE_GATHER_BYTES {
+                let Some(Some(slot)) = self.queue.next().now_or_never() else { break };
+                self.add(slot, &mut outgoing).await?;
+            }
+            self.write(&mut outgoing).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a response. If it must be waited for, what is ready before it is written first.
+    async fn add(&mut self, slot: Slot, outgoing: &mut Outgoing) -> Result<(), Ended> {
+        let (mut outcome, _request) = match slot {
+            Slot::Own { outcome, _request } => (outcome, _request),
+            Slot::Lent { written, _request } => {
+                let held = self.lent.0.take().expect("put before its slot was sent");
+                outgoing.push(held.slices);
+                let credits = if held.is_copied { &mut outgoing.copies } else { &mut outgoing.leases };
+                credits.push(held.credit);
+                outgoing.written.push(written);
+                return Ok(());
+            }
+        };
+        loop {
+            match outcome {
+                Outcome::Respond(encoded, _) => {
+                    outgoing.push(encoded.into_slices());
+                    return Ok(());
+                }
+                Outcome::Silent => return Ok(()),
+                Outcome::Close(reason) => {
+                    self.write(outgoing).await?;
+                    return Err(Ended::Refused(reason));
+                }
+                Outcome::Later(later) => {
+                    self.write(outgoing).await?;
+                    outcome = later.await;
+                }
+            }
+        }
+    }
+
+    /// Writes all of it within the time that a peer is given to read.
+    async fn write(&mut self, outgoing: &mut Outgoing) -> Result<(), Ended> {
+        let mut patience = None;
+        while outgoing.bytes > 0 {
+            // A look at the clock is due at the latest when pressure may end a lease.
+            let look = std::pin::pin!(shards::sleep(Duration::from_millis(limits::LEASE_UNDER_PRESSURE_MS)));
+            let sent = match select(std::pin::pin!(self.writer.write(outgoing.rest())), look).await {
+                Either::Left((sent, _)) => sent?,
+                Either::Right(((), _)) => 0,
+            };
+            outgoing.advance(sent);
+            if outgoing.bytes > 0 {
+                let now_ns = shards::monotonic_ns();
+                let patience = patience.get_or_insert(Patience { began_ns: now_ns, progressed_ns: now_ns });
+                if sent > 0 {
+                    patience.progressed_ns = now_ns;
+                }
+                self.look(outgoing, patience, now_ns).await?;
+            }
+        }
+        *outgoing = Outgoing::default();
+        Ok(())
+    }
+
+    /// Ends the leases if they are due, and the connection if its peer does not read.
+    async fn look(&mut self, outgoing: &mut Outgoing, patience: &Patience, now_ns: u64) -> Result<(), Ended> {
+        let stalled_ms = (now_ns - patience.progressed_ns) / 1_000_000;
+        if stalled_ms >= limits::WRITE_STALL_MS {
+            return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms")));
+        }
+        let is_contended = self.shell.context.responses.is_contended();
+        let lease_ms = if is_contended { limits::LEASE_UNDER_PRESSURE_MS } else { limits::LEASE_MS };
+        if (now_ns - patience.began_ns) / 1_000_000 < lease_ms {
+            return Ok(());
+        }
+        let copied = outgoing.end_lease(&self.shell).await && self.end_lease_behind().await;
+        if !copied && stalled_ms >= limits::LEASE_MS {
+            let why = "and there is no memory to keep what it asked for";
+            return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms, {why}")));
+        }
+        Ok(())
+    }
+
+    /// What waits behind the write may borrow too, and waits for the same peer. False if there is no memory for it.
+    async fn end_lease_behind(&mut self) -> bool {
+        let Some(mut held) = self.lent.0.take() else { return true };
+        if !held.is_copied
+            && let Some((slices, credit)) = copy(&self.shell, &held.slices).await
+        {
+            held = Held { slices, credit, is_copied: true };
+        }
+        let is_copied = held.is_copied;
+        self.lent.0.replace(Some(held));
+        is_copied
+    }
+}
+
+impl Outgoing {
+    /// Cut into parts of what one system call should send: others of this shard wait meanwhile.
+    fn push(&mut self, slices: Vec<Bytes>) {
+        for mut slice in slices {
+            self.bytes += slice.len();
+            while !slice.is_empty() {
+                let part = slice.split_to(slice.len().min(limits::RESPONSE_GATHER_BYTES));
+                self.slices.push(part);
+            }
+        }
+    }
+
+    /// What is sent next.
+    fn rest(&self) -> &[Bytes] {
+        let rest = &self.slices[self.at..];
+        let mut bytes = 0;
+        let gathered = rest.iter().take_while(|slice| {
+            let is_room = bytes < limits::RESPONSE_GATHER_BYTES;
+            bytes += slice.len();
+            is_room
+        });
+        &rest[..gathered.count()]
+    }
+
+    /// Buffers that are sent go back at once, and so does the memory of copies.
+    fn advance(&mut self, sent: usize) {
+        let mut left = sent;
+        while left > 0 {
+            let slice = &mut self.slices[self.at];
+            let part = left.min(slice.len());
+            slice.advance(part);
+            left -= part;
+            if slice.is_empty() {
+                *slice = Bytes::new();
+                self.at += 1;
+            }
+        }
+        self.bytes -= sent;
+        if self.leases.is_empty()
+            && let [copy] = &mut self.copies[..]
+        {
+            copy.resize(copy.bytes().min(self.bytes as u64));
+        }
+    }
+
+    /// Copies what is left, if anything is borrowed. False if there is no memory for it.
+    async fn end_lease(&mut self, shell: &Shell) -> bool {
+        if self.leases.is_empty() {
+            return true;
+        }
+        let Some((slices, credit)) = copy(shell, &self.slices[self.at..]).await else { return false };
+        self.slices = slices;
+        self.at = 0;
+        self.leases.clear();
+        self.copies = vec![credit];
+        true
+    }
+}
+
+/// The same bytes in memory of this connection's own, if there is any. Others run in between.
+async fn copy(shell: &Shell, slices: &[Bytes]) -> Option<(Vec<Bytes>, Credit)> {
+    let bytes: usize = slices.iter().map(Bytes::len).sum();
+    let credit = shell.copies.try_take(bytes as u64)?;
+    let mut copied = Vec::with_capacity(bytes.div_ceil(limits::RESPONSE_GATHER_BYTES));
+    let mut left = bytes;
+    let mut slices = slices.iter().cloned();
+    let mut slice = Bytes::new();
+    while left > 0 {
+        let size = left.min(limits::RESPONSE_GATHER_BYTES);
+        let mut buffer = AlignedBuffer::take(size);
+        let mut room = &mut buffer.bytes_mut()[..size];
+        while !room.is_empty() {
+            if slice.is_empty() {
+                slice = slices.next().expect("as many bytes as were counted");
+            }
+            let part = slice.split_to(slice.len().min(room.len()));
+            let (filled, rest) = room.split_at_mut(part.len());
+            filled.copy_from_slice(&part);
+            room = rest;
+        }
+        copied.push(buffer.seal().slice(..size));
+        left -= size;
+        shards::yield_if_needed().await;
+    }
+    Some((copied, credit))
+}

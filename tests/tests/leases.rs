@@ -1,0 +1,187 @@
+//! Clients that do not read what they asked for: one that stalls for a while gets it all, one that never reads loses its connection,
+//! and neither keeps the others waiting.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use logan_tests::batch::Batch;
+use logan_tests::broker::{Broker, Scratch, Settings};
+use logan_tests::wire::{self, Connection, FetchFrom, Reader, Writer};
+
+const VALUE: usize = 900_000;
+const BATCHES: u8 = 20;
+/// What no socket takes without its reader: answers to so many fetches of one batch.
+const MANY: i32 = 40;
+
+fn fetch_body(topic: &str, offset: i64) -> Vec<u8> {
+    let body =
+        Writer::default().i32(-1).i32(0).i32(1).i32(50 << 20).i8(0).i32(0).i32(-1).i32(1).string(topic);
+    body.i32(1).i32(0).i32(-1).i64(offset).i64(-1).i32(50 << 20).i32(0).string("").0
+}
+
+/// The records of a response to [`fetch_body`], whose header was read.
+fn records(response: &[u8]) -> Vec<u8> {
+    let mut r = Reader(response);
+    let (_throttle, error, _session) = (r.i32(), r.i16(), r.i32());
+    assert_eq!((error, r.count()), (0, 1));
+    r.string();
+    assert_eq!((r.count(), r.i32(), r.i16()), (1, 0, 0));
+    let (_high_watermark, _last_stable, _log_start) = (r.i64(), r.i64(), r.i64());
+    assert_eq!(r.count(), 0);
+    r.i32();
+    r.bytes().to_vec()
+}
+
+/// A topic of `count` batches, each of other bytes; returns them one after another, as they were sent.
+fn fill(broker: &Broker, topic: &str, count: u8) -> Vec<u8> {
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.create_topic(topic, 1, &[]), 0);
+    let mut sent = Vec::new();
+    for number in 0..count {
+        let batch = Batch::of(&[&vec![b'a' + number; VALUE]]).encode();
+        let produced = connection.produce(topic, 0, -1, &batch);
+        assert_eq!((produced.error, produced.base_offset), (0, i64::from(number)));
+        sent.extend(batch);
+    }
+    sent
+}
+
+/// Without what a broker stamps into each batch: offset and leader epoch.
+fn unstamped(mut batches: Vec<u8>) -> Vec<u8> {
+    let mut at = 0;
+    while at < batches.len() {
+        let length = i32::from_be_bytes(batches[at + 8..at + 12].try_into().expect("a whole batch")) as usize;
+        batches[at..at + 8].fill(0);
+        batches[at + 12..at + 16].fill(0);
+        at += 12 + length;
+    }
+    batches
+}
+
+/// Others produce and fetch for `time`; the longest that one of them had to wait.
+fn others(broker: &Broker, topic: &str, time: Duration) -> Duration {
+    let until = Instant::now() + time;
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let mut connection = Connection::open(broker.address());
+            let topic = topic.to_owned();
+            std::thread::spawn(move || {
+                let mut longest = Duration::ZERO;
+                while Instant::now() < until {
+                    let began = Instant::now();
+                    assert_eq!(
+                        connection.produce(&topic, 0, -1, &Batch::of(&[b"meanwhile"]).encode()).error,
+                        0
+                    );
+                    let fetched = connection.fetch(&topic, FetchFrom::offset(0, 0));
+                    assert!(fetched.error == 0 && fetched.records.len() > VALUE);
+                    longest = longest.max(began.elapsed());
+                }
+                longest
+            })
+        })
+        .collect();
+    threads.into_iter().map(|thread| thread.join().expect("the others are served")).max().expect("three")
+}
+
+#[test]
+fn a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting() {
+    let scratch = Scratch::new("stalls");
+    // Room for few responses, and for few copies.
+    let mut broker =
+        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    let sent = unstamped(fill(&broker, "stalls", BATCHES));
+    let mut stalled = Connection::open(broker.address());
+    // As many answers as no socket takes without its reader.
+    let asked: Vec<i32> = (0..MANY)
+        .map(|number| {
+            let offset = i64::from(number) % i64::from(BATCHES);
+            stalled.send(wire::FETCH, 11, &fetch_body("stalls", offset)).expect("the broker reads")
+        })
+        .collect();
+    let waited = others(&broker, "stalls", Duration::from_secs(3));
+    assert!(waited < Duration::from_secs(2), "others waited {waited:?} for a client that does not read");
+    for (number, asked) in asked.into_iter().enumerate() {
+        let (correlation, response) = stalled.receive().expect("the connection is kept");
+        assert_eq!(correlation, asked);
+        let before = sent.len() / usize::from(BATCHES) * (number % usize::from(BATCHES));
+        let received = unstamped(records(&response));
+        assert!(received.len() > VALUE, "{} bytes", received.len());
+        assert!(sent[before..].starts_with(&received), "other bytes than were produced");
+    }
+    broker.assert_alive();
+}
+
+#[test]
+fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget() {
+    const SILENT: usize = 20;
+    let scratch = Scratch::new("silent");
+    let mut broker =
+        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    fill(&broker, "silent", BATCHES);
+    others(&broker, "silent", Duration::from_millis(200));
+    let before = broker.resident();
+    let requests: Vec<u8> = (0..MANY)
+        .flat_map(|number| Connection::frame(wire::FETCH, 11, number, &fetch_body("silent", 0)))
+        .collect();
+    let silent: Vec<TcpStream> = (0..SILENT)
+        .map(|_| {
+            let mut stream = TcpStream::connect(broker.address()).expect("the broker accepts");
+            stream.write_all(&requests).expect("the broker reads");
+            stream
+        })
+        .collect();
+    let waited = others(&broker, "silent", Duration::from_secs(3));
+    assert!(waited < Duration::from_secs(4), "others waited {waited:?} for clients that do not read");
+    let grown = broker.resident().saturating_sub(before);
+    println!("{SILENT} clients that never read cost {} MiB; others waited {waited:?} at most", grown >> 20);
+    assert!(grown < 96 << 20, "{SILENT} clients that never read cost {} MiB", grown >> 20);
+    // What lies in the sockets can still be read; a connection that was closed then ends, long before the last answer.
+    let closed = silent.into_iter().filter_map(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_millis(200))).expect("an open socket");
+        let mut sink = vec![0; 1 << 20];
+        let mut received = 0;
+        loop {
+            match stream.read(&mut sink) {
+                Ok(0) => break,
+                Ok(count) => received += count,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
+                Err(_) => break,
+            }
+        }
+        assert!(received < MANY as usize * VALUE, "all answers were there: nothing was closed");
+        Some(())
+    });
+    let closed = closed.count();
+    assert!(closed >= SILENT - 4, "only {closed} of {SILENT} that never read were closed");
+    broker.assert_alive();
+}
+
+/// Consumers that wait for records hold no memory from others meanwhile.
+#[test]
+fn idle_consumers_keep_nobody_waiting() {
+    let scratch = Scratch::new("waiting");
+    let mut broker =
+        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    fill(&broker, "waiting", 1);
+    let mut idle: Vec<Connection> = (0..200).map(|_| Connection::open(broker.address())).collect();
+    let body = Writer::default().i32(-1).i32(10_000).i32(1).i32(50 << 20).i8(0).i32(0).i32(-1).i32(1);
+    let body = body.string("waiting").i32(1).i32(0).i32(-1).i64(1).i64(-1).i32(1 << 20).i32(0).string("").0;
+    for connection in &mut idle {
+        connection.send(wire::FETCH, 11, &body).expect("the broker reads");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let began = Instant::now();
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.fetch("waiting", FetchFrom::offset(0, 0)).error, 0);
+    assert!(began.elapsed() < Duration::from_secs(3), "waited {:?} for idle consumers", began.elapsed());
+    let batch = Batch::of(&[b"woken"]).encode();
+    assert_eq!(connection.produce("waiting", 0, -1, &batch).error, 0);
+    for connection in &mut idle {
+        let (_, response) = connection.receive().expect("all are answered");
+        assert_eq!(unstamped(records(&response)), unstamped(batch.clone()));
+    }
+    assert!(began.elapsed() < Duration::from_secs(6), "woke all after {:?}", began.elapsed());
+    broker.assert_alive();
+}
