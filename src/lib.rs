@@ -10,3 +10,4 @@ pub mod metadata;
 pub mod model;
 pub mod partition;
 pub mod protocol;
+pub mod quota;

@@ -70,7 +70,7 @@ pub use memory::memory_bytes;
 #[cfg(not(logan_loom))]
 pub use mesh::{Credit, Mesh, Received};
 #[cfg(not(logan_loom))]
-pub use net::{Connection, Handoff, Listener, NetError, Reader, Writer};
+pub use net::{Connection, Handoff, Listener, NetError, Reader, Writer, addresses_of, host_of};
 #[cfg(not(logan_loom))]
 pub use random::random_u64;
 #[cfg(not(logan_loom))]

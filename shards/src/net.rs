@@ -21,6 +21,17 @@ pub enum NetError {
     Failed { address: String, operation: &'static str, errno: i32, message: String },
 }
 
+/// The addresses that a host's name has, or the one that it is, each as the addresses of peers are written.
+pub async fn addresses_of(host: &str) -> Result<Vec<String>, NetError> {
+    if machine::is_real() { real::net::addresses_of(host).await } else { sim::net::addresses_of(host) }
+}
+
+/// An address without its port, as [`addresses_of`] writes it.
+pub fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// Accepts connections on one shard. Several shards may listen on one address; the kernel deals connections out among them.
 pub struct Listener(ListenerKind);
 

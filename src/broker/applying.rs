@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use logan_shards::{self as shards, Queue};
 use logan_storage::{AppendError, Log, LogConfig, LogKey, Volume};
 
-use super::Shell;
 use super::owner::Hosted;
+use super::{Shell, listener};
 use crate::config::TopicSettings;
 use crate::handlers;
 use crate::mail::ImageUpdate;
@@ -194,7 +195,12 @@ pub(super) async fn delete_log(shell: &Shell, log: &Rc<Log>) {
     }
 }
 
-fn update_settings(shell: &Rc<Shell>, image: &Image) {
+fn update_settings(shell: &Rc<Shell>, image: &Arc<Image>) {
+    if shell.router.shard() == super::startup::LEADING_SHARD {
+        // The limits are the node's, and names among them are looked up, which may take long.
+        let (shell, image) = (shell.clone(), image.clone());
+        shards::spawn(Queue::Control, async move { listener::set_limits(&shell, &image).await }).detach();
+    }
     let all: Vec<_> = shell.owner.all();
     for hosted in all {
         if let Some(topic) = image.topic_by_id(hosted.id.topic) {

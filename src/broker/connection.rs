@@ -19,6 +19,7 @@ use super::responses::{Lent, Responses, Slot};
 use crate::handlers::{self, Credit, Outcome};
 use crate::limits;
 use crate::protocol::{Announced, Frame, FrameReader, Step};
+use crate::quota::connections::Place;
 
 /// Why a connection ends that the peer did not end.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +36,8 @@ pub(super) enum Ended {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve(shell: Rc<Shell>, connection: Connection) {
-    let open = shell.connections.add(connection.peer_address());
+pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
+    let open = shell.connections.add(connection.peer_address(), place);
     let (reader, writer) = connection.split();
     let (slots, queue) = mpsc::channel(limits::RESPONSES_IN_FLIGHT);
     let lent = Rc::new(Lent::default());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use logan_shards as shards;
 
 use super::signal::Signal;
+use crate::quota::connections::Place;
 
 /// What the broker knows of an open connection.
 pub struct Open {
@@ -16,6 +17,7 @@ pub struct Open {
     pub last_used_ns: Cell<u64>,
     /// Set by whoever wants the connection to end: the sweeper of idle ones, the shutdown, a writer that failed.
     pub close: Signal,
+    place: RefCell<Place>,
 }
 
 #[derive(Default)]
@@ -27,11 +29,17 @@ pub struct Connections {
 }
 
 impl Connections {
-    pub fn add(&self, peer: String) -> Rc<Open> {
+    pub fn add(&self, peer: String, place: Place) -> Rc<Open> {
         let number = self.next.get();
         self.next.set(number + 1);
         let last_used_ns = Cell::new(shards::monotonic_ns());
-        let open = Rc::new(Open { number, peer, last_used_ns, close: Signal::default() });
+        let open = Rc::new(Open {
+            number,
+            peer,
+            last_used_ns,
+            close: Signal::default(),
+            place: RefCell::new(place),
+        });
         self.open.borrow_mut().insert(number, open.clone());
         open
     }
@@ -53,6 +61,25 @@ impl Connections {
         for open in self.open.borrow().values() {
             open.close.set();
         }
+    }
+
+    /// Ends the connection that was not used for the longest, unless it came through the protected listener. False if there is none.
+    pub fn close_idlest(&self, protected: Option<usize>) -> bool {
+        let idlest = {
+            let all = self.open.borrow();
+            let spared = all
+                .values()
+                .filter(|open| !open.close.is_set() && protected != Some(open.place.borrow().listener()));
+            spared.min_by_key(|open| open.last_used_ns.get()).cloned()
+        };
+        let Some(idlest) = idlest else { return false };
+        tracing::info!(
+            peer = idlest.peer,
+            "closing the idlest connection: there are more than max.connections"
+        );
+        idlest.place.borrow_mut().claim();
+        idlest.close.set();
+        true
     }
 
     /// Waits until none is open.

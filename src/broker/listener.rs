@@ -1,13 +1,22 @@
-//! Where clients come in: every shard listens on the same port, and a fresh socket goes to the less loaded of two shards.
+//! Where clients come in: every shard listens on the same port, the gate of the node (`quota::connections`) says who may enter, and a
+//! fresh socket goes to the less loaded of two shards.
 
+use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
 
 use logan_shards::{self as shards, Connection, Handoff, Listener, Queue, ShardId};
 
 use super::{Shell, connection};
-use crate::limits;
+use crate::config::{self, LiveSettings};
 use crate::mail::Mail;
+use crate::metadata::Image;
+use crate::quota::connections::{Entry, Limits, Most, Place};
+use crate::{handlers, limits};
 
 /// Binds; returns the addresses that clients can connect to, or what is wrong.
 pub(super) fn bind(shell: &Shell, addresses: &[String]) -> Result<Vec<String>, String> {
@@ -22,20 +31,24 @@ pub(super) fn bind(shell: &Shell, addresses: &[String]) -> Result<Vec<String>, S
 
 /// Begins to accept what waits at the listeners.
 pub(super) fn accept(shell: &Rc<Shell>) {
-    for listener in shell.listeners.take() {
+    for (number, listener) in shell.listeners.take().into_iter().enumerate() {
         let shell = shell.clone();
         shards::spawn(Queue::Control, async move {
-            let accepting = std::pin::pin!(accept_from(&shell, &listener));
+            let accepting = std::pin::pin!(accept_from(&shell, number, &listener));
             futures_util::future::select(accepting, std::pin::pin!(shell.stop.wait())).await;
         })
         .detach();
     }
 }
 
-async fn accept_from(shell: &Rc<Shell>, listener: &Listener) {
+/// `number` is the place of the listener in the settings.
+async fn accept_from(shell: &Rc<Shell>, number: usize, listener: &Listener) {
     loop {
         match listener.accept().await {
-            Ok(connection) => place(shell, connection).await,
+            Ok(connection) => match enter(shell, number, &connection).await {
+                Some(place) => choose_shard(shell, connection, place).await,
+                None => connection.shutdown(),
+            },
             Err(error) => {
                 tracing::error!(%error, "no further connections are accepted");
                 return;
@@ -44,8 +57,75 @@ async fn accept_from(shell: &Rc<Shell>, listener: &Listener) {
     }
 }
 
+/// Waits until the connection may come in, and those behind it wait too, as Kafka does. `None` if it may not.
+async fn enter(shell: &Rc<Shell>, listener: usize, connection: &Connection) -> Option<Place> {
+    let gate = &shell.plan.loads.gate;
+    let wait_ns = gate.arrive(shards::monotonic_ns(), listener);
+    if wait_ns > 0 {
+        shards::sleep(Duration::from_nanos(wait_ns)).await;
+    }
+    let peer = connection.peer_address();
+    let address = shards::host_of(&peer);
+    let entry = poll_fn(|context| match gate.enter(listener, address, context.waker()) {
+        Entry::Full => Poll::Pending,
+        Entry::Admitted(place) => Poll::Ready(Ok(place)),
+        Entry::Refused { most } => Poll::Ready(Err(most)),
+    });
+    match entry.await {
+        Ok(place) => {
+            make_room(shell, shell.router.shards() - 1);
+            Some(place)
+        }
+        Err(most) => {
+            tracing::info!("a connection from {address} is refused: it has {most}, and may have no more");
+            None
+        }
+    }
+}
+
+/// Ends connections while there are more than the node may have, or lets the next of so many `others` do it.
+pub(super) fn make_room(shell: &Rc<Shell>, others: u16) {
+    let gate = &shell.plan.loads.gate;
+    while gate.is_overfull() {
+        if shell.connections.close_idlest(gate.protected()) {
+            continue;
+        }
+        if others > 0 {
+            let next = ShardId((shell.router.shard().0 + 1) % shell.router.shards());
+            shell.router.post(next, Mail::MakeRoom(others - 1));
+        }
+        return;
+    }
+}
+
+/// Tells the gate what is allowed, by the settings as they stand.
+pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
+    let layers = handlers::layers(&shell.plan.settings, image);
+    let live = LiveSettings::resolve(&layers);
+    let mut of_addresses = BTreeMap::new();
+    for (host, most) in &live.max_connections_per_ip_overrides {
+        match shards::addresses_of(host).await {
+            Ok(addresses) => of_addresses.extend(addresses.into_iter().map(|address| (address, *most))),
+            Err(error) => tracing::error!("max.connections.per.ip.overrides: {error}"),
+        }
+    }
+    let broker = &shell.plan.settings.broker;
+    let of_listener = |listener: &config::listeners::Listener| {
+        let (connections, per_second) = live.of_listener(&layers, &listener.bind.name);
+        Most { connections, per_second }
+    };
+    shell.plan.loads.gate.set_limits(Limits {
+        node: Most { connections: live.max_connections, per_second: live.max_connection_creation_rate },
+        listeners: broker.listeners.iter().map(of_listener).collect(),
+        per_address: live.max_connections_per_ip,
+        of_addresses,
+        protected: broker.inter_broker_listener.filter(|_| broker.listeners.len() > 1),
+    });
+    make_room(shell, shell.router.shards() - 1);
+}
+
 /// With few connections the kernel's hash would leave cores idle, so the shard is chosen here: the less loaded of two at random.
-async fn place(shell: &Rc<Shell>, connection: Connection) {
+async fn choose_shard(shell: &Rc<Shell>, connection: Connection, place: Place) {
     let own = shell.router.shard();
     let shards = u64::from(shell.router.shards());
     let draw = || ShardId((shards::random_u64() % shards) as u16);
@@ -53,17 +133,17 @@ async fn place(shell: &Rc<Shell>, connection: Connection) {
     let load = |shard| shell.plan.loads.of(shard).load(Ordering::Relaxed);
     let chosen = if load(one) <= load(other) { one } else { other };
     if chosen == own {
-        begin(shell, connection);
+        begin(shell, connection, place);
     } else {
-        shell.router.tell(chosen, Mail::Socket(connection.into_handoff())).await;
+        shell.router.tell(chosen, Mail::Socket(connection.into_handoff(), place)).await;
     }
 }
 
-pub(super) fn on_socket(shell: &Rc<Shell>, handoff: Handoff) {
-    begin(shell, Connection::adopt(handoff));
+pub(super) fn on_socket(shell: &Rc<Shell>, handoff: Handoff, place: Place) {
+    begin(shell, Connection::adopt(handoff), place);
 }
 
-fn begin(shell: &Rc<Shell>, connection: Connection) {
+fn begin(shell: &Rc<Shell>, connection: Connection, place: Place) {
     if shell.stop.is_requested() || shell.connections.count() >= limits::CONNECTIONS_PER_SHARD {
         connection.shutdown();
         return;
@@ -72,7 +152,7 @@ fn begin(shell: &Rc<Shell>, connection: Connection) {
     shards::spawn(Queue::Produce, async move {
         let load = serving.plan.loads.of(serving.router.shard());
         load.fetch_add(1, Ordering::Relaxed);
-        connection::serve(serving.clone(), connection).await;
+        connection::serve(serving.clone(), connection, place).await;
         load.fetch_sub(1, Ordering::Relaxed);
     })
     .detach();

@@ -34,7 +34,8 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
         Mail::Fetch(call, request) => shell.owner.on_fetch(call, *request),
         Mail::FetchNow(call) => on_fetch_now(shell, call),
         Mail::Offsets(call, queries) => shell.owner.on_offsets(call, queries),
-        Mail::Socket(handoff) => listener::on_socket(shell, handoff),
+        Mail::Socket(handoff, place) => listener::on_socket(shell, handoff, place),
+        Mail::MakeRoom(others) => listener::make_room(shell, others),
         Mail::Answer(number, answer) => shell.router.on_answer(number, *answer),
         Mail::Command(call, command) => {
             if let Some(commands) = &*shell.commands.borrow() {

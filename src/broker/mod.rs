@@ -43,6 +43,7 @@ use crate::handlers::{Budget, Context, Credit};
 use crate::limits;
 use crate::mail::{Mail, Router};
 use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
+use crate::quota::connections::Gate;
 
 use connections::Connections;
 use owner::Owner;
@@ -63,17 +64,21 @@ pub struct Plan {
     pub loads: Loads,
 }
 
-/// How many connections each shard serves: a hint that all shards read and write.
+/// The connections of a node, as far as all shards must know of them.
 #[derive(Clone)]
-pub struct Loads(Arc<[AtomicUsize]>);
+pub struct Loads {
+    /// How many each shard serves: a hint that all shards read and write.
+    by_shard: Arc<[AtomicUsize]>,
+    gate: Gate,
+}
 
 impl Loads {
     pub fn new(shards: u16) -> Self {
-        Self((0..shards).map(|_| AtomicUsize::new(0)).collect())
+        Self { by_shard: (0..shards).map(|_| AtomicUsize::new(0)).collect(), gate: Gate::new() }
     }
 
     fn of(&self, shard: ShardId) -> &AtomicUsize {
-        &self.0[usize::from(shard.0)]
+        &self.by_shard[usize::from(shard.0)]
     }
 }
 

@@ -15,7 +15,7 @@ use logan_storage::{FailedMark, LogKey, OpenError, OpenOptions, Opened, Volume, 
 use super::directories::{self, ClaimError, Claimed};
 use super::disk::{LogDirectory, ShardHost};
 use super::raft_files::{NoPeers, RaftDirectory, ShardClock};
-use super::{Shell, applying, partition_of, quorum};
+use super::{Shell, applying, listener, partition_of, quorum};
 use crate::config::BrokerSettings;
 use crate::limits;
 use crate::mail::{Answer, Boot, Call, Mail, Router};
@@ -100,6 +100,7 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let log_dirs = claimed.iter().flatten().map(|claimed| claimed.id).collect();
     let broker_epoch = register(shell, &addresses, log_dirs).await?;
     adopt(shell, foreign).await?;
+    listener::set_limits(shell, &shell.context.image()).await;
     everyone(shell, Mail::Accept).await?;
     let ready = Ready {
         addresses,

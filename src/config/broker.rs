@@ -17,6 +17,8 @@ pub struct BrokerSettings {
     pub rack: Option<String>,
     /// Where clients connect: at least one.
     pub listeners: Vec<Listener>,
+    /// The place in `listeners` of the one that brokers use among themselves.
+    pub inter_broker_listener: Option<usize>,
     /// Where the other members of a quorum would connect. A lone node opens none of them.
     pub controller_listeners: Vec<Endpoint>,
     /// At least one, each once.
@@ -52,6 +54,8 @@ pub struct BrokerSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSettings {
     pub max_connections: u32,
+    /// New ones in a second, on average.
+    pub max_connection_creation_rate: u32,
     pub max_connections_per_ip: u32,
     /// By host, as written: an address or a name.
     pub max_connections_per_ip_overrides: BTreeMap<String, u32>,
@@ -82,6 +86,7 @@ impl BrokerSettings {
         Ok(Self {
             node_id: NodeId(node_id(&layers)),
             rack: Some(layers.text("broker.rack")).filter(|rack| !rack.is_empty()),
+            inter_broker_listener: inter_broker_listener(&layers, &listeners.clients),
             listeners: listeners.clients,
             controller_listeners: listeners.controllers,
             log_dirs,
@@ -114,11 +119,31 @@ impl LiveSettings {
         });
         Self {
             max_connections: layers.integer("max.connections") as u32,
+            max_connection_creation_rate: layers.integer("max.connection.creation.rate") as u32,
             max_connections_per_ip: layers.integer("max.connections.per.ip") as u32,
             max_connections_per_ip_overrides: overrides.collect(),
             producer_id_expiration_ms: layers.integer("producer.id.expiration.ms"),
         }
     }
+
+    /// `max.connections` and `max.connection.creation.rate` of one listener: what `listener.name.<name>.` says, else what all have.
+    pub fn of_listener(&self, layers: &Layers<'_>, listener: &str) -> (u32, u32) {
+        let own = |setting: &str, otherwise: u32| {
+            let key = format!("listener.name.{}.{setting}", listener.to_ascii_lowercase());
+            layers.given(&key).and_then(|text| text.trim().parse().ok()).unwrap_or(otherwise)
+        };
+        (
+            own("max.connections", self.max_connections),
+            own("max.connection.creation.rate", self.max_connection_creation_rate),
+        )
+    }
+}
+
+/// Without a name it is the one that is named as the protocol which is Kafka's default.
+fn inter_broker_listener(layers: &Layers<'_>, listeners: &[Listener]) -> Option<usize> {
+    let given = layers.text("inter.broker.listener.name").to_ascii_uppercase();
+    let name = if given.is_empty() { "PLAINTEXT" } else { &given };
+    listeners.iter().position(|listener| listener.bind.name == name)
 }
 
 fn positive(number: i64) -> Option<u64> {
@@ -208,6 +233,7 @@ mod tests {
         .expect("a valid file");
         assert_eq!(settings.node_id, NodeId(7));
         assert_eq!(settings.listeners.len(), 1);
+        assert_eq!(settings.inter_broker_listener, Some(0));
         assert_eq!(settings.controller_listeners[0].port, 9093);
         assert_eq!(settings.log_dirs, [PathBuf::from("/a"), PathBuf::from("/b")]);
         assert_eq!(settings.metadata_log_dir, PathBuf::from("/m"));
@@ -240,6 +266,10 @@ mod tests {
         let live = LiveSettings::resolve(&Layers { cluster: &cluster, ..Layers::of_file(&fixed) });
         assert_eq!((live.max_connections, live.max_connections_per_ip), (5, i32::MAX as u32));
         assert_eq!(live.max_connections_per_ip_overrides.get("::1"), Some(&2));
+        let node = BTreeMap::from([("listener.name.inner.max.connections".to_owned(), "7".to_owned())]);
+        let layers = Layers { node: &node, cluster: &cluster, ..Layers::of_file(&fixed) };
+        assert_eq!(live.of_listener(&layers, "INNER"), (7, i32::MAX as u32));
+        assert_eq!(live.of_listener(&layers, "OUTER"), (5, i32::MAX as u32));
         assert_eq!(live.producer_id_expiration_ms, 86_400_000);
     }
 

@@ -15,6 +15,7 @@ use crate::metadata::{Command, Image, Outcome};
 pub use router::{Pending, Router};
 
 use crate::model::{ImageVersion, LeaderEpoch, NodeId, Offset, PartitionId, ShardId, Uuid};
+use crate::quota::connections::Place;
 
 /// Who asked, and the number by which the asker knows the question. Numbers are the asker's own and are used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,10 @@ pub enum Mail {
     Listen(Call, Vec<String>),
     Accept(Call),
     /// A connection for the receiving shard, before its first byte was read.
-    Socket(Handoff),
+    Socket(Handoff, Place),
+    /// A connection of the receiving shard ends so that the node has no more than it may; if it has none that can be spared, that of so
+    /// many other shards, one after another.
+    MakeRoom(u16),
     /// A newer metadata image, and what changed since the one before.
     Image(Call, Box<ImageUpdate>),
     /// For the shard that runs the quorum: decide, commit, apply everywhere, then answer.
@@ -65,6 +69,7 @@ impl Mail {
             | Mail::Image(..)
             | Mail::Command(..)
             | Mail::Quorum(..)
+            | Mail::MakeRoom(..)
             | Mail::Drain(..)
             | Mail::Stop(..)
             | Mail::End => Class::Internal,

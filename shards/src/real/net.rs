@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Mutex;
@@ -355,6 +355,20 @@ fn failed(address: &str, operation: &'static str, error: &io::Error) -> NetError
         Some(libc::EADDRNOTAVAIL) => NetError::BadAddress { address, message },
         errno => NetError::Failed { address, operation, errno: errno.unwrap_or(0), message },
     }
+}
+
+pub(crate) async fn addresses_of(host: &str) -> Result<Vec<String>, NetError> {
+    if let Ok(literal) = host.parse::<IpAddr>() {
+        return Ok(vec![literal.to_string()]);
+    }
+    let name = host.to_owned();
+    blocking(move || {
+        let found = (name.as_str(), 0).to_socket_addrs();
+        let found =
+            found.map_err(|error| NetError::BadAddress { address: name, message: error.to_string() })?;
+        Ok(found.map(|address| address.ip().to_string()).collect())
+    })
+    .await
 }
 
 /// Asks the system's resolver, which may take long.

@@ -19,6 +19,13 @@ const GATHER: usize = 64 * 1024;
 /// How often a connection attempt is repeated while the way is cut, as SYN packets are.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// Names are those of nodes; everything else is taken for an address.
+pub fn addresses_of(host: &str) -> Result<Vec<String>, NetError> {
+    let (world, place) = current::here();
+    let known = world.resolve(place.process, &format!("{host}:0"));
+    Ok(vec![known.map_or_else(|_| host.to_owned(), |(node, _)| super::network::ip_of(node))])
+}
+
 #[derive(Debug)]
 pub struct SimListener {
     world: Rc<World>,

@@ -1,0 +1,346 @@
+//! How many connections a node has, and who may come in. Sources: KIP-402, KIP-612, and what Kafka's `ConnectionQuotas` does:
+//!
+//! - beyond the limits of the node or of a listener a connection waits until another ends, and so do those behind it
+//! - beyond the limit of its address it is closed
+//! - connections of the protected listener (that of brokers among themselves, where there is another) do not wait for the node's limit: the
+//!   idlest connection of another listener ends in their stead
+//! - connections that come faster than the allowed rate wait
+//!
+//! All shards of a node share one gate, behind a lock: the limits are the node's, a connection that one shard accepts may end on another,
+//! and both are rare beside what is done over it.
+//!
+//! Invariants:
+//! - `total` is the number of live [`Place`]s, and the sum of `by_listener`, and the sum of `by_address`
+//! - `by_address` has no zeros
+//! - `claimed` is the number of live places that were claimed
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// Seconds for which connections may come faster than allowed, once none came for as long: Kafka measures a rate over
+/// `quota.window.num` samples of a second, of which the last is incomplete.
+const BURST_SECONDS: u64 = 10;
+
+const NS_PER_SECOND: u64 = 1_000_000_000;
+
+/// What is allowed, of the node or of one listener. `u32::MAX` and Kafka's `i32::MAX` are beyond all that can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    pub connections: u32,
+    /// New ones in a second, on average.
+    pub per_second: u32,
+}
+
+impl Most {
+    pub const UNLIMITED: Self = Self { connections: u32::MAX, per_second: u32::MAX };
+
+    const fn limits_rate(self) -> bool {
+        self.per_second < i32::MAX as u32
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    pub node: Most,
+    /// By the place of the listener in the settings; others are unlimited.
+    pub listeners: Vec<Most>,
+    pub per_address: u32,
+    /// Addresses with limits of their own, as the machine writes addresses.
+    pub of_addresses: BTreeMap<String, u32>,
+    /// The listener of brokers among themselves, if there is another.
+    pub protected: Option<usize>,
+}
+
+/// The door that all connections of a node come through. Clones are the same door.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    limits: Limits,
+    total: u32,
+    claimed: u32,
+    by_listener: Vec<u32>,
+    by_address: BTreeMap<String, u32>,
+    node_pace: Pace,
+    listener_paces: Vec<Pace>,
+    /// Whoever waits for a place.
+    waiting: Vec<Waker>,
+}
+
+/// When the next connection would come if all came at the allowed rate, in nanoseconds of the monotonic clock.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    next_ns: u64,
+}
+
+/// What became of somebody who asked to come in.
+#[derive(Debug)]
+pub enum Entry {
+    Admitted(Place),
+    /// There are so many of this address already.
+    Refused {
+        most: u32,
+    },
+    /// Somebody must leave first; the waker is told.
+    Full,
+}
+
+/// Counts as one connection until it is dropped, on whichever shard.
+#[derive(Debug)]
+pub struct Place {
+    gate: Gate,
+    listener: usize,
+    address: String,
+    claimed: bool,
+}
+
+impl Gate {
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            limits: Limits {
+                node: Most::UNLIMITED,
+                listeners: Vec::new(),
+                per_address: u32::MAX,
+                of_addresses: BTreeMap::new(),
+                protected: None,
+            },
+            total: 0,
+            claimed: 0,
+            by_listener: Vec::new(),
+            by_address: BTreeMap::new(),
+            node_pace: Pace::default(),
+            listener_paces: Vec::new(),
+            waiting: Vec::new(),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic stops the process, so a poisoned lock is only seen by other threads of a failing test.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_limits(&self, limits: Limits) {
+        let woken = {
+            let mut state = self.state();
+            state.limits = limits;
+            std::mem::take(&mut state.waiting)
+        };
+        wake(woken);
+    }
+
+    /// Counts a connection that has just come to a listener; how many nanoseconds it must wait for the sake of the rates.
+    pub fn arrive(&self, now_ns: u64, listener: usize) -> u64 {
+        let mut state = self.state();
+        state.make_room_for(listener);
+        let (of_listener, of_node) = (state.limits.listener(listener), state.limits.node);
+        let mut wait_ns = 0;
+        if of_listener.limits_rate() {
+            wait_ns = state.listener_paces[listener].arrive(now_ns, of_listener.per_second);
+        }
+        // As in Kafka, the rate of the node is not the protected listener's.
+        if of_node.limits_rate() && !state.is_protected(listener) {
+            wait_ns = wait_ns.max(state.node_pace.arrive(now_ns, of_node.per_second));
+        }
+        wait_ns
+    }
+
+    /// Asks for a place. `address` is the peer's, without its port.
+    pub fn enter(&self, listener: usize, address: &str, waker: &Waker) -> Entry {
+        let mut state = self.state();
+        state.make_room_for(listener);
+        let is_full = state.total >= state.limits.node.connections && !state.is_protected(listener);
+        if is_full || state.by_listener[listener] >= state.limits.listener(listener).connections {
+            state.waiting.push(waker.clone());
+            return Entry::Full;
+        }
+        let of_address = state.by_address.get(address).copied().unwrap_or(0);
+        let most = state.limits.of_addresses.get(address).copied().unwrap_or(state.limits.per_address);
+        if of_address >= most {
+            return Entry::Refused { most };
+        }
+        state.total += 1;
+        state.by_listener[listener] += 1;
+        *state.by_address.entry(address.to_owned()).or_default() += 1;
+        Entry::Admitted(Place { gate: self.clone(), listener, address: address.to_owned(), claimed: false })
+    }
+
+    /// Whether a connection of an unprotected listener must end, beside those that were claimed for it: see [`Place::claim`].
+    pub fn is_overfull(&self) -> bool {
+        let state = self.state();
+        state.total.saturating_sub(state.claimed) > state.limits.node.connections
+    }
+
+    pub fn protected(&self) -> Option<usize> {
+        self.state().limits.protected
+    }
+
+    /// Holds the invariants at the head of this module.
+    pub fn check(&self) {
+        let state = self.state();
+        assert_eq!(state.total, state.by_listener.iter().sum::<u32>());
+        assert_eq!(state.total, state.by_address.values().sum::<u32>());
+        assert!(state.by_address.values().all(|count| *count > 0) && state.claimed <= state.total);
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Limits {
+    fn listener(&self, listener: usize) -> Most {
+        self.listeners.get(listener).copied().unwrap_or(Most::UNLIMITED)
+    }
+}
+
+impl State {
+    fn make_room_for(&mut self, listener: usize) {
+        if self.by_listener.len() <= listener {
+            self.by_listener.resize(listener + 1, 0);
+            self.listener_paces.resize(listener + 1, Pace::default());
+        }
+    }
+
+    fn is_protected(&self, listener: usize) -> bool {
+        self.limits.protected == Some(listener)
+    }
+}
+
+impl Pace {
+    /// A rate of nothing lets one in at a time, a burst apart: who is counted already must not wait for ever.
+    fn arrive(&mut self, now_ns: u64, per_second: u32) -> u64 {
+        let burst_ns = BURST_SECONDS * NS_PER_SECOND;
+        let apart_ns = NS_PER_SECOND.checked_div(u64::from(per_second)).unwrap_or(burst_ns);
+        self.next_ns = self.next_ns.max(now_ns).saturating_add(apart_ns);
+        self.next_ns.saturating_sub(now_ns.saturating_add(burst_ns))
+    }
+}
+
+impl Place {
+    pub fn listener(&self) -> usize {
+        self.listener
+    }
+
+    /// The connection will end so that another may stay.
+    pub fn claim(&mut self) {
+        if !std::mem::replace(&mut self.claimed, true) {
+            self.gate.state().claimed += 1;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let woken = {
+            let mut state = self.gate.state();
+            state.total -= 1;
+            state.claimed -= u32::from(self.claimed);
+            state.by_listener[self.listener] -= 1;
+            if let Some(count) = state.by_address.get_mut(&self.address) {
+                *count -= 1;
+                if *count == 0 {
+                    state.by_address.remove(&self.address);
+                }
+            }
+            std::mem::take(&mut state.waiting)
+        };
+        wake(woken);
+    }
+}
+
+/// Outside of the lock: a waker may run anything.
+fn wake(waiting: Vec<Waker>) {
+    for waker in waiting {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(connections: u32, per_address: u32) -> Limits {
+        Limits {
+            node: Most { connections, per_second: u32::MAX },
+            listeners: Vec::new(),
+            per_address,
+            of_addresses: BTreeMap::from([("b".to_owned(), 1)]),
+            protected: Some(1),
+        }
+    }
+
+    fn admitted(gate: &Gate, listener: usize, address: &str) -> Place {
+        match gate.enter(listener, address, Waker::noop()) {
+            Entry::Admitted(place) => place,
+            other => panic!("{address}: {other:?}"),
+        }
+    }
+
+    fn is_full(gate: &Gate, listener: usize) -> bool {
+        matches!(gate.enter(listener, "z", Waker::noop()), Entry::Full)
+    }
+
+    #[test]
+    fn an_address_has_its_limit_and_gets_it_back() {
+        let gate = Gate::new();
+        gate.set_limits(limits(100, 2));
+        let first = admitted(&gate, 0, "a");
+        let _second = admitted(&gate, 1, "a");
+        assert!(matches!(gate.enter(0, "a", Waker::noop()), Entry::Refused { most: 2 }));
+        let _other = admitted(&gate, 0, "b");
+        assert!(matches!(gate.enter(0, "b", Waker::noop()), Entry::Refused { most: 1 }));
+        gate.check();
+        drop(first);
+        let again = admitted(&gate, 0, "a");
+        assert_eq!(again.listener(), 0);
+        gate.check();
+    }
+
+    #[test]
+    fn a_full_node_waits_and_the_protected_listener_does_not() {
+        let gate = Gate::new();
+        gate.set_limits(limits(2, 100));
+        let mut first = admitted(&gate, 0, "a");
+        let _second = admitted(&gate, 0, "a");
+        assert!(is_full(&gate, 0) && !gate.is_overfull());
+        let _inner = admitted(&gate, 1, "c");
+        assert!(gate.is_overfull());
+        first.claim();
+        first.claim();
+        assert!(!gate.is_overfull(), "one is enough");
+        gate.check();
+        drop(first);
+        assert!(is_full(&gate, 0) && !gate.is_overfull());
+        gate.set_limits(limits(3, 100));
+        assert!(!is_full(&gate, 0));
+        gate.check();
+    }
+
+    #[test]
+    fn a_listener_has_a_limit_of_its_own_even_if_it_is_protected() {
+        let gate = Gate::new();
+        let listeners = vec![Most::UNLIMITED, Most { connections: 1, ..Most::UNLIMITED }];
+        gate.set_limits(Limits { listeners, ..limits(100, 100) });
+        let _one = admitted(&gate, 1, "a");
+        assert!(is_full(&gate, 1) && !is_full(&gate, 0));
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let gate = Gate::new();
+        let node = Most { connections: 1_000, per_second: 5 };
+        gate.set_limits(Limits { node, ..limits(0, 0) });
+        let mut now_ns = 77;
+        for _ in 0..50 {
+            assert_eq!(gate.arrive(now_ns, 0), 0);
+        }
+        assert_eq!(gate.arrive(now_ns, 0), NS_PER_SECOND / 5);
+        assert_eq!(gate.arrive(now_ns, 1), 0, "the protected listener");
+        now_ns += NS_PER_SECOND;
+        assert_eq!((0..5).map(|_| gate.arrive(now_ns, 0)).max(), Some(NS_PER_SECOND / 5));
+    }
+}
