@@ -108,14 +108,16 @@ fn a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting() {
         let before = sent.len() / usize::from(BATCHES) * (number % usize::from(BATCHES));
         let received = unstamped(records(&response));
         assert!(received.len() > VALUE, "{} bytes", received.len());
-        assert!(sent[before..].starts_with(&received), "other bytes than were produced");
+        // What others produced meanwhile may follow.
+        let both = received.len().min(sent.len() - before);
+        assert!(received[..both] == sent[before..before + both], "other bytes than were produced");
     }
     broker.assert_alive();
 }
 
 #[test]
 fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget() {
-    const SILENT: usize = 20;
+    const SILENT: usize = 80;
     let scratch = Scratch::new("silent");
     let mut broker =
         Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
