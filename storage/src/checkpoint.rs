@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use futures_util::future::try_join_all;
 
-use crate::config::{PREPARE_MOST, ROUND_LOG_FILE_MOST};
+use crate::config::{PIECE, PREPARE_PIECE, ROUND_LOG_FILE_MOST};
 use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
 use crate::failure::AppendError;
 use crate::key::checkpoint_path;
@@ -76,13 +76,13 @@ pub(crate) async fn write_slot(
     file: &dyn File,
     content: &[u8],
 ) -> Result<(), DiskError> {
-    let pieces = content.chunks(PREPARE_MOST as usize).enumerate().map(|(at, piece)| {
+    let pieces = content.chunks(PIECE as usize).enumerate().map(|(at, piece)| {
         let padded = piece.len().next_multiple_of(BLOCK);
         let mut buffer = directory.buffer(padded);
         let bytes = buffer.bytes_mut();
         bytes[..piece.len()].copy_from_slice(piece);
         bytes[piece.len()..padded].fill(0);
-        file.write(at as u64 * PREPARE_MOST, buffer.seal().slice(..padded))
+        file.write(at as u64 * PIECE, buffer.seal().slice(..padded))
     });
     try_join_all(pieces.collect::<Vec<_>>()).await?;
     file.sync_data().await
@@ -148,7 +148,7 @@ impl Volume {
         let until = (from * 2).min(ROUND_LOG_FILE_MOST);
         let mut at = from;
         while at < until {
-            let length = (until - at).min(PREPARE_MOST);
+            let length = (until - at).min(PREPARE_PIECE);
             match file.write(at, self.zeros(length as usize)).await {
                 Ok(()) => at += length,
                 Err(DiskError::NoSpace { .. }) => return Ok(()),

@@ -58,15 +58,23 @@ pub const ROUND_BYTES: u64 = 1 << 20;
 pub const OWN_PREPARATION_BYTES: u64 = 256 << 10;
 /// A round takes no further entry once its record has this length.
 pub const RECORD_BYTES: usize = 256 << 10;
-/// Smallest and largest piece of preparation.
-pub const PREPARE_LEAST: u64 = 128 << 10;
-pub const PREPARE_MOST: u64 = 1 << 20;
+/// The least that is prepared ahead of a log that is written to all the time: each preparation ends with a sync, so few and larger ones
+/// disturb the rounds less.
+pub const PREPARE_LEAST: u64 = 1 << 20;
+/// The most that background work gives to the device in one write.
+pub const PIECE: u64 = 1 << 20;
+/// Zeros of preparation go to the device in pieces of this size, one at a time.
+pub const PREPARE_PIECE: u64 = 256 << 10;
+/// A log that receives fewer bytes a second than this is cold: nothing is prepared ahead of it.
+pub const PREPARE_ABOVE: u64 = 32 << 10;
 /// More files than this are synced by one `syncfs` instead of one by one.
 pub const SYNC_ONE_BY_ONE: usize = 8;
 /// Files of a round log, and their length at first.
 pub const ROUND_LOG_FILES: usize = 4;
 pub const ROUND_LOG_FILE_BYTES: u64 = 1 << 20;
 pub const ROUND_LOG_FILE_MOST: u64 = 16 << 20;
+/// A round that takes longer is named in the log, at level debug.
+pub const STALL_NS: u64 = 10_000_000;
 /// How long a shard is idle before it writes the record that covers its last round.
 pub const IDLE_BEFORE_COVER: Duration = Duration::from_millis(10);
 

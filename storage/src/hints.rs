@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::config::PREPARE_MOST;
+use crate::config::PIECE;
 use crate::disk::{BLOCK, DiskError, OpenMode};
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
@@ -29,13 +29,13 @@ impl Volume {
         let new = format!("{path}.tmp");
         allow_missing(self.directory.remove_file(&new).await)?;
         let file = self.directory.open(&new, OpenMode::CreateNew).await?;
-        for (at, piece) in content.chunks(PREPARE_MOST as usize).enumerate() {
+        for (at, piece) in content.chunks(PIECE as usize).enumerate() {
             let padded = piece.len().next_multiple_of(BLOCK);
             let mut buffer = self.directory.buffer(padded);
             let bytes = buffer.bytes_mut();
             bytes[..piece.len()].copy_from_slice(piece);
             bytes[piece.len()..padded].fill(0);
-            file.write(at as u64 * PREPARE_MOST, buffer.seal().slice(..padded)).await?;
+            file.write(at as u64 * PIECE, buffer.seal().slice(..padded)).await?;
         }
         file.set_length(content.len() as u64).await?;
         self.directory.rename(&new, path).await

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::config::{PREPARE_LEAST, PREPARE_MOST};
+use crate::config::{PIECE, PREPARE_ABOVE, PREPARE_LEAST, PREPARE_PIECE};
 use crate::disk::{DiskError, File, Flushing};
 use crate::failure::AppendError;
 use crate::gather::{Pending, Run};
@@ -224,7 +224,8 @@ impl Volume {
         run.segment.is_structural.set(true);
         self.take_gathered(u64::from(run.length));
         state.rate.on_run(u64::from(run.length));
-        let ahead = self.ahead_of(state);
+        // Little, since the append waits for it; the rest comes beside the rounds.
+        let ahead = self.ahead_of(state).min(PREPARE_PIECE);
         let prepare_until = block_ceil(run.end() + ahead).min(run.segment.reserved.get());
         self.preparation.own.borrow_mut().push_back(Own { log: Rc::clone(log), run, prepare_until });
         self.preparation.work.notify();
@@ -260,7 +261,7 @@ impl Volume {
     /// How many bytes should be prepared ahead of a log: none for a cold one, and none where runs are large.
     fn ahead_of(&self, state: &mut LogState) -> u64 {
         let rate = state.rate.bytes_per_second(self.host.monotonic_ns());
-        if state.rate.run_bytes >= LARGE_RUN || rate < PREPARE_LEAST / 4 {
+        if state.rate.run_bytes >= LARGE_RUN || rate < PREPARE_ABOVE {
             return 0;
         }
         (rate + rate / 2).clamp(PREPARE_LEAST, MOST_AHEAD)
@@ -290,6 +291,7 @@ impl Volume {
     }
 
     async fn prepare_ahead(&self, jobs: Vec<Ahead>) -> Result<(), DiskError> {
+        let began_ns = self.host.monotonic_ns();
         let mut done = Vec::with_capacity(jobs.len());
         let mut files = Vec::new();
         let mut writes = Vec::new();
@@ -311,8 +313,20 @@ impl Volume {
             files.push(file);
             done.push(job);
         }
-        try_join_all(writes.iter().map(|(file, at, content)| file.write(*at, content.clone()))).await?;
+        for (file, at, content) in &writes {
+            // One piece at a time: every flush of a round carries what the device's cache holds by then, and it must not be much.
+            file.write(*at, content.clone()).await?;
+        }
+        let written_ns = self.host.monotonic_ns();
         self.sync_files(&files).await?;
+        let sync_us = (self.host.monotonic_ns() - written_ns) / 1000;
+        tracing::debug!(
+            files = files.len(),
+            pieces = writes.len(),
+            write_us = (written_ns - began_ns) / 1000,
+            sync_us,
+            "prepared ahead"
+        );
         for job in done {
             job.segment.prepared.set(job.segment.prepared.get().max(Some(job.until)));
             self.end_structural(&job.log, &job.segment);
@@ -324,18 +338,18 @@ impl Volume {
         let mut writes = Vec::new();
         let mut at = from;
         while at < until {
-            let length = (until - at).min(PREPARE_MOST);
+            let length = (until - at).min(PREPARE_PIECE);
             writes.push((Rc::clone(file), at, self.zeros(length as usize)));
             at += length;
         }
         writes
     }
 
-    /// Aligned zeros, at most [`PREPARE_MOST`] of them.
+    /// Aligned zeros, at most [`PIECE`] of them.
     pub(crate) fn zeros(&self, length: usize) -> Bytes {
         let mut zeros = self.preparation.zeros.borrow_mut();
         let zeros = zeros.get_or_insert_with(|| {
-            let mut buffer = self.directory.buffer(PREPARE_MOST as usize);
+            let mut buffer = self.directory.buffer(PIECE as usize);
             buffer.bytes_mut().fill(0);
             buffer.seal()
         });

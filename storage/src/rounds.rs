@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 
-use crate::config::{IDLE_BEFORE_COVER, OWN_PREPARATION_BYTES, RECORD_BYTES, ROUND_BYTES};
+use crate::config::{IDLE_BEFORE_COVER, OWN_PREPARATION_BYTES, RECORD_BYTES, ROUND_BYTES, STALL_NS};
 use crate::disk::{BLOCK, DiskError, File, Flushing};
 use crate::gather::{Pending, Run};
 use crate::ledger::Head;
@@ -134,18 +134,20 @@ async fn execute(volume: Rc<Volume>, round: Round) -> Round {
         volume.fail(&error);
         return round;
     }
+    let written_ns = volume.host.monotonic_ns();
     volume.on_written(&round);
-    if !round.flush {
-        return round;
-    }
-    let before = round.head.round - 1;
-    let failed = &volume.failed;
-    volume
-        .progress
-        .until(|| (volume.queue.borrow().written_through >= before || failed.is_failed()).then_some(()))
-        .await;
-    if let Err(error) = volume.flush(&round).await {
-        volume.fail(&error);
+    if round.flush {
+        let before = round.head.round - 1;
+        let failed = &volume.failed;
+        volume
+            .progress
+            .until(|| (volume.queue.borrow().written_through >= before || failed.is_failed()).then_some(()))
+            .await;
+        let flush_began_ns = volume.host.monotonic_ns();
+        if let Err(error) = volume.flush(&round).await {
+            volume.fail(&error);
+        }
+        volume.name_stall(&round, written_ns, flush_began_ns);
     }
     round
 }
@@ -157,6 +159,24 @@ impl Volume {
             self.queue.borrow_mut().logs.push_back(Rc::clone(log));
         }
         self.work.notify();
+    }
+
+    /// Says where a round's time went that took long: whoever looks into slow acknowledgements wants to know whether it was the device.
+    fn name_stall(&self, round: &Round, written_ns: u64, flush_began_ns: u64) {
+        let now_ns = self.host.monotonic_ns();
+        if now_ns.saturating_sub(round.began_ns) < STALL_NS {
+            return;
+        }
+        let ms = |from: u64, to: u64| to.saturating_sub(from) / 1_000_000;
+        tracing::debug!(
+            round = round.head.round,
+            files = round.writes.len(),
+            bytes = round.writes.iter().map(|write| write.content.len()).sum::<usize>(),
+            write_ms = ms(round.began_ns, written_ns),
+            turn_ms = ms(written_ns, flush_began_ns),
+            flush_ms = ms(flush_began_ns, now_ns),
+            "a slow round"
+        );
     }
 
     /// Puts an entry into the next round, and resolves with that round once it is durable.

@@ -181,7 +181,8 @@ fn is_caught_alive(
 }
 
 /// What was acknowledged is gone, or something else is in its place.
-const LOST: &[&str] = &["was acknowledged", "is lost", "is damaged at", "is not the one that was appended"];
+const LOST: &[&str] =
+    &["was acknowledged", "is lost", "is damaged", "is not the one that was appended", "is missing, but"];
 
 #[test]
 fn no_flush_is_caught() {
