@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use futures_util::lock::Mutex as Turn;
 use logan::broker::disk::{LogDirectory, ShardHost};
+use logan::protocol::records::Compression;
 use logan_shards::{self as shards, Directory, RealOptions, Seat};
 use logan_storage::{
     Append, AppendError, FailedMark, Log, LogConfig, LogKey, Mutations, Offsets, OpenOptions, Volume,
@@ -19,7 +20,7 @@ use logan_storage::{
 };
 
 use crate::figures::{Meter, Run};
-use crate::payload::{self, Batch};
+use crate::payload::{self, Batch, Payload, Recipe};
 use crate::produce::parse_size;
 
 /// What a record's value has; the engine does not look inside batches.
@@ -93,8 +94,13 @@ async fn on_shard(seat: &Seat<()>, options: &Options, run: &Run, parts: &Parts) 
         run.until_drained(seat.shards, Duration::from_mins(5)).await?;
     }
     let meter = Meter::new(run);
-    let batches =
-        Rc::new(payload::batches(RECORD_BYTES.min(options.batch), options.batch, shards::wall_clock_ms()));
+    let recipe = Recipe {
+        record_bytes: RECORD_BYTES.min(options.batch),
+        batch_bytes: options.batch,
+        payload: Payload::Noise,
+        compression: Compression::None,
+    };
+    let batches = Rc::new(payload::batches(recipe, shards::wall_clock_ms()));
     let loops = (0..options.in_flight)
         .map(|number| driven.clone().append_all(meter.clone(), batches.clone(), number));
     let timed = async {

@@ -14,10 +14,10 @@ use logan::protocol::{Records, Str};
 use logan_shards::{self as shards, RealOptions, Seat};
 use logan_storage::batch::{BatchError, BatchReader};
 
-use crate::Target;
 use crate::client::{self, Answers, ClientError, FETCH, LIST_OFFSETS, Sender, check};
 use crate::figures::{Meter, Run};
 use crate::produce::parse_size;
+use crate::{Client, Target};
 
 /// Special timestamps of `ListOffsets`.
 pub const LATEST: i64 = -1;
@@ -40,6 +40,7 @@ pub struct Options {
 
 /// Runs, and says what was measured.
 pub fn run(options: Options) -> Result<String, String> {
+    options.target.check_client()?;
     if i32::from(options.target.connections) > options.target.partitions {
         return Err(
             "there are more --connections than --partitions, and some would have nothing to read".to_owned()
@@ -55,7 +56,8 @@ pub fn run(options: Options) -> Result<String, String> {
 
 async fn on_shard(seat: Seat<()>, options: Arc<Options>, run: Run) {
     let meter = Meter::new(&run);
-    let mine = (0..options.target.connections).filter(|number| number % seat.shards == seat.shard.0);
+    let own = if options.target.client == Client::Rdkafka { 0 } else { options.target.connections };
+    let mine = (0..own).filter(|number| number % seat.shards == seat.shard.0);
     let consumers = mine.map(|number| {
         let consuming = consume(&options, meter.clone(), number);
         async {
@@ -70,7 +72,22 @@ async fn on_shard(seat: Seat<()>, options: Arc<Options>, run: Run) {
             run.keep_time(warm_up, seconds, pid).await;
         }
     };
+    #[cfg(feature = "rdkafka")]
+    let librdkafka = (options.target.client == Client::Rdkafka && seat.shard.0 == 0).then(|| {
+        let (target, run) = (options.target.clone(), run.clone());
+        std::thread::spawn(move || {
+            if let Err(error) = crate::rdkafka::fetch(&target, &run) {
+                run.fail(error);
+            }
+        })
+    });
     futures_util::join!(timed, join_all(consumers));
+    #[cfg(feature = "rdkafka")]
+    if let Some(thread) = librdkafka
+        && thread.join().is_err()
+    {
+        run.fail("librdkafka's thread panicked".to_owned());
+    }
     run.add(&meter);
 }
 
@@ -205,15 +222,25 @@ pub async fn offsets(
 #[cfg(test)]
 mod tests {
     use bytes::{Bytes, BytesMut};
+    use logan::protocol::records::Compression;
     use logan_storage::batch::BatchMut;
 
     use super::*;
-    use crate::payload;
+    use crate::payload::{self, Payload, Recipe};
+
+    fn recipe() -> Recipe {
+        Recipe {
+            record_bytes: 100,
+            batch_bytes: 300,
+            payload: Payload::Noise,
+            compression: Compression::None,
+        }
+    }
 
     /// Two batches, as a broker would have stamped them.
     fn stored(bases: [i64; 2]) -> Bytes {
         let mut all = BytesMut::new();
-        for (batch, base) in payload::batches(100, 300, 1).into_iter().zip(bases) {
+        for (batch, base) in payload::batches(recipe(), 1).into_iter().zip(bases) {
             let mut bytes = batch.bytes.to_vec();
             BatchMut::parse(&mut bytes, LONGEST_BATCH).expect("a batch").stamp(base, 0);
             all.extend_from_slice(&bytes);
@@ -227,7 +254,7 @@ mod tests {
 
     #[test]
     fn lost_doubled_and_altered_batches_are_found_and_a_cut_one_is_left() {
-        let records = i64::from(payload::batches(100, 300, 1)[0].records);
+        let records = i64::from(payload::batches(recipe(), 1)[0].records);
         let good = stored([0, records]);
         assert!(
             matches!(taken(good.clone()), Ok((bytes, count)) if bytes == good.len() as u64 && count == 2 * records as u64)

@@ -24,10 +24,19 @@ pub struct Counted {
 }
 
 impl Counted {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let latency_us =
             Histogram::new_with_bounds(1, LONGEST_US, 3).expect("bounds that a histogram can have");
         Self { bytes: 0, records: 0, requests: 0, latency_us }
+    }
+
+    /// One record with a value of so many bytes, answered by itself.
+    #[cfg(feature = "rdkafka")]
+    pub fn add_one(&mut self, took: Duration, bytes: u64) {
+        self.bytes += bytes;
+        self.records += 1;
+        self.requests += 1;
+        self.latency_us.saturating_record((took.as_micros() as u64).max(1));
     }
 
     fn add(&mut self, other: &Self) {
@@ -133,7 +142,7 @@ impl Run {
         self.0.phase.load(Ordering::Relaxed) == CLOSED
     }
 
-    fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.0.phase.load(Ordering::Relaxed) == OPEN
     }
 
@@ -183,6 +192,12 @@ impl Run {
     /// Adds what one shard counted.
     pub fn add(&self, meter: &Meter) {
         self.outcome().counted.add(&meter.0.counted.borrow());
+    }
+
+    /// Adds what was counted elsewhere than on a shard.
+    #[cfg(feature = "rdkafka")]
+    pub fn add_counted(&self, counted: &Counted) {
+        self.outcome().counted.add(counted);
     }
 
     pub fn report(&self) -> Result<Report, String> {

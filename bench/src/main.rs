@@ -7,11 +7,13 @@ mod figures;
 mod payload;
 mod process;
 mod produce;
+#[cfg(feature = "rdkafka")]
+mod rdkafka;
 mod topic;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -60,6 +62,28 @@ pub struct Target {
     /// Cores that the client uses.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub client_shards: u16,
+    /// Who speaks to the broker.
+    #[arg(long, value_enum, default_value_t = Client::Own)]
+    pub client: Client,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Client {
+    /// This program's, on the shards and the codec of Logan.
+    Own,
+    /// librdkafka.
+    Rdkafka,
+}
+
+impl Target {
+    /// librdkafka takes minutes to build, so it is not always in.
+    fn check_client(&self) -> Result<(), String> {
+        if self.client == Client::Rdkafka && !cfg!(feature = "rdkafka") {
+            return Err("built without librdkafka: cargo build --release -p logan-bench --features rdkafka"
+                .to_owned());
+        }
+        Ok(())
+    }
 }
 
 fn main() -> ExitCode {

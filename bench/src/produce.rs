@@ -9,15 +9,16 @@ use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use logan::protocol::messages::ProduceRequest;
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
+use logan::protocol::records::Compression;
 use logan::protocol::{Records, Str};
 use logan_shards::{self as shards, Queue, RealOptions, Seat};
 
-use crate::Target;
 use crate::client::{self, Answers, ClientError, PRODUCE, Sender, check};
 use crate::fetch::{LATEST, offsets};
 use crate::figures::{Meter, Run};
-use crate::payload::{self, Batch};
+use crate::payload::{self, Batch, Payload, Recipe};
 use crate::topic::{self, BETWEEN, LOOKS};
+use crate::{Client, Target};
 
 /// How long a broker may owe answers after the run.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -25,22 +26,33 @@ const DRAIN: Duration = Duration::from_secs(30);
 #[derive(Args, Clone)]
 pub struct Options {
     #[command(flatten)]
-    target: Target,
+    pub target: Target,
     /// Bytes of a record's value.
     #[arg(long, default_value_t = 1024, value_parser = parse_size)]
-    record: usize,
-    /// Bytes of a batch; each request carries one batch. `16k`, `1m` are understood.
+    pub record: usize,
+    /// Bytes of a batch before compression. `16k`, `1m` are understood. This client's requests carry one batch each; librdkafka never makes
+    /// larger ones (its own default is 1000000).
     #[arg(long, default_value = "16k", value_parser = parse_size)]
-    batch: usize,
+    pub batch: usize,
+    #[arg(long, value_enum, default_value_t = Payload::Noise)]
+    pub payload: Payload,
+    #[arg(long, value_enum, default_value_t = Codec::None)]
+    pub codec: Codec,
+    /// Milliseconds that librdkafka gathers for.
+    #[arg(long, default_value_t = 5)]
+    pub linger: u32,
+    /// Whether librdkafka's producer is idempotent.
+    #[arg(long)]
+    pub idempotent: bool,
     /// Requests in flight on each connection.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     in_flight: u16,
     #[arg(long, value_enum, default_value_t = Acks::All)]
-    acks: Acks,
+    pub acks: Acks,
     /// Records a second over all connections, one in each batch; latency counts from when each was due. Without it: as fast as
     /// the broker answers.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    rate: Option<u64>,
+    pub rate: Option<u64>,
     /// A setting of the topic if this run creates it, `name=value`.
     #[arg(long = "topic-config", value_parser = parse_setting)]
     topic_config: Vec<(String, String)>,
@@ -48,10 +60,52 @@ pub struct Options {
 
 /// What the broker waits for before it answers. With acks=0 it never does, so there would be nothing to measure.
 #[derive(Clone, Copy, ValueEnum)]
-enum Acks {
+pub enum Acks {
     All,
     #[value(name = "1")]
     Leader,
+}
+
+impl Acks {
+    #[cfg(feature = "rdkafka")]
+    pub fn as_setting(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Leader => "1",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Codec {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+impl Codec {
+    #[cfg(feature = "rdkafka")]
+    pub fn as_setting(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    fn compression(self) -> Compression {
+        match self {
+            Self::None => Compression::None,
+            Self::Gzip => Compression::Gzip { level: -1 },
+            Self::Snappy => Compression::Snappy,
+            Self::Lz4 => Compression::Lz4,
+            Self::Zstd => Compression::Zstd { level: 3 },
+        }
+    }
 }
 
 /// `65536`, `64k`, `1m`.
@@ -74,6 +128,7 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 
 /// Runs, and says what was measured.
 pub fn run(options: Options) -> Result<String, String> {
+    options.target.check_client()?;
     let run = Run::new();
     let machine = RealOptions { shards: options.target.client_shards, pin: false, ..RealOptions::standard() };
     let (shared, of_run) = (Arc::new(options), run.clone());
@@ -92,8 +147,12 @@ async fn on_shard(seat: Seat<()>, options: Arc<Options>, run: Run) {
         return;
     }
     let meter = Meter::new(&run);
-    let mine = (0..options.target.connections).filter(|number| number % seat.shards == seat.shard.0);
+    let own = if options.target.client == Client::Rdkafka { 0 } else { options.target.connections };
+    let mine = (0..own).filter(|number| number % seat.shards == seat.shard.0);
     let connections: Vec<_> = mine.map(|number| drive(&options, meter.clone(), number)).collect();
+    #[cfg(feature = "rdkafka")]
+    let librdkafka = (options.target.client == Client::Rdkafka && seat.shard.0 == 0)
+        .then(|| crate::rdkafka::produce(&options, &run));
     let timed = async {
         if seat.shard.0 == 0 {
             let Target { warm_up, seconds, pid, .. } = options.target;
@@ -104,6 +163,12 @@ async fn on_shard(seat: Seat<()>, options: Arc<Options>, run: Run) {
     run.add(&meter);
     for error in outcomes.into_iter().filter_map(Result::err) {
         run.fail(error.to_string());
+    }
+    #[cfg(feature = "rdkafka")]
+    if let Some(thread) = librdkafka
+        && thread.join().is_err()
+    {
+        run.fail("librdkafka's thread panicked".to_owned());
     }
     if seat.shard.0 == 0
         && let Err(error) = verify(&options, &run).await
@@ -210,7 +275,13 @@ async fn send_all(
     sent: mpsc::UnboundedSender<Sent>,
 ) -> Result<(), ClientError> {
     let batch_bytes = if options.rate.is_some() { options.record } else { options.batch };
-    let batches = payload::batches(options.record, batch_bytes, shards::wall_clock_ms());
+    let recipe = Recipe {
+        record_bytes: options.record,
+        batch_bytes,
+        payload: options.payload,
+        compression: options.codec.compression(),
+    };
+    let batches = payload::batches(recipe, shards::wall_clock_ms());
     let connections = u64::from(options.target.connections);
     let interval_ns = options.rate.map(|rate| connections * 1_000_000_000 / rate);
     // The connections take turns.
@@ -237,7 +308,7 @@ async fn send_all(
         let batch = &batches[(nth % batches.len() as u64) as usize];
         let about = Sent {
             due_ns: due_ns.unwrap_or_else(shards::monotonic_ns),
-            bytes: batch.bytes.len() as u64,
+            bytes: batch.value_bytes,
             records: u64::from(batch.records),
             partition,
         };
