@@ -168,6 +168,38 @@ fn a_clean_stop_leaves_what_kafka_reads_and_opens_again() {
 }
 
 #[test]
+fn a_log_that_was_cut_after_a_clean_stop_is_noticed() {
+    for (keep, end) in [(0, 0), (2, 2)] {
+        run_on(9, move |disk, runtime| async move {
+            let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            let mut lengths = Vec::new();
+            for n in 0..5 {
+                let bytes = batch(1, 3000, n, 100);
+                lengths.push(bytes.len());
+                append(&log, &bytes).await.unwrap();
+            }
+            let directory = TestDirectory::over(&disk, &runtime);
+            let part = volume.stop().await.unwrap();
+            logan_storage::close_directory(Rc::clone(&directory), vec![part], 1).await.unwrap();
+            disk.survive_kill();
+            // At a batch's end: what is left looks like a log that was always shorter.
+            let left = lengths[..keep].iter().sum();
+            disk.damage("orders-0/00000000000000000000.log", |bytes| bytes.truncate(left));
+            let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
+            let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
+            let Err(logan_storage::OpenError::Damaged(damages)) = opened else { panic!("{opened:?}") };
+            assert!(damages[0].starts_with(&format!("orders-0 ends at offset {end}, but")), "{damages:?}");
+            disk.survive_kill();
+            let lossy = OpenOptions { accept_loss: true, ..options() };
+            let opened = open_directory(directory, host, lossy).await.unwrap();
+            assert_eq!(opened.report.losses, damages);
+            assert_eq!(opened.parts[0].ledger.logs[&0].next_offset, end);
+        });
+    }
+}
+
+#[test]
 fn a_directory_that_kafka_did_not_close_is_refused() {
     run_on(4, |disk, runtime| async move {
         disk.make_directory_now("orders-0");

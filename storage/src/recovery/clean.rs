@@ -11,7 +11,8 @@ use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
 use crate::index::OffsetIndex;
 use crate::kafka_files::{
     DirectoryKind, DirectoryName, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
-    PARTITION_METADATA, SegmentFile, SegmentFileName, read_offset_checkpoint, read_partition_metadata,
+    PARTITION_METADATA, RECOVERY_POINT_CHECKPOINT, SegmentFile, SegmentFileName, read_offset_checkpoint,
+    read_partition_metadata,
 };
 use crate::key::{LogId, LogKey, segment_path};
 use crate::ledger::{LedgerLog, LedgerSegment};
@@ -26,12 +27,14 @@ pub(super) async fn look_through(
     options: &OpenOptions,
 ) -> Result<Found, OpenError> {
     let entries = directory.list("").await?;
-    let starts = match directory.read_small(LOG_START_CHECKPOINT, LONGEST_INDEX).await {
-        Ok(bytes) => read_offset_checkpoint(&bytes)
-            .map_err(|error| OpenError::Damaged(vec![format!("{LOG_START_CHECKPOINT}: {error}")]))?,
-        Err(DiskError::NotFound { .. }) => Offsets::new(),
-        Err(error) => return Err(error.into()),
-    };
+    let starts = read_offsets(directory, LOG_START_CHECKPOINT)
+        .await?
+        .map_err(|damage| OpenError::Damaged(vec![damage]))?;
+    let ends = read_offsets(directory, RECOVERY_POINT_CHECKPOINT).await?.unwrap_or_else(|damage| {
+        // Nothing is built on it: it only shows what is missing.
+        tracing::warn!("{damage}: where logs ended is not compared with what their clean stop recorded");
+        Offsets::new()
+    });
     let names: Vec<String> = entries
         .into_iter()
         .filter(|entry| entry.is_directory)
@@ -48,7 +51,10 @@ pub(super) async fn look_through(
     let mut damages = Vec::new();
     for log in looked {
         match log {
-            Ok(log) => found.logs.push(log),
+            Ok(log) => {
+                damages.extend(shortness(&log, &ends));
+                found.logs.push(log);
+            }
             Err(damage) => damages.push(damage),
         }
     }
@@ -58,6 +64,27 @@ pub(super) async fn look_through(
     }
     found.report.losses = damages;
     Ok(found)
+}
+
+/// The inner error says why the file is not what it should be.
+async fn read_offsets(directory: &dyn Directory, path: &str) -> Result<Result<Offsets, String>, OpenError> {
+    match directory.read_small(path, LONGEST_INDEX).await {
+        Ok(bytes) => Ok(read_offset_checkpoint(&bytes).map_err(|error| format!("{path}: {error}"))),
+        Err(DiskError::NotFound { .. }) => Ok(Ok(Offsets::new())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a log has lost since its clean stop, which recorded its end as its recovery point, as Kafka's does.
+fn shortness(log: &LedgerLog, ends: &Offsets) -> Option<String> {
+    let recorded = *ends.get(&(log.key.topic.clone(), log.key.partition))?;
+    (log.next_offset < recorded).then(|| {
+        format!(
+            "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: segments were cut or removed \
+             since; put them back",
+            log.key, log.next_offset
+        )
+    })
 }
 
 /// The inner error says why this directory is not a log that can be believed.
