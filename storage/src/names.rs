@@ -4,11 +4,12 @@
 //! sync; nothing is removed before its entry is covered.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
+use crate::config::SYNC_ONE_BY_ONE;
 use crate::disk::{BLOCK, DiskError, File, OpenMode, Priority};
 use crate::kafka_files::{PARTITION_METADATA, SegmentFile, write_partition_metadata};
 use crate::key::{FOLDER, LogId, segment_path};
@@ -106,13 +107,14 @@ impl Volume {
                 _ => None,
             })
             .collect();
-        let names: Vec<String> = logs.iter().map(|log| log.key().directory_name()).collect();
-        stream::iter(logs.iter().map(|log| self.make_log_directory(log)))
+        let mut synced: Vec<String> = logs.iter().map(|log| log.key().directory_name()).collect();
+        synced.push(String::new());
+        let is_each_synced = synced.len() <= SYNC_ONE_BY_ONE;
+        stream::iter(logs.iter().map(|log| self.make_log_directory(log, is_each_synced)))
             .buffer_unordered(IN_FLIGHT)
             .try_collect::<Vec<()>>()
             .await?;
-        let mut synced = names;
-        synced.push(String::new());
+        // For many directories this is a sync of the whole file system, which is for the files in them, too.
         self.sync_directories(&synced).await?;
         for log in logs {
             self.in_ledger(log.number, |entry| entry.is_named = true);
@@ -120,7 +122,7 @@ impl Volume {
         Ok(())
     }
 
-    async fn make_log_directory(&self, log: &Rc<Log>) -> Result<(), DiskError> {
+    async fn make_log_directory(&self, log: &Rc<Log>, is_synced: bool) -> Result<(), DiskError> {
         let name = log.key().directory_name();
         let path = format!("{name}/{PARTITION_METADATA}");
         let text = write_partition_metadata(log.key().topic_id);
@@ -132,7 +134,7 @@ impl Volume {
             }
             Err(error) => return Err(error),
         }
-        // Not `write_small`: thousands of logs are made at a time, and one sync is for all of them.
+        // Not `write_small`, which syncs: thousands of logs may be made at a time.
         let file = self.directory.open(&path, OpenMode::CreateNew).await?;
         let mut buffer = self.directory.buffer(BLOCK);
         let bytes = buffer.bytes_mut();
@@ -140,11 +142,11 @@ impl Volume {
         bytes[text.len()..BLOCK].fill(0);
         file.write(0, buffer.seal().slice(..BLOCK)).await?;
         file.set_length(text.len() as u64).await?;
-        file.sync_data().await
+        if is_synced { file.sync_data().await } else { Ok(()) }
     }
 
     async fn name_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
-        let mut synced = Vec::new();
+        let mut synced = BTreeSet::new();
         let mut named = Vec::new();
         for work in works {
             let NameWork::Segment { log, segment } = work else { continue };
@@ -154,13 +156,11 @@ impl Volume {
             let renamed = self.directory.rename(&spare.path(), &path).await;
             // The planted fault orders the rename early, and once more when it is due.
             if self.config.mutations.rename_before_durable { allow_missing(renamed) } else { renamed }?;
-            if !synced.contains(&directory) {
-                synced.push(directory);
-            }
+            synced.insert(directory);
             named.push((log, segment, spare));
         }
         // The new names first: where a rename is not one step for both directories, the file must not lose its last name.
-        self.sync_directories(&synced).await?;
+        self.sync_directories(&synced.into_iter().collect::<Vec<_>>()).await?;
         self.directory.sync_directory(FOLDER).await?;
         for (log, segment, spare) in named {
             segment.spare.set(None);
@@ -213,28 +213,33 @@ impl Volume {
     }
 
     async fn remove_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
-        let mut synced = Vec::new();
+        let (mut synced, mut removed) = (BTreeSet::from([FOLDER.to_owned()]), BTreeSet::new());
         for work in works {
             let NameWork::Remove { retired, directory } = work else { continue };
             remove_segment(&*self.directory, retired, directory).await?;
-            if !synced.contains(directory) {
-                synced.push(directory.clone());
-            }
+            synced.insert(directory.clone());
+            removed.insert((retired.log, retired.base, retired.round));
         }
-        synced.push(FOLDER.to_owned());
-        self.sync_directories(&synced).await?;
-        self.ledger.borrow_mut().retired.retain(|at| {
-            !works.iter().any(|work| matches!(work, NameWork::Remove { retired, .. } if retired == at))
-        });
+        self.sync_directories(&synced.into_iter().collect::<Vec<_>>()).await?;
+        let is_left = |at: &Retired| !removed.contains(&(at.log, at.base, at.round));
+        self.ledger.borrow_mut().retired.retain(is_left);
         Ok(())
     }
 
     async fn rename_deleted(self: &Rc<Self>, works: &[NameWork]) -> Result<(), DiskError> {
+        let ordered =
+            works.iter().filter_map(|work| if let NameWork::Delete { id } = work { Some(*id) } else { None });
+        let ordered: BTreeSet<LogId> = ordered.collect();
+        let found: Vec<Deleted> = self
+            .ledger
+            .borrow()
+            .deleted
+            .iter()
+            .filter(|deleted| ordered.contains(&deleted.id))
+            .cloned()
+            .collect();
         let mut renamed = Vec::new();
-        for work in works {
-            let NameWork::Delete { id } = work else { continue };
-            let deleted = self.ledger.borrow().deleted.iter().find(|deleted| deleted.id == *id).cloned();
-            let Some(deleted) = deleted else { continue };
+        for deleted in found {
             let (from, to) = (deleted.key.directory_name(), deleted.id.deleted_directory(&deleted.key));
             match self.directory.rename(&from, &to).await {
                 Ok(()) | Err(DiskError::NotFound { .. }) => renamed.push(deleted),
@@ -245,7 +250,7 @@ impl Volume {
         let sequence = {
             let mut ledger = self.ledger.borrow_mut();
             for deleted in &mut ledger.deleted {
-                deleted.is_renamed |= renamed.iter().any(|other| other.id == deleted.id);
+                deleted.is_renamed |= ordered.contains(&deleted.id);
             }
             ledger.sequence
         };
@@ -277,10 +282,8 @@ impl Volume {
             remove_deleted_log(&*self.directory, deleted).await?;
         }
         self.sync_directories(&[String::new(), FOLDER.to_owned()]).await?;
-        self.ledger
-            .borrow_mut()
-            .deleted
-            .retain(|deleted| !renamed.iter().any(|other| other.id == deleted.id));
+        let removed: BTreeSet<LogId> = renamed.iter().map(|deleted| deleted.id).collect();
+        self.ledger.borrow_mut().deleted.retain(|deleted| !removed.contains(&deleted.id));
         self.progress.notify();
         Ok(())
     }

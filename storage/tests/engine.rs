@@ -300,6 +300,28 @@ fn large_appends_and_many_logs_share_the_machine() {
 }
 
 #[test]
+fn many_logs_are_created_named_and_deleted_with_a_few_syncs() {
+    run_on(10, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        let flushes = disk.flushes.get();
+        let logs =
+            volume.create_logs((0..1000).map(|n| (key("many", n), log_config())).collect()).await.unwrap();
+        while !disk.paths().contains(&"many-999/partition.metadata".to_owned()) {
+            runtime.sleep_ns(1_000_000).await;
+        }
+        let deleted = logs.iter().map(|log| volume.delete_log(log));
+        for deleted in futures_util::future::join_all(deleted).await {
+            deleted.unwrap();
+        }
+        while disk.paths().iter().any(|path| path.starts_with("many-")) {
+            runtime.sleep_ns(1_000_000).await;
+        }
+        assert!(disk.flushes.get() - flushes < 60, "{} flushes", disk.flushes.get() - flushes);
+        volume.check();
+    });
+}
+
+#[test]
 fn where_one_flush_does_not_stand_for_all_each_file_is_synced() {
     run_on(7, |disk, runtime| async move {
         disk.per_file.set(true);

@@ -365,7 +365,7 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
         assert_eq!(
             found.len(),
             wanted.len(),
-            "{key}: batches between {} and {}",
+            "{key}: not all that was acknowledged between {} and {}",
             ends.log_start,
             ends.log_end
         );
