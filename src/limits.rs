@@ -84,6 +84,9 @@ pub const MEMORY_DIVISOR_BY_DEFAULT: u64 = 4;
 /// But not less than this, or where the machine does not say what it has: below, one large frame would be a large part of it.
 pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
 
+/// Free buffers that a shard keeps at most.
+pub const POOL_BYTES: u64 = 128 << 20;
+
 /// Shares of a shard's memory: frames that were read, write buffers not yet durable, cached ranges and disk reads, responses that borrow
 /// buffers, and copies of what is left of those that were not read in time. What remains is for state and for the reserves of replies and
 /// metadata, which no client can take.

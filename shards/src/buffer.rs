@@ -4,7 +4,7 @@
 //! the shard that took it, from whichever thread that happens on, and is used again.
 //!
 //! Invariants:
-//! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class.
+//! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class, its own or one of the next two.
 //! - A pool keeps at most its limit of free bytes; beyond that, buffers of the size class that was not asked for the longest go back to the
 //!   allocator: a load that changes its sizes must not find the pool full of the old ones for ever.
 
@@ -25,6 +25,9 @@ const LARGEST_POOLED: usize = 4 << 20;
 
 /// Free bytes that a pool keeps unless told otherwise.
 pub(crate) const DEFAULT_POOL_LIMIT: usize = 32 << 20;
+
+/// A buffer is taken from its own size class or the two above it, which are at most twice as large: cheaper than fresh memory.
+const CLASSES_THAT_FIT: usize = 3;
 
 /// What a simulated machine's buffers are filled with, so that a run repeats whatever the process did before.
 const SIMULATED_FILL: u8 = 0xA5;
@@ -145,9 +148,9 @@ impl Pool {
         let mut free = self.lock();
         free.takes += 1;
         let now = free.takes;
-        let of_class = free.class(class);
-        of_class.taken_at = now;
-        let Some(memory) = of_class.free.pop() else {
+        free.class(class).taken_at = now;
+        let fitting = free.classes.iter_mut().skip(class).take(CLASSES_THAT_FIT);
+        let Some(memory) = fitting.map(|of_class| &mut of_class.free).find_map(Vec::pop) else {
             drop(free);
             return Memory::allocate(size);
         };
@@ -294,6 +297,25 @@ mod tests {
             assert!(free.bytes <= 32 * ALIGNMENT);
         });
         assert_eq!(AlignedBuffer::take(16 * ALIGNMENT).bytes().as_ptr(), start);
+    }
+
+    #[test]
+    fn a_buffer_that_is_a_little_larger_will_do() {
+        set_pool_limit(1 << 20);
+        let large = AlignedBuffer::take(8 * ALIGNMENT);
+        let start = large.bytes().as_ptr();
+        drop(large);
+        let smaller = AlignedBuffer::take(4 * ALIGNMENT);
+        assert_eq!(smaller.bytes().as_ptr(), start);
+        assert_eq!(smaller.bytes().len(), 4 * ALIGNMENT);
+        drop(smaller);
+        let much_smaller = AlignedBuffer::take(2 * ALIGNMENT);
+        assert_ne!(much_smaller.bytes().as_ptr(), start);
+        assert_eq!(
+            AlignedBuffer::take(8 * ALIGNMENT).bytes().as_ptr(),
+            start,
+            "it went home to its own class"
+        );
     }
 
     #[test]

@@ -74,6 +74,11 @@ pub struct RealOptions {
 }
 
 impl RealOptions {
+    /// As [`crate::memory_bytes`], before any shard runs.
+    pub fn memory_bytes() -> Option<u64> {
+        real::memory::memory_bytes()
+    }
+
     /// What a broker uses: all cores the process may run on, one shard each, bound.
     pub fn standard() -> Self {
         Self {

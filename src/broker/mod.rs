@@ -123,6 +123,8 @@ pub fn start(
     if let Some(shards) = settings.broker.shards {
         options.shards = shards;
     }
+    let memory = memory_of_node(settings.broker.memory_bytes, RealOptions::memory_bytes());
+    options.buffer_pool_bytes = pool_bytes(memory / u64::from(options.shards.max(1)));
     let outcome = Arc::new(Mutex::new(Ok(())));
     let report = {
         let outcome = outcome.clone();
@@ -211,6 +213,11 @@ impl Shell {
 fn memory_of_node(given: Option<u64>, machine: Option<u64>) -> u64 {
     let share = || machine.unwrap_or(0) / limits::MEMORY_DIVISOR_BY_DEFAULT;
     given.unwrap_or_else(|| share().max(limits::LEAST_MEMORY_BYTES_BY_DEFAULT))
+}
+
+/// Free buffers that a shard keeps: what may come home at once when a round is settled goes out again with the next, and fresh memory is dear.
+fn pool_bytes(memory: u64) -> usize {
+    (memory / 100 * limits::WRITE_BUFFER_PERCENT).min(limits::POOL_BYTES) as usize
 }
 
 fn partition_of(key: &LogKey) -> PartitionId {
