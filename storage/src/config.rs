@@ -67,6 +67,12 @@ pub const PIECE: u64 = 1 << 20;
 pub const PREPARE_PIECE: u64 = 256 << 10;
 /// A log that receives fewer bytes a second than this is cold: nothing is prepared ahead of it.
 pub const PREPARE_ABOVE: u64 = 32 << 10;
+/// Of the memory for settled bytes, so much is used before readers are behind it, and so much more for each read that had to go to disk.
+pub const CACHE_AT_FIRST: usize = 128 << 20;
+pub const CACHE_STEP: usize = 4 << 20;
+/// What a volume reads ahead for all its readers together, and how long a reader may take to come for it.
+pub const AHEAD_BYTES: usize = 32 << 20;
+pub const AHEAD_FOR_NS: u64 = 2_000_000_000;
 /// More files than this are synced by one `syncfs` instead of one by one.
 pub const SYNC_ONE_BY_ONE: usize = 8;
 /// Files of a round log, and their length at first.

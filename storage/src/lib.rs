@@ -1,4 +1,5 @@
 //! See this crate's README.
+mod ahead;
 pub mod append;
 pub mod batch;
 pub mod checkpoint;

@@ -14,7 +14,7 @@ use crate::gather::Chunk;
 use crate::index::TimeEntry;
 use crate::load::{corrupt, read_range};
 use crate::log::Log;
-use crate::segment::{Segment, SegmentIndex, block_floor};
+use crate::segment::{Resume, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
 
 /// Read from disk at least and at most, unless one batch is larger.
@@ -87,9 +87,16 @@ impl Log {
             if let Some(read) = self.read_cached(from, limits) {
                 return Ok(read);
             }
-            self.load_index(&volume, &segment).await?;
             let limits = Limits { offset: until, ..limits };
-            let outcome = self.read_segment(&volume, &segment, from, limits).await;
+            let mut goes_on = segment.is_resume(from, generation);
+            let outcome =
+                if let Some(read) = self.take_ahead(&volume, &segment, generation, from, limits).await {
+                    goes_on = true;
+                    Ok(read)
+                } else {
+                    self.load_index(&volume, &segment).await?;
+                    self.read_segment(&volume, &segment, generation, from, limits).await
+                };
             // What was read counts only if the log is still the one that was asked.
             let (same, log_start) = {
                 let state = self.state.borrow();
@@ -100,6 +107,9 @@ impl Log {
                 continue;
             }
             let read = outcome?;
+            if goes_on && read.bytes > 0 {
+                self.read_ahead(&volume, &segment, generation, read.next_offset, limits);
+            }
             // Only a gap is left of this segment: go on with the next one.
             if read.slices.is_empty() && until < offset && read.next_offset < until {
                 return Box::pin(self.read(until, Limits { offset, ..limits })).await;
@@ -116,16 +126,18 @@ impl Log {
     }
 
     /// Reads batches of one segment, all below `limits.offset`, which is settled.
-    async fn read_segment(
+    pub(crate) async fn read_segment(
         &self,
         volume: &Volume,
         segment: &Rc<Segment>,
+        generation: u32,
         from: i64,
         limits: Limits,
     ) -> Result<Read, ReadError> {
-        let mut position =
-            u64::from(segment.index.borrow().as_ref().map_or(0, |index| index.position_of(from)));
+        let indexed = || segment.index.borrow().as_ref().map_or(0, |index| index.position_of(from));
+        let mut position = u64::from(segment.resume(from, generation).unwrap_or_else(indexed));
         let end = u64::from(segment.length.get());
+        volume.note_cold_read(end - position.min(end));
         let file = volume.open_segment(self, segment).await?;
         let mut want = limits.bytes.clamp(LEAST, MOST);
         let mut expected = None;
@@ -137,7 +149,11 @@ impl Log {
             let block = read_range(&*file, start, end, want + BLOCK).await?;
             let skipped = ((position - start) as usize).min(block.len());
             match walk(&block.slice(skipped..), volume.config.max_batch_bytes, from, limits, &mut expected) {
-                Walk::Found(read) => return Ok(read),
+                Walk::Found { read, end: behind } => {
+                    let position = (position + behind as u64) as u32;
+                    segment.remember(Resume { offset: read.next_offset, generation, position });
+                    return Ok(read);
+                }
                 Walk::Short { walked, need } => {
                     position += walked as u64;
                     if need > 0 && position + need as u64 > end {
@@ -292,7 +308,11 @@ fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
 }
 
 enum Walk {
-    Found(Read),
+    /// The batches, and where the last of them ends.
+    Found {
+        read: Read,
+        end: usize,
+    },
     /// Nothing was found in `walked` bytes; `need` more bytes are needed for the next batch, if not 0.
     Short {
         walked: usize,
@@ -353,6 +373,9 @@ fn walk(
         *expected = Some(batch.next_offset());
         at += batch.len();
     };
-    let Some(start) = start else { return Walk::Found(Read { next_offset: from, ..Read::default() }) };
-    Walk::Found(Read { bytes: end - start, slices: vec![block.slice(start..end)], next_offset })
+    let read = match start {
+        Some(start) => Read { bytes: end - start, slices: vec![block.slice(start..end)], next_offset },
+        None => Read { next_offset: from, ..Read::default() },
+    };
+    Walk::Found { read, end }
 }

@@ -4,8 +4,10 @@
 //! structural operation (allocation, preparation, own preparation, cut) at a time.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::ahead::Piece;
 use crate::batch::Batch;
 use crate::disk::{BLOCK, File};
 use crate::index::{IndexError, IndexWriter, OffsetIndex, TimeEntry, TimeIndex};
@@ -30,8 +32,25 @@ pub struct Segment {
     /// When the segment was begun or loaded.
     pub began_ms: Cell<i64>,
     pub used_at_ns: Cell<u64>,
+    /// Where readers from disk will go on.
+    pub resumes: RefCell<VecDeque<Resume>>,
+    /// What was read ahead of them.
+    pub(crate) ahead: RefCell<Vec<Rc<Piece>>>,
     /// What the log knew when the segment was sealed, until it is written.
     pub closing: RefCell<Option<ClosingHints>>,
+}
+
+/// Readers from disk whose places are remembered for each segment.
+const MOST_RESUMES: usize = 16;
+
+/// Where a batch begins whose predecessor was read from disk. An index has its entries at the batches' last offsets, so it would send a reader
+/// who goes on there to the batch before, which may be a megabyte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    pub offset: i64,
+    /// Of the log: positions of another one mean nothing.
+    pub generation: u32,
+    pub position: u32,
 }
 
 /// What recovery would otherwise have to read a log's batches for, as of `offset`.
@@ -57,8 +76,32 @@ impl Segment {
             first_timestamp: Cell::new(None),
             began_ms: Cell::new(now_ms),
             used_at_ns: Cell::new(0),
+            resumes: RefCell::new(VecDeque::new()),
+            ahead: RefCell::new(Vec::new()),
             closing: RefCell::new(None),
         }
+    }
+
+    /// Remembers where the batch with `offset` begins, in place of the reader that stood there least recently.
+    pub fn remember(&self, resume: Resume) {
+        let mut resumes = self.resumes.borrow_mut();
+        if resumes.len() == MOST_RESUMES {
+            resumes.pop_front();
+        }
+        resumes.push_back(resume);
+    }
+
+    /// Whether a reader stopped at `offset`.
+    pub fn is_resume(&self, offset: i64, generation: u32) -> bool {
+        self.resumes.borrow().iter().any(|resume| (resume.offset, resume.generation) == (offset, generation))
+    }
+
+    /// Where the batch with `offset` begins, if a reader stopped there. It is forgotten: the reader goes on.
+    pub fn resume(&self, offset: i64, generation: u32) -> Option<u32> {
+        let mut resumes = self.resumes.borrow_mut();
+        let at =
+            resumes.iter().position(|resume| (resume.offset, resume.generation) == (offset, generation))?;
+        resumes.remove(at).map(|resume| resume.position)
     }
 
     pub fn open_file(&self) -> Option<Rc<dyn File>> {

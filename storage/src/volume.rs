@@ -1,6 +1,7 @@
 //! One shard's part of one log directory: its logs, its rounds, and the tasks that serve them.
 //!
-//! Invariants: `memory` is the capacity of all write buffers that are not settled; `cached` that of those in `cache_order`;
+//! Invariants: `memory` is the capacity of all write buffers that are not settled; `cached` that of those in `cache_order`, at most
+//! `cache_limit`, which is at most `config.cache_bytes`;
 //! a log is in `logs` exactly while it is in `by_number`; `next_number` is above every number ever given.
 
 use std::cell::{Cell, RefCell};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, join_all, select, try_join_all};
 
-use crate::config::{LogConfig, VolumeConfig};
+use crate::config::{CACHE_AT_FIRST, CACHE_STEP, LogConfig, VolumeConfig};
 use crate::disk::{Directory, DiskError, Flushing, Host, OpenMode, Priority};
 use crate::failure::{AppendError, FailedMark};
 use crate::key::{LogKey, round_log_path};
@@ -63,7 +64,12 @@ pub struct Volume {
     pub(crate) scratch: RefCell<Vec<u8>>,
     memory: Cell<usize>,
     cached: Cell<usize>,
+    /// What the cache may hold now: at most `config.cache_bytes`, and less while no reader needs more.
+    cache_limit: Cell<usize>,
     cache_order: RefCell<VecDeque<Cached>>,
+    /// What was, or is being, read ahead.
+    pub(crate) ahead: Rc<Cell<usize>>,
+    pub(crate) was_read_ahead: Notify,
     pub(crate) is_stopping: Cell<bool>,
     pub(crate) rounds_ended: Cell<bool>,
     /// Every task of the volume ends.
@@ -112,7 +118,10 @@ impl Volume {
             scratch: RefCell::new(Vec::new()),
             memory: Cell::new(0),
             cached: Cell::new(0),
+            cache_limit: Cell::new(config.cache_bytes.min(CACHE_AT_FIRST)),
             cache_order: RefCell::new(VecDeque::new()),
+            ahead: Rc::new(Cell::new(0)),
+            was_read_ahead: Notify::default(),
             is_stopping: Cell::new(false),
             rounds_ended: Cell::new(false),
             has_stopped: Cell::new(false),
@@ -344,6 +353,11 @@ impl Volume {
         memory > 0 && memory + bytes > self.config.write_buffer_bytes
     }
 
+    /// Memory that holds, or will hold, what was read ahead of readers on disk.
+    pub fn ahead_bytes(&self) -> usize {
+        self.ahead.get()
+    }
+
     pub(crate) fn add_memory(&self, bytes: usize) {
         self.memory.set(self.memory.get() + bytes);
     }
@@ -362,10 +376,19 @@ impl Volume {
         self.memory.set(self.memory.get().saturating_sub(bytes));
         self.cached.set(self.cached.get() + bytes);
         self.cache_order.borrow_mut().push_back(Cached { log: Rc::clone(log), generation, bytes });
-        while self.cached.get() > self.config.cache_bytes {
+        while self.cached.get() > self.cache_limit.get() {
             let Some(oldest) = self.cache_order.borrow_mut().pop_front() else { break };
             self.cached.set(self.cached.get().saturating_sub(oldest.bytes));
             oldest.log.uncache(oldest.generation, oldest.bytes);
+        }
+    }
+
+    /// A reader had to go to disk, `behind` bytes before its segment's end. If the cache may become large enough to have had them, it becomes
+    /// larger: memory that no reader is behind enough to need costs its first touch, which is dear, and gains nothing.
+    pub(crate) fn note_cold_read(&self, behind: u64) {
+        if behind <= self.config.cache_bytes as u64 {
+            let larger = self.cache_limit.get().saturating_add(CACHE_STEP).min(self.config.cache_bytes);
+            self.cache_limit.set(larger);
         }
     }
 

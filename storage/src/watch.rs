@@ -60,6 +60,7 @@ impl Volume {
                 continue;
             }
             for segment in &state.segments {
+                segment.drop_stale_pieces(now_ns);
                 let is_unused = now_ns.saturating_sub(segment.used_at_ns.get()) > after_ns;
                 // A spare that is not renamed yet could not be found again.
                 if !is_unused || segment.is_structural.get() || segment.spare.get().is_some() {

@@ -299,6 +299,62 @@ fn large_appends_and_many_logs_share_the_machine() {
     });
 }
 
+/// Batches of 10 KB, two to a read, of which the tail cache holds a part.
+async fn long_log(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> (Rc<Volume>, Rc<Log>, Vec<u8>) {
+    let config = VolumeConfig { cache_bytes: 512 << 10, ..volume_config() };
+    let (volume, _) = open(Rc::clone(disk), Rc::clone(runtime), config).await;
+    let log = volume.create_log(key("long", 0), log_config()).await.unwrap();
+    let batches: Vec<Vec<u8>> = (0..200).map(|n| batch(2, 10_000, n, 1)).collect();
+    for batch in &batches {
+        let end = append(&log, batch).await.unwrap();
+        log.wait_settled(end).await.unwrap();
+    }
+    (volume, log, stamped(&batches))
+}
+
+const PIECE: Limits = Limits { offset: i64::MAX, bytes: 25_000, at_least_one: true };
+
+#[test]
+fn a_reader_on_disk_is_read_ahead_for_and_gets_every_byte_once() {
+    run_on(11, |disk, runtime| async move {
+        let (volume, log, expected) = long_log(&disk, &runtime).await;
+        let (mut offset, mut all, mut was_ahead) = (0, Vec::new(), false);
+        while offset < 400 {
+            let read = log.read(offset, PIECE).await.unwrap();
+            all.extend(joined(&read.slices));
+            offset = read.next_offset;
+            was_ahead |= volume.ahead_bytes() > 0;
+            assert!(volume.ahead_bytes() <= 64 << 10);
+        }
+        assert!(all == expected, "{} bytes for {}", all.len(), expected.len());
+        assert!(was_ahead);
+        volume.check();
+    });
+}
+
+#[test]
+fn what_was_read_ahead_is_not_believed_after_a_truncation_and_is_given_up_if_nobody_comes() {
+    run_on(12, |disk, runtime| async move {
+        let (volume, log, _) = long_log(&disk, &runtime).await;
+        let first = log.read(0, PIECE).await.unwrap();
+        let second = log.read(first.next_offset, PIECE).await.unwrap();
+        assert!(volume.ahead_bytes() > 0, "the third is on its way");
+        log.truncate_to(2).await.unwrap();
+        let other = batch(2, 10_000, 999, 1);
+        for _ in 0..60 {
+            let end = append(&log, &other).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+        }
+        let again = log.read(second.next_offset, PIECE).await.unwrap();
+        let bytes = joined(&again.slices);
+        assert_eq!(bytes[..8], second.next_offset.to_be_bytes());
+        assert_eq!(bytes[61..other.len()], other[61..], "the new records");
+        let host = TestHost(Rc::clone(&runtime));
+        logan_storage::disk::Host::sleep(&host, std::time::Duration::from_secs(20)).await;
+        assert_eq!(volume.ahead_bytes(), 0);
+    });
+}
+
 #[test]
 fn many_logs_are_created_named_and_deleted_with_a_few_syncs() {
     run_on(10, |disk, runtime| async move {

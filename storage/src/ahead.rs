@@ -1,0 +1,94 @@
+//! Read-ahead: a reader that goes through a segment on disk finds its next piece read while the one before was sent.
+//!
+//! Invariants: `Volume::ahead` is the sum of what all pieces may hold, at most [`AHEAD_BYTES`] and an eighth of the cache; a piece is given to one reader, and only if it is of the generation that the reader asks for.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::config::{AHEAD_BYTES, AHEAD_FOR_NS};
+use crate::disk::Priority;
+use crate::failure::ReadError;
+use crate::log::Log;
+use crate::read::{Limits, Read};
+use crate::segment::Segment;
+use crate::volume::Volume;
+
+/// What will be read next, or was.
+pub(crate) struct Piece {
+    offset: i64,
+    generation: u32,
+    /// What it may hold.
+    bytes: usize,
+    /// The sum of that over all pieces of the volume.
+    held: Rc<Cell<usize>>,
+    began_ns: u64,
+    /// None while it is being read.
+    outcome: RefCell<Option<Result<Read, ReadError>>>,
+}
+
+impl Log {
+    /// Begins to read what follows a piece that was just read, if there is memory for it.
+    pub(crate) fn read_ahead(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+        generation: u32,
+        from: i64,
+        limits: Limits,
+    ) {
+        let most = AHEAD_BYTES.min(volume.config.cache_bytes / 8);
+        let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
+        if from >= limits.offset || is_there || volume.ahead.get() + limits.bytes > most {
+            return;
+        }
+        let piece = Rc::new(Piece {
+            offset: from,
+            generation,
+            bytes: limits.bytes,
+            held: Rc::clone(&volume.ahead),
+            began_ns: volume.host.monotonic_ns(),
+            outcome: RefCell::new(None),
+        });
+        volume.ahead.set(volume.ahead.get() + piece.bytes);
+        segment.ahead.borrow_mut().push(Rc::clone(&piece));
+        let (log, of_task, segment) = (Rc::clone(self), Rc::clone(volume), Rc::clone(segment));
+        let reading = async move {
+            let outcome = log.read_segment(&of_task, &segment, generation, from, limits).await;
+            *piece.outcome.borrow_mut() = Some(outcome);
+            of_task.was_read_ahead.notify();
+        };
+        volume.host.spawn(Priority::Background, Box::pin(reading));
+    }
+
+    /// What was read ahead for a reader at `from`. None if nothing was, or not what may be returned now.
+    pub(crate) async fn take_ahead(
+        &self,
+        volume: &Volume,
+        segment: &Segment,
+        generation: u32,
+        from: i64,
+        limits: Limits,
+    ) -> Option<Read> {
+        let piece = {
+            let mut ahead = segment.ahead.borrow_mut();
+            let at = ahead.iter().position(|piece| piece.offset == from && piece.generation == generation)?;
+            ahead.swap_remove(at)
+        };
+        let read = volume.was_read_ahead.until(|| piece.outcome.borrow_mut().take()).await.ok()?;
+        let fits = read.bytes > 0 && read.bytes <= limits.bytes && read.next_offset <= limits.offset;
+        fits.then_some(read)
+    }
+}
+
+impl Segment {
+    /// Gives up what nobody came for.
+    pub(crate) fn drop_stale_pieces(&self, now_ns: u64) {
+        self.ahead.borrow_mut().retain(|piece| now_ns.saturating_sub(piece.began_ns) < AHEAD_FOR_NS);
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.held.set(self.held.get() - self.bytes);
+    }
+}
