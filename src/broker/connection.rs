@@ -88,9 +88,9 @@ async fn read_requests(
             Outcome::Respond(encoded, Some(lease)) => {
                 lent.put(encoded, lease);
                 let (written, until_written) = oneshot::channel();
-                (Slot::Lent { written, _request: credit }, Some(until_written))
+                (Slot::Lent { written, request: credit }, Some(until_written))
             }
-            outcome => (Slot::Own { outcome, _request: credit }, None),
+            outcome => (Slot::Own { outcome, request: credit }, None),
         };
         if slots.send(slot).await.is_err() {
             return Ended::Closed;

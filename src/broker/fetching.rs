@@ -5,8 +5,9 @@
 
 use std::rc::Rc;
 
+use futures_util::future::join_all;
 use logan_shards::{self as shards, Queue};
-use logan_storage::{Limits, Log, ReadError};
+use logan_storage::{Limits, Log, Read, ReadError};
 
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::mail::{Answer, Call, FetchAnswer, FetchPart, FetchRequest, FetchedPart, Shortage};
@@ -52,7 +53,7 @@ impl Owner {
         match request.shortage {
             Shortage::Park if !enough => self.park(call, request),
             Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(checked)),
-            _ => self.answer_fetch(call, request, checked),
+            _ => self.answer_fetch(call, &request, checked),
         }
     }
 
@@ -103,7 +104,7 @@ impl Owner {
             }
         }
         let checked = self.check_parts(&parked.request);
-        self.answer_fetch(parked.call, parked.request, checked);
+        self.answer_fetch(parked.call, &parked.request, checked);
     }
 
     fn check_parts(&self, request: &FetchRequest) -> FetchAnswer {
@@ -147,96 +148,82 @@ impl Owner {
         fetched
     }
 
-    /// Reads what was granted and answers; from memory in this turn, else in a task of its own.
-    fn answer_fetch(self: &Rc<Self>, call: Call, request: FetchRequest, checked: FetchAnswer) {
-        let mut reading = Reading { request, answer: checked, at: 0, left: 0, need_one: false };
-        reading.left = reading.request.grant;
-        reading.need_one = reading.request.at_least_one;
-        if reading.request.grant == 0 || self.read_from_memory(&mut reading) {
-            self.router.answer(call, Answer::Fetch(reading.answer));
+    /// Reads what was granted and answers: in this turn if all of it is in memory, else in a task that reads the rest at once.
+    fn answer_fetch(self: &Rc<Self>, call: Call, request: &FetchRequest, mut answer: FetchAnswer) {
+        let cold = self.read_from_memory(request, &mut answer);
+        if cold.is_empty() {
+            self.router.answer(call, Answer::Fetch(answer));
             return;
         }
         let owner = self.clone();
         shards::spawn(Queue::Fetch, async move {
-            owner.read_rest(&mut reading).await;
-            owner.router.answer(call, Answer::Fetch(reading.answer));
+            let parts = join_all(cold.into_iter().map(Cold::read)).await;
+            for (at, part) in parts {
+                match part {
+                    Ok(read) => answer.parts[at].take(read),
+                    Err(failed) => answer.parts[at] = failed,
+                }
+            }
+            owner.router.answer(call, Answer::Fetch(answer));
         })
         .detach();
     }
 
-    /// Returns whether all parts were read; otherwise `reading.at` is the first that needs the disk.
-    fn read_from_memory(&self, reading: &mut Reading) -> bool {
-        while let Some((hosted, part)) = self.next_part(reading) {
-            let limit = hosted.replica.borrow().high_watermark();
-            match hosted.log.read_cached(part.offset.0, reading.limits(limit, &part)) {
-                Some(read) => reading.take(read.slices, read.bytes as u64),
-                None => return false,
+    /// Takes what is in memory, and returns what must be read from disk. What a disk read may bring counts as brought, so that all together
+    /// stay within the grant.
+    fn read_from_memory(&self, request: &FetchRequest, answer: &mut FetchAnswer) -> Vec<Cold> {
+        let (mut left, mut need_one) = (request.grant, request.at_least_one && request.grant > 0);
+        let mut cold = Vec::new();
+        for (at, (part, checked)) in request.parts.iter().zip(&mut answer.parts).enumerate() {
+            if left == 0 && !need_one {
+                break;
+            }
+            if checked.error != 0 || checked.diverging.is_some() || checked.ready == 0 {
+                continue;
+            }
+            let Some(hosted) = self.hosted(part.partition) else { continue };
+            let visible = hosted.replica.borrow().high_watermark();
+            let bytes = part.max_bytes.min(left) as usize;
+            let limits = Limits { offset: visible.0, bytes, at_least_one: need_one };
+            if let Some(read) = hosted.log.read_cached(part.offset.0, limits) {
+                left = left.saturating_sub(read.bytes as u64);
+                need_one &= read.bytes == 0;
+                checked.take(read);
+            } else {
+                left = left.saturating_sub(checked.ready.min(bytes as u64));
+                need_one = false;
+                cold.push(Cold { at, hosted, offset: part.offset, limits });
             }
         }
-        true
-    }
-
-    async fn read_rest(&self, reading: &mut Reading) {
-        while let Some((hosted, part)) = self.next_part(reading) {
-            let limit = hosted.replica.borrow().high_watermark();
-            match hosted.log.read(part.offset.0, reading.limits(limit, &part)).await {
-                Ok(read) => reading.take(read.slices, read.bytes as u64),
-                Err(error) => {
-                    let code = match error {
-                        ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
-                        ReadError::Corrupt { .. } | ReadError::Failed | ReadError::Disk(_) => {
-                            tracing::error!(log = %hosted.log.key(), %error, "the log cannot be read");
-                            ErrorCode::KAFKA_STORAGE_ERROR
-                        }
-                    };
-                    reading.answer.parts[reading.at] = FetchedPart::failed(code, epoch_of(&hosted));
-                    reading.at += 1;
-                }
-            }
-        }
-    }
-
-    /// The next part from which something may be read, skipping those that have nothing.
-    fn next_part(&self, reading: &mut Reading) -> Option<(Rc<Hosted>, FetchPart)> {
-        while reading.at < reading.request.parts.len() && (reading.left > 0 || reading.need_one) {
-            let part = &reading.request.parts[reading.at];
-            let checked = &reading.answer.parts[reading.at];
-            if checked.error == 0
-                && checked.diverging.is_none()
-                && checked.ready > 0
-                && let Some(hosted) = self.hosted(part.partition)
-            {
-                return Some((hosted, part.clone()));
-            }
-            reading.at += 1;
-        }
-        None
+        cold
     }
 }
 
-/// A fetch half-way through its parts.
-struct Reading {
-    request: FetchRequest,
-    answer: FetchAnswer,
+/// A part that must be read from disk.
+struct Cold {
+    /// Its place in the request.
     at: usize,
-    left: u64,
-    /// Nothing was read yet, and at least one batch must go back.
-    need_one: bool,
+    hosted: Rc<Hosted>,
+    offset: Offset,
+    limits: Limits,
 }
 
-impl Reading {
-    fn limits(&self, visible: Offset, part: &FetchPart) -> Limits {
-        let bytes = part.max_bytes.min(self.left) as usize;
-        Limits { offset: visible.0, bytes, at_least_one: self.need_one }
-    }
-
-    fn take(&mut self, slices: Vec<bytes::Bytes>, bytes: u64) {
-        let part = &mut self.answer.parts[self.at];
-        part.slices = slices;
-        part.bytes = bytes;
-        self.left = self.left.saturating_sub(bytes);
-        self.need_one &= bytes == 0;
-        self.at += 1;
+impl Cold {
+    /// Returns its place, and what was read or what to answer instead.
+    async fn read(self) -> (usize, Result<Read, FetchedPart>) {
+        let Self { at, hosted, offset, limits } = self;
+        let read = hosted.log.read(offset.0, limits).await;
+        let read = read.map_err(|error| {
+            let code = match error {
+                ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+                ReadError::Corrupt { .. } | ReadError::Failed | ReadError::Disk(_) => {
+                    tracing::error!(log = %hosted.log.key(), %error, "the log cannot be read");
+                    ErrorCode::KAFKA_STORAGE_ERROR
+                }
+            };
+            FetchedPart::failed(code, epoch_of(&hosted))
+        });
+        (at, read)
     }
 }
 
@@ -251,6 +238,11 @@ fn diverging(hosted: &Hosted, part: &FetchPart) -> Option<(LeaderEpoch, Offset)>
 }
 
 impl FetchedPart {
+    fn take(&mut self, read: Read) {
+        self.bytes = read.bytes as u64;
+        self.slices = read.slices;
+    }
+
     fn failed(error: ErrorCode, leader_epoch: LeaderEpoch) -> Self {
         Self {
             error: error.0,

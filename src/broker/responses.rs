@@ -29,11 +29,11 @@ use crate::protocol::Encoded;
 pub(super) enum Slot {
     Own {
         outcome: Outcome,
-        _request: Credit,
+        request: Credit,
     },
     /// The one in [`Lent`].
     Lent {
-        _request: Credit,
+        request: Credit,
         /// Told, by being dropped, that it was written.
         written: oneshot::Sender<()>,
     },
@@ -115,9 +115,11 @@ impl Responses {
 
     /// Adds a response. If it must be waited for, what is ready before it is written first.
     async fn add(&mut self, slot: Slot, outgoing: &mut Outgoing) -> Result<(), Ended> {
-        let (mut outcome, _request) = match slot {
-            Slot::Own { outcome, _request } => (outcome, _request),
-            Slot::Lent { written, _request } => {
+        let (mut outcome, _held) = match slot {
+            Slot::Own { outcome, request } => (outcome, request),
+            Slot::Lent { written, request } => {
+                // The answer holds all that is needed from here on.
+                drop(request);
                 let held = self.lent.0.take().expect("put before its slot was sent");
                 outgoing.push(held.slices);
                 let credits = if held.is_copied { &mut outgoing.copies } else { &mut outgoing.leases };

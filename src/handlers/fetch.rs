@@ -166,10 +166,11 @@ async fn fetch(
         }
         several => {
             let mut ready = vec![0; several.len()];
-            if park {
+            if let Some(credit) = read_evenly(context, several, terms, park, &mut ready, fetched).await {
+                return Some(credit);
+            }
+            if park && ready.iter().sum::<u64>() < terms.min_bytes {
                 wait_for_any(context, several, terms, &mut ready).await;
-            } else {
-                report(context, several, &mut ready).await;
             }
             let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
             let credit = context.responses.take(granted).await;
@@ -288,15 +289,45 @@ fn has_error(answer: &FetchAnswer) -> bool {
     answer.parts.iter().any(|part| part.error != 0 || part.diverging.is_some())
 }
 
-async fn report(context: &Context, shares: &[Share], ready: &mut [u64]) {
+/// One round trip for the usual case: every owner may send its even share at once. `None`, with what is `ready`, if that gave too little: the
+/// owners have less than was asked for, or what they have does not fit into their shares.
+async fn read_evenly(
+    context: &Context,
+    shares: &[Share],
+    terms: &Terms,
+    park: bool,
+    ready: &mut [u64],
+    fetched: &mut [FetchedPart],
+) -> Option<Credit> {
+    let credit = context.responses.take(terms.max_bytes).await;
     let mut pending = Vec::new();
-    for share in shares {
-        let asking = Asking { grant: 0, at_least_one: false, min_bytes: 0, shortage: Shortage::Report };
+    for (nth, share) in shares.iter().enumerate() {
+        let asking = Asking {
+            grant: terms.max_bytes / shares.len() as u64,
+            at_least_one: nth == 0,
+            min_bytes: if park { terms.min_bytes } else { 0 },
+            shortage: if park { Shortage::Report } else { Shortage::Read },
+        };
         pending.push(ask(context, share, asking).await);
     }
-    for (ready, answer) in ready.iter_mut().zip(join_all(pending).await) {
-        *ready = as_fetch(answer).map_or(0, |answer| answer.ready);
+    let answers: Vec<Option<FetchAnswer>> = join_all(pending).await.into_iter().map(as_fetch).collect();
+    let mut failed = false;
+    let mut bytes = 0;
+    for (ready, answer) in ready.iter_mut().zip(&answers) {
+        *ready = answer.as_ref().map_or(0, |answer| answer.ready);
+        failed |= answer.as_ref().is_none_or(has_error);
+        bytes += answer.iter().flat_map(|answer| &answer.parts).map(|part| part.bytes).sum::<u64>();
     }
+    let there: u64 = ready.iter().sum();
+    let is_enough =
+        if bytes > 0 { !park || failed || there >= terms.min_bytes } else { there == 0 && (!park || failed) };
+    if !is_enough {
+        return None;
+    }
+    for (share, answer) in shares.iter().zip(answers) {
+        place(share, answer, fetched);
+    }
+    Some(credit)
 }
 
 /// Grants bytes to the owners in the order of the request and reads.
