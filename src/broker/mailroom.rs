@@ -37,19 +37,10 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
         Mail::Socket(handoff, place) => listener::on_socket(shell, handoff, place),
         Mail::MakeRoom(others) => listener::make_room(shell, others),
         Mail::Answer(number, answer) => shell.router.on_answer(number, *answer),
-        Mail::Command(call, command) => {
-            if let Some(commands) = &*shell.commands.borrow() {
-                commands.command(call, *command);
-            } else {
-                tracing::error!("a metadata command came to a shard that does not run the quorum");
-            }
-        }
+        Mail::Command(call, command) => shell.commands().command(call, *command),
         Mail::Quorum(call) => {
-            if let Some(commands) = &*shell.commands.borrow() {
-                shell.router.answer(call, Answer::Quorum(commands.status()));
-            } else {
-                tracing::error!("a question about the quorum came to a shard that does not run it");
-            }
+            let status = shell.commands().status();
+            shell.router.answer(call, Answer::Quorum(status));
         }
         Mail::Boot(call, boot) => in_background(shell, |shell| async move {
             let booted = startup::boot(&shell, *boot).await;
@@ -113,5 +104,40 @@ fn read_early(shell: &Rc<Shell>) {
     let early = std::mem::take(&mut *shell.early.borrow_mut());
     for mail in early {
         on_mail(shell, mail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use logan_shards::sim::{SimOptions, Simulation};
+
+    use super::super::{Loads, Plan};
+    use super::*;
+    use crate::config::Settings;
+    use crate::mail::Call;
+
+    /// A shard of a node without a quorum is asked about it.
+    #[test]
+    #[should_panic(expected = "questions to the quorum are sent to its shard")]
+    fn a_question_to_the_quorum_on_another_shard_is_a_mistake_of_ours() {
+        let options = SimOptions { report: false, ..SimOptions::calm(1) };
+        let simulation = Simulation::new(options);
+        let settings = Settings::read(None, &[], "here").expect("defaults go together");
+        let plan = Plan {
+            settings: Arc::new(settings),
+            accept_loss: false,
+            report: Arc::new(|_| {}),
+            mutations: logan_storage::Mutations::default(),
+            loads: Loads::new(1),
+        };
+        simulation.add_node::<Mail>("node", 1, move |seat| {
+            let call = Call { shard: seat.shard, number: 0 };
+            let shell = Shell::new(seat, plan.clone());
+            Box::pin(async move { on_mail(&shell, Mail::Quorum(call)) })
+        });
+        simulation.run_for(Duration::from_secs(1));
     }
 }

@@ -29,7 +29,7 @@ mod signal;
 mod slots;
 mod startup;
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -198,6 +198,16 @@ impl Shell {
             leading: Signal::default(),
             ended: Signal::default(),
             plan,
+        })
+    }
+
+    /// Where commands go, on the shard that runs the quorum.
+    ///
+    /// # Panics
+    /// On another shard: whoever asks asks [`crate::metadata::QUORUM_SHARD`], and not before the quorum runs.
+    fn commands(&self) -> Ref<'_, quorum::Commands> {
+        Ref::map(self.commands.borrow(), |commands| {
+            commands.as_ref().expect("questions to the quorum are sent to its shard, once it runs")
         })
     }
 

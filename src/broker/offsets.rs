@@ -79,11 +79,16 @@ fn epoch_end(hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
 }
 
 async fn at_max_timestamp(hosted: &Hosted) -> OffsetAnswer {
-    match hosted.log.max_timestamp().await {
-        Ok(Some(max)) => in_batch(hosted, max.timestamp).await,
-        Ok(None) => nothing(),
-        Err(error) => unreadable(hosted, &error),
+    let max = match hosted.log.max_timestamp().await {
+        Ok(Some(max)) => max,
+        Ok(None) => return nothing(),
+        Err(error) => return unreadable(hosted, &error),
+    };
+    // It may be that of a batch which nobody may see yet, before which there are others: in a moment it is the largest that can be seen.
+    if hosted.log.wait_settled(max.offset + 1).await.is_err() {
+        return OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR);
     }
+    in_batch(hosted, max.timestamp).await
 }
 
 async fn at_time(hosted: &Hosted, time: i64) -> OffsetAnswer {

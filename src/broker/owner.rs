@@ -241,11 +241,11 @@ fn step(hosted: &Hosted, append: &Waiting) -> Step {
     if let Err(refusal) = replica.check_append(append.acks, hosted.min_in_sync.get()) {
         return Step::Done(AppendResult::failed(ErrorCode::from(refusal)));
     }
-    let ok = |base: i64| AppendResult {
+    let ok = |base: i64, append_time_ms: i64| AppendResult {
         error: ErrorCode::NONE.0,
         message: None,
         base_offset: Offset(base),
-        append_time_ms: append.part.append_time_ms,
+        append_time_ms,
         log_start,
     };
     if !hosted.log.is_loaded() {
@@ -254,9 +254,11 @@ fn step(hosted: &Hosted, append: &Waiting) -> Step {
     match check_sequence(&hosted.log, &append.part.batches) {
         Sequence::Append => {}
         Sequence::Refuse(error) => return Step::Done(AppendResult::failed(error)),
-        Sequence::Duplicate { base, end } => {
+        Sequence::Duplicate { base, end, timestamp } => {
             let settled = append.acks == 0 || replica.on_duplicate(end, append.ticket);
-            return if settled { Step::Done(ok(base)) } else { Step::Appended(ok(base)) };
+            // Kafka calls this the append time whatever `message.timestamp.type` says.
+            let result = ok(base, timestamp);
+            return if settled { Step::Done(result) } else { Step::Appended(result) };
         }
     }
     let offsets = Offsets::Assign { leader_epoch: replica.leadership().epoch.0 };
@@ -269,7 +271,7 @@ fn step(hosted: &Hosted, append: &Waiting) -> Step {
                 append.part.batches.len() as u64,
                 waiter,
             );
-            Step::Appended(ok(appended.base_offset))
+            Step::Appended(ok(appended.base_offset, append.part.append_time_ms))
         }
         Err(AppendError::MustWait) => Step::MustWait,
         Err(error) => Step::Done(AppendResult::failed(code_of(&error))),
@@ -278,7 +280,12 @@ fn step(hosted: &Hosted, append: &Waiting) -> Step {
 
 enum Sequence {
     Append,
-    Duplicate { base: i64, end: Offset },
+    /// The original's offsets, and its max timestamp in milliseconds.
+    Duplicate {
+        base: i64,
+        end: Offset,
+        timestamp: i64,
+    },
     Refuse(ErrorCode),
 }
 
@@ -292,7 +299,8 @@ fn check_sequence(log: &Log, batches: &Bytes) -> Sequence {
     match verdict {
         Ok(Verdict::New) => Sequence::Append,
         Ok(Verdict::Duplicate(batch)) => {
-            Sequence::Duplicate { base: batch.first_offset(), end: Offset(batch.last_offset + 1) }
+            let (base, end) = (batch.first_offset(), Offset(batch.last_offset + 1));
+            Sequence::Duplicate { base, end, timestamp: batch.timestamp }
         }
         Err(error) => Sequence::Refuse(match error {
             ProducerError::InvalidEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
