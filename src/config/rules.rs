@@ -63,7 +63,7 @@ fn check_network(layers: &Layers<'_>, broken: &mut Vec<Broken>) {
     }
     let per_ip = "max.connections.per.ip";
     if layers.integer(per_ip) == 0 && layers.text("max.connections.per.ip.overrides").is_empty() {
-        let why = "can be set to zero only if max.connections.per.ip.overrides property is set";
+        let why = "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
         broken.push((per_ip, why.to_owned()));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The answer leaves when every shard of this node has the topics. `timeout_ms` is not needed for that.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use logan_shards as shards;
@@ -16,39 +17,42 @@ use crate::protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use crate::protocol::{ErrorCode, Str};
 
 pub(super) async fn handle(context: &Rc<Context>, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let mut results: Vec<CreatableTopicResult> = request
-        .topics
-        .iter()
-        .map(|topic| CreatableTopicResult { name: topic.name.clone(), ..Default::default() })
-        .collect();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for topic in &request.topics {
+        *seen.entry(topic.name.as_str()).or_default() += 1;
+    }
+    let mut results: Vec<CreatableTopicResult> = Vec::new();
+    // Of each topic that is decided on: its place in the request, and that of its result.
     let mut places = Vec::new();
     let mut topics = Vec::new();
-    for (place, topic) in request.topics.iter().enumerate() {
-        if request.topics.iter().filter(|other| other.name == topic.name).count() > 1 {
-            refuse(&mut results[place], &doubled());
+    for (asked, topic) in request.topics.iter().enumerate() {
+        let times = seen.insert(topic.name.as_str(), 0).unwrap_or(0);
+        if times == 0 {
+            // It was answered where it stood first.
+            continue;
+        }
+        let mut result = CreatableTopicResult { name: topic.name.clone(), ..Default::default() };
+        if times > 1 {
+            refuse(&mut result, &doubled());
         } else {
-            places.push(place);
+            places.push((asked, results.len()));
             topics.push(new_topic(topic));
         }
+        results.push(result);
     }
     let command = Command::CreateTopics { topics, validate_only: request.validate_only };
     match admin::decide(context, command).await {
         Ok(Reply::Topics(created)) => {
-            for (place, created) in places.into_iter().zip(created) {
+            for ((asked, place), created) in places.into_iter().zip(created) {
+                let (asked, result) = (&request.topics[asked], &mut results[place]);
                 match created {
-                    Ok(created) => accept(
-                        context,
-                        &request.topics[place],
-                        &created,
-                        request.validate_only,
-                        &mut results[place],
-                    ),
-                    Err(refused) => refuse(&mut results[place], &refused),
+                    Ok(created) => accept(context, asked, &created, request.validate_only, result),
+                    Err(refused) => refuse(result, &refused),
                 }
             }
         }
         Ok(other) => admin::mismatch(&other),
-        Err(refused) => places.into_iter().for_each(|place| refuse(&mut results[place], &refused)),
+        Err(refused) => places.into_iter().for_each(|(_, place)| refuse(&mut results[place], &refused)),
     }
     CreateTopicsResponse { topics: results, ..Default::default() }
 }

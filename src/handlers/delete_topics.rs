@@ -1,5 +1,6 @@
 //! `DeleteTopics` v1-6 (KIP-4, KIP-516): by name, or by id from version 6 on.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{Context, admin};
@@ -34,12 +35,8 @@ pub(super) async fn handle(
             topics.iter().map(|topic| failed(topic, error, "Topic deletion is disabled.")).collect(),
         );
     }
-    let (valid, ambiguous): (Vec<_>, Vec<_>) =
-        topics.into_iter().partition(|topic| topic.name.is_some() == topic.id.is_zero());
-    let mut responses: Vec<_> = ambiguous
-        .iter()
-        .map(|topic| failed(topic, ErrorCode::INVALID_REQUEST, "A topic is named either by name or by id."))
-        .collect();
+    let mut responses = Vec::new();
+    let valid = unambiguous(topics, &mut responses);
     match admin::decide(context, Command::DeleteTopics { topics: valid.clone() }).await {
         Ok(Reply::Deleted(deleted)) => {
             responses.extend(valid.iter().zip(deleted).map(|(topic, deleted)| match deleted {
@@ -56,6 +53,32 @@ pub(super) async fn handle(
         }
     }
     answer(responses)
+}
+
+/// Those that are named once, in one way; the others are answered.
+fn unambiguous(topics: Vec<TopicName>, responses: &mut Vec<DeletableTopicResult>) -> Vec<TopicName> {
+    let mut seen: BTreeMap<(Option<String>, Uuid), usize> = BTreeMap::new();
+    for topic in &topics {
+        *seen.entry((topic.name.clone(), topic.id)).or_default() += 1;
+    }
+    let mut valid = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let times = seen.insert((topic.name.clone(), topic.id), 0).unwrap_or(0);
+        let why = match (&topic.name, topic.id.is_zero()) {
+            // It was answered where it stood first.
+            _ if times == 0 => continue,
+            (Some(_), false) => "You may not specify both topic name and topic id.",
+            (None, true) => "Neither topic name nor id were specified.",
+            (Some(_), true) if times > 1 => "Duplicate topic name.",
+            (None, false) if times > 1 => "Duplicate topic id.",
+            _ => {
+                valid.push(topic);
+                continue;
+            }
+        };
+        responses.push(failed(&topic, ErrorCode::INVALID_REQUEST, why));
+    }
+    valid
 }
 
 fn answer(responses: Vec<DeletableTopicResult>) -> DeleteTopicsResponse {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::{Context, topics};
 use crate::config::describe::{Asked, Described, describe_broker, describe_cluster, describe_topic};
 use crate::config::table;
-use crate::metadata::{Resource, is_valid_topic_name};
+use crate::metadata::{Resource, invalid_topic_name};
 use crate::model::{NodeId, Uuid};
 use crate::protocol::messages::describe_configs::{
     DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
@@ -16,8 +16,8 @@ use crate::protocol::messages::describe_configs::{
 use crate::protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use crate::protocol::{ErrorCode, Str};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
 
 pub(super) fn handle(context: &Rc<Context>, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     let results = request.resources.iter().map(|resource| {
@@ -63,11 +63,8 @@ fn describe(
 pub(super) fn resource(context: &Context, kind: i8, name: &str) -> Result<Resource, (ErrorCode, String)> {
     match kind {
         TOPIC => {
-            if !is_valid_topic_name(name) {
-                return Err((
-                    ErrorCode::INVALID_TOPIC_EXCEPTION,
-                    format!("Topic name {name:?} is not valid."),
-                ));
+            if let Some(why) = invalid_topic_name(name) {
+                return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why));
             }
             topics::find(&context.image(), Uuid::ZERO, name)
                 .map(|topic| Resource::Topic(topic.name.clone()))

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::{Context, admin, describe_configs};
-use crate::metadata::{Command, ConfigChange, ConfigChanges, ConfigOperation, Refused, Reply};
+use crate::metadata::{Command, ConfigChange, ConfigChanges, ConfigOperation, Refused, Reply, Resource};
+use crate::model::NodeId;
 use crate::protocol::messages::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse,
 };
@@ -55,7 +56,7 @@ pub(super) async fn handle(
 }
 
 fn changes(context: &Context, asked: &AlterConfigsResource) -> Result<ConfigChanges, (ErrorCode, String)> {
-    let resource = describe_configs::resource(context, asked.resource_type, &asked.resource_name)?;
+    let resource = resource(context, asked.resource_type, &asked.resource_name)?;
     let mut changes = Vec::with_capacity(asked.configs.len());
     for config in &asked.configs {
         let operation = match config.config_operation {
@@ -66,13 +67,35 @@ fn changes(context: &Context, asked: &AlterConfigsResource) -> Result<ConfigChan
             other => return Err((ErrorCode::INVALID_REQUEST, format!("Unknown operation type {other}"))),
         };
         if asked.configs.iter().filter(|other| other.name == config.name).count() > 1 {
-            let message = format!("Error due to duplicate config keys: {}", config.name);
-            return Err((ErrorCode::INVALID_REQUEST, message));
+            return Err((ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys".to_owned()));
         }
         let value = config.value.as_ref().map(Str::to_string);
         changes.push(ConfigChange { name: config.name.to_string(), operation, value });
     }
     Ok(ConfigChanges { resource, changes })
+}
+
+/// The resource that a client names. Kafka refuses in other words than where one is described.
+fn resource(context: &Context, kind: i8, name: &str) -> Result<Resource, (ErrorCode, String)> {
+    let refused = |message: String| Err((ErrorCode::INVALID_REQUEST, message));
+    match kind {
+        describe_configs::TOPIC if name.is_empty() => {
+            refused("Default topic resources are not allowed.".to_owned())
+        }
+        describe_configs::BROKER if !name.is_empty() => {
+            let own = context.settings.broker.node_id;
+            match name.parse() {
+                Ok(id) if NodeId(id) == own => Ok(Resource::Broker(Some(own))),
+                Ok(id) => refused(format!("Unexpected broker id, expected {own}, but received {id}")),
+                Err(_) => refused(format!("Node id must be an integer, but it is: {name}")),
+            }
+        }
+        // Those that Kafka has besides: groups, client metrics, loggers.
+        describe_configs::TOPIC | describe_configs::BROKER | 8 | 16 | 32 => {
+            describe_configs::resource(context, kind, name)
+        }
+        other => refused(format!("Unknown resource type {other}")),
+    }
 }
 
 fn unanswered(asked: &AlterConfigsResource) -> AlterConfigsResourceResponse {

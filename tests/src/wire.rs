@@ -14,6 +14,7 @@ pub const METADATA: i16 = 3;
 pub const API_VERSIONS: i16 = 18;
 pub const CREATE_TOPICS: i16 = 19;
 pub const INIT_PRODUCER_ID: i16 = 22;
+pub const INCREMENTAL_ALTER_CONFIGS: i16 = 44;
 
 /// Builds a request's body.
 #[derive(Debug, Default, Clone)]
@@ -203,6 +204,18 @@ impl Connection {
         r.i32();
         assert_eq!(r.count(), 1);
         assert_eq!(r.string(), name);
+        r.i16()
+    }
+
+    /// Sets a setting of all brokers by `IncrementalAlterConfigs` v0; returns its error code.
+    pub fn set_broker_setting(&mut self, name: &str, value: &str) -> i16 {
+        const BROKER: i8 = 4;
+        const SET: i8 = 0;
+        let body = Writer::default().i32(1).i8(BROKER).string("").i32(1).string(name).i8(SET).string(value);
+        let response = self.call(INCREMENTAL_ALTER_CONFIGS, 0, &body.i8(0));
+        let mut r = Reader(&response);
+        r.i32();
+        assert_eq!(r.count(), 1);
         r.i16()
     }
 

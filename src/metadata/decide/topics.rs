@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Draft, Stop, Trouble, refused, settle};
 use crate::config::{Overrides, alter};
+use crate::limits::RECORDS_PER_COMMAND;
 use crate::metadata::image::{Image, Partition};
 use crate::metadata::names::{colliding_form, invalid_topic_name};
 use crate::metadata::placement::{self, Candidate, PlacementError};
@@ -15,6 +16,12 @@ const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
 const UNKNOWN_TOPIC_ID: &str = "This server does not host this topic ID.";
 
 pub(super) fn create(draft: &mut Draft<'_>, topics: &[NewTopic]) -> Result<Reply, Stop> {
+    let asked: usize =
+        topics.iter().map(|topic| partitions_asked(draft, topic)).fold(0, usize::saturating_add);
+    if asked > RECORDS_PER_COMMAND {
+        let message = "Excessively large number of partitions per request.";
+        return Err(Stop::Refused(refused(error::POLICY_VIOLATION, message)));
+    }
     let mut results = Vec::with_capacity(topics.len());
     // Names are judged by what existed before the command, as Kafka does.
     let taken = colliding_names(&draft.image, topics);
@@ -23,6 +30,15 @@ pub(super) fn create(draft: &mut Draft<'_>, topics: &[NewTopic]) -> Result<Reply
         results.push(settle(named.and_then(|()| create_one(draft, topic)))?);
     }
     Ok(Reply::Topics(results))
+}
+
+fn partitions_asked(draft: &Draft<'_>, topic: &NewTopic) -> usize {
+    match topic.partitions {
+        _ if !topic.assignments.is_empty() => topic.assignments.len(),
+        -1 => draft.with_own_layers(|layers| layers.integer("num.partitions")) as usize,
+        // What is no number of partitions is refused for itself.
+        given => usize::try_from(given).unwrap_or(0),
+    }
 }
 
 /// Existing topics by the form of their names in which `.` and `_` are the same, if any new topic could collide.
@@ -91,7 +107,9 @@ fn place_new(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Tr
         if given == -1 { draft.with_own_layers(|layers| layers.integer(name)) } else { given }
     };
     let partitions = default(i64::from(topic.partitions), "num.partitions");
-    let factor = default(i64::from(topic.replication_factor), "default.replication.factor") as i16;
+    let factor = default(i64::from(topic.replication_factor), "default.replication.factor");
+    // More than can be said is more than there are brokers.
+    let factor = i16::try_from(factor).unwrap_or(i16::MAX);
     draft.room(partitions as usize)?;
     let placed = place(&draft.image, partitions as usize, factor, seed(topic.id, 0));
     Ok(placed.map_err(|why| {
