@@ -165,6 +165,7 @@ impl Driven {
         let log_config = LogConfig {
             segment_bytes: SEGMENT_BYTES,
             segment_ms: i64::MAX,
+            segment_jitter_ms: 0,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             flush_messages: u64::MAX,

@@ -90,6 +90,7 @@ fn log_config(shell: &Shell, image: &Image, settings: &TopicSettings) -> LogConf
     LogConfig {
         segment_bytes: settings.segment_bytes as u32,
         segment_ms: settings.segment_ms,
+        segment_jitter_ms: settings.segment_jitter_ms,
         segment_index_bytes: settings.segment_index_bytes as u32,
         index_interval_bytes: settings.index_interval_bytes as u32,
         flush_messages: settings.flush_messages as u64,

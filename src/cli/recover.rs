@@ -136,6 +136,7 @@ fn log_config() -> LogConfig {
     LogConfig {
         segment_bytes: topic.segment_bytes.unsigned_abs(),
         segment_ms: topic.segment_ms,
+        segment_jitter_ms: topic.segment_jitter_ms,
         segment_index_bytes: topic.segment_index_bytes.unsigned_abs(),
         index_interval_bytes: topic.index_interval_bytes.unsigned_abs(),
         flush_messages: topic.flush_messages.unsigned_abs(),

@@ -8,6 +8,7 @@ use crate::config::LogConfig;
 use crate::disk::DiskError;
 use crate::failure::AppendError;
 use crate::gather::{OpenChunk, Pending, Run};
+use crate::key::LogKey;
 use crate::log::{Log, LogState};
 use crate::producers::Marker;
 use crate::segment::{ClosingHints, Segment, SegmentIndex, block_ceil, block_floor};
@@ -64,7 +65,7 @@ impl Log {
         if state.is_blocked || !state.is_loaded || volume.is_out_of_memory(length) {
             return Err(AppendError::MustWait);
         }
-        if must_roll(state, &survey, length, volume.host.wall_clock_ms()) {
+        if must_roll(self.key(), state, &survey, length, volume.host.wall_clock_ms()) {
             volume.roll(state, survey.base_offset, length)?;
         }
         let segment = Rc::clone(state.segments.last().ok_or(AppendError::MustWait)?);
@@ -118,7 +119,7 @@ impl Log {
                 last_offset: state.ends.log_end,
                 max_timestamp: i64::MAX,
             };
-            let must_roll = must_roll(&state, &survey, bytes, volume.host.wall_clock_ms());
+            let must_roll = must_roll(self.key(), &state, &survey, bytes, volume.host.wall_clock_ms());
             (must_roll, state.segments.last().cloned())
         };
         // Timestamps, which only the append knows, may make it roll, too: so there is always a spare.
@@ -163,8 +164,8 @@ fn survey(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<S
     Ok(survey)
 }
 
-/// Whether a segment ends before an append: as Kafka's `LogSegment.shouldRoll` decides, without jitter.
-fn must_roll(state: &LogState, survey: &Survey, length: usize, now_ms: i64) -> bool {
+/// Whether a segment ends before an append: as Kafka's `LogSegment.shouldRoll` decides.
+fn must_roll(key: &LogKey, state: &LogState, survey: &Survey, length: usize, now_ms: i64) -> bool {
     let Some(segment) = state.segments.last() else { return true };
     let size = segment.length.get();
     if i64::from(i32::MAX) < survey.last_offset - segment.base {
@@ -180,15 +181,32 @@ fn must_roll(state: &LogState, survey: &Survey, length: usize, now_ms: i64) -> b
     if segment.index.borrow().as_ref().is_some_and(is_full) {
         return true;
     }
-    is_old(segment, &state.config, survey.max_timestamp, now_ms)
+    is_old(key, segment, &state.config, survey.max_timestamp, now_ms)
 }
 
-fn is_old(segment: &Segment, config: &LogConfig, timestamp: i64, now_ms: i64) -> bool {
+fn is_old(key: &LogKey, segment: &Segment, config: &LogConfig, timestamp: i64, now_ms: i64) -> bool {
     let age = match segment.first_timestamp.get() {
         Some(first) if first >= 0 && (0..i64::MAX).contains(&timestamp) => timestamp.saturating_sub(first),
         _ => now_ms.saturating_sub(segment.began_ms.get()),
     };
-    age > config.segment_ms
+    age > config.segment_ms - jitter_ms(key, segment.base, config)
+}
+
+/// How much earlier than `segment_ms` a segment is old, so that those of many logs that were created together do not all end together.
+/// Kafka draws it when it opens a segment; here the segment's own name decides, so that nothing has to be kept, and a start changes nothing.
+fn jitter_ms(key: &LogKey, base: i64, config: &LogConfig) -> i64 {
+    let most = config.segment_jitter_ms.min(config.segment_ms);
+    if most <= 0 {
+        return 0;
+    }
+    // FNV-1a, Fowler, Noll and Vo, and the finaliser of MurmurHash3 by Appleby: names that differ in one bit are to lie far apart.
+    let name = key.topic_id.iter().copied().chain(key.partition.to_be_bytes()).chain(base.to_be_bytes());
+    let mut hash = name.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    ((hash ^ (hash >> 33)) % most as u64) as i64
 }
 
 impl Volume {
@@ -308,5 +326,50 @@ pub(crate) fn derive(
     }
     if let Err(error) = producers.apply(batch) {
         tracing::warn!(%error, offset = batch.base_offset(), "a control batch is not one");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(segment_ms: i64, segment_jitter_ms: i64) -> LogConfig {
+        LogConfig {
+            segment_bytes: 1 << 30,
+            segment_ms,
+            segment_jitter_ms,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            flush_messages: u64::MAX,
+            flush_ms: i64::MAX,
+            producer_expiration_ms: 86_400_000,
+        }
+    }
+
+    /// The age from which on the first segment of each of a hundred partitions of one topic is old.
+    fn ages(config: &LogConfig) -> Vec<i64> {
+        let age = |partition| {
+            let key = LogKey { topic: "t".to_owned(), topic_id: [7; 16], partition };
+            let segment = Segment::new(0, 0, None, 50);
+            let old_at = |age: &i64| is_old(&key, &segment, config, i64::MAX, 50 + age);
+            (0..=config.segment_ms + 1).find(old_at).expect("every segment grows old")
+        };
+        (0..100).map(age).collect()
+    }
+
+    #[test]
+    fn jitter_spreads_the_ends_of_segments_that_began_together() {
+        assert!(ages(&config(1_000, 0)).iter().all(|age| *age == 1_001));
+        let spread = ages(&config(1_000, 400));
+        assert!(spread.iter().all(|age| (602..=1_001).contains(age)));
+        let quarter = |from: i64| spread.iter().filter(|age| (from..from + 100).contains(*age)).count();
+        for from in [602, 702, 802, 902] {
+            assert!(quarter(from) >= 10, "{spread:?}");
+        }
+        assert_eq!(spread, ages(&config(1_000, 400)), "the same after a start");
+        assert!(
+            ages(&config(20, i64::MAX)).iter().all(|age| (1..=21).contains(age)),
+            "never more than segment.ms"
+        );
     }
 }

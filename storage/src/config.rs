@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct LogConfig {
     pub segment_bytes: u32,
     pub segment_ms: i64,
+    /// How much earlier than `segment_ms` a segment may end; how much it is, differs from segment to segment.
+    pub segment_jitter_ms: i64,
     pub segment_index_bytes: u32,
     pub index_interval_bytes: u32,
     /// With `ack_sync = false`: flush before acknowledging as soon as so many records are not flushed. `u64::MAX` for never.
