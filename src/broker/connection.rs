@@ -98,6 +98,9 @@ async fn read_requests(
         if let Some(until_written) = until_written {
             // A client that asks and does not read holds the memory of one answer, not of all it asks for.
             until_written.await.ok();
+            if !lent.is_taken() {
+                return Ended::Closed;
+            }
         }
     }
 }

@@ -84,7 +84,15 @@ impl Lent {
     pub(super) fn put(&self, encoded: Encoded, credit: Credit) {
         let held = Held { slices: encoded.into_slices(), credit, is_copied: false };
         let before = self.0.replace(Some(held));
-        assert!(before.is_none(), "the reader waits until the one before is written");
+        assert!(
+            before.is_none(),
+            "the reader goes on when the one before is written, and not if it never will be"
+        );
+    }
+
+    /// Whether the one that was put here is written, or about to be: else its writer has ended.
+    pub(super) fn is_taken(&self) -> bool {
+        self.0.borrow().is_none()
     }
 }
 
