@@ -8,7 +8,7 @@ use std::time::Duration;
 use logan_shards as shards;
 
 use super::signal::Signal;
-use crate::quota::connections::Place;
+use crate::quota::connections::{Claim, Place};
 
 /// What the broker knows of an open connection.
 pub struct Open {
@@ -63,8 +63,9 @@ impl Connections {
         }
     }
 
-    /// Ends the connection that was not used for the longest, unless it came through the protected listener. False if there is none.
-    pub fn close_idlest(&self, protected: Option<usize>) -> bool {
+    /// Ends the connection that was not used for the longest, unless it came through the protected listener. Gives the claim back if there
+    /// is none.
+    pub fn close_idlest(&self, protected: Option<usize>, claim: Claim) -> Option<Claim> {
         let idlest = {
             let all = self.open.borrow();
             let spared = all
@@ -72,14 +73,14 @@ impl Connections {
                 .filter(|open| !open.close.is_set() && protected != Some(open.place.borrow().listener()));
             spared.min_by_key(|open| open.last_used_ns.get()).cloned()
         };
-        let Some(idlest) = idlest else { return false };
+        let Some(idlest) = idlest else { return Some(claim) };
         tracing::info!(
             peer = idlest.peer,
             "closing the idlest connection: there are more than max.connections"
         );
-        idlest.place.borrow_mut().claim();
+        idlest.place.borrow_mut().give_up(claim);
         idlest.close.set();
-        true
+        None
     }
 
     /// Waits until none is open.

@@ -86,10 +86,9 @@ async fn enter(shell: &Rc<Shell>, listener: usize, connection: &Connection) -> O
 /// Ends connections while there are more than the node may have, or lets the next of so many `others` do it.
 pub(super) fn make_room(shell: &Rc<Shell>, others: u16) {
     let gate = &shell.plan.loads.gate;
-    while gate.is_overfull() {
-        if shell.connections.close_idlest(gate.protected()) {
-            continue;
-        }
+    while let Some(claim) = gate.claim() {
+        let Some(unused) = shell.connections.close_idlest(gate.protected(), claim) else { continue };
+        drop(unused);
         if others > 0 {
             let next = ShardId((shell.router.shard().0 + 1) % shell.router.shards());
             shell.router.post(next, Mail::MakeRoom(others - 1));

@@ -12,7 +12,7 @@
 //! Invariants:
 //! - `total` is the number of live [`Place`]s, and the sum of `by_listener`, and the sum of `by_address`
 //! - `by_address` has no zeros
-//! - `claimed` is the number of live places that were claimed
+//! - `claimed` is the number of live [`Claim`]s, and no more than `total`
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,8 +93,13 @@ pub struct Place {
     gate: Gate,
     listener: usize,
     address: String,
-    claimed: bool,
+    /// The connection will end so that another may stay.
+    claim: Option<Claim>,
 }
+
+/// One connection too many, for whoever finds one that can be spared.
+#[derive(Debug)]
+pub struct Claim(Option<Gate>);
 
 impl Gate {
     pub fn new() -> Self {
@@ -163,13 +168,17 @@ impl Gate {
         state.total += 1;
         state.by_listener[listener] += 1;
         *state.by_address.entry(address.to_owned()).or_default() += 1;
-        Entry::Admitted(Place { gate: self.clone(), listener, address: address.to_owned(), claimed: false })
+        Entry::Admitted(Place { gate: self.clone(), listener, address: address.to_owned(), claim: None })
     }
 
-    /// Whether a connection of an unprotected listener must end, beside those that were claimed for it: see [`Place::claim`].
-    pub fn is_overfull(&self) -> bool {
-        let state = self.state();
-        state.total.saturating_sub(state.claimed) > state.limits.node.connections
+    /// A connection of an unprotected listener that must end, beside those that were claimed before: there are more than there may be.
+    pub fn claim(&self) -> Option<Claim> {
+        let mut state = self.state();
+        if state.total - state.claimed <= state.limits.node.connections {
+            return None;
+        }
+        state.claimed += 1;
+        Some(Claim(Some(self.clone())))
     }
 
     pub fn protected(&self) -> Option<usize> {
@@ -226,19 +235,19 @@ impl Place {
     }
 
     /// The connection will end so that another may stay.
-    pub fn claim(&mut self) {
-        if !std::mem::replace(&mut self.claimed, true) {
-            self.gate.state().claimed += 1;
-        }
+    pub fn give_up(&mut self, claim: Claim) {
+        self.claim = Some(claim);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let claim = self.claim.take();
         let woken = {
             let mut state = self.gate.state();
             state.total -= 1;
-            state.claimed -= u32::from(self.claimed);
+            // With the place itself, or for a moment the others would look like fewer than they are.
+            state.claimed -= u32::from(claim.is_some());
             state.by_listener[self.listener] -= 1;
             if let Some(count) = state.by_address.get_mut(&self.address) {
                 *count -= 1;
@@ -248,7 +257,18 @@ impl Drop for Place {
             }
             std::mem::take(&mut state.waiting)
         };
+        if let Some(mut claim) = claim {
+            claim.0 = None;
+        }
         wake(woken);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(gate) = &self.0 {
+            gate.state().claimed -= 1;
+        }
     }
 }
 
@@ -306,15 +326,17 @@ mod tests {
         gate.set_limits(limits(2, 100));
         let mut first = admitted(&gate, 0, "a");
         let _second = admitted(&gate, 0, "a");
-        assert!(is_full(&gate, 0) && !gate.is_overfull());
+        assert!(is_full(&gate, 0) && gate.claim().is_none());
         let _inner = admitted(&gate, 1, "c");
-        assert!(gate.is_overfull());
-        first.claim();
-        first.claim();
-        assert!(!gate.is_overfull(), "one is enough");
+        let claim = gate.claim().expect("there is one too many");
+        assert!(gate.claim().is_none(), "one is enough");
+        gate.check();
+        drop(claim);
+        first.give_up(gate.claim().expect("nobody has ended yet"));
+        assert!(gate.claim().is_none());
         gate.check();
         drop(first);
-        assert!(is_full(&gate, 0) && !gate.is_overfull());
+        assert!(is_full(&gate, 0) && gate.claim().is_none());
         gate.set_limits(limits(3, 100));
         assert!(!is_full(&gate, 0));
         gate.check();

@@ -1,0 +1,144 @@
+//! Limits on connections (KIP-402, KIP-612): who is refused, who waits, and who has to go, as with Kafka.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use logan_tests::broker::{Broker, Scratch, Settings, free_port};
+use logan_tests::wire::{self, Connection, Writer};
+
+/// What becomes of a connection that asks for the versions of the APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Served,
+    Waits,
+    Closed,
+}
+
+fn fate(connection: &mut Connection, patience: Duration) -> Fate {
+    if connection.send(wire::API_VERSIONS, 0, &Writer::default().0).is_err() {
+        return Fate::Closed;
+    }
+    connection.stream.set_read_timeout(Some(patience)).expect("an open socket");
+    match connection.receive() {
+        Ok(_) => Fate::Served,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => Fate::Waits,
+        Err(_) => Fate::Closed,
+    }
+}
+
+/// So many new connections, with what became of each.
+fn open(address: SocketAddr, count: usize) -> Vec<(Connection, Fate)> {
+    let all: Vec<Connection> = (0..count).map(|_| Connection::open(address)).collect();
+    let with_fate = |mut connection: Connection| {
+        let fate = fate(&mut connection, Duration::from_secs(1));
+        (connection, fate)
+    };
+    all.into_iter().map(with_fate).collect()
+}
+
+/// How many are served, wait and are closed.
+fn count(all: &[(Connection, Fate)]) -> [usize; 3] {
+    [Fate::Served, Fate::Waits, Fate::Closed].map(|fate| all.iter().filter(|(_, its)| *its == fate).count())
+}
+
+/// Waits until the broker has noticed what was closed: until one more connection is served.
+fn until_served(address: SocketAddr) -> Connection {
+    let began = Instant::now();
+    loop {
+        let mut connection = Connection::open(address);
+        if fate(&mut connection, Duration::from_secs(5)) == Fate::Served {
+            return connection;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody is served any more");
+    }
+}
+
+#[test]
+fn an_address_has_its_limit() {
+    let scratch = Scratch::new("per-ip");
+    let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2", "max.connections.per.ip=5"]));
+    let all = open(broker.address(), 8);
+    assert_eq!(count(&all), [5, 0, 3]);
+    drop(all);
+    let mut admin = until_served(broker.address());
+    let overrides = "max.connections.per.ip.overrides";
+    assert_eq!(admin.set_broker_setting(overrides, "localhost:3,192.0.2.7:0"), 0);
+    // The name is looked up before it counts.
+    std::thread::sleep(Duration::from_secs(1));
+    let all = open(broker.address(), 8);
+    assert_eq!(count(&all), [2, 0, 6], "one of the three is open already");
+    drop(all);
+    broker.assert_alive();
+}
+
+#[test]
+fn a_full_broker_keeps_the_next_one_waiting() {
+    let scratch = Scratch::new("full");
+    let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2", "max.connections=4"]));
+    let all = open(broker.address(), 6);
+    assert_eq!(count(&all), [4, 2, 0]);
+    // Two leave, and the two that wait are answered.
+    let (mut served, waiting): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, fate)| *fate == Fate::Served);
+    served.truncate(2);
+    let mut all: Vec<Connection> =
+        served.into_iter().chain(waiting).map(|(connection, _)| connection).collect();
+    for connection in &mut all[2..] {
+        connection.stream.set_read_timeout(Some(Duration::from_secs(20))).expect("an open socket");
+        connection.receive().expect("there is room now");
+    }
+    // Fewer may stay than are there: the idlest leave.
+    assert_eq!(all[3].set_broker_setting("max.connections", "2"), 0);
+    std::thread::sleep(Duration::from_secs(1));
+    let fates: Vec<Fate> =
+        all.iter_mut().map(|connection| fate(connection, Duration::from_secs(1))).collect();
+    assert_eq!(fates.iter().filter(|fate| **fate == Fate::Served).count(), 2, "{fates:?}");
+    assert_eq!(fates[3], Fate::Served, "it was used last");
+    drop(all);
+    drop(until_served(broker.address()));
+    broker.assert_alive();
+    assert!(broker.stop().success());
+}
+
+/// Brokers among themselves do not wait for clients: the idlest client leaves.
+#[test]
+fn the_inter_broker_listener_takes_the_place_of_others() {
+    let scratch = Scratch::new("inner");
+    let (inner, outer) = (free_port(), free_port());
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{inner},OUTER://127.0.0.1:{outer}");
+    let protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTER:PLAINTEXT";
+    let mut settings =
+        Settings::new(&scratch, &["logan.shards=2", "max.connections=3", &listeners, protocols]);
+    settings.port = inner;
+    let mut broker = Broker::start(settings);
+    let outer = SocketAddr::from(([127, 0, 0, 1], outer));
+    let mut clients = open(outer, 3);
+    assert_eq!(count(&clients), [3, 0, 0]);
+    let brokers = open(broker.address(), 2);
+    assert_eq!(count(&brokers), [2, 0, 0]);
+    std::thread::sleep(Duration::from_millis(500));
+    for (client, its) in &mut clients {
+        *its = fate(client, Duration::from_secs(1));
+    }
+    assert_eq!(count(&clients), [1, 0, 2]);
+    assert_eq!(count(&open(outer, 1)), [0, 1, 0], "full for clients");
+    drop((brokers, clients));
+    broker.assert_alive();
+}
+
+#[test]
+fn connections_that_come_too_fast_wait() {
+    let scratch = Scratch::new("rate");
+    let rate = ["logan.shards=1", "max.connection.creation.rate=5"];
+    let mut broker = Broker::start(Settings::new(&scratch, &rate));
+    let began = Instant::now();
+    // A burst of ten seconds' worth passes, as with Kafka's window; what comes behind it has the rate.
+    for _ in 0..60 {
+        let mut connection = Connection::open(broker.address());
+        assert_eq!(fate(&mut connection, Duration::from_secs(10)), Fate::Served);
+    }
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(1_500), "60 connections came in {took:?}");
+    assert!(took < Duration::from_secs(20), "60 connections came in {took:?}");
+    broker.assert_alive();
+}
