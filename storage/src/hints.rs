@@ -1,15 +1,84 @@
 //! Writing hints: indexes, producer snapshots, the epoch file. The ledger vouches for each only once it is synced (STORAGE §3).
+//!
+//! A sealed segment's hints are written when it is cut. While a log's last segment grows, what it would take to load the log again
+//! grows with it; when that passes half of `recovery_bytes` over all logs, those with most of it write hints of the moment, and a
+//! checkpoint vouches for them.
+//!
+//! Invariants: one writer of hints per log at a time (`is_hinting`), so that no older file replaces a newer one; hints of a moment are
+//! vouched for only if the log is of the same generation and durable that far.
 
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::config::PIECE;
-use crate::disk::{BLOCK, DiskError, OpenMode};
+use crate::disk::{BLOCK, DiskError, File, OpenMode};
+use crate::failure::ReadError;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
 use crate::log::{Log, LogState};
 use crate::names::allow_missing;
-use crate::segment::{ClosingHints, Segment};
+use crate::segment::{ClosingHints, Segment, SegmentIndex};
 use crate::volume::Volume;
+
+/// Logs whose hints are written and synced together, and the bytes of their indexes in memory meanwhile.
+const MOST_TOGETHER: usize = 64;
+const MOST_INDEX_BYTES: usize = 8 << 20;
+const RETRY_AFTER: Duration = Duration::from_millis(10);
+
+#[derive(Default)]
+pub(crate) struct Hints {
+    is_working: Cell<bool>,
+    /// Where a log's last snapshot of a moment stands: at no segment's beginning, so its file goes when the next one is vouched for.
+    snapshots: RefCell<BTreeMap<u32, i64>>,
+    /// Logs that could not be loaded: what their batches say is nothing that could be written down.
+    unreadable: RefCell<BTreeSet<u32>>,
+}
+
+impl Hints {
+    pub fn is_idle(&self) -> bool {
+        !self.is_working.get()
+    }
+}
+
+/// Hints of a log at one moment.
+struct Moment {
+    log: Rc<Log>,
+    closing: ClosingHints,
+    /// Of the segments whose indexes are to be written: base, bytes that the indexes cover, and both files.
+    indexes: Vec<(i64, u32, Vec<u8>, Vec<u8>)>,
+}
+
+/// Keeps what a first load after a crash must read below `recovery_bytes`.
+pub(crate) async fn run(volume: Rc<Volume>) {
+    loop {
+        volume.progress.until(|| (volume.are_hints_due() || volume.is_ended()).then_some(())).await;
+        if volume.is_ended() {
+            return;
+        }
+        volume.hints.is_working.set(true);
+        let outcome = volume.write_due_hints().await;
+        volume.hints.is_working.set(false);
+        volume.work.notify();
+        volume.progress.notify();
+        match outcome {
+            Ok(true) => {}
+            // Nothing could be vouched for now, or there is no space for it: an emergency of the next start, not of this process.
+            Ok(false) | Err(DiskError::NoSpace { .. }) => volume.host.sleep(RETRY_AFTER).await,
+            Err(error) => volume.fail(&error),
+        }
+    }
+}
+
+impl Log {
+    /// What the last segment's indexes take in memory.
+    fn index_bytes(&self) -> usize {
+        let state = self.state.borrow();
+        let last = state.segments.last();
+        last.and_then(|last| last.index.borrow().as_ref().map(SegmentIndex::memory_bytes)).unwrap_or(0)
+    }
+}
 
 impl ClosingHints {
     /// The log's state as it is now, between two batches.
@@ -24,9 +93,213 @@ impl ClosingHints {
 }
 
 impl Volume {
+    fn are_hints_due(&self) -> bool {
+        let Ok(ledger) = self.ledger.try_borrow() else { return false };
+        if ledger.unvouched() <= self.config.recovery_bytes / 2 || self.is_stopping.get() {
+            return false;
+        }
+        let unreadable = self.hints.unreadable.borrow();
+        let lost: u64 = unreadable
+            .iter()
+            .filter_map(|number| ledger.logs.get(number))
+            .map(crate::ledger::LedgerLog::unvouched)
+            .sum();
+        ledger.unvouched() - lost > self.config.recovery_bytes / 2
+    }
+
+    /// Writes hints of the logs with most unvouched bytes, until a quarter of the bound is left, and has a checkpoint vouch for them.
+    /// Returns whether anything was vouched for.
+    async fn write_due_hints(self: &Rc<Self>) -> Result<bool, DiskError> {
+        let mut chosen = self.choose_unvouched();
+        let mut count = 0;
+        while !chosen.is_empty() && !self.is_ended() {
+            let (mut group, mut bytes) = (Vec::new(), 0);
+            while let Some(log) = chosen.pop_front() {
+                bytes += log.index_bytes();
+                group.push(log);
+                if group.len() == MOST_TOGETHER || bytes > MOST_INDEX_BYTES {
+                    break;
+                }
+            }
+            // A log that is deleted or truncated just now has none that would last.
+            group.retain(|log| {
+                let state = log.state.borrow();
+                !state.is_closed && !state.is_blocked && !log.is_hinting.replace(true)
+            });
+            let outcome = self.write_group(&group).await;
+            for log in group {
+                log.is_hinting.set(false);
+            }
+            self.work.notify();
+            self.progress.notify();
+            count += outcome?;
+        }
+        if count == 0 {
+            return Ok(false);
+        }
+        let old = self.superseded_snapshots();
+        let sequence = self.ledger.borrow().sequence;
+        self.request_checkpoint();
+        self.progress
+            .until(|| (self.checkpoint.completed() > sequence || self.is_ended()).then_some(()))
+            .await;
+        if !self.is_ended() {
+            for path in old {
+                allow_missing(self.directory.remove_file(&path).await)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn choose_unvouched(&self) -> VecDeque<Rc<Log>> {
+        let ledger = self.ledger.borrow();
+        let (by_number, unreadable) = (self.by_number.borrow(), self.hints.unreadable.borrow());
+        let mut left = ledger.unvouched();
+        let mut chosen = VecDeque::new();
+        for (number, bytes) in ledger.most_unvouched() {
+            if left <= self.config.recovery_bytes / 4 {
+                break;
+            }
+            if let Some(log) = by_number.get(&number).filter(|_| !unreadable.contains(&number)) {
+                left -= bytes;
+                chosen.push_back(Rc::clone(log));
+            }
+        }
+        chosen
+    }
+
+    /// Returns of how many logs something is vouched for.
+    async fn write_group(self: &Rc<Self>, group: &[Rc<Log>]) -> Result<usize, DiskError> {
+        let mut moments = Vec::new();
+        for log in group {
+            match self.moment_of(log).await {
+                Ok(moment) => moments.extend(moment),
+                Err(ReadError::Failed) => {}
+                Err(ReadError::Disk(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(log = %log.key(), %error, "no hints can be written of a damaged log");
+                    self.hints.unreadable.borrow_mut().insert(log.number);
+                }
+            }
+        }
+        self.write_files(&moments).await?;
+        let count = moments.len();
+        for moment in moments {
+            self.vouch_for(moment);
+        }
+        Ok(count)
+    }
+
+    /// What a log knows now, once all of it is durable. `None` if the log is closed or truncated meanwhile.
+    async fn moment_of(self: &Rc<Self>, log: &Rc<Log>) -> Result<Option<Moment>, ReadError> {
+        log.load().await?;
+        let segments = log.state.borrow().segments.clone();
+        let indexed: Vec<(i64, u32)> = self
+            .in_ledger(log.number, |entry| entry.segments.iter().map(|at| (at.base, at.indexed)).collect())
+            .unwrap_or_default();
+        let is_behind = |segment: &Segment| {
+            let known = indexed.iter().find(|(base, _)| *base == segment.base);
+            known.is_some_and(|(_, indexed)| *indexed < segment.length.get())
+        };
+        let behind: Vec<&Rc<Segment>> = segments.iter().filter(|segment| is_behind(segment)).collect();
+        for segment in &behind {
+            log.load_index(self, segment).await?;
+        }
+        // One turn, so that everything is of the same moment.
+        if !self.in_ledger(log.number, |entry| entry.is_named).unwrap_or(false) || !log.is_loaded() {
+            return Ok(None);
+        }
+        let closing = ClosingHints::of(&log.state.borrow());
+        let files = |segment: &&Rc<Segment>| {
+            let index = segment.index.borrow();
+            let index = index.as_ref()?;
+            Some((segment.base, segment.length.get(), index.offsets.clone(), index.times.clone()))
+        };
+        let indexes = behind.iter().filter_map(files).collect();
+        self.queue.borrow_mut().is_flush_wanted |= log.ends().durable < closing.offset;
+        self.work.notify();
+        let is_same = self
+            .progress
+            .until(|| {
+                let state = log.state.borrow();
+                if state.is_closed || state.generation != closing.generation || self.failed.is_failed() {
+                    return Some(false);
+                }
+                (state.ends.durable >= closing.offset).then_some(true)
+            })
+            .await;
+        Ok(is_same.then_some(Moment { log: Rc::clone(log), closing, indexes }))
+    }
+
+    /// Puts the files of some logs into their places: first the bytes, synced, then the names.
+    async fn write_files(&self, moments: &[Moment]) -> Result<(), DiskError> {
+        let mut files = Vec::new();
+        for moment in moments {
+            let directory = moment.log.key().directory_name();
+            for (base, _, offsets, times) in &moment.indexes {
+                files.push((segment_path(&directory, *base, SegmentFile::OffsetIndex), &offsets[..]));
+                files.push((segment_path(&directory, *base, SegmentFile::TimeIndex), &times[..]));
+            }
+            let snapshot = segment_path(&directory, moment.closing.offset, SegmentFile::ProducerSnapshot);
+            files.push((snapshot, &moment.closing.snapshot[..]));
+            files.push((format!("{directory}/{LEADER_EPOCH_CHECKPOINT}"), moment.closing.epochs.as_bytes()));
+        }
+        let mut written = Vec::with_capacity(files.len());
+        for (path, content) in &files {
+            written.push(self.write_beside(path, content).await?);
+        }
+        self.sync_files(&written).await?;
+        drop(written);
+        for (path, _) in &files {
+            self.directory.rename(&beside(path), path).await?;
+        }
+        let directories = moments.iter().map(|moment| moment.log.key().directory_name());
+        self.sync_directories(&directories.collect::<Vec<_>>()).await
+    }
+
+    fn vouch_for(&self, moment: Moment) {
+        let Moment { log, closing, indexes } = moment;
+        self.ledger.borrow_mut().vouch(log.number, |entry| {
+            if entry.generation != closing.generation {
+                return;
+            }
+            for (base, length, ..) in &indexes {
+                if let Some(at) = entry.segments.iter_mut().find(|at| at.base == *base) {
+                    at.indexed = at.indexed.max((*length).min(at.length));
+                }
+            }
+            entry.epochs = entry.epochs.max(closing.offset);
+            entry.snapshot = entry.snapshot.max(closing.offset);
+        });
+    }
+
+    /// The files of snapshots that the next checkpoint knows newer ones for.
+    fn superseded_snapshots(&self) -> Vec<String> {
+        let before = std::mem::take(&mut *self.hints.snapshots.borrow_mut());
+        let mut superseded = Vec::new();
+        for (number, log) in &*self.by_number.borrow() {
+            let Some(now) = self.in_ledger(*number, |entry| entry.snapshot) else { continue };
+            let bases = log.segment_bases();
+            if let Some(old) = before.get(number).filter(|old| **old != now && !bases.contains(old)) {
+                let directory = log.key().directory_name();
+                superseded.push(segment_path(&directory, *old, SegmentFile::ProducerSnapshot));
+            }
+            if now >= 0 && !bases.contains(&now) {
+                self.hints.snapshots.borrow_mut().insert(*number, now);
+            }
+        }
+        superseded
+    }
+
     /// Replaces a hint file without syncing it. What a crash leaves under its name must be recognised as not whole, or be whole.
     pub(crate) async fn write_unsynced(&self, path: &str, content: &[u8]) -> Result<(), DiskError> {
-        let new = format!("{path}.tmp");
+        self.write_beside(path, content).await?;
+        self.directory.rename(&beside(path), path).await
+    }
+
+    /// Writes what is to replace a hint file under a name beside it, and syncs nothing.
+    async fn write_beside(&self, path: &str, content: &[u8]) -> Result<Rc<dyn File>, DiskError> {
+        let new = beside(path);
         allow_missing(self.directory.remove_file(&new).await)?;
         let file = self.directory.open(&new, OpenMode::CreateNew).await?;
         for (at, piece) in content.chunks(PIECE as usize).enumerate() {
@@ -38,19 +311,29 @@ impl Volume {
             file.write(at as u64 * PIECE, buffer.seal().slice(..padded)).await?;
         }
         file.set_length(content.len() as u64).await?;
-        self.directory.rename(&new, path).await
+        Ok(file)
     }
 
     /// Writes a sealed segment's indexes, and the log's state where it was sealed, and vouches for them.
     pub(crate) async fn write_hints(&self, log: &Rc<Log>, segment: &Rc<Segment>) -> Result<(), DiskError> {
+        self.progress
+            .until(|| (self.failed.is_failed() || !log.is_hinting.replace(true)).then_some(()))
+            .await;
+        let outcome = self.write_sealed_hints(log, segment).await;
+        log.is_hinting.set(false);
+        self.progress.notify();
+        outcome
+    }
+
+    async fn write_sealed_hints(&self, log: &Rc<Log>, segment: &Rc<Segment>) -> Result<(), DiskError> {
         let closing = segment.closing.borrow_mut().take();
         let directory = log.key().directory_name();
         let length = segment.length.get();
         let is_indexed = self.write_indexes(&directory, segment).await?;
         if let Some(closing) = &closing {
-            self.write_closing(&directory, closing).await?;
+            self.write_closing(log, &directory, closing).await?;
         }
-        self.in_ledger(log.number, |entry| {
+        self.ledger.borrow_mut().vouch(log.number, |entry| {
             if let Some(at) =
                 entry.segments.iter_mut().find(|at| at.base == segment.base && at.length == length)
                 && is_indexed
@@ -76,14 +359,24 @@ impl Volume {
         Ok(true)
     }
 
-    pub(crate) async fn write_closing(
+    async fn write_closing(
         &self,
+        log: &Log,
         directory: &str,
         closing: &ClosingHints,
     ) -> Result<(), DiskError> {
         let path = segment_path(directory, closing.offset, SegmentFile::ProducerSnapshot);
         self.directory.write_small(&path, closing.snapshot.clone()).await?;
+        // Hints of a later moment may have overtaken this segment's; there is only one epoch file.
+        if self.in_ledger(log.number, |entry| entry.epochs > closing.offset).unwrap_or(false) {
+            return Ok(());
+        }
         let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
         self.directory.write_small(&path, closing.epochs.clone().into_bytes()).await
     }
+}
+
+/// The name of what is to replace a file.
+fn beside(path: &str) -> String {
+    format!("{path}.new")
 }

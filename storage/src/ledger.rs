@@ -2,7 +2,8 @@
 //! the round is durable; a checkpoint is its encoding; recovery decodes one and applies the records behind it.
 //!
 //! Invariants, for each log: `segments` are in order of `base`; `log_start <= next_offset`; every `base <= next_offset`;
-//! `snapshot <= next_offset`; `epochs <= next_offset`; a segment's `indexed <= length`; only sealed segments are `is_cut`.
+//! `snapshot <= next_offset`; `epochs <= next_offset`; a segment's `indexed <= length`; only sealed segments are `is_cut`;
+//! `unvouched` is what [`LedgerLog::measure`] gives, and the ledger's own is the sum over its logs.
 //! Numbers are below `next_number` and never used twice.
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub struct Ledger {
     pub logs: BTreeMap<u32, LedgerLog>,
     pub retired: Vec<Retired>,
     pub deleted: Vec<Deleted>,
+    unvouched: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct LedgerLog {
     pub snapshot: i64,
     /// The synced epoch file is right up to this offset, or -1.
     pub epochs: i64,
+    /// Bytes of batches that must be read for what no hint says. Not stored.
+    unvouched: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +116,38 @@ impl Ledger {
             logs: BTreeMap::new(),
             retired: Vec::new(),
             deleted: Vec::new(),
+            unvouched: 0,
         }
+    }
+
+    /// Bytes of batches that must be read for what no hint says, if all logs are loaded after a crash.
+    pub fn unvouched(&self) -> u64 {
+        self.unvouched
+    }
+
+    /// The logs with the most unvouched bytes, the most first.
+    pub fn most_unvouched(&self) -> Vec<(u32, u64)> {
+        let logs = self.logs.iter().filter(|(_, log)| log.unvouched > 0);
+        let mut logs: Vec<(u32, u64)> = logs.map(|(number, log)| (*number, log.unvouched)).collect();
+        logs.sort_unstable_by_key(|(number, bytes)| (std::cmp::Reverse(*bytes), *number));
+        logs
+    }
+
+    /// Notes hints that were synced.
+    pub fn vouch(&mut self, number: u32, change: impl FnOnce(&mut LedgerLog)) {
+        let Some(log) = self.logs.get_mut(&number) else { return };
+        change(log);
+        self.unvouched -= log.unvouched;
+        log.unvouched = log.measure();
+        self.unvouched += log.unvouched;
+    }
+
+    /// Counts unvouched bytes anew, after logs were put in from elsewhere.
+    pub fn measure(&mut self) {
+        for log in self.logs.values_mut() {
+            log.unvouched = log.measure();
+        }
+        self.unvouched = self.logs.values().map(|log| log.unvouched).sum();
     }
 
     /// Applies the entries of the round behind [`Head::round`]. `head` is where the log stands after it.
@@ -141,6 +176,7 @@ impl Ledger {
             }
             Entry::Delete { log } => {
                 let gone = self.logs.remove(log).ok_or("the log does not exist")?;
+                self.unvouched -= gone.unvouched;
                 self.delete(*log, gone, round);
                 return Ok(());
             }
@@ -148,7 +184,9 @@ impl Ledger {
         }
         let number = entry.log();
         let log = self.logs.get_mut(&number).ok_or("the log does not exist")?;
+        let before = log.unvouched;
         let retired = log.apply(entry)?;
+        self.unvouched = self.unvouched - before + log.unvouched;
         self.retired.extend(retired.into_iter().map(|segment| Retired {
             log: number,
             base: segment.base,
@@ -263,11 +301,13 @@ impl Ledger {
             ledger.deleted.push(Deleted::decode(&mut reader)?);
         }
         reader.finish()?;
+        ledger.measure();
         Ok(ledger)
     }
 
     /// The invariants at the head of this file.
     pub fn check(&self) {
+        assert_eq!(self.unvouched, self.logs.values().map(|log| log.unvouched).sum::<u64>(), "unvouched");
         for (number, log) in &self.logs {
             assert!(*number < self.next_number, "number {number} of {}", self.next_number);
             log.check();
@@ -287,7 +327,24 @@ impl LedgerLog {
             segments: Vec::new(),
             snapshot: -1,
             epochs: -1,
+            unvouched: 0,
         }
+    }
+
+    /// Bytes of batches that a first load must read.
+    pub fn unvouched(&self) -> u64 {
+        self.unvouched
+    }
+
+    /// What a first load reads: of the segments that begin behind the snapshot and the epoch file all, of the others what no index
+    /// covers. (Hints of one moment are written together, so the index reaches as far as they do.)
+    fn measure(&self) -> u64 {
+        let from = self.snapshot.min(self.epochs);
+        let bytes = |segment: &LedgerSegment| {
+            let is_behind = segment.base >= from;
+            u64::from(if is_behind { segment.length } else { segment.length - segment.indexed })
+        };
+        self.segments.iter().map(bytes).sum()
     }
 
     /// Returns the segments that were given up.
@@ -304,6 +361,7 @@ impl LedgerLog {
                 }
                 last.length = position.checked_add(length).ok_or("the segment grows too long")?;
                 self.next_offset = next_offset;
+                self.unvouched += u64::from(length);
                 Ok(Vec::new())
             }
             Entry::Roll { generation, base, spare, .. } => {
@@ -332,7 +390,9 @@ impl LedgerLog {
                 }
                 self.log_start = offset;
                 let below = self.segments_below(offset);
-                Ok(self.segments.drain(..below).collect())
+                let gone = self.segments.drain(..below).collect();
+                self.unvouched = self.measure();
+                Ok(gone)
             }
             Entry::Create { .. } | Entry::Delete { .. } => Err("it is not an entry of a log's own"),
         }
@@ -371,7 +431,9 @@ impl LedgerLog {
             self.snapshot = -1;
         }
         self.epochs = self.epochs.min(offset);
-        Ok(self.segments.split_off(kept))
+        let gone = self.segments.split_off(kept);
+        self.unvouched = self.measure();
+        Ok(gone)
     }
 
     fn must_be(&self, generation: u32) -> Result<(), &'static str> {
@@ -438,6 +500,7 @@ impl LedgerLog {
 
     pub fn check(&self) {
         assert!(self.is_consistent(), "{self:?}");
+        assert_eq!(self.unvouched, self.measure(), "{self:?}");
     }
 }
 
@@ -579,6 +642,26 @@ mod tests {
             let error = ledger(&all).unwrap_err();
             assert_eq!(error.round, 4, "{error}");
         }
+    }
+
+    #[test]
+    fn hints_are_counted_off_and_truncation_counts_them_on_again() {
+        let made = [create(0), roll(0, 1, 0), write(0, 0, 10, 0), write(0, 100, 20, 0)];
+        let mut ledger = ledger(&made).unwrap();
+        assert_eq!((ledger.unvouched(), ledger.most_unvouched()), (200, vec![(0, 200)]));
+        ledger.vouch(0, |log| {
+            (log.snapshot, log.epochs) = (10, 10);
+            log.segments[0].indexed = 100;
+        });
+        assert_eq!(ledger.unvouched(), 100);
+        let head = Head { round: 9, chain: 1, file: 0, position: 0 };
+        // The snapshot is ahead of the log now: producers must be read from the beginning.
+        let cut = Entry::Truncate { log: 0, generation: 1, base: 0, position: 50, offset: 5 };
+        ledger.apply_round(&[cut], head).unwrap();
+        ledger.check();
+        assert_eq!(ledger.unvouched(), 50);
+        ledger.apply_round(&[Entry::Delete { log: 0 }], head).unwrap();
+        assert_eq!(ledger.unvouched(), 0);
     }
 
     #[test]

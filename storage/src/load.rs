@@ -13,6 +13,7 @@ use crate::failure::{AppendError, ReadError};
 use crate::index::{OFFSET_ENTRY_LEN, OffsetIndex, TimeIndex};
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
+use crate::ledger::LedgerLog;
 use crate::log::Log;
 use crate::producers::Producers;
 use crate::segment::{Segment, SegmentIndex, block_floor};
@@ -89,7 +90,7 @@ impl Log {
             if behind > from {
                 begin = match (from > segment.base, is_last) {
                     (false, _) => 0,
-                    (true, false) => Self::hint_position(segment, from),
+                    (true, false) => self.hint_position(volume, segment, from).await,
                     (true, true) => index.position_of(from),
                 };
             }
@@ -114,9 +115,22 @@ impl Log {
         Ok((producers, epochs))
     }
 
-    /// Where a batch with `offset` cannot be before: an index in memory says so, or else the beginning.
-    fn hint_position(segment: &Segment, offset: i64) -> u32 {
-        segment.index.borrow().as_ref().map_or(0, |index| index.position_of(offset))
+    /// Where a batch with `offset` cannot be before: an index in memory says so, or what is vouched for of its file.
+    async fn hint_position(&self, volume: &Volume, segment: &Segment, offset: i64) -> u32 {
+        if let Some(index) = &*segment.index.borrow() {
+            return index.position_of(offset);
+        }
+        let indexed = self.indexed(volume, segment.base);
+        let interval_bytes = self.config().index_interval_bytes;
+        self.load_index_files(volume, segment, indexed, interval_bytes).await.position_of(offset)
+    }
+
+    /// How far the ledger vouches for a segment's indexes.
+    fn indexed(&self, volume: &Volume, base: i64) -> u32 {
+        let find = |entry: &mut LedgerLog| {
+            entry.segments.iter().find(|segment| segment.base == base).map(|segment| segment.indexed)
+        };
+        volume.in_ledger(self.number, find).flatten().unwrap_or(0)
     }
 
     fn vouched(&self, volume: &Volume) -> Vouched {
@@ -205,12 +219,7 @@ impl Log {
             // Only the last segment still grows; loading the log loads its index.
             return self.load().await;
         }
-        let indexed = volume
-            .in_ledger(self.number, |entry| {
-                entry.segments.iter().find(|at| at.base == segment.base).map(|at| at.indexed)
-            })
-            .flatten()
-            .unwrap_or(0);
+        let indexed = self.indexed(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
         let length = segment.length.get();
         let mut index = self.load_index_files(volume, segment, indexed, interval_bytes).await;

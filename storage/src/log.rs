@@ -64,6 +64,8 @@ pub struct Log {
     pub(crate) state: RefCell<LogState>,
     /// In the round queue.
     pub(crate) is_queued: Cell<bool>,
+    /// Somebody writes hints of this log: two would undo each other's.
+    pub(crate) is_hinting: Cell<bool>,
 }
 
 pub(crate) struct LogState {
@@ -167,6 +169,7 @@ impl Log {
             key: Arc::clone(&ledger.key),
             state: RefCell::new(state),
             is_queued: Cell::new(false),
+            is_hinting: Cell::new(false),
         })
     }
 

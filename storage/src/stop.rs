@@ -74,7 +74,7 @@ impl Volume {
     async fn close_logs(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
         // Every round is durable; a checkpoint makes them facts, so that what they gave up can go.
         let sequence = self.ledger.borrow().sequence;
-        self.until_or_failed(|| self.names.is_idle()).await?;
+        self.until_or_failed(|| self.names.is_idle() && self.hints.is_idle()).await?;
         self.request_checkpoint();
         self.until_or_failed(|| self.checkpoint.completed() > sequence).await?;
         self.until_or_failed(|| {
@@ -168,11 +168,15 @@ impl Volume {
         self.write_unsynced(&path, &closing.snapshot).await?;
         let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
         self.write_unsynced(&path, closing.epochs.as_bytes()).await?;
-        // Snapshots of an end that was truncated since would be ahead of the log.
+        let bases = log.segment_bases();
+        // Snapshots of an end that was truncated since would be ahead of the log; those that were written while it ran stand where no
+        // segment begins.
         for entry in self.directory.list(directory).await? {
             let Some(file) = SegmentFileName::parse(&entry.name) else { continue };
-            let is_ahead = file.file == SegmentFile::ProducerSnapshot && file.offset > closing.offset;
-            if is_ahead && file.stage == FileStage::Live {
+            let is_stray = file.file == SegmentFile::ProducerSnapshot
+                && (file.offset > closing.offset
+                    || file.offset < closing.offset && !bases.contains(&file.offset));
+            if is_stray && file.stage == FileStage::Live {
                 allow_missing(self.directory.remove_file(&format!("{directory}/{}", entry.name)).await)?;
             }
         }

@@ -56,6 +56,7 @@ pub struct Volume {
     pub(crate) preparation: Preparation,
     pub(crate) names: Names,
     pub(crate) checkpoint: crate::checkpoint::Checkpoints,
+    pub(crate) hints: crate::hints::Hints,
     /// Something may be due for a round.
     pub(crate) work: Notify,
     /// Something that others wait for has moved, or the directory has failed.
@@ -112,6 +113,7 @@ impl Volume {
             preparation: Preparation::default(),
             names: Names::default(),
             checkpoint,
+            hints: crate::hints::Hints::default(),
             work: Notify::default(),
             progress: Notify::default(),
             hook: RefCell::new(None),
@@ -153,6 +155,7 @@ impl Volume {
         host.spawn(Priority::Background, Box::pin(crate::spares::run(Rc::clone(self))));
         host.spawn(Priority::Background, Box::pin(crate::names::run(Rc::clone(self))));
         host.spawn(Priority::Background, Box::pin(crate::checkpoint::run(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::hints::run(Rc::clone(self))));
         host.spawn(Priority::Background, Box::pin(crate::watch::run(Rc::clone(self))));
     }
 
@@ -313,7 +316,7 @@ impl Volume {
         !self.failed.is_failed()
     }
 
-    /// Nothing of a log is pending or in flight, and the ledger knows all of it.
+    /// Nothing of a log is pending or in flight, the ledger knows all of it, and nobody writes down what is known of it.
     fn is_quiet(&self, log: &Log) -> bool {
         let state = log.state.borrow();
         let last = state.segments.last().map(|last| last.base);
@@ -321,6 +324,7 @@ impl Volume {
             self.in_ledger(log.number, |entry| entry.segments.last().map(|last| last.base) == last);
         let has_structural = state.segments.iter().any(|segment| segment.is_structural.get());
         !state.is_busy
+            && !log.is_hinting.get()
             && !has_structural
             && state.pending.is_empty()
             && state.ends.durable == state.ends.log_end

@@ -17,10 +17,12 @@ enum End {
     Stop,
 }
 
-/// Several lives of a directory, each ended at a random operation. Every third seed has segments that outgrow what spares come with.
+/// Several lives of a directory, each ended at a random operation. Every third seed has segments that outgrow what spares come with,
+/// every second one writes hints all the time.
 fn live(seed: u64, setup: &Setup, only_kill: bool) {
     let segment_bytes = if seed.is_multiple_of(3) { 300_000 } else { setup.segment_bytes };
-    let setup = &Setup { segment_bytes, ..setup.clone() };
+    let recovery_bytes = if seed.is_multiple_of(2) { 60_000 } else { setup.recovery_bytes };
+    let setup = &Setup { segment_bytes, recovery_bytes, ..setup.clone() };
     let disk = Disk::new();
     disk.lock_dies_with_process.set(setup.lock_dies_with_process);
     let model = Rc::new(RefCell::new(Model::default()));
@@ -102,6 +104,7 @@ fn setup() -> Setup {
         logs: 3,
         steps: 40,
         segment_bytes: 40_000,
+        recovery_bytes: 64 << 20,
         log_starts: 3,
         shards: 1,
         late_writes: false,

@@ -290,7 +290,8 @@ fn large_appends_and_many_logs_share_the_machine() {
             });
         }
         futures_util::future::join_all(all).await;
-        assert!(disk.flushes.get() - flushes < 300, "{} flushes", disk.flushes.get() - flushes);
+        // By themselves they would need two each: for the spare and for the round.
+        assert!(disk.flushes.get() - flushes < 400, "{} flushes", disk.flushes.get() - flushes);
         for log in &logs {
             let read = log.read(0, ALL).await.unwrap();
             assert_eq!(read.next_offset, 1);

@@ -137,6 +137,7 @@ fn distribute(found: &Found, root: &Root, options: &OpenOptions) -> Vec<VolumePa
         .zip(ledgers)
         .map(|(shard, mut ledger)| {
             ledger.sequence = 1;
+            ledger.measure();
             ledger.check();
             let checkpoint_capacity = capacity_for(ledger.encoded_bound() as u64);
             VolumePart {

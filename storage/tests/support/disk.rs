@@ -14,6 +14,8 @@ use logan_storage::disk::{
     BLOCK, Buffer, Directory, DirectoryEntry, DiskError, File, Flushing, Io, OpenMode,
 };
 
+use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
+
 use super::runtime::Runtime;
 
 const SECTOR: usize = 512;
@@ -75,6 +77,8 @@ pub struct Disk {
     pub lock_dies_with_process: Cell<bool>,
     /// Operations on paths that contain this text take so many nanoseconds longer.
     pub slow: RefCell<Option<(String, u64)>>,
+    /// Bytes read of segments, under whichever name.
+    pub segment_bytes_read: Cell<u64>,
     pub flushes: Cell<u64>,
     pub writes: Cell<u64>,
 }
@@ -95,6 +99,7 @@ impl Disk {
             is_locked: Cell::new(false),
             lock_dies_with_process: Cell::new(false),
             slow: RefCell::new(None),
+            segment_bytes_read: Cell::new(0),
             flushes: Cell::new(0),
             writes: Cell::new(0),
         })
@@ -157,6 +162,7 @@ impl Disk {
         }
         state.names = left.clone();
         state.synced_names = left;
+        state.forget_unlinked();
         self.is_locked.set(false);
         self.dies_at.set(u64::MAX);
         self.fails_at.set(u64::MAX);
@@ -165,9 +171,11 @@ impl Disk {
 
     /// The process is gone, what it wrote is not.
     pub fn survive_kill(&self) {
-        for inode in self.state.borrow_mut().inodes.values_mut() {
+        let state = &mut *self.state.borrow_mut();
+        for inode in state.inodes.values_mut() {
             inode.in_flight.clear();
         }
+        state.forget_unlinked();
         self.is_locked.set(false);
         self.dies_at.set(u64::MAX);
     }
@@ -272,6 +280,18 @@ impl State {
         self.next_inode += 1;
         self.inodes.insert(self.next_inode, Inode::default());
         self.next_inode
+    }
+
+    /// Nobody has a file open: what has no name is gone.
+    fn forget_unlinked(&mut self) {
+        let Self { inodes, names, synced_names, late, .. } = self;
+        let mut linked: BTreeSet<u64> = late.iter().map(|late| late.inode).collect();
+        for name in names.values().chain(synced_names.values()) {
+            if let Name::File(inode) = name {
+                linked.insert(*inode);
+            }
+        }
+        inodes.retain(|inode, _| linked.contains(inode));
     }
 
     /// A write takes effect: readers see it, and a flush makes it durable.
@@ -622,6 +642,12 @@ impl TestFile {
         change(self.disk.state.borrow_mut().inodes.get_mut(&self.inode).unwrap())
     }
 
+    fn is_segment(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        let is_log = SegmentFileName::parse(name).is_some_and(|name| name.file == SegmentFile::Log);
+        is_log || name.starts_with("spare-")
+    }
+
     async fn step(&self, operation: &'static str) -> Result<(), DiskError> {
         step(&self.disk, &self.runtime, operation, &self.path).await
     }
@@ -667,6 +693,10 @@ impl File for TestFile {
             self.with(|inode| {
                 let start = (position as usize).min(inode.now.len());
                 let end = (start + length).min(inode.now.len());
+                if self.is_segment() {
+                    let read = &self.disk.segment_bytes_read;
+                    read.set(read.get() + (end - start) as u64);
+                }
                 Ok(Bytes::copy_from_slice(&inode.now[start..end]))
             })
         })

@@ -86,6 +86,7 @@ pub struct Setup {
     pub logs: i32,
     pub steps: u64,
     pub segment_bytes: u32,
+    pub recovery_bytes: u64,
     /// Of a hundred steps.
     pub log_starts: u64,
     pub shards: u16,
@@ -105,6 +106,7 @@ impl Setup {
             ack_sync: self.ack_sync,
             write_buffer_bytes: 1 << 20,
             cache_bytes: 128 << 10,
+            recovery_bytes: self.recovery_bytes,
             mutations: self.mutations,
             ..volume_config()
         }
