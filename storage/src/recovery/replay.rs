@@ -59,15 +59,12 @@ fn adopt_ledger(ledger: Ledger, found: &mut Found) {
     found.deleted.extend(ledger.deleted);
 }
 
+#[derive(Debug, thiserror::Error)]
 enum Fault {
-    Disk(DiskError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("{0}")]
     Damage(String),
-}
-
-impl From<DiskError> for Fault {
-    fn from(error: DiskError) -> Self {
-        Self::Disk(error)
-    }
 }
 
 async fn replay(
@@ -78,13 +75,12 @@ async fn replay(
 ) -> Result<Ledger, Fault> {
     let mut slots = Vec::new();
     for slot in 0..SLOTS {
-        let file = directory.open(&checkpoint_path(id, slot), OpenMode::Existing).await?;
-        slots.push(read_whole(&*file).await?);
+        slots.push(read_file(directory, &checkpoint_path(id, slot), options, found).await?);
     }
     let Some(mut ledger) = newest(&slots).filter(|ledger| ledger.round_log == id) else {
         return Err(Fault::Damage("no checkpoint is whole".into()));
     };
-    let mut reader = RecordReader::open(directory, id, ledger.head).await?;
+    let mut reader = RecordReader::open(directory, id, ledger.head, options, found).await?;
     let mut records = Vec::new();
     while let Some(record) = reader.next(options.mutations.drop_chain_check) {
         records.push(record);
@@ -99,19 +95,71 @@ async fn replay(
         }
         found.report.losses.push(format!("round log {id}: {damage}"));
     }
-    let count = records.len() as u64;
-    for (at, (record, head)) in records.into_iter().enumerate() {
-        if record.round > facts {
-            found.report.rounds_verified += 1;
-            if !is_present(directory, &ledger, &record, options, found).await? {
-                found.report.rounds_dropped += count - at as u64;
-                return Ok(ledger);
-            }
+    // A round that does not fit may have been applied in part when that shows.
+    let before = options.accept_loss.then(|| ledger.clone());
+    for (at, (record, head)) in records.iter().enumerate() {
+        let is_fact = record.round <= facts;
+        let fault = match replay_round(directory, &mut ledger, record, *head, is_fact, options, found).await {
+            Ok(true) => continue,
+            Ok(false) => None,
+            Err(fault) => Some(fault),
+        };
+        found.report.rounds_dropped += (records.len() - at) as u64;
+        let Some(fault) = fault else { return Ok(ledger) };
+        let Some(mut kept) = before else { return Err(fault) };
+        // What stands before the damage is kept, as what follows a round that was never acknowledged is dropped.
+        for (record, head) in &records[..at] {
+            kept.apply_round(&record.entries, *head).map_err(|error| Fault::Damage(error.to_string()))?;
         }
-        ledger.apply_round(&record.entries, head).map_err(|error| Fault::Damage(error.to_string()))?;
-        found.report.rounds_replayed += 1;
+        found.report.losses.push(format!("round log {id}: all from round {} on: {fault}", record.round));
+        return Ok(kept);
     }
     Ok(ledger)
+}
+
+/// Applies a round, if it is a fact or everything that it names is there; returns whether it is.
+async fn replay_round(
+    directory: &dyn Directory,
+    ledger: &mut Ledger,
+    record: &Record,
+    head: Head,
+    is_fact: bool,
+    options: &OpenOptions,
+    found: &mut Found,
+) -> Result<bool, Fault> {
+    if !is_fact {
+        found.report.rounds_verified += 1;
+        if !is_present(directory, ledger, record, options, found).await? {
+            return Ok(false);
+        }
+    }
+    ledger.apply_round(&record.entries, head).map_err(|error| Fault::Damage(error.to_string()))?;
+    found.report.rounds_replayed += 1;
+    Ok(true)
+}
+
+/// A whole file of the round log. With `accept_loss`, one that cannot be read holds nothing.
+async fn read_file(
+    directory: &dyn Directory,
+    path: &str,
+    options: &OpenOptions,
+    found: &mut Found,
+) -> Result<Vec<u8>, Fault> {
+    let read = async {
+        let file = directory.open(path, OpenMode::Existing).await?;
+        let length = file.length().await?;
+        if path.contains("rounds-") && length > ROUND_LOG_FILE_MOST {
+            return Err(Fault::Damage(format!("{path} has {length} bytes")));
+        }
+        Ok(read_whole(&*file).await?)
+    };
+    match read.await {
+        Err(fault) if options.accept_loss => {
+            found.report.losses.push(fault.to_string());
+            Ok(Vec::new())
+        }
+        outcome => outcome,
+    }
 }
 
 /// Whether every range that a round names is on disk.
@@ -211,15 +259,16 @@ struct RecordReader {
 }
 
 impl RecordReader {
-    async fn open(directory: &dyn Directory, id: u32, head: Head) -> Result<Self, Fault> {
+    async fn open(
+        directory: &dyn Directory,
+        id: u32,
+        head: Head,
+        options: &OpenOptions,
+        found: &mut Found,
+    ) -> Result<Self, Fault> {
         let mut files = Vec::new();
         for index in 0..ROUND_LOG_FILES {
-            let file = directory.open(&round_log_path(id, index), OpenMode::Existing).await?;
-            let length = file.length().await?;
-            if length > ROUND_LOG_FILE_MOST {
-                return Err(Fault::Damage(format!("file {index} has {length} bytes")));
-            }
-            files.push(read_whole(&*file).await?);
+            files.push(read_file(directory, &round_log_path(id, index), options, found).await?);
         }
         if head.file as usize >= files.len() {
             return Err(Fault::Damage(format!("the checkpoint stands in file {}", head.file)));
