@@ -58,6 +58,7 @@ impl Log {
             state.is_loading = false;
             if let Ok((producers, epochs)) = &outcome {
                 state.producers = producers.clone();
+                state.producers_checked_ms = volume.host.wall_clock_ms();
                 state.epochs = epochs.clone();
                 state.is_loaded = true;
             }

@@ -87,6 +87,8 @@ pub(crate) struct LogState {
     pub partial: Option<Bytes>,
     pub cache: VecDeque<Chunk>,
     pub producers: Producers,
+    /// Wall clock, in milliseconds: when silent producers were looked for last.
+    pub producers_checked_ms: i64,
     pub epochs: LeaderEpochs,
     pub rate: Rate,
     /// Records that no flush covers yet.
@@ -158,6 +160,7 @@ impl Log {
             partial: None,
             cache: VecDeque::new(),
             producers: Producers::new(end),
+            producers_checked_ms: now_ms,
             epochs: LeaderEpochs::new(),
             rate: Rate::default(),
             unflushed_messages: 0,

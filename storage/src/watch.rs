@@ -1,4 +1,4 @@
-//! What is looked at from time to time: a round that hangs, files that nobody uses.
+//! What is looked at from time to time: a round that hangs, files that nobody uses, producers that fell silent.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,6 +9,10 @@ use crate::disk::DiskError;
 use crate::volume::Volume;
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often each log's producers are looked through: Kafka's default of `producer.id.expiration.check.interval.ms`.
+const PRODUCERS_EVERY_MS: i64 = 600_000;
+/// Producers that one look goes through; the other logs' wait for the next look.
+const MOST_PRODUCERS: usize = 50_000;
 
 pub(crate) async fn run(volume: Rc<Volume>) {
     let every = LOOK_EVERY.min(volume.config.hang_after / 4);
@@ -19,6 +23,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         }
         volume.look_for_hang();
         volume.close_unused_files();
+        volume.expire_producers();
         if volume.failed.is_failed() {
             // Another shard may have set the mark: everybody who waits here looks at it.
             volume.work.notify();
@@ -48,6 +53,30 @@ impl Volume {
                 errno: 0,
                 message: format!("no answer for {} s", age.as_secs()),
             });
+        }
+    }
+
+    /// Forgets producers that have been silent for `producer_expiration_ms`, as Kafka's `removeExpiredProducers` does.
+    fn expire_producers(&self) {
+        let now_ms = self.host.wall_clock_ms();
+        let mut left = MOST_PRODUCERS;
+        for log in self.by_number.borrow().values() {
+            let Ok(mut state) = log.state.try_borrow_mut() else { continue };
+            if !state.is_loaded || now_ms.saturating_sub(state.producers_checked_ms) < PRODUCERS_EVERY_MS {
+                continue;
+            }
+            let Some(rest) =
+                left.checked_sub(state.producers.len()).or((left == MOST_PRODUCERS).then_some(0))
+            else {
+                return;
+            };
+            left = rest;
+            state.producers_checked_ms = now_ms;
+            let expiration_ms = state.config.producer_expiration_ms;
+            let expired = state.producers.expire(now_ms, expiration_ms);
+            if expired > 0 {
+                tracing::debug!(log = %log.key(), expired, "producers were silent for too long");
+            }
         }
     }
 

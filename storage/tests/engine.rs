@@ -5,18 +5,22 @@ mod support;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use logan_storage::append::{Append, Offsets};
+use logan_storage::batch::Attributes;
 use logan_storage::config::VolumeConfig;
+use logan_storage::disk::Host;
 use logan_storage::failure::{AppendError, FailedMark};
 use logan_storage::log::Log;
+use logan_storage::producers::Producers;
 use logan_storage::read::Limits;
 use logan_storage::recovery::{OpenOptions, Opened, open_directory};
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
-use support::{batch, key, log_config, volume_config};
+use support::{batch, batch_of, key, log_config, volume_config};
 
 const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 
@@ -416,4 +420,71 @@ fn facts_that_are_damaged_keep_the_directory_offline() {
         let opened = open_directory(directory, host, lossy).await.unwrap();
         assert_eq!(opened.report.losses.len(), 1, "{:?}", opened.report);
     });
+}
+
+#[test]
+fn with_accept_loss_a_damaged_round_log_keeps_what_stands_before_the_damage() {
+    // A record that others call durable; a file of the ring; one of the checkpoint's slots.
+    type Damage = fn(&Disk);
+    let damages: [(Damage, i64); 3] = [
+        (|disk| disk.damage("logan/rounds-1-0", |bytes| bytes[4 * 4096 + 60] ^= 1), 3),
+        (|disk| disk.remove("logan/rounds-1-3"), 6),
+        (|disk| disk.remove("logan/checkpoint-1-0"), 6),
+    ];
+    for (damage, end) in damages {
+        run_on(11, move |disk, runtime| async move {
+            let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            for n in 0..6 {
+                let end = append(&log, &batch(1, 300, n, 1)).await.unwrap();
+                log.wait_settled(end).await.unwrap();
+            }
+            disk.survive_kill();
+            damage(&disk);
+            let directory = TestDirectory::over(&disk, &runtime);
+            let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
+            let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
+            assert!(matches!(opened, Err(logan_storage::OpenError::Damaged(_))), "{opened:?}");
+            disk.survive_kill();
+            let lossy = OpenOptions { accept_loss: true, ..options() };
+            let opened = open_directory(directory, host, lossy).await.unwrap();
+            assert_eq!(opened.report.losses.len(), 1, "{:?}", opened.report);
+            assert_eq!(opened.parts[0].ledger.logs[&0].next_offset, end, "{:?}", opened.report);
+        });
+    }
+}
+
+#[test]
+fn silent_producers_are_forgotten_but_not_those_with_an_open_transaction() {
+    let (disk, runtime) = (Disk::new(), Runtime::new(12));
+    let rt = Rc::clone(&runtime);
+    let (_volume, log) = runtime
+        .run(async move {
+            let (volume, _) = open(disk, Rc::clone(&rt), volume_config()).await;
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            let now_ms = TestHost(rt).wall_clock_ms();
+            let old_ms = now_ms - log_config().producer_expiration_ms;
+            let transactional = Attributes(Attributes::TRANSACTIONAL);
+            for (id, attributes, timestamp) in [
+                (1, Attributes(0), old_ms),
+                (2, Attributes(0), now_ms),
+                (3, transactional, old_ms),
+                (4, Attributes(0), old_ms + 900_000),
+            ] {
+                append(&log, &batch_of(id, attributes, 1, 50, id as u64, timestamp)).await.unwrap();
+            }
+            (volume, log)
+        })
+        .unwrap();
+    let known = || log.producers().iter().map(|(id, _)| id).collect::<Vec<_>>();
+    // They are looked for every ten minutes.
+    runtime.run_for(Duration::from_mins(9));
+    assert_eq!(known(), [1, 2, 3, 4]);
+    runtime.run_for(Duration::from_mins(2));
+    assert_eq!(known(), [2, 3, 4]);
+    runtime.run_for(Duration::from_mins(10));
+    assert_eq!(known(), [2, 3]);
+    let snapshot = log.producers().write_snapshot();
+    let end = log.ends().log_end;
+    assert_eq!(Producers::read_snapshot(&snapshot, end).unwrap().len(), 2);
 }

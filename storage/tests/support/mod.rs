@@ -45,16 +45,29 @@ pub fn key(topic: &str, partition: i32) -> LogKey {
 
 /// A batch of `count` records whose bytes are made from `seed`.
 pub fn batch(count: i32, length: usize, seed: u64, timestamp: i64) -> Vec<u8> {
+    batch_of(-1, Attributes(0), count, length, seed, timestamp)
+}
+
+/// The same, of a producer's first sequence numbers.
+pub fn batch_of(
+    producer_id: i64,
+    attributes: Attributes,
+    count: i32,
+    length: usize,
+    seed: u64,
+    timestamp: i64,
+) -> Vec<u8> {
+    let first = if producer_id < 0 { -1 } else { 0 };
     let header = Header {
         base_offset: 0,
         leader_epoch: 0,
-        attributes: Attributes(0),
+        attributes,
         last_offset_delta: count - 1,
         base_timestamp: timestamp,
         max_timestamp: timestamp,
-        producer_id: -1,
-        producer_epoch: -1,
-        base_sequence: -1,
+        producer_id,
+        producer_epoch: first as i16,
+        base_sequence: first,
         count,
     };
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
