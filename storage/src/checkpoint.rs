@@ -96,8 +96,14 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             return;
         }
         checkpoint.is_wanted.set(false);
-        if let Err(error) = volume.write_checkpoint().await {
-            volume.fail(&error);
+        match volume.write_checkpoint().await {
+            Ok(()) => {}
+            // The slots could not grow. Rounds go on until the ring is full.
+            Err(DiskError::NoSpace { .. }) => {
+                volume.wait_for_space().await;
+                checkpoint.is_wanted.set(true);
+            }
+            Err(error) => volume.fail(&error),
         }
     }
 }

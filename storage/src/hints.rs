@@ -64,8 +64,8 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         volume.progress.notify();
         match outcome {
             Ok(true) => {}
-            // Nothing could be vouched for now, or there is no space for it: an emergency of the next start, not of this process.
-            Ok(false) | Err(DiskError::NoSpace { .. }) => volume.host.sleep(RETRY_AFTER).await,
+            Ok(false) => volume.host.sleep(RETRY_AFTER).await,
+            Err(DiskError::NoSpace { .. }) => volume.wait_for_space().await,
             Err(error) => volume.fail(&error),
         }
     }
@@ -326,7 +326,7 @@ impl Volume {
     }
 
     async fn write_sealed_hints(&self, log: &Rc<Log>, segment: &Rc<Segment>) -> Result<(), DiskError> {
-        let closing = segment.closing.borrow_mut().take();
+        let closing = segment.closing.borrow().clone();
         let directory = log.key().directory_name();
         let length = segment.length.get();
         let is_indexed = self.write_indexes(&directory, segment).await?;
@@ -345,6 +345,7 @@ impl Volume {
                 entry.snapshot = entry.snapshot.max(closing.offset);
             }
         });
+        segment.closing.borrow_mut().take();
         Ok(())
     }
 

@@ -66,6 +66,10 @@ pub fn checkpoint_path(round_log: u32, slot: usize) -> String {
     format!("{FOLDER}/checkpoint-{round_log}-{slot}")
 }
 
+pub fn reserve_path(round_log: u32) -> String {
+    format!("{FOLDER}/reserve-{round_log}")
+}
+
 /// The path of one of a segment's files in the log's directory.
 pub fn segment_path(directory: &str, offset: i64, file: SegmentFile) -> String {
     format!("{directory}/{}", file.name(offset))

@@ -24,6 +24,7 @@ pub mod producers;
 pub mod read;
 pub mod record;
 pub mod recovery;
+pub mod reserve;
 pub mod root;
 pub mod round_log;
 pub mod rounds;

@@ -1,9 +1,9 @@
 //! Names follow the log (STORAGE §3): directories, renames, cuts and removals, each after its entry is durable, in order.
 //!
 //! Invariants: works of one kind that stand together are done together and synced once; the ledger learns of them only after that
-//! sync; nothing is removed before its entry is covered.
+//! sync; nothing is removed before its entry is covered. Works that find no space are tried again, from their beginning.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
@@ -39,7 +39,9 @@ pub(crate) enum NameWork {
 #[derive(Default)]
 pub(crate) struct Names {
     queue: RefCell<VecDeque<NameWork>>,
-    is_working: std::cell::Cell<bool>,
+    is_working: Cell<bool>,
+    /// The works in front were begun before, and found no space.
+    is_again: Cell<bool>,
     work: Notify,
 }
 
@@ -62,8 +64,10 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             return;
         }
         names.is_working.set(true);
-        if let Err(error) = volume.do_next_names().await {
-            volume.fail(&error);
+        match volume.do_next_names().await {
+            Ok(()) => {}
+            Err(DiskError::NoSpace { .. }) => volume.wait_for_space().await,
+            Err(error) => volume.fail(&error),
         }
         names.is_working.set(false);
         volume.progress.notify();
@@ -89,14 +93,21 @@ impl Volume {
                 together.extend(queue.pop_front());
             }
         }
-        match together.first() {
+        let outcome = match together.first() {
             Some(NameWork::Directory { .. }) => self.make_directories(&together).await,
             Some(NameWork::Segment { .. }) => self.name_segments(&together).await,
             Some(NameWork::Cut { .. }) => self.cut_segments(&together).await,
             Some(NameWork::Remove { .. }) => self.remove_segments(&together).await,
             Some(NameWork::Delete { .. }) => self.rename_deleted(&together).await,
             None => Ok(()),
+        };
+        let is_full = matches!(outcome, Err(DiskError::NoSpace { .. }));
+        self.names.is_again.set(is_full);
+        if is_full {
+            let mut queue = self.names.queue.borrow_mut();
+            together.into_iter().rev().for_each(|work| queue.push_front(work));
         }
+        outcome
     }
 
     async fn make_directories(&self, works: &[NameWork]) -> Result<(), DiskError> {
@@ -154,8 +165,10 @@ impl Volume {
             let directory = log.key().directory_name();
             let path = segment_path(&directory, segment.base, SegmentFile::Log);
             let renamed = self.directory.rename(&spare.path(), &path).await;
-            // The planted fault orders the rename early, and once more when it is due.
-            if self.config.mutations.rename_before_durable { allow_missing(renamed) } else { renamed }?;
+            // It may have been renamed by an attempt that found no space later; and the planted fault orders the rename early, and once
+            // more when it is due.
+            let may_be_done = self.names.is_again.get() || self.config.mutations.rename_before_durable;
+            if may_be_done { allow_missing(renamed) } else { renamed }?;
             synced.insert(directory);
             named.push((log, segment, spare));
         }
@@ -178,6 +191,7 @@ impl Volume {
     async fn cut_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
         let mut files: Vec<Rc<dyn File>> = Vec::new();
         let mut cut = Vec::new();
+        let mut outcome = Ok(());
         for work in works {
             let NameWork::Cut { log, segment } = work else { continue };
             if log.is_closed() || !self.begin_structural(segment).await {
@@ -188,14 +202,22 @@ impl Volume {
                 self.end_structural(log, segment);
                 continue;
             }
-            let file = self.open_segment(log, segment).await?;
-            file.set_length(u64::from(segment.length.get())).await?;
-            segment.prepared.set(None);
-            segment.reserved.set(0);
-            files.push(file);
             cut.push((log, segment));
+            match self.cut(log, segment).await {
+                Ok(file) => files.push(file),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
         }
-        self.sync_files(&files).await?;
+        if outcome.is_ok() {
+            outcome = self.sync_files(&files).await;
+        }
+        for (log, segment) in &cut {
+            self.end_structural(log, segment);
+        }
+        outcome?;
         for (log, segment) in cut {
             let length = segment.length.get();
             self.in_ledger(log.number, |entry| {
@@ -206,10 +228,17 @@ impl Volume {
                     at.is_cut = true;
                 }
             });
-            self.end_structural(log, segment);
             self.write_hints(log, segment).await?;
         }
         Ok(())
+    }
+
+    async fn cut(&self, log: &Log, segment: &Segment) -> Result<Rc<dyn File>, DiskError> {
+        let file = self.open_segment(log, segment).await?;
+        file.set_length(u64::from(segment.length.get())).await?;
+        segment.prepared.set(None);
+        segment.reserved.set(0);
+        Ok(file)
     }
 
     async fn remove_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
@@ -258,8 +287,12 @@ impl Volume {
         self.host.spawn(
             Priority::Background,
             Box::pin(async move {
-                if let Err(error) = volume.remove_deleted(renamed, sequence).await {
-                    volume.fail(&error);
+                loop {
+                    match volume.remove_deleted(&renamed, sequence).await {
+                        Ok(()) => break,
+                        Err(DiskError::NoSpace { .. }) => volume.wait_for_space().await,
+                        Err(error) => break volume.fail(&error),
+                    }
                 }
             }),
         );
@@ -268,7 +301,7 @@ impl Volume {
 
     /// Removes the files of deleted logs, once a checkpoint newer than `sequence` says that their directories have no name left that
     /// another log could have.
-    async fn remove_deleted(&self, renamed: Vec<Deleted>, sequence: u64) -> Result<(), DiskError> {
+    async fn remove_deleted(&self, renamed: &[Deleted], sequence: u64) -> Result<(), DiskError> {
         let last = renamed.iter().map(|deleted| deleted.round).max().unwrap_or(0);
         self.covered(last).await;
         self.request_checkpoint();
@@ -278,7 +311,7 @@ impl Volume {
         if self.is_ended() {
             return Ok(());
         }
-        for deleted in &renamed {
+        for deleted in renamed {
             remove_deleted_log(&*self.directory, deleted).await?;
         }
         self.sync_directories(&[String::new(), FOLDER.to_owned()]).await?;

@@ -64,6 +64,10 @@ impl Spares {
         Some(spare)
     }
 
+    pub fn round_log(&self) -> u32 {
+        self.round_log
+    }
+
     fn has(&self, bytes: u64) -> bool {
         self.ready.borrow().iter().any(|spare| spare.reserved >= bytes)
     }
@@ -114,6 +118,9 @@ impl Volume {
         }
         if spares.has(bytes) {
             return Ok(());
+        }
+        if self.reserve.is_low() {
+            return Err(AppendError::NoSpace);
         }
         spares.wanted.set(spares.wanted.get() + 1);
         spares.wanted_bytes.set(spares.wanted_bytes.get().max(bytes));

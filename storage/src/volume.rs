@@ -57,6 +57,7 @@ pub struct Volume {
     pub(crate) names: Names,
     pub(crate) checkpoint: crate::checkpoint::Checkpoints,
     pub(crate) hints: crate::hints::Hints,
+    pub(crate) reserve: crate::reserve::Reserve,
     /// Something may be due for a round.
     pub(crate) work: Notify,
     /// Something that others wait for has moved, or the directory has failed.
@@ -114,6 +115,7 @@ impl Volume {
             names: Names::default(),
             checkpoint,
             hints: crate::hints::Hints::default(),
+            reserve: crate::reserve::Reserve::default(),
             work: Notify::default(),
             progress: Notify::default(),
             hook: RefCell::new(None),
@@ -156,6 +158,7 @@ impl Volume {
         host.spawn(Priority::Background, Box::pin(crate::names::run(Rc::clone(self))));
         host.spawn(Priority::Background, Box::pin(crate::checkpoint::run(Rc::clone(self))));
         host.spawn(Priority::Background, Box::pin(crate::hints::run(Rc::clone(self))));
+        host.spawn(Priority::Background, Box::pin(crate::reserve::run(Rc::clone(self))));
         host.spawn(Priority::Background, Box::pin(crate::watch::run(Rc::clone(self))));
     }
 
@@ -202,6 +205,9 @@ impl Volume {
         }
         if self.is_stopping.get() {
             return Err(AppendError::Closed);
+        }
+        if self.reserve.is_low() {
+            return Err(AppendError::NoSpace);
         }
         let bytes: usize = keys.iter().map(|(key, _)| 256 + key.topic.len()).sum();
         self.grow_checkpoints(bytes as u64).await?;
@@ -398,10 +404,21 @@ impl Volume {
 
     /// Syncs files: one by one if they are few, all at once otherwise.
     pub(crate) async fn sync_files(&self, files: &[Rc<dyn crate::disk::File>]) -> Result<(), DiskError> {
-        if files.len() > crate::config::SYNC_ONE_BY_ONE {
-            return self.directory.sync_file_system().await;
-        }
-        try_join_all(files.iter().map(|file| file.sync_data())).await.map(|_| ())
+        let synced = if files.len() > crate::config::SYNC_ONE_BY_ONE {
+            self.directory.sync_file_system().await
+        } else {
+            try_join_all(files.iter().map(|file| file.sync_data())).await.map(|_| ())
+        };
+        // What a failed sync has lost stays lost: unlike any other operation it is not tried again when there is space.
+        synced.map_err(|error| match error {
+            DiskError::NoSpace { path } => DiskError::Failed {
+                path,
+                operation: "sync",
+                errno: 28,
+                message: "no space left on the device".into(),
+            },
+            other => other,
+        })
     }
 
     /// Syncs the names in directories: one by one if they are few, all at once otherwise.

@@ -270,8 +270,23 @@ impl Disk {
         state.synced_names.insert(path.into(), Name::Directory);
     }
 
-    fn used(&self) -> u64 {
-        self.state.borrow().inodes.values().map(|inode| inode.now.len() as u64).sum()
+    /// Bytes of all files that have a name.
+    pub fn used(&self) -> u64 {
+        let state = self.state.borrow();
+        let files = state.names.values().filter_map(|name| match name {
+            Name::File(inode) => state.inodes.get(inode),
+            Name::Directory => None,
+        });
+        files.map(|inode| inode.now.len() as u64).sum()
+    }
+
+    /// Whether `more` bytes find room; a name needs a block of its own now and then, so none is made on a full disk.
+    fn must_hold(&self, path: &str, more: u64) -> Result<(), DiskError> {
+        let capacity = self.capacity.get();
+        if capacity < u64::MAX && self.used() + more.max(1) > capacity {
+            return Err(DiskError::NoSpace { path: path.into() });
+        }
+        Ok(())
     }
 }
 
@@ -434,6 +449,7 @@ impl Directory for TestDirectory {
     fn make_directory<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
         Box::pin(async move {
             self.step("mkdir", path).await?;
+            self.disk.must_hold(path, 0)?;
             let mut state = self.disk.state.borrow_mut();
             if state.names.contains_key(path) {
                 return Err(DiskError::AlreadyExists { path: path.into() });
@@ -458,6 +474,7 @@ impl Directory for TestDirectory {
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Io<'a, ()> {
         Box::pin(async move {
             self.step("rename", from).await?;
+            self.disk.must_hold(from, 0)?;
             let state = &mut *self.disk.state.borrow_mut();
             let Some(what) = state.names.remove(from) else { return not_found(from) };
             assert!(state.names.contains_key(parent(to)), "{to}: no such directory");
@@ -552,6 +569,9 @@ impl Directory for TestDirectory {
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>> {
         Box::pin(async move {
             self.step("open", path).await?;
+            if mode == OpenMode::CreateNew {
+                self.disk.must_hold(path, 0)?;
+            }
             let mut state = self.disk.state.borrow_mut();
             let inode = match (state.names.get(path), mode) {
                 (Some(Name::File(inode)), OpenMode::Existing) => *inode,
@@ -592,6 +612,7 @@ impl Directory for TestDirectory {
     fn write_small<'a>(&'a self, path: &'a str, content: Vec<u8>) -> Io<'a, ()> {
         Box::pin(async move {
             self.step("write small", path).await?;
+            self.disk.must_hold(path, content.len() as u64)?;
             {
                 let state = self.disk.state.borrow();
                 if state.names.get(parent(path)) != Some(&Name::Directory) {
@@ -680,6 +701,10 @@ impl File for TestFile {
             // A write that the power cut is in the cache or not, sector by sector; the loss decides.
             self.with(|inode| inode.in_flight.retain(|(at, _)| *at != position));
             step?;
+            let grows = self.with(|inode| range.1.saturating_sub(inode.now.len() as u64));
+            if grows > 0 {
+                self.disk.must_hold(&self.path, grows)?;
+            }
             self.disk.state.borrow_mut().land(self.inode, position, &content);
             self.disk.writes.set(self.disk.writes.get() + 1);
             Ok(())
@@ -718,9 +743,7 @@ impl File for TestFile {
             self.step("allocate").await?;
             let end = position + length;
             let grows = self.with(|inode| end.saturating_sub(inode.now.len() as u64));
-            if self.disk.used() + grows > self.disk.capacity.get() {
-                return Err(DiskError::NoSpace { path: self.path.clone() });
-            }
+            self.disk.must_hold(&self.path, grows)?;
             self.with(|inode| {
                 if inode.now.len() < end as usize {
                     inode.now.resize(end as usize, 0);

@@ -209,8 +209,14 @@ pub async fn work(
                 *log = ModelLog::new();
                 log.presence = Presence::Creating;
             });
-            if node.owner(&key).create_log(key.clone(), setup.log_config()).await.is_err() {
-                return;
+            match node.owner(&key).create_log(key.clone(), setup.log_config()).await {
+                Ok(_) => {}
+                Err(AppendError::NoSpace) => {
+                    set(&model, &key, |log| log.presence = Presence::Absent);
+                    runtime.sleep_ns(5_000_000).await;
+                    continue;
+                }
+                Err(_) => return,
             }
             set(&model, &key, |log| log.presence = Presence::Present);
             continue;
@@ -228,7 +234,8 @@ pub async fn work(
         };
         match outcome {
             Ok(()) | Err(AppendError::MustWait) => {}
-            Err(AppendError::Failed | AppendError::Closed | AppendError::NoSpace) => return,
+            Err(AppendError::NoSpace) => runtime.sleep_ns(5_000_000).await,
+            Err(AppendError::Failed | AppendError::Closed) => return,
             Err(error) => panic!("{key}: {error}"),
         }
         log.check();

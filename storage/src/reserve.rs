@@ -1,0 +1,122 @@
+//! Room that is kept for a full disk, so that names, deletion, checkpoints, hints and the stop go on there (STORAGE §7).
+//!
+//! Invariants: `is_low` from the release until the file has its blocks again; meanwhile nothing that would only grow is begun: appends
+//! that need a spare and new logs are answered with a full disk.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::disk::{DiskError, OpenMode};
+use crate::key::reserve_path;
+use crate::names::allow_missing;
+use crate::volume::Volume;
+
+/// Of each volume.
+const RESERVE_BYTES: u64 = 4 << 20;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Between two attempts of what found no space.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+#[derive(Default)]
+pub(crate) struct Reserve {
+    is_made: Cell<bool>,
+    is_making: Cell<bool>,
+    is_low: Cell<bool>,
+}
+
+impl Reserve {
+    pub fn is_low(&self) -> bool {
+        self.is_low.get()
+    }
+
+    /// Nothing is being done to its file.
+    pub fn is_idle(&self) -> bool {
+        !self.is_making.get()
+    }
+}
+
+/// Makes the reserve, and makes it again after it was released.
+pub(crate) async fn run(volume: Rc<Volume>) {
+    let reserve = &volume.reserve;
+    loop {
+        let is_over = || volume.is_ended() || volume.is_stopping.get();
+        volume.progress.until(|| (!reserve.is_made.get() || is_over()).then_some(())).await;
+        if is_over() {
+            return;
+        }
+        if reserve.is_low() && !volume.may_make_reserve_again().await {
+            continue;
+        }
+        reserve.is_making.set(true);
+        let made = volume.make_reserve().await;
+        reserve.is_making.set(false);
+        volume.progress.notify();
+        match made {
+            Ok(()) => {
+                reserve.is_made.set(true);
+                reserve.is_low.set(false);
+                volume.progress.notify();
+            }
+            Err(DiskError::NoSpace { .. }) => {
+                let over = volume.progress.until(|| is_over().then_some(()));
+                if let Either::Left(_) =
+                    select(std::pin::pin!(over), volume.host.sleep(TRY_AGAIN_AFTER)).await
+                {
+                    return;
+                }
+            }
+            Err(error) => volume.fail(&error),
+        }
+    }
+}
+
+impl Volume {
+    /// Whether what the reserve was released for is done, and there is room for more than it. Takes its time.
+    async fn may_make_reserve_again(&self) -> bool {
+        let over = self.progress.until(|| (self.is_ended() || self.is_stopping.get()).then_some(()));
+        if let Either::Left(_) = select(std::pin::pin!(over), self.host.sleep(TRY_AGAIN_AFTER)).await {
+            return false;
+        }
+        match self.directory.free_space().await {
+            Ok(free) => self.names.is_idle() && free >= RESERVE_BYTES + RESERVE_BYTES / 8,
+            Err(error) => {
+                self.fail(&error);
+                false
+            }
+        }
+    }
+
+    async fn make_reserve(&self) -> Result<(), DiskError> {
+        let path = reserve_path(self.spares.round_log());
+        allow_missing(self.directory.remove_file(&path).await)?;
+        let file = self.directory.open(&path, OpenMode::CreateNew).await?;
+        let made = file.allocate(0, RESERVE_BYTES).await;
+        if made.is_err() {
+            allow_missing(self.directory.remove_file(&path).await)?;
+        }
+        made
+    }
+
+    /// Gives the reserve to whoever needs room now.
+    pub(crate) async fn release_reserve(&self) {
+        if !self.reserve.is_low.replace(true) && !self.is_stopping.get() {
+            tracing::warn!(directory = %self.directory.path(), "the disk is full: its reserve is used");
+        }
+        if self.reserve.is_made.replace(false) {
+            let path = reserve_path(self.spares.round_log());
+            if let Err(error) = allow_missing(self.directory.remove_file(&path).await) {
+                self.fail(&error);
+            }
+        }
+        self.progress.notify();
+    }
+
+    /// After something found no space: what is to be done before it is tried again.
+    pub(crate) async fn wait_for_space(&self) {
+        self.release_reserve().await;
+        self.host.sleep(RETRY_AFTER).await;
+    }
+}

@@ -1,0 +1,110 @@
+//! A disk that is full now and then: nothing fails, everything ends, and nothing is lost.
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use logan_storage::config::Mutations;
+use support::disk::Disk;
+use support::runtime::Runtime;
+use support::workload::{Model, Setup, check_disk, compare, start, stop, work};
+
+fn setup(seed: u64) -> Setup {
+    Setup {
+        ack_sync: true,
+        logs: 3,
+        steps: 60,
+        segment_bytes: 40_000,
+        recovery_bytes: if seed.is_multiple_of(2) { 60_000 } else { 64 << 20 },
+        log_starts: 3,
+        shards: 1,
+        late_writes: false,
+        lock_dies_with_process: false,
+        mutations: Mutations::default(),
+    }
+}
+
+/// Work while the disk is full for times that the seed chooses; a clean stop, perhaps on a full disk; and what is there then.
+fn full_now_and_then(seed: u64, stops_full: bool) {
+    let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+    let model = Rc::new(RefCell::new(Model::default()));
+    let (dk, rt, md) = (Rc::clone(&disk), Rc::clone(&runtime), Rc::clone(&model));
+    let worked = runtime.run(async move {
+        let setup = setup(seed);
+        let node = Rc::new(start(&dk, &rt, &setup).await.unwrap());
+        // The reserve is there.
+        rt.sleep_ns(1_000_000).await;
+        let is_over = Rc::new(Cell::new(false));
+        let (over, disk, clock) = (Rc::clone(&is_over), Rc::clone(&dk), Rc::clone(&rt));
+        rt.start(Box::pin(async move {
+            while !over.get() {
+                clock.sleep_ns(clock.below(3_000_000)).await;
+                disk.capacity.set(disk.used() + clock.below(3) * clock.below(100_000));
+                clock.sleep_ns(clock.below(3_000_000)).await;
+                disk.capacity.set(u64::MAX);
+            }
+        }));
+        let works = (0..setup.logs)
+            .map(|number| work(Rc::clone(&node), Rc::clone(&rt), Rc::clone(&md), setup.clone(), number));
+        futures_util::future::join_all(works).await;
+        is_over.set(true);
+        assert!(!node.volumes[0].failed().is_failed(), "{:?}", node.volumes[0].failed().reason());
+        rt.sleep_ns(1_000_000_000).await;
+        for log in md.borrow_mut().logs.values_mut() {
+            log.acknowledged = log.end;
+        }
+        dk.capacity.set(if stops_full { dk.used() } else { u64::MAX });
+        stop(Rc::try_unwrap(node).ok().unwrap()).await;
+    });
+    assert!(worked.is_some() && !runtime.is_stuck.get(), "seed {seed} does not end");
+    runtime.kill();
+    disk.survive_kill();
+    disk.capacity.set(u64::MAX);
+    let runtime = Runtime::new(seed);
+    let rt = Rc::clone(&runtime);
+    let compared = runtime.run(async move {
+        let node = start(&disk, &rt, &setup(seed)).await.unwrap();
+        assert!(node.report.was_clean);
+        check_disk(&node, &disk);
+        compare(&node, &model, false).await;
+    });
+    compared.unwrap();
+}
+
+#[test]
+fn a_full_disk_fails_nothing_and_stops_cleanly() {
+    for seed in 1..16 {
+        full_now_and_then(seed, seed.is_multiple_of(3));
+    }
+}
+
+#[test]
+fn deleting_on_a_full_disk_makes_room() {
+    let (disk, runtime) = (Disk::new(), Runtime::new(1));
+    let rt = Rc::clone(&runtime);
+    let done = runtime.run(async move {
+        let setup = setup(1);
+        let node = start(&disk, &rt, &setup).await.unwrap();
+        rt.sleep_ns(1_000_000).await;
+        let volume = &node.volumes[0];
+        let key = |number| support::key("orders", number);
+        let log = volume.create_log(key(0), setup.log_config()).await.unwrap();
+        for n in 0..40 {
+            let bytes = support::batch(1, 30_000, n, 1);
+            support::workload::append_all(&log, &bytes, 0).await.unwrap();
+        }
+        log.wait_settled(40).await.unwrap();
+        rt.sleep_ns(1_000_000_000).await;
+        disk.capacity.set(disk.used());
+        volume.delete_log(&log).await.unwrap();
+        while disk.paths().iter().any(|path| path.starts_with("orders-0")) {
+            rt.sleep_ns(1_000_000).await;
+        }
+        // The reserve was used, and is made again from what was freed.
+        rt.sleep_ns(2_000_000_000).await;
+        volume.create_log(key(1), setup.log_config()).await.unwrap();
+        assert!(!volume.failed().is_failed());
+    });
+    assert!(done.is_some() && !runtime.is_stuck.get(), "it does not end");
+}
