@@ -69,9 +69,11 @@ pub const PIECE: u64 = 1 << 20;
 pub const PREPARE_PIECE: u64 = 256 << 10;
 /// A log that receives fewer bytes a second than this is cold: nothing is prepared ahead of it.
 pub const PREPARE_ABOVE: u64 = 32 << 10;
-/// Of the memory for settled bytes, so much is used before readers are behind it, and so much more for each read that had to go to disk.
+/// Of the memory for settled bytes, so much is used before readers are behind it. While reads go to disk that a larger cache would have had,
+/// it grows by a step, not more often than this: within minutes for a reader that stays behind.
 pub const CACHE_AT_FIRST: usize = 128 << 20;
 pub const CACHE_STEP: usize = 4 << 20;
+pub const CACHE_GROWS_EVERY_NS: u64 = 500_000_000;
 /// What a volume reads ahead for all its readers together, and how long a reader may take to come for it.
 pub const AHEAD_BYTES: usize = 32 << 20;
 pub const AHEAD_FOR_NS: u64 = 2_000_000_000;

@@ -127,7 +127,10 @@ impl Volume {
             })
             .unwrap_or_default();
         let is_right = |segment: &Rc<Segment>| vouched.contains(&(segment.base, true));
-        if segments.iter().all(is_right) && segments.iter().all(|segment| segment.file.borrow().is_none()) {
+        // That a file is closed and its hints are vouched for does not say that it ends with its data: it may have been written to, with
+        // blocks prepared behind, and closed for want of use. Only one that this life never extended is as the last clean stop left it.
+        let is_untouched = |segment: &Rc<Segment>| self.began_cut && segment.reserved.get() == 0;
+        if segments.iter().all(|segment| is_right(segment) && is_untouched(segment)) {
             return Ok(());
         }
         log.load().await?;

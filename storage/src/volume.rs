@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, join_all, select, try_join_all};
 
-use crate::config::{CACHE_AT_FIRST, CACHE_STEP, LogConfig, VolumeConfig};
+use crate::config::{CACHE_AT_FIRST, CACHE_GROWS_EVERY_NS, CACHE_STEP, LogConfig, VolumeConfig};
 use crate::disk::{Directory, DiskError, Flushing, Host, OpenMode, Priority};
 use crate::failure::{AppendError, FailedMark};
 use crate::key::{LogKey, round_log_path};
@@ -35,6 +35,8 @@ pub struct VolumePart {
     pub round_files: Vec<u64>,
     /// What each checkpoint slot has room for, in bytes.
     pub checkpoint_capacity: u64,
+    /// The directory was closed cleanly: each segment file ends with its data.
+    pub is_cut: bool,
 }
 
 /// Called after a round for each log whose `settled` moved.
@@ -68,10 +70,13 @@ pub struct Volume {
     cached: Cell<usize>,
     /// What the cache may hold now: at most `config.cache_bytes`, and less while no reader needs more.
     cache_limit: Cell<usize>,
+    cache_grown_ns: Cell<u64>,
     cache_order: RefCell<VecDeque<Cached>>,
     /// What was, or is being, read ahead.
     pub(crate) ahead: Rc<Cell<usize>>,
     pub(crate) was_read_ahead: Notify,
+    /// When this life began, each segment file ended with its data.
+    pub(crate) began_cut: bool,
     pub(crate) is_stopping: Cell<bool>,
     pub(crate) rounds_ended: Cell<bool>,
     /// Every task of the volume ends.
@@ -123,9 +128,11 @@ impl Volume {
             memory: Cell::new(0),
             cached: Cell::new(0),
             cache_limit: Cell::new(config.cache_bytes.min(CACHE_AT_FIRST)),
+            cache_grown_ns: Cell::new(0),
             cache_order: RefCell::new(VecDeque::new()),
             ahead: Rc::new(Cell::new(0)),
             was_read_ahead: Notify::default(),
+            began_cut: part.is_cut,
             is_stopping: Cell::new(false),
             rounds_ended: Cell::new(false),
             has_stopped: Cell::new(false),
@@ -394,12 +401,16 @@ impl Volume {
     }
 
     /// A reader had to go to disk, `behind` bytes before its segment's end. If the cache may become large enough to have had them, it becomes
-    /// larger: memory that no reader is behind enough to need costs its first touch, which is dear, and gains nothing.
+    /// larger, slowly: memory that is touched for the first time is dear, and a reader that only comes by from the log's start gains nothing.
     pub(crate) fn note_cold_read(&self, behind: u64) {
-        if behind <= self.config.cache_bytes as u64 {
-            let larger = self.cache_limit.get().saturating_add(CACHE_STEP).min(self.config.cache_bytes);
-            self.cache_limit.set(larger);
+        let now_ns = self.host.monotonic_ns();
+        let is_too_soon = now_ns.saturating_sub(self.cache_grown_ns.get()) < CACHE_GROWS_EVERY_NS;
+        if is_too_soon || behind > self.config.cache_bytes as u64 {
+            return;
         }
+        let larger = self.cache_limit.get().saturating_add(CACHE_STEP).min(self.config.cache_bytes);
+        self.cache_limit.set(larger);
+        self.cache_grown_ns.set(now_ns);
     }
 
     /// Syncs files: one by one if they are few, all at once otherwise.

@@ -145,6 +145,7 @@ fn distribute(found: &Found, root: &Root, options: &OpenOptions) -> Vec<VolumePa
                 ledger,
                 round_files: vec![ROUND_LOG_FILE_BYTES; ROUND_LOG_FILES],
                 checkpoint_capacity,
+                is_cut: found.report.was_clean,
             }
         })
         .collect()
