@@ -295,7 +295,15 @@ impl Volume {
         }
         self.logs.borrow_mut().remove(log.key());
         self.by_number.borrow_mut().remove(&log.number);
+        self.on_quieter();
+    }
+
+    /// Something that kept a log from being quiet has ended. A stop waits for that where the rounds are made.
+    pub(crate) fn on_quieter(&self) {
         self.progress.notify();
+        if self.is_stopping.get() {
+            self.work.notify();
+        }
     }
 
     /// Blocks appends to a log and waits until everything appended is durable and nothing is in flight. Returns false if the
