@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use logan_shards::LaneCapacity;
+
 // ---- Connections
 
 /// Read from a connection at a time until its next frame is admitted. Idle connections hold this much, and there may be thousands.
@@ -44,6 +46,20 @@ pub const CONNECTIONS_PER_SHARD: usize = 10_000;
 
 /// How long a stop waits for connections to end, in milliseconds: what was accepted is answered by then, or never read.
 pub const DRAIN_MS: u64 = 5_000;
+
+// ---- Lanes between shards
+
+/// Messages of clients' traffic that fit into a lane where `logan.lane.messages` does not say.
+pub const LANE_MESSAGES_BY_DEFAULT: u32 = 256;
+
+/// The fewest it may say.
+pub const LANE_MESSAGES_LEAST: u32 = 2;
+
+/// Half as many messages of our own, which are few, and twice as many replies, which also answer those.
+pub const fn lane_capacity(client_messages: u32) -> LaneCapacity {
+    let client = client_messages as usize;
+    LaneCapacity { client, internal: client / 2, reply: client * 2 }
+}
 
 // ---- Produce
 
@@ -124,6 +140,14 @@ const _: () =
     assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT + COPY_PERCENT < 100);
 // Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.
 const _: () = assert!(LEASE_UNDER_PRESSURE_MS <= LEASE_MS && LEASE_MS <= WRITE_STALL_MS);
+// A lane without a slot would never pass a message on.
+const _: () = assert!(lane_capacity(LANE_MESSAGES_LEAST).internal >= 1);
+// What the machine takes for usual is what a broker runs with.
+const _: () = assert!(
+    lane_capacity(LANE_MESSAGES_BY_DEFAULT).client == LaneCapacity::STANDARD.client
+        && lane_capacity(LANE_MESSAGES_BY_DEFAULT).internal == LaneCapacity::STANDARD.internal
+        && lane_capacity(LANE_MESSAGES_BY_DEFAULT).reply == LaneCapacity::STANDARD.reply
+);
 // A small frame arrives in a few reads; and what was read before a frame was admitted fits the frame's own buffer.
 const _: () = assert!(FIRST_READ_BYTES <= SMALL_FRAME_BYTES);
 // One gathered write is no more than what a fetch has credit for.

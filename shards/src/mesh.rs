@@ -109,6 +109,8 @@ struct Local {
     /// Sleeping shards to be woken at the end of this turn.
     to_wake: RefCell<Vec<usize>>,
     ringer: RefCell<Option<Waker>>,
+    /// Admissions that found no credit.
+    waited_for: Cell<u64>,
 }
 
 /// The sending end of a lane.
@@ -173,6 +175,7 @@ impl<M: Send + 'static> Mesh<M> {
             reader: RefCell::default(),
             to_wake: RefCell::default(),
             ringer: RefCell::default(),
+            waited_for: Cell::new(0),
         };
         Self { fabric, local: Rc::new(local) }
     }
@@ -190,6 +193,7 @@ impl<M: Send + 'static> Mesh<M> {
         if let Some(credit) = self.try_admit(to, class) {
             return credit;
         }
+        self.local.waited_for.set(self.local.waited_for.get() + 1);
         Admission { local: self.local.clone(), to: to.index(), class, waiter: None }.await
     }
 
@@ -201,6 +205,11 @@ impl<M: Send + 'static> Mesh<M> {
             return Some(Local::promise(local, to, class));
         }
         None
+    }
+
+    /// How many admissions of this shard had to wait for their credit so far.
+    pub fn credits_waited_for(&self) -> u64 {
+        self.local.waited_for.get()
     }
 
     /// Sends a message. Order is kept per sender, receiver and class. A sleeping receiver is woken at the end of this turn, together

@@ -125,6 +125,7 @@ pub fn start(
     }
     let memory = memory_of_node(settings.broker.memory_bytes, RealOptions::memory_bytes());
     options.buffer_pool_bytes = pool_bytes(memory / u64::from(options.shards.max(1)));
+    options.lane_capacity = limits::lane_capacity(settings.broker.lane_messages);
     let outcome = Arc::new(Mutex::new(Ok(())));
     let report = {
         let outcome = outcome.clone();
@@ -147,8 +148,12 @@ pub fn start(
 
 /// What one shard does from start to stop, on either machine.
 pub async fn shard_main(seat: Seat<Mail>, plan: Plan) {
-    let leads = seat.shard == startup::LEADING_SHARD;
-    let shell = Shell::new(seat, plan);
+    run_shard(Shell::new(seat, plan)).await;
+}
+
+/// As [`shard_main`], of a shell that somebody else looks at too.
+pub async fn run_shard(shell: Rc<Shell>) {
+    let leads = shell.router.shard() == startup::LEADING_SHARD;
     mailroom::open(&shell);
     if leads {
         match startup::lead(&shell).await {
@@ -165,12 +170,17 @@ pub async fn shard_main(seat: Seat<Mail>, plan: Plan) {
     } else {
         shell.ended.wait().await;
     }
+    let waited = shell.router.mesh().credits_waited_for();
+    if waited > 0 {
+        let shard = shell.router.shard();
+        tracing::info!("shard {shard}: {waited} messages waited for lane credit (logan.lane.messages)");
+    }
     // The last answers are on their lanes already; a turn lets the doorbells ring.
     shards::yield_now().await;
 }
 
 impl Shell {
-    fn new(seat: Seat<Mail>, plan: Plan) -> Rc<Self> {
+    pub fn new(seat: Seat<Mail>, plan: Plan) -> Rc<Self> {
         let given = plan.settings.broker.memory_bytes;
         let memory = memory_of_node(given, shards::memory_bytes()) / u64::from(seat.shards);
         let router = Rc::new(Router::new(seat.mesh));
@@ -215,6 +225,16 @@ impl Shell {
     async fn frame_credit(&self, size: usize) -> Credit {
         let budget = if size > limits::LARGE_FRAME_BYTES { &self.large_frames } else { &self.frames };
         budget.take(size as u64).await
+    }
+
+    /// What is under way, for whoever finds a shard that does not move.
+    pub fn describe(&self) -> String {
+        let mut text = format!("shard {}: {} connections", self.router.shard(), self.connections.count());
+        for volume in self.volumes.borrow().iter().flatten() {
+            text.push('\n');
+            text.push_str(&volume.describe());
+        }
+        text
     }
 }
 

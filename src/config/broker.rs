@@ -42,6 +42,9 @@ pub struct BrokerSettings {
     pub connections_max_idle: Option<Duration>,
     /// `None`: one per core.
     pub shards: Option<u16>,
+    /// How many messages of clients' traffic fit into the lane between two shards. Who finds it full waits; requests of a connection
+    /// stay in order. The lanes of other traffic follow it in size.
+    pub lane_messages: u32,
     /// Whether an acknowledgement waits for the flush.
     pub ack_sync: bool,
     /// The most that recovery has to read again, per shard.
@@ -103,6 +106,7 @@ impl BrokerSettings {
             connections_max_idle: positive(layers.integer("connections.max.idle.ms"))
                 .map(Duration::from_millis),
             shards: positive(layers.integer("logan.shards")).map(|shards| shards as u16),
+            lane_messages: unsigned("logan.lane.messages"),
             ack_sync: layers.boolean("logan.ack.sync"),
             recovery_bytes: layers.integer("logan.recovery.bytes").unsigned_abs(),
             memory_bytes: positive(layers.integer("logan.memory.bytes")),
@@ -201,6 +205,7 @@ fn check_lone(layers: &Layers<'_>, errors: &mut Vec<ConfigError>) {
 mod tests {
     use super::super::table;
     use super::*;
+    use crate::limits;
 
     fn broker(text: &str) -> Result<BrokerSettings, String> {
         let (fixed, _) =
@@ -216,6 +221,9 @@ mod tests {
         assert_eq!(settings.log_dirs, [PathBuf::from("./logan-data")]);
         assert_eq!(settings.metadata_log_dir, settings.log_dirs[0]);
         assert_eq!((settings.shards, settings.memory_bytes), (None, None));
+        assert_eq!(settings.lane_messages, limits::LANE_MESSAGES_BY_DEFAULT);
+        assert!(broker(&format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST)).is_ok());
+        assert!(broker(&format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST - 1)).is_err());
         assert!(settings.ack_sync && settings.auto_create_topics_enable);
         assert_eq!(settings.socket_request_max_bytes, 104_857_600);
         assert_eq!(settings.connections_max_idle, Some(Duration::from_mins(10)));

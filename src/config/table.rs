@@ -192,11 +192,16 @@ pub fn topic_synonyms(topic_setting: &str) -> &'static [(&'static str, i64)] {
 }
 
 /// What the settings of Logan's own say and do, by name. Kafka's are documented by Kafka.
-const OF_LOGAN: [(&str, &str); 4] = [
+const OF_LOGAN: [(&str, &str); 5] = [
     (
         "logan.ack.sync",
         "Whether a record is acknowledged, and shown to readers, only once it has been flushed to the drive. Without it both happen when \
          the record is written: then a crash of the process loses nothing, and power loss what flush.messages and flush.ms leave unflushed.",
+    ),
+    (
+        "logan.lane.messages",
+        "How many messages of clients' traffic fit into the lane from one shard to another; the lanes for other traffic follow it in size. \
+         A request that finds its lane full waits, in order, and its connection is read no further meanwhile.",
     ),
     (
         "logan.memory.bytes",
@@ -278,9 +283,9 @@ mod tests {
 
     #[test]
     fn the_table_is_whole() {
-        // Kafka 4.3.1: 33 topic settings, 341 of the broker (counted without the internal ones), 17 of groups; four are Logan's.
+        // Kafka 4.3.1: 33 topic settings, 341 of the broker (counted without the internal ones), 17 of groups; five are Logan's.
         assert_eq!(of_scope(Scope::Topic).len(), 33);
-        assert_eq!(of_scope(Scope::Broker).len(), 340 + 4);
+        assert_eq!(of_scope(Scope::Broker).len(), 340 + 5);
         assert_eq!(of_scope(Scope::Group).len(), 17);
         let of_logan: Vec<_> = of_scope(Scope::Broker)
             .iter()

@@ -84,9 +84,20 @@ impl Simulation {
         shards: u16,
         main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()> + 'static,
     ) -> NodeId {
+        self.add_node_with_lanes(name, shards, LaneCapacity::STANDARD, main)
+    }
+
+    /// As [`Simulation::add_node`], with lanes of another length: short ones run out of credit.
+    pub fn add_node_with_lanes<M: Send + 'static>(
+        &self,
+        name: &str,
+        shards: u16,
+        lanes: LaneCapacity,
+        main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()> + 'static,
+    ) -> NodeId {
         let main = Rc::new(main);
         let boot = move || {
-            let node = runtime::Node::<M>::new(shards, LaneCapacity::STANDARD, |_| Bell::local());
+            let node = runtime::Node::<M>::new(shards, lanes, |_| Bell::local());
             let seated = |shard| {
                 let (node, main) = (node.clone(), main.clone());
                 Box::new(move || main(node.seat(ShardId(shard)))) as Main
