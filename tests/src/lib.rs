@@ -9,5 +9,6 @@ pub mod codec_table;
 pub mod fuzz;
 pub mod generator;
 pub mod golden;
+pub mod proxy;
 pub mod simulation;
 pub mod wire;

@@ -269,6 +269,19 @@ impl Connection {
         Fetched { error, high_watermark, log_start, records: r.bytes().to_vec() }
     }
 
+    /// The shard, of `shards`, that serves this connection: the id of a fetch session that is begun says it, and it is ended again.
+    pub fn shard(&mut self, topic: &str, shards: u16) -> u16 {
+        let head =
+            |id: i32, epoch: i32| Writer::default().i32(-1).i32(0).i32(0).i32(1).i8(0).i32(id).i32(epoch);
+        let part = |body: Writer| body.i32(1).string(topic).i32(1).i32(0).i32(-1).i64(0).i64(-1).i32(1);
+        let response = self.call(FETCH, 11, &part(head(0, 0)).i32(0).string(""));
+        let mut r = Reader(&response);
+        let (_throttle, error, session) = (r.i32(), r.i16(), r.i32());
+        assert!(error == 0 && session > 0, "no session was begun: error {error}");
+        self.call(FETCH, 11, &head(session, -1).i32(0).i32(0).string(""));
+        (session % i32::from(shards)) as u16
+    }
+
     /// The offset at a timestamp (-1 latest, -2 earliest) by `ListOffsets` v5: error, timestamp, offset.
     pub fn list_offset(&mut self, topic: &str, partition: i32, timestamp: i64) -> (i16, i64, i64) {
         let body =

@@ -2,7 +2,11 @@
 //!
 //! What it cannot do without a consumer group is left out: here records come back by assignment.
 
-use logan_tests::broker::{Broker, Scratch};
+use logan::mail::Router;
+use logan::model::{PartitionId, PartitionIndex, Uuid};
+use logan_tests::broker::{Broker, Scratch, Settings};
+use logan_tests::proxy::Proxy;
+use logan_tests::wire;
 use rdkafka::admin::{
     AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -407,6 +411,56 @@ fn conform(overrides: &[&str]) {
         let status = broker.stop();
         assert!(status.success(), "an orderly stop ends well: {status}\n{}", broker.output());
     }
+}
+
+/// The shard that owns the only partition of a topic, by the id that is written beside its log.
+fn owner(broker: &Broker, topic: &str, shards: u16) -> u16 {
+    let path = broker.settings().data.join(format!("{topic}-0/partition.metadata"));
+    let text = std::fs::read_to_string(&path).expect("a partition has its file");
+    let id = text.lines().find_map(|line| line.strip_prefix("topic_id: ")).expect("it names the topic");
+    let topic = Uuid::parse(id).expect("an id");
+    Router::owner_of(PartitionId { topic, index: PartitionIndex(0) }, shards).0
+}
+
+/// Lanes of two messages, idempotent producers with five requests in flight on connections of one shard, and all partitions on the other.
+#[test]
+fn exhausted_lane_credit() {
+    const SHARDS: u16 = 2;
+    let (scratch, proxy) = (Scratch::new("librdkafka-lanes"), Proxy::bind());
+    let advertised = format!("advertised.listeners=PLAINTEXT://{}", proxy.address());
+    let overrides = ["logan.shards=2", "logan.lane.messages=2", &advertised];
+    let mut broker = Broker::start(Settings::new(&scratch, &overrides));
+    // Before there is a proxy nobody can ask what is advertised: the admin client talks to the broker it bootstraps from.
+    let mut connection = wire::Connection::open(broker.address());
+    let names = (0..64).map(|number| format!("rd-lanes-{number}"));
+    let remote = names.filter(|name| {
+        assert_eq!(connection.create_topic(name, 1, &[]), 0);
+        owner(&broker, name, SHARDS) == 1
+    });
+    let topics: Vec<String> = remote.take(4).collect();
+    assert_eq!(topics.len(), 4, "of 64 topics some lie on the second shard");
+    let asked = topics[0].clone();
+    proxy.serve(broker.address(), move |connection| connection.shard(&asked, SHARDS) == 0);
+    let settings = [
+        ("enable.idempotence", "true"),
+        ("max.in.flight.requests.per.connection", "5"),
+        ("linger.ms", "0"),
+        ("batch.num.messages", "3"),
+    ];
+    std::thread::scope(|scope| {
+        for topic in &topics {
+            let (broker, settings) = (&broker, &settings);
+            scope.spawn(move || {
+                let sent = send(broker, topic, 4_000, settings);
+                assert_same(topic, &sent, read(broker, topic, 1, sent.len()));
+            });
+        }
+    });
+    assert!(broker.stop().success());
+    let output = broker.output();
+    let waited = output.lines().find(|line| line.contains("shard 0: ") && line.contains("waited for lane"));
+    let waited = waited.unwrap_or_else(|| panic!("no message of shard 0 waited for lane credit:\n{output}"));
+    println!("{waited}");
 }
 
 #[test]

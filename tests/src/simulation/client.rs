@@ -1,10 +1,11 @@
-//! A Kafka client of a simulated network: one connection, one request at a time.
+//! A Kafka client of a simulated network: one connection, with any number of requests in flight.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use logan::protocol::messages::api_versions::ApiVersion;
-use logan::protocol::{Request, frame};
+use logan::protocol::messages::FetchRequest;
+use logan::protocol::{ErrorCode, Request, frame};
 use logan_shards::{Connection, timeout};
 
 /// The connection ended, or nothing came for too long: whether the request was carried out is not known.
@@ -17,32 +18,59 @@ pub const ADDRESS: &str = "logan:9092";
 pub struct Client {
     connection: Connection,
     next: i32,
+    /// Correlation ids of the requests whose responses are still to come.
+    owed: VecDeque<i32>,
 }
 
 impl Client {
     pub async fn connect() -> Result<Self, Lost> {
         let connecting = timeout(PATIENCE, Connection::connect(ADDRESS)).await;
         let connection = connecting.map_err(|_| Lost)?.map_err(|_| Lost)?;
-        Ok(Self { connection, next: 0 })
+        Ok(Self { connection, next: 0, owed: VecDeque::new() })
     }
 
     pub async fn call<R: Request>(&mut self, version: i16, body: &R) -> Result<R::Response, Lost> {
-        self.next += 1;
-        let correlation = self.next;
-        let request =
-            frame::request(version, correlation, None, body).expect("a request of ours can be written");
-        let answered = timeout(PATIENCE, async {
-            self.connection.write_all(request.slices()).await.map_err(|_| Lost)?;
-            self.receive().await
-        });
-        let answer = answered.await.map_err(|_| Lost)??;
+        self.send(version, std::slice::from_ref(body)).await?;
+        self.receive::<R>(version).await
+    }
+
+    /// Sends requests in one write, so that they are likely to be read together.
+    pub async fn send<R: Request>(&mut self, version: i16, bodies: &[R]) -> Result<(), Lost> {
+        let mut slices = Vec::new();
+        for body in bodies {
+            self.next += 1;
+            self.owed.push_back(self.next);
+            let request = frame::request(version, self.next, None, body);
+            slices.extend(request.expect("a request of ours can be written").into_slices());
+        }
+        let sent = timeout(PATIENCE, self.connection.write_all(&slices)).await;
+        sent.map_err(|_| Lost)?.map_err(|_| Lost)
+    }
+
+    /// The response to the oldest request that has none yet.
+    pub async fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response, Lost> {
+        let owed = self.owed.pop_front().expect("a request is in flight");
+        let answer = timeout(PATIENCE, self.frame()).await.map_err(|_| Lost)??;
         let (echoed, response) =
             frame::read_response::<R>(version, answer).expect("the broker's responses can be read");
-        assert_eq!(echoed, correlation, "responses come in the order of their requests");
+        assert_eq!(echoed, owed, "responses come in the order of their requests");
         Ok(response)
     }
 
-    async fn receive(&mut self) -> Result<Bytes, Lost> {
+    /// The shard that serves this connection: the id of a fetch session says it. `None` if none can be begun now.
+    pub async fn shard(&mut self, fetch: &FetchRequest, shards: u16) -> Result<Option<u16>, Lost> {
+        let request = FetchRequest { session_epoch: 0, max_wait_ms: 0, max_bytes: 1, ..fetch.clone() };
+        let response = self.call(11, &request).await?;
+        let session = response.session_id;
+        if response.error_code != ErrorCode::NONE || session == 0 {
+            return Ok(None);
+        }
+        let end = FetchRequest { session_id: session, session_epoch: -1, topics: Vec::new(), ..request };
+        self.call(11, &end).await?;
+        Ok(Some((session % i32::from(shards)) as u16))
+    }
+
+    async fn frame(&mut self) -> Result<Bytes, Lost> {
         let mut size = [0; 4];
         self.fill(&mut size).await?;
         let mut answer = BytesMut::zeroed(u32::from_be_bytes(size) as usize);
@@ -60,9 +88,4 @@ impl Client {
         }
         Ok(())
     }
-}
-
-/// The newest version of an API that a broker offers.
-pub fn newest(offered: &[ApiVersion], key: i16) -> Option<i16> {
-    offered.iter().find(|api| api.api_key == key).map(|api| api.max_version)
 }

@@ -5,7 +5,9 @@
 
 pub mod client;
 pub mod history;
+mod node;
+mod pipeline;
 pub mod run;
 mod work;
 
-pub use run::{Outcome, Run, run};
+pub use run::{Outcome, Run, Scenario, run};

@@ -1,26 +1,37 @@
 //! One run: a broker, its clients, and what befalls the machine.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use logan::broker::{Loads, Plan, StartError, shard_main};
-use logan::config::Settings;
-use logan::mail::Mail;
-use logan_shards::sim::{NodeId, SimOptions, Simulation};
+use logan::limits;
+use logan_shards::sim::{NetworkOptions, NodeId, SimOptions, Simulation};
 use logan_shards::spawn;
 use logan_storage::Mutations;
 
-use super::history::History;
+use super::node::{Broker, Setup};
+use super::pipeline::Pipeline;
 use super::work::{self, Shared};
 
 const LONG: Duration = Duration::from_hours(1);
+/// After so many batches without an exhausted credit there is something wrong with the test.
+const MOST_BATCHES: u32 = 2_000;
+
+/// What the clients of a run do, and what befalls the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// One request in flight per producer, batches of all sizes.
+    Plain,
+    /// Lanes of two messages, producers with five requests in flight, every partition on another shard than its producers'
+    /// connections.
+    ShortLanes,
+}
 
 /// What a run is made of.
 #[derive(Debug, Clone)]
 pub struct Run {
     pub seed: u64,
+    pub scenario: Scenario,
     pub shards: u16,
     pub partitions: i32,
     pub producers: u32,
@@ -37,23 +48,43 @@ pub struct Outcome {
     pub trace: u64,
     pub acknowledged: usize,
     pub starts: u32,
+    /// Messages between shards that had to wait for lane credit.
+    pub credits_waited_for: u64,
     /// Of virtual time.
     pub took: Duration,
 }
 
+impl Scenario {
+    pub const ALL: [Self; 2] = [Self::Plain, Self::ShortLanes];
+}
+
 impl Run {
-    /// Sizes that the seed chooses, small enough for a thousand runs in a few minutes.
+    /// Scenario and sizes that the seed chooses, small enough for a thousand runs in a few minutes.
     pub fn of(seed: u64) -> Self {
+        let scenario = Scenario::ALL[(seed % Scenario::ALL.len() as u64) as usize];
         let mut draw = Draw(seed ^ 0x5eed);
-        Self {
+        let run = Self {
             seed,
+            scenario,
             shards: 1 + draw.below(3) as u16,
             partitions: 1 + draw.below(3) as i32,
             producers: 1 + draw.below(3) as u32,
             batches: 4 + draw.below(12) as u32,
             crashes: draw.below(4) as u32,
             mutations: Mutations::default(),
+        };
+        match scenario {
+            Scenario::Plain => run,
+            Scenario::ShortLanes => Self { shards: run.shards.max(2), batches: 2 * run.batches, ..run },
         }
+    }
+
+    fn setup(&self) -> Setup {
+        let overrides = match self.scenario {
+            Scenario::Plain => Vec::new(),
+            Scenario::ShortLanes => vec![format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST)],
+        };
+        Setup { shards: self.shards, overrides, mutations: self.mutations }
     }
 }
 
@@ -76,68 +107,46 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     let mut options = SimOptions::rough(run.seed);
     options.repeat =
         format!("LOGAN_SEED={} cargo test --release -p logan-tests --test simulation one_seed", run.seed);
+    if run.scenario == Scenario::ShortLanes {
+        // Requests that are sent together must be able to arrive together.
+        options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
+    }
     let simulation = Simulation::new(options);
-    let starts = Rc::new(Cell::new(0));
-    let node = add_broker(&simulation, run, &starts);
-    let shared = Rc::new(Shared {
-        history: RefCell::new(History::default()),
-        violation: RefCell::new(None),
-        partitions: run.partitions,
-    });
+    let broker = Rc::new(Broker::add(&simulation, &run.setup()));
+    let node = broker.node;
+    let shared = Shared::new(run.partitions, run.shards);
     let done = Rc::new(Cell::new(false));
-    simulation.spawn(clients(shared.clone(), run.clone(), done.clone())).detach();
+    simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
     let mut draw = Draw(run.seed ^ 0xc4a5);
     for _ in 0..run.crashes {
-        disturb(&simulation, node, &mut draw, &done);
+        disturb(&simulation, &broker, &mut draw, &done, &shared);
     }
     let finished = || done.get() || shared.violation.borrow().is_some();
-    simulation.run_until(finished, LONG);
+    let outcome = simulation.run_until(finished, LONG);
     if !finished() {
-        return Err("the clients did not finish".into());
+        let (now, stuck) = (simulation.now(), broker.describe());
+        return Err(format!("the clients did not finish: {outcome:?} after {now:?}\n{stuck}"));
     }
     // Once more, so that everything acknowledged must come from the disk.
     simulation.power_loss(node);
     restart(&simulation, node);
     verify(&simulation, &shared)?;
+    let is_shown = broker.credits_waited_for() > 0 || shared.refused.get() > 0;
+    if run.scenario == Scenario::ShortLanes && !is_shown {
+        return Err("no message had to wait for lane credit: the run shows nothing".into());
+    }
     Ok(Outcome {
         trace: simulation.trace_hash(),
         acknowledged: shared.history.borrow().acknowledged_count(),
-        starts: starts.get(),
+        starts: broker.starts(),
+        credits_waited_for: broker.credits_waited_for(),
         took: simulation.now(),
     })
 }
 
-fn add_broker(simulation: &Simulation, run: &Run, starts: &Rc<Cell<u32>>) -> NodeId {
-    let overrides: Vec<String> =
-        ["node.id=1", "listeners=PLAINTEXT://0.0.0.0:9092", "log.dirs=/data", "num.partitions=2"]
-            .iter()
-            .map(ToString::to_string)
-            .chain(["advertised.listeners=PLAINTEXT://logan:9092".to_owned()])
-            .collect();
-    let settings = Settings::read(None, &overrides, "logan").unwrap_or_else(|errors| panic!("{errors}"));
-    let report: Arc<dyn Fn(Result<logan::broker::Ready, StartError>) + Send + Sync> = Arc::new(|ready| {
-        if let Err(error) = ready {
-            panic!("the broker did not start: {error}");
-        }
-    });
-    let plan = Plan {
-        settings: Arc::new(settings),
-        accept_loss: false,
-        report,
-        mutations: run.mutations,
-        loads: Loads::new(run.shards),
-    };
-    let starts = starts.clone();
-    simulation.add_node::<Mail>("logan", run.shards, move |seat| {
-        if seat.shard.0 == 0 {
-            starts.set(starts.get() + 1);
-        }
-        Box::pin(shard_main(seat, plan.clone()))
-    })
-}
-
 /// The machine goes down in one of several ways, at a moment that the seed chooses, and comes up again.
-fn disturb(simulation: &Simulation, node: NodeId, draw: &mut Draw, done: &Cell<bool>) {
+fn disturb(simulation: &Simulation, broker: &Broker, draw: &mut Draw, done: &Cell<bool>, shared: &Shared) {
+    let node = broker.node;
     match draw.below(4) {
         0 => {
             simulation.run_for(Duration::from_micros(draw.below(200_000)));
@@ -146,7 +155,11 @@ fn disturb(simulation: &Simulation, node: NodeId, draw: &mut Draw, done: &Cell<b
         1 => {
             simulation.run_for(Duration::from_micros(draw.below(200_000)));
             simulation.request_stop(node);
-            simulation.run_until(|| !simulation.is_running(node), LONG);
+            shared.clean_stops.set(shared.clean_stops.get() + 1);
+            let outcome = simulation.run_until(|| !simulation.is_running(node), LONG);
+            if simulation.is_running(node) {
+                shared.fail(format!("the stop did not end: {outcome:?}\n{}", broker.describe()));
+            }
         }
         _ => {
             let at = simulation.io_events(node) + 1 + draw.below(400);
@@ -165,13 +178,14 @@ fn restart(simulation: &Simulation, node: NodeId) {
     }
 }
 
-async fn clients(shared: Rc<Shared>, run: Run, done: Rc<Cell<bool>>) {
+async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell<bool>>) {
     work::create_topic(&shared).await;
     let queue = logan_shards::Queue::Control;
     let producers: Vec<_> = (0..run.producers)
         .map(|producer| {
             let partition = producer as i32 % run.partitions;
-            spawn(queue, work::produce(shared.clone(), producer, partition, run.batches))
+            let (shared, broker, run) = (shared.clone(), broker.clone(), run.clone());
+            spawn(queue, produce(shared, broker, run, producer, partition))
         })
         .collect();
     let reading = Rc::new(Cell::new(true));
@@ -186,6 +200,18 @@ async fn clients(shared: Rc<Shared>, run: Run, done: Rc<Cell<bool>>) {
     reading.set(false);
     reader.await;
     done.set(true);
+}
+
+async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32, partition: i32) {
+    match run.scenario {
+        Scenario::Plain => work::produce(shared, producer, partition, run.batches).await,
+        Scenario::ShortLanes => {
+            let pipeline = Pipeline::new(shared, producer, partition).await;
+            // A run that has not exhausted any credit yet goes on until it has.
+            let goes_on = move |made| broker.credits_waited_for() == 0 && made < MOST_BATCHES;
+            pipeline.run(run.batches, goes_on).await;
+        }
+    }
 }
 
 fn verify(simulation: &Simulation, shared: &Rc<Shared>) -> Result<(), String> {

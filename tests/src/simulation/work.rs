@@ -1,6 +1,6 @@
 //! What the clients of a run do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::client::{Client, Lost};
 use super::history::{Existence, History, Partition, Sent};
 
 pub(super) const TOPIC: &str = "main";
-const FETCH_VERSION: i16 = 11;
+pub(super) const FETCH_VERSION: i16 = 11;
 const MOST_UNPACKED: usize = 64 << 20;
 
 /// What all clients of a run share.
@@ -32,22 +32,56 @@ pub(super) struct Shared {
     /// The first thing that went wrong.
     pub violation: RefCell<Option<String>>,
     pub partitions: i32,
+    pub shards: u16,
+    /// Producers that could not go on.
+    pub refused: Cell<u32>,
+    /// How often the broker was asked to stop.
+    pub clean_stops: Cell<u32>,
 }
 
 impl Shared {
+    pub fn new(partitions: i32, shards: u16) -> Rc<Self> {
+        Rc::new(Self {
+            history: RefCell::default(),
+            violation: RefCell::new(None),
+            partitions,
+            shards,
+            refused: Cell::new(0),
+            clean_stops: Cell::new(0),
+        })
+    }
+
     pub fn fail(&self, reason: String) {
         self.violation.borrow_mut().get_or_insert(reason);
     }
 
-    fn note(&self, noted: Result<(), String>) {
+    pub fn note(&self, noted: Result<(), String>) {
         if let Err(reason) = noted {
             self.fail(reason);
         }
     }
+
+    /// A batch was acknowledged: its first record, and how many it has.
+    pub fn acknowledge(&self, partition: Partition, base: i64, first: Sent, count: u32) {
+        for at in 0..count {
+            let sent = Sent { number: first.number + at, ..first };
+            self.note(self.history.borrow_mut().acknowledge(partition, base + i64::from(at), sent));
+        }
+    }
+}
+
+/// What an idempotent producer answers by sending the same again.
+pub(super) fn is_retriable(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            | ErrorCode::KAFKA_STORAGE_ERROR
+    )
 }
 
 /// Connects until it succeeds.
-async fn connect() -> Client {
+pub(super) async fn connect() -> Client {
     loop {
         if let Ok(client) = Client::connect().await {
             return client;
@@ -57,7 +91,7 @@ async fn connect() -> Client {
 }
 
 /// Calls `attempt` with one connection after another until it has a result.
-async fn insist<T>(mut attempt: impl AsyncFnMut(&mut Client) -> Result<Option<T>, Lost>) -> T {
+pub(super) async fn insist<T>(mut attempt: impl AsyncFnMut(&mut Client) -> Result<Option<T>, Lost>) -> T {
     let mut client = connect().await;
     loop {
         match attempt(&mut client).await {
@@ -119,9 +153,9 @@ pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
     }
 }
 
-/// Sends batches to one partition, each until it is acknowledged.
-pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
-    let id = insist(async |client| {
+/// The id of a new producer.
+pub(super) async fn new_producer() -> i64 {
+    insist(async |client| {
         let request = InitProducerIdRequest {
             transactional_id: None,
             transaction_timeout_ms: 1000,
@@ -130,7 +164,12 @@ pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partit
         let response = client.call(4, &request).await?;
         Ok((response.error_code == ErrorCode::NONE).then_some(response.producer_id))
     })
-    .await;
+    .await
+}
+
+/// Sends batches to one partition, each until it is acknowledged.
+pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
+    let id = new_producer().await;
     let mut next = 0;
     for _ in 0..batches {
         let count = 1 + (random_u64() % 4) as u32;
@@ -140,9 +179,7 @@ pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partit
             let answer = &response.responses[0].partition_responses[0];
             match answer.error_code {
                 ErrorCode::NONE => Ok(Some(answer.base_offset)),
-                ErrorCode::NOT_LEADER_OR_FOLLOWER
-                | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-                | ErrorCode::KAFKA_STORAGE_ERROR => Ok(None),
+                again if is_retriable(again) => Ok(None),
                 other => {
                     shared.fail(format!(
                         "partition {partition}: batch {next} of producer {producer} is refused: {other}"
@@ -152,10 +189,7 @@ pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partit
             }
         })
         .await;
-        for at in 0..count {
-            let sent = Sent { producer, number: next + at };
-            shared.note(shared.history.borrow_mut().acknowledge(partition, base + i64::from(at), sent));
-        }
+        shared.acknowledge(partition, base, Sent { producer, number: next }, count);
         next += count;
         if random_u64().is_multiple_of(4) {
             sleep(Duration::from_millis(random_u64() % 20)).await;
@@ -163,7 +197,7 @@ pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partit
     }
 }
 
-fn request(partition: Partition, batch: Bytes) -> ProduceRequest {
+pub(super) fn request(partition: Partition, batch: Bytes) -> ProduceRequest {
     let mut records = Records::default();
     records.push(batch);
     let data = PartitionProduceData { index: partition, records: Some(records), ..Default::default() };
@@ -181,6 +215,11 @@ fn padding() -> usize {
 }
 
 fn batch(producer: u32, id: i64, next: u32, count: u32) -> Bytes {
+    batch_of(producer, id, next, count, padding)
+}
+
+/// A batch of records numbered from `next`, each as much longer than it must be as `padding` says.
+pub(super) fn batch_of(producer: u32, id: i64, next: u32, count: u32, padding: impl Fn() -> usize) -> Bytes {
     let base_sequence = next as i32;
     let mut builder = BatchBuilder::new(Compression::None).producer(ProducerFields {
         id,
@@ -235,7 +274,7 @@ pub(super) async fn consume(
     log
 }
 
-fn fetch(partition: Partition, from: i64) -> FetchRequest {
+pub(super) fn fetch(partition: Partition, from: i64) -> FetchRequest {
     let part =
         FetchPartition { partition, fetch_offset: from, partition_max_bytes: 600_000, ..Default::default() };
     let topic = FetchTopic { topic: TOPIC.into(), partitions: vec![part], ..Default::default() };

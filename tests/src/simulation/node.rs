@@ -1,0 +1,122 @@
+//! The simulated broker: how it is set up, and what is watched of its shards after every event.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use logan::broker::{Loads, Plan, Ready, Shell, StartError, run_shard};
+use logan::config::Settings;
+use logan::limits;
+use logan::mail::Mail;
+use logan_shards::sim::{NodeId, Simulation};
+use logan_storage::Mutations;
+
+/// How a broker is set up.
+pub(super) struct Setup {
+    pub shards: u16,
+    /// `key=value`, beside what every broker here is given.
+    pub overrides: Vec<String>,
+    pub mutations: Mutations,
+}
+
+/// What is known of the node's broker, over all its starts.
+pub(super) struct Broker {
+    pub node: NodeId,
+    watch: Rc<Watch>,
+}
+
+#[derive(Default)]
+struct Watch {
+    starts: Cell<u32>,
+    shards: RefCell<Vec<Watched>>,
+    credits_waited_for: Cell<u64>,
+}
+
+/// One shard of the running process.
+struct Watched {
+    shell: Weak<Shell>,
+    credits_waited_for: u64,
+}
+
+impl Broker {
+    /// Adds the node and starts its broker.
+    pub fn add(simulation: &Simulation, setup: &Setup) -> Self {
+        let settings = settings(&setup.overrides);
+        let lanes = limits::lane_capacity(settings.broker.lane_messages);
+        let report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync> = Arc::new(|ready| {
+            if let Err(error) = ready {
+                panic!("the broker did not start: {error}");
+            }
+        });
+        let plan = Plan {
+            settings: Arc::new(settings),
+            accept_loss: false,
+            report,
+            mutations: setup.mutations,
+            loads: Loads::new(setup.shards),
+        };
+        let watch = Rc::new(Watch::default());
+        let seen = watch.clone();
+        let loads = RefCell::new(Loads::new(setup.shards));
+        let node = simulation.add_node_with_lanes::<Mail>("logan", setup.shards, lanes, move |seat| {
+            if seen.is_over() {
+                // The shards of a process share what they know of each other; the next process begins anew.
+                loads.replace(Loads::new(seat.shards));
+                seen.starts.set(seen.starts.get() + 1);
+                seen.shards.borrow_mut().clear();
+            }
+            let shell = Shell::new(seat, Plan { loads: loads.borrow().clone(), ..plan.clone() });
+            seen.shards.borrow_mut().push(Watched { shell: Rc::downgrade(&shell), credits_waited_for: 0 });
+            Box::pin(run_shard(shell))
+        });
+        let seen = watch.clone();
+        simulation.on_event(move |_| seen.look());
+        Self { node, watch }
+    }
+
+    pub fn starts(&self) -> u32 {
+        self.watch.starts.get()
+    }
+
+    /// What is under way on all shards of the running process.
+    pub fn describe(&self) -> String {
+        let shards = self.watch.shards.borrow();
+        let texts = shards.iter().filter_map(|watched| Some(watched.shell.upgrade()?.describe()));
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Messages that had to wait for lane credit, in all processes so far.
+    pub fn credits_waited_for(&self) -> u64 {
+        self.watch.credits_waited_for.get()
+    }
+}
+
+impl Watch {
+    /// Whether the process whose shards were seated last is gone. Shards are seated in any order.
+    fn is_over(&self) -> bool {
+        let shards = self.shards.borrow();
+        shards.is_empty() || shards.iter().any(|watched| watched.shell.strong_count() == 0)
+    }
+
+    /// After every event.
+    fn look(&self) {
+        for watched in &mut *self.shards.borrow_mut() {
+            let Some(shell) = watched.shell.upgrade() else { continue };
+            let waited = shell.router.mesh().credits_waited_for();
+            let more = waited - std::mem::replace(&mut watched.credits_waited_for, waited);
+            self.credits_waited_for.set(self.credits_waited_for.get() + more);
+        }
+    }
+}
+
+fn settings(overrides: &[String]) -> Settings {
+    let always = [
+        "node.id=1",
+        "listeners=PLAINTEXT://0.0.0.0:9092",
+        "advertised.listeners=PLAINTEXT://logan:9092",
+        "log.dirs=/data",
+        "num.partitions=2",
+    ];
+    let all: Vec<String> = always.iter().map(ToString::to_string).chain(overrides.iter().cloned()).collect();
+    Settings::read(None, &all, "logan").unwrap_or_else(|errors| panic!("{errors}"))
+}
