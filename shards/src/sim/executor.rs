@@ -6,12 +6,14 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use super::process::End;
 use super::random::Random;
 use super::trace::Happened;
 use super::{Place, ProcessId, World, current};
@@ -215,7 +217,7 @@ impl World {
         self.record(Happened::Polled, u64::from(task.index), place.process.number());
         let outcome = {
             let _here = current::enter(self, place);
-            body.as_mut().poll(&mut Context::from_waker(&waker))
+            self.poll_body(&mut body, place, &waker)
         };
         let remains = match outcome {
             Poll::Pending => self.tasks.put_back(task, body),
@@ -227,6 +229,24 @@ impl World {
         };
         self.drop_body(remains, place);
         true
+    }
+
+    fn poll_body(self: &Rc<Self>, body: &mut Body, place: Place, waker: &Waker) -> Poll<()> {
+        let mut poll = || body.as_mut().poll(&mut Context::from_waker(waker));
+        if !self.options.fail_stop || place.process == ProcessId::CLIENTS {
+            return poll();
+        }
+        // What is left of the process is never polled again, so nobody sees what the panic left half done.
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(outcome) => outcome,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                self.fail_stops.borrow_mut().push(text.unwrap_or_default());
+                self.end(place.process, End::Kill);
+                Poll::Pending
+            }
+        }
     }
 
     fn drop_body(self: &Rc<Self>, body: Option<Body>, place: Place) {

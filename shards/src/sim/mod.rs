@@ -51,6 +51,9 @@ pub struct SimOptions {
     pub repeat: String,
     /// Whether a run that panics prints its last events and how to repeat it. Not wanted where failing is what is expected.
     pub report: bool,
+    /// Whether a panic in a node's process ends that process, as on the real machine, and not the run. What it said is then among
+    /// [`Simulation::fail_stops`].
+    pub fail_stop: bool,
     /// Virtual nanoseconds that one poll of a task costs. Not zero, or a task that yields for ever would stop time.
     pub poll_ns: Range<u64>,
     /// Milliseconds since 1970 when the run begins.
@@ -70,6 +73,7 @@ impl SimOptions {
             seed,
             repeat: format!("the same test with seed {seed}"),
             report: true,
+            fail_stop: false,
             poll_ns: 200..1_000,
             wall_clock_ms: 1_760_000_000_000,
             wall_clock_skew_ms: 5_000,
@@ -121,6 +125,8 @@ pub struct World {
     /// Processes that ended inside a poll of one of their own tasks; their tasks are dropped after it.
     condemned: RefCell<Vec<ProcessId>>,
     violations: RefCell<Vec<String>>,
+    /// What the processes that panicked said.
+    fail_stops: RefCell<Vec<String>>,
     polls: Cell<u64>,
 }
 
@@ -136,6 +142,7 @@ impl World {
             network: RefCell::default(),
             condemned: RefCell::default(),
             violations: RefCell::default(),
+            fail_stops: RefCell::default(),
             polls: Cell::new(0),
             options,
         })

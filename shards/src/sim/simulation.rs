@@ -143,6 +143,11 @@ impl Simulation {
         }
     }
 
+    /// What processes said that panicked and so ended, oldest first ([`SimOptions::fail_stop`]). They are forgotten here.
+    pub fn fail_stops(&self) -> Vec<String> {
+        self.world.fail_stops.take()
+    }
+
     /// Starts a node that is not running.
     pub fn restart(&self, node: NodeId) {
         self.world.start(node);

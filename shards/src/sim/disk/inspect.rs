@@ -69,6 +69,14 @@ impl Simulation {
         assert!(found.is_some(), "{root} is not mounted");
     }
 
+    /// How much a file system holds, and how much of it is free.
+    pub fn capacity_bytes(&self, node: NodeId, root: &str) -> (u64, u64) {
+        let bytes = |mount: &mut Mount, _: &str| {
+            (mount.volume.capacity_blocks * BLOCK, mount.volume.free_blocks() * BLOCK)
+        };
+        self.world().with_mount(node, root, bytes).unwrap_or_default()
+    }
+
     pub fn add_fault(&self, fault: Fault) -> FaultId {
         self.world().disks.borrow_mut().faults.add(fault)
     }
