@@ -14,7 +14,7 @@ use crate::config::TopicSettings;
 use crate::handlers;
 use crate::mail::ImageUpdate;
 use crate::metadata::{Image, Partition, Resource, Topic};
-use crate::model::{Offset, PartitionId, Uuid};
+use crate::model::{Offset, PartitionId};
 use crate::partition::{Effects, Leadership, Replica};
 
 /// Makes what the update says true here, and then lets requests see it.
@@ -122,17 +122,21 @@ pub(super) async fn create(shell: &Rc<Shell>, image: &Image, missing: Vec<(Parti
             host(shell, image, &topic, id, log);
             continue;
         }
-        match volume_for(shell, &topic, id) {
-            Some(volume) => by_volume.entry(volume).or_default().push((id, topic)),
-            None => {
-                tracing::error!(topic = topic.name, partition = %id.index, "no log directory is online for a new partition");
-            }
-        }
+        let Some(volume) = volume_for(shell, &topic, id) else {
+            tracing::error!(topic = topic.name, partition = %id.index, "its log directory is offline, and so is the partition");
+            shell.owner.set_offline(id);
+            continue;
+        };
+        by_volume.entry(volume).or_default().push((id, topic));
     }
     let creations = by_volume.into_iter().map(|(at, partitions)| async move {
         let Some(volume) = shell.volumes.borrow()[at].clone() else { return };
+        let ids: Vec<PartitionId> = partitions.iter().map(|(id, _)| *id).collect();
         if let Err(error) = create_in(shell, image, &volume, partitions).await {
             tracing::error!(%error, "partitions could not be created; they answer errors until the next start");
+            for id in ids {
+                shell.owner.set_offline(id);
+            }
         }
     });
     join_all(creations).await;
@@ -162,19 +166,19 @@ async fn create_in(
     Ok(())
 }
 
-/// The volume in which the metadata places a partition, or the one with the fewest logs where it leaves the choice.
+/// The volume in which the metadata places a partition, or the one with the fewest logs where it leaves the choice. `None` if that
+/// is offline: the partition's records may lie there, so an empty log elsewhere would hide them and give their offsets again.
 fn volume_for(shell: &Shell, topic: &Topic, id: PartitionId) -> Option<usize> {
     let node = shell.plan.settings.broker.node_id;
     let assigned = topic.partitions.get(&id.index).and_then(|partition| partition.directory_of(node));
     let volumes = shell.volumes.borrow();
     let directories = shell.directory_ids.borrow();
-    let named = assigned.and_then(|assigned: Uuid| directories.iter().position(|id| *id == assigned));
-    if let Some(at) = named {
-        return volumes[at].is_some().then_some(at);
+    let online = |at: usize| volumes[at].as_ref().filter(|volume| !volume.failed().is_failed()).map(|_| at);
+    if let Some(assigned) = assigned {
+        return directories.iter().position(|id| *id == assigned).and_then(online);
     }
-    let online =
-        volumes.iter().enumerate().filter_map(|(at, volume)| Some((at, volume.as_ref()?.logs().len())));
-    online.min_by_key(|(_, logs)| *logs).map(|(at, _)| at)
+    let logs = |at: &usize| volumes[*at].as_ref().map_or(0, |volume| volume.logs().len());
+    (0..volumes.len()).filter_map(online).min_by_key(logs)
 }
 
 async fn delete_topic(shell: &Rc<Shell>, topic: &Topic) {

@@ -115,7 +115,7 @@ impl Owner {
 
     fn check_part(&self, part: &FetchPart) -> FetchedPart {
         let Some(hosted) = self.hosted(part.partition) else {
-            return FetchedPart::failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, LeaderEpoch(-1));
+            return FetchedPart::failed(self.absence(part.partition), LeaderEpoch(-1));
         };
         let replica = hosted.replica.borrow();
         let epoch = replica.leadership().epoch;

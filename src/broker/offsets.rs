@@ -25,7 +25,7 @@ impl Owner {
 
     async fn answer_query(&self, query: &OffsetQuery) -> OffsetAnswer {
         let Some(hosted) = self.hosted(query.partition) else {
-            return OffsetAnswer::failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            return OffsetAnswer::failed(self.absence(query.partition));
         };
         let checked = hosted.replica.borrow().check_leader(query.current_leader_epoch);
         if let Err(refusal) = checked {

@@ -4,10 +4,11 @@
 //! Invariants:
 //! - a group in `groups` has `remaining > 0`; it is answered and removed when that becomes 0
 //! - while `Hosted::waiting` is not empty, exactly one task drains it, and no append overtakes it
+//! - a partition is in `partitions` or in `offline`, never in both
 //! - a fetch in `parked` is parked at each of its partitions that is hosted here, and nowhere else
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -49,6 +50,8 @@ struct Group {
 pub struct Owner {
     pub(super) router: Rc<Router>,
     pub(super) partitions: RefCell<BTreeMap<PartitionId, Rc<Hosted>>>,
+    /// Partitions whose log lies in a directory that is offline, or that could not be created.
+    offline: RefCell<BTreeSet<PartitionId>>,
     pub(super) parked: RefCell<BTreeMap<u64, super::fetching::Parked>>,
     pub(super) next_parked: Cell<u64>,
     groups: RefCell<Slots<Group>>,
@@ -81,6 +84,7 @@ impl Owner {
         Rc::new(Self {
             router,
             partitions: RefCell::new(BTreeMap::new()),
+            offline: RefCell::new(BTreeSet::new()),
             parked: RefCell::new(BTreeMap::new()),
             next_parked: Cell::new(0),
             groups: RefCell::new(Slots::new()),
@@ -95,12 +99,28 @@ impl Owner {
         self.partitions.borrow().values().cloned().collect()
     }
 
+    /// This shard owns the partition, and cannot serve it.
+    pub fn set_offline(&self, id: PartitionId) {
+        self.offline.borrow_mut().insert(id);
+    }
+
+    /// What is answered for a partition that is not hosted here.
+    pub fn absence(&self, id: PartitionId) -> ErrorCode {
+        if self.offline.borrow().contains(&id) {
+            ErrorCode::KAFKA_STORAGE_ERROR
+        } else {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        }
+    }
+
     pub fn host(&self, hosted: Rc<Hosted>) {
+        self.offline.borrow_mut().remove(&hosted.id);
         self.partitions.borrow_mut().insert(hosted.id, hosted);
     }
 
     /// Takes a partition out of service: everyone who waits for it is told that it is gone.
     pub fn evict(self: &Rc<Self>, id: PartitionId) -> Option<Rc<Hosted>> {
+        self.offline.borrow_mut().remove(&id);
         let hosted = self.partitions.borrow_mut().remove(&id)?;
         let mut effects = Effects::default();
         hosted.replica.borrow_mut().on_end(Refusal::Unknown, &mut effects);
@@ -121,7 +141,7 @@ impl Owner {
         for (at, part) in request.parts.into_iter().enumerate() {
             let ticket = AckTicket { group: number, part: at };
             let Some(hosted) = self.hosted(part.partition) else {
-                self.finish(ticket, Some(AppendResult::failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
+                self.finish(ticket, Some(AppendResult::failed(self.absence(part.partition))));
                 continue;
             };
             self.append_or_wait(&hosted, Waiting { part, acks: request.acks, ticket });
