@@ -1,4 +1,6 @@
 //! Raft's plain files, at the root of the metadata log directory, on this shard's machine.
+//!
+//! An operation that hangs has failed, as a round that hangs has: whoever waits for the metadata would wait for ever.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,9 +12,14 @@ use logan_raft::files::{Directory, File, FileError, Io, OpenMode};
 use logan_raft::{Clock, Peers};
 use logan_shards::{self as shards, IoError};
 
+use crate::limits;
+
 pub(super) struct RaftDirectory(pub shards::Directory);
 
-struct RaftFile(shards::PlainFile);
+struct RaftFile {
+    file: shards::PlainFile,
+    path: String,
+}
 
 /// The shard's timers.
 pub(super) struct ShardClock;
@@ -32,8 +39,18 @@ fn translate(error: IoError) -> FileError {
     }
 }
 
-fn io<'a, T>(operation: impl Future<Output = Result<T, IoError>> + 'a) -> Io<'a, T> {
-    async move { operation.await.map_err(translate) }.boxed_local()
+fn io<'a, T>(path: &'a str, operation: impl Future<Output = Result<T, IoError>> + 'a) -> Io<'a, T> {
+    async move {
+        match shards::timeout(limits::ROUND_HANGS_AFTER, operation).await {
+            Ok(outcome) => outcome.map_err(translate),
+            Err(_) => Err(FileError::Failed {
+                path: path.to_owned(),
+                operation: "wait",
+                message: format!("no answer for {} s", limits::ROUND_HANGS_AFTER.as_secs()),
+            }),
+        }
+    }
+    .boxed_local()
 }
 
 impl Directory for RaftDirectory {
@@ -42,7 +59,7 @@ impl Directory for RaftDirectory {
     }
 
     fn list(&self) -> Io<'_, Vec<String>> {
-        io(async {
+        io("", async {
             let entries = self.0.list("").await?;
             Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
         })
@@ -53,41 +70,44 @@ impl Directory for RaftDirectory {
             OpenMode::Existing => shards::OpenMode::Existing,
             OpenMode::CreateNew => shards::OpenMode::CreateNew,
         };
-        io(async move { Ok(Rc::new(RaftFile(self.0.open_plain(name, mode).await?)) as Rc<dyn File>) })
+        io(name, async move {
+            let file = self.0.open_plain(name, mode).await?;
+            Ok(Rc::new(RaftFile { file, path: name.to_owned() }) as Rc<dyn File>)
+        })
     }
 
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Io<'a, ()> {
-        io(self.0.rename(from, to))
+        io(from, self.0.rename(from, to))
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> Io<'a, ()> {
-        io(self.0.remove_file(name))
+        io(name, self.0.remove_file(name))
     }
 
     fn sync(&self) -> Io<'_, ()> {
-        io(self.0.sync_directory(""))
+        io("", self.0.sync_directory(""))
     }
 }
 
 impl File for RaftFile {
     fn length(&self) -> Io<'_, u64> {
-        io(self.0.length())
+        io(&self.path, self.file.length())
     }
 
     fn read_at(&self, position: u64, length: usize) -> Io<'_, Bytes> {
-        io(async move { Ok(Bytes::from(self.0.read_at(position, length).await?)) })
+        io(&self.path, async move { Ok(Bytes::from(self.file.read_at(position, length).await?)) })
     }
 
     fn write_at(&self, position: u64, content: Bytes) -> Io<'_, ()> {
-        io(self.0.write_at(position, content.to_vec()))
+        io(&self.path, self.file.write_at(position, content.to_vec()))
     }
 
     fn sync(&self) -> Io<'_, ()> {
-        io(self.0.sync_data())
+        io(&self.path, self.file.sync_data())
     }
 
     fn set_length(&self, length: u64) -> Io<'_, ()> {
-        io(self.0.set_length(length))
+        io(&self.path, self.file.set_length(length))
     }
 }
 
