@@ -1,5 +1,6 @@
 //! A Kafka client of a simulated network: one connection, with any number of requests in flight.
 
+use std::any::type_name;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,10 +9,16 @@ use logan::protocol::messages::FetchRequest;
 use logan::protocol::{ErrorCode, Request, frame};
 use logan_shards::{Connection, timeout};
 
-/// The connection ended, or nothing came for too long: whether the request was carried out is not known.
+/// Whether the request was carried out is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lost;
+pub enum Lost {
+    /// The connection ended.
+    Ended,
+    /// Nothing came for [`PATIENCE`]. With it the type of the request.
+    Silent(&'static str),
+}
 
+/// Longer than any request may take: a round that hangs fails its directory after 30 s, and that is noticed within 5 s.
 const PATIENCE: Duration = Duration::from_secs(40);
 pub const ADDRESS: &str = "logan:9092";
 
@@ -25,7 +32,7 @@ pub struct Client {
 impl Client {
     pub async fn connect() -> Result<Self, Lost> {
         let connecting = timeout(PATIENCE, Connection::connect(ADDRESS)).await;
-        let connection = connecting.map_err(|_| Lost)?.map_err(|_| Lost)?;
+        let connection = connecting.map_err(|_| Lost::Silent("connect"))?.map_err(|_| Lost::Ended)?;
         Ok(Self { connection, next: 0, owed: VecDeque::new() })
     }
 
@@ -44,13 +51,14 @@ impl Client {
             slices.extend(request.expect("a request of ours can be written").into_slices());
         }
         let sent = timeout(PATIENCE, self.connection.write_all(&slices)).await;
-        sent.map_err(|_| Lost)?.map_err(|_| Lost)
+        sent.map_err(|_| Lost::Silent(type_name::<R>()))?.map_err(|_| Lost::Ended)
     }
 
     /// The response to the oldest request that has none yet.
     pub async fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response, Lost> {
         let owed = self.owed.pop_front().expect("a request is in flight");
-        let answer = timeout(PATIENCE, self.frame()).await.map_err(|_| Lost)??;
+        let answer = timeout(PATIENCE, self.frame()).await;
+        let answer = answer.map_err(|_| Lost::Silent(type_name::<R>()))??;
         let (echoed, response) =
             frame::read_response::<R>(version, answer).expect("the broker's responses can be read");
         assert_eq!(echoed, owed, "responses come in the order of their requests");
@@ -82,7 +90,7 @@ impl Client {
         let mut filled = 0;
         while filled < buffer.len() {
             match self.connection.read(&mut buffer[filled..]).await {
-                Ok(0) | Err(_) => return Err(Lost),
+                Ok(0) | Err(_) => return Err(Lost::Ended),
                 Ok(count) => filled += count,
             }
         }

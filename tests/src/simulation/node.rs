@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use logan::broker::{Loads, Plan, Ready, Shell, StartError, run_shard};
 use logan::config::Settings;
@@ -23,6 +23,14 @@ pub(super) struct Setup {
 pub(super) struct Broker {
     pub node: NodeId,
     watch: Rc<Watch>,
+    reports: Arc<Mutex<Reports>>,
+}
+
+/// What starts came to.
+#[derive(Default)]
+struct Reports {
+    ready: u32,
+    failed: Vec<String>,
 }
 
 #[derive(Default)]
@@ -43,11 +51,17 @@ impl Broker {
     pub fn add(simulation: &Simulation, setup: &Setup) -> Self {
         let settings = settings(&setup.overrides);
         let lanes = limits::lane_capacity(settings.broker.lane_messages);
-        let report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync> = Arc::new(|ready| {
-            if let Err(error) = ready {
-                panic!("the broker did not start: {error}");
-            }
-        });
+        let reports: Arc<Mutex<Reports>> = Arc::default();
+        let report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync> = {
+            let reports = reports.clone();
+            Arc::new(move |ready| {
+                let mut reports = reports.lock().expect("nothing panics holding it");
+                match ready {
+                    Ok(_) => reports.ready += 1,
+                    Err(error) => reports.failed.push(error.to_string()),
+                }
+            })
+        };
         let plan = Plan {
             settings: Arc::new(settings),
             accept_loss: false,
@@ -71,7 +85,17 @@ impl Broker {
         });
         let seen = watch.clone();
         simulation.on_event(move |_| seen.look());
-        Self { node, watch }
+        Self { node, watch, reports }
+    }
+
+    /// How often it became ready.
+    pub fn ready(&self) -> u32 {
+        self.reports.lock().expect("nothing panics holding it").ready
+    }
+
+    /// Why starts failed since this was last asked.
+    pub fn failed_starts(&self) -> Vec<String> {
+        std::mem::take(&mut self.reports.lock().expect("nothing panics holding it").failed)
     }
 
     pub fn starts(&self) -> u32 {
@@ -115,6 +139,7 @@ fn settings(overrides: &[String]) -> Settings {
         "listeners=PLAINTEXT://0.0.0.0:9092",
         "advertised.listeners=PLAINTEXT://logan:9092",
         "log.dirs=/data",
+        "logan.memory.bytes=268435456",
         "num.partitions=2",
     ];
     let all: Vec<String> = always.iter().map(ToString::to_string).chain(overrides.iter().cloned()).collect();

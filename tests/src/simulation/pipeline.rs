@@ -26,14 +26,14 @@ const PRODUCE_VERSION: i16 = 9;
 
 /// Why no more is sent on a connection.
 enum Ended {
-    Lost,
+    Lost(Lost),
     /// The producer cannot go on.
     Refused,
 }
 
 impl From<Lost> for Ended {
-    fn from(Lost: Lost) -> Self {
-        Self::Lost
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     pub async fn new(shared: Rc<Shared>, producer: u32, partition: Partition) -> Self {
-        let id = work::new_producer().await;
+        let id = work::new_producer(&shared).await;
         Self { shared, producer, partition, id, next: 0, clean_stops: 0, unacknowledged: VecDeque::new() }
     }
 
@@ -70,7 +70,10 @@ impl Pipeline {
             // What is not acknowledged is sent again, on a connection that knows nothing of the first time.
             match self.run_on(client, &mut made, |made| made < batches || goes_on(made)).await {
                 Ok(()) => {}
-                Err(Ended::Lost) => sleep(Duration::from_millis(random_u64() % 10)).await,
+                Err(Ended::Lost(lost)) => {
+                    self.shared.lose(lost);
+                    sleep(Duration::from_millis(random_u64() % 10)).await;
+                }
                 Err(Ended::Refused) => return,
             }
         }
@@ -122,7 +125,7 @@ impl Pipeline {
     /// The answer for the oldest batch. What was sent behind one that failed fails too, so the connection is given up then.
     fn settle(&mut self, error: ErrorCode, base: i64) -> Result<(), Ended> {
         if work::is_retriable(error) {
-            return Err(Ended::Lost);
+            return Err(Ended::Lost(Lost::Ended));
         }
         if error != ErrorCode::NONE {
             let stopped_since = self.shared.clean_stops.get() > self.clean_stops;
@@ -143,22 +146,25 @@ impl Pipeline {
 
     /// Connects until another shard than the partition's owner serves the connection.
     async fn connect_elsewhere(&self) -> Client {
-        let owner = owner(self.partition, self.shared.shards).await;
+        let owner = owner(&self.shared, self.partition).await;
         let fetch = work::fetch(self.partition, 0);
         loop {
-            let mut client = work::connect().await;
+            let mut client = work::connect(&self.shared).await;
             match client.shard(&fetch, self.shared.shards).await {
                 Ok(Some(shard)) if shard != owner => return client,
                 Ok(_) => {}
-                Err(Lost) => sleep(Duration::from_millis(20)).await,
+                Err(lost) => {
+                    self.shared.lose(lost);
+                    sleep(Duration::from_millis(20)).await;
+                }
             }
         }
     }
 }
 
 /// The shard that owns a partition of the topic that is written to.
-async fn owner(partition: Partition, shards: u16) -> u16 {
-    let topic: Uuid = work::insist(async |client| {
+async fn owner(shared: &Shared, partition: Partition) -> u16 {
+    let topic: Uuid = work::insist(shared, async |client| {
         let asked = MetadataRequestTopic { name: Some(TOPIC.into()), ..Default::default() };
         let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
         let response = client.call(12, &request).await?;
@@ -166,5 +172,5 @@ async fn owner(partition: Partition, shards: u16) -> u16 {
         Ok(topic.map(|topic| topic.topic_id))
     })
     .await;
-    Router::owner_of(PartitionId { topic, index: PartitionIndex(partition) }, shards).0
+    Router::owner_of(PartitionId { topic, index: PartitionIndex(partition) }, shared.shards).0
 }

@@ -5,15 +5,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use logan::limits;
-use logan_shards::sim::{NetworkOptions, NodeId, SimOptions, Simulation};
+use logan_shards::sim::{NetworkOptions, SimOptions, Simulation};
 use logan_shards::spawn;
 use logan_storage::Mutations;
 
+use super::disks;
 use super::node::{Broker, Setup};
 use super::pipeline::Pipeline;
 use super::work::{self, Shared};
 
-const LONG: Duration = Duration::from_hours(1);
+pub(super) const LONG: Duration = Duration::from_hours(1);
 /// After so many batches without an exhausted credit there is something wrong with the test.
 const MOST_BATCHES: u32 = 2_000;
 
@@ -25,6 +26,8 @@ pub enum Scenario {
     /// Lanes of two messages, producers with five requests in flight, every partition on another shard than its producers'
     /// connections.
     ShortLanes,
+    /// One to three log directories, which fail, hang, fill up and cannot be read at start.
+    Disks,
 }
 
 /// What a run is made of.
@@ -33,6 +36,7 @@ pub struct Run {
     pub seed: u64,
     pub scenario: Scenario,
     pub shards: u16,
+    pub directories: usize,
     pub partitions: i32,
     pub producers: u32,
     /// Of each producer.
@@ -54,8 +58,17 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+/// Who takes part in a run.
+pub(super) struct Stage {
+    pub simulation: Simulation,
+    pub broker: Rc<Broker>,
+    pub shared: Rc<Shared>,
+    /// The clients have done all they had to do.
+    pub done: Rc<Cell<bool>>,
+}
+
 impl Scenario {
-    pub const ALL: [Self; 2] = [Self::Plain, Self::ShortLanes];
+    pub const ALL: [Self; 3] = [Self::Plain, Self::ShortLanes, Self::Disks];
 }
 
 impl Run {
@@ -67,6 +80,7 @@ impl Run {
             seed,
             scenario,
             shards: 1 + draw.below(3) as u16,
+            directories: 1,
             partitions: 1 + draw.below(3) as i32,
             producers: 1 + draw.below(3) as u32,
             batches: 4 + draw.below(12) as u32,
@@ -76,23 +90,50 @@ impl Run {
         match scenario {
             Scenario::Plain => run,
             Scenario::ShortLanes => Self { shards: run.shards.max(2), batches: 2 * run.batches, ..run },
+            Scenario::Disks => Self {
+                directories: 1 + draw.below(disks::DIRECTORIES.len() as u64) as usize,
+                partitions: 3,
+                producers: 3,
+                crashes: run.crashes.max(1),
+                ..run
+            },
         }
     }
 
     fn setup(&self) -> Setup {
-        let overrides = match self.scenario {
-            Scenario::Plain => Vec::new(),
-            Scenario::ShortLanes => vec![format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST)],
-        };
+        let directories = disks::DIRECTORIES[..self.directories].join(",");
+        let mut overrides = vec![format!("log.dirs={directories}")];
+        if self.scenario == Scenario::ShortLanes {
+            overrides.push(format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST));
+        }
         Setup { shards: self.shards, overrides, mutations: self.mutations }
+    }
+
+    fn options(&self) -> SimOptions {
+        let mut options = SimOptions::rough(self.seed);
+        options.repeat = format!(
+            "LOGAN_SEED={} cargo test --release -p logan-tests --test simulation one_seed",
+            self.seed
+        );
+        match self.scenario {
+            Scenario::Plain => {}
+            // Requests that are sent together must be able to arrive together.
+            Scenario::ShortLanes => options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes,
+            // Whether a request is answered must not depend on the way to the client.
+            Scenario::Disks => {
+                options.network = NetworkOptions::calm();
+                options.fail_stop = true;
+            }
+        }
+        options
     }
 }
 
 /// Choices of the test itself, apart from those of the machine.
-struct Draw(u64);
+pub(super) struct Draw(u64);
 
 impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         // SplitMix64, Steele et al. 2014.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -100,81 +141,118 @@ impl Draw {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % bound
     }
+
+    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
 }
 
 /// Runs the seed. Panics of the broker and of the machine's own checks go through.
 pub fn run(run: &Run) -> Result<Outcome, String> {
-    let mut options = SimOptions::rough(run.seed);
-    options.repeat =
-        format!("LOGAN_SEED={} cargo test --release -p logan-tests --test simulation one_seed", run.seed);
-    if run.scenario == Scenario::ShortLanes {
-        // Requests that are sent together must be able to arrive together.
-        options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
-    }
-    let simulation = Simulation::new(options);
+    let simulation = Simulation::new(run.options());
     let broker = Rc::new(Broker::add(&simulation, &run.setup()));
-    let node = broker.node;
-    let shared = Shared::new(run.partitions, run.shards);
+    let shared = Shared::new(run.partitions, run.shards, run.scenario == Scenario::Disks);
     let done = Rc::new(Cell::new(false));
     simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
+    let stage = Stage { simulation, broker, shared, done };
     let mut draw = Draw(run.seed ^ 0xc4a5);
     for _ in 0..run.crashes {
-        disturb(&simulation, &broker, &mut draw, &done, &shared);
+        match run.scenario {
+            Scenario::Plain | Scenario::ShortLanes => stage.disturb(&mut draw),
+            Scenario::Disks => disks::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
+        }
     }
-    let finished = || done.get() || shared.violation.borrow().is_some();
-    let outcome = simulation.run_until(finished, LONG);
-    if !finished() {
-        let (now, stuck) = (simulation.now(), broker.describe());
-        return Err(format!("the clients did not finish: {outcome:?} after {now:?}\n{stuck}"));
-    }
-    // Once more, so that everything acknowledged must come from the disk.
-    simulation.power_loss(node);
-    restart(&simulation, node);
-    verify(&simulation, &shared)?;
+    stage.finish()?;
+    let (broker, shared) = (&stage.broker, &stage.shared);
     let is_shown = broker.credits_waited_for() > 0 || shared.refused.get() > 0;
     if run.scenario == Scenario::ShortLanes && !is_shown {
         return Err("no message had to wait for lane credit: the run shows nothing".into());
     }
     Ok(Outcome {
-        trace: simulation.trace_hash(),
+        trace: stage.simulation.trace_hash(),
         acknowledged: shared.history.borrow().acknowledged_count(),
         starts: broker.starts(),
         credits_waited_for: broker.credits_waited_for(),
-        took: simulation.now(),
+        took: stage.simulation.now(),
     })
 }
 
-/// The machine goes down in one of several ways, at a moment that the seed chooses, and comes up again.
-fn disturb(simulation: &Simulation, broker: &Broker, draw: &mut Draw, done: &Cell<bool>, shared: &Shared) {
-    let node = broker.node;
-    match draw.below(4) {
-        0 => {
-            simulation.run_for(Duration::from_micros(draw.below(200_000)));
-            simulation.kill(node);
-        }
-        1 => {
-            simulation.run_for(Duration::from_micros(draw.below(200_000)));
-            simulation.request_stop(node);
-            shared.clean_stops.set(shared.clean_stops.get() + 1);
-            let outcome = simulation.run_until(|| !simulation.is_running(node), LONG);
-            if simulation.is_running(node) {
-                shared.fail(format!("the stop did not end: {outcome:?}\n{}", broker.describe()));
+impl Stage {
+    /// The machine goes down in one of several ways, at a moment that the seed chooses, and comes up again.
+    fn disturb(&self, draw: &mut Draw) {
+        let (simulation, node) = (&self.simulation, self.broker.node);
+        match draw.below(4) {
+            0 => {
+                simulation.run_for(Duration::from_micros(draw.below(200_000)));
+                simulation.kill(node);
+            }
+            1 => {
+                simulation.run_for(Duration::from_micros(draw.below(200_000)));
+                self.stop();
+            }
+            _ => {
+                let at = simulation.io_events(node) + 1 + draw.below(400);
+                simulation.crash_at_io(node, at);
+                simulation.run_until(|| !simulation.is_running(node) || self.done.get(), LONG);
+                // If the clients were done first, nothing is to happen any more.
+                simulation.crash_at_io(node, u64::MAX);
             }
         }
-        _ => {
-            let at = simulation.io_events(node) + 1 + draw.below(400);
-            simulation.crash_at_io(node, at);
-            simulation.run_until(|| !simulation.is_running(node) || done.get(), LONG);
-            // If the clients were done first, nothing is to happen any more.
-            simulation.crash_at_io(node, u64::MAX);
+        self.restart();
+    }
+
+    /// Asks the broker to stop, and waits until it has.
+    pub fn stop(&self) {
+        let (simulation, node) = (&self.simulation, self.broker.node);
+        simulation.request_stop(node);
+        self.shared.clean_stops.set(self.shared.clean_stops.get() + 1);
+        let outcome = simulation.run_until(|| !simulation.is_running(node), LONG);
+        if simulation.is_running(node) {
+            self.shared.fail(format!("the stop did not end: {outcome:?}\n{}", self.broker.describe()));
         }
     }
-    restart(simulation, node);
-}
 
-fn restart(simulation: &Simulation, node: NodeId) {
-    if !simulation.is_running(node) {
-        simulation.restart(node);
+    pub fn restart(&self) {
+        if !self.simulation.is_running(self.broker.node) {
+            self.simulation.restart(self.broker.node);
+        }
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.shared.violation.borrow().is_some()
+    }
+
+    /// Lets the clients finish, and checks what the disk has of it.
+    fn finish(&self) -> Result<(), String> {
+        let finished = || self.done.get() || self.has_failed();
+        let outcome = self.simulation.run_until(finished, LONG);
+        if !finished() {
+            let (now, stuck) = (self.simulation.now(), self.broker.describe());
+            return Err(format!("the clients did not finish: {outcome:?} after {now:?}\n{stuck}"));
+        }
+        // Once more, so that everything acknowledged must come from the disk.
+        self.simulation.power_loss(self.broker.node);
+        self.restart();
+        self.verify()?;
+        let unexpected = [self.broker.failed_starts(), self.simulation.fail_stops()].concat();
+        if unexpected.is_empty() { Ok(()) } else { Err(unexpected.join("; ")) }
+    }
+
+    fn verify(&self) -> Result<(), String> {
+        if let Some(violation) = self.shared.violation.borrow().clone() {
+            return Err(violation);
+        }
+        let (logs, topics) = {
+            let shared = self.shared.clone();
+            let all = async move { (work::read_all(shared.clone()).await, work::list_topics(&shared).await) };
+            self.simulation.block_on(LONG, all)
+        };
+        if let Some(violation) = self.shared.violation.borrow().clone() {
+            return Err(violation);
+        }
+        let history = self.shared.history.borrow();
+        history.check(&logs)?;
+        history.topics_are_as_acknowledged(&topics)
     }
 }
 
@@ -204,7 +282,9 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
 
 async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32, partition: i32) {
     match run.scenario {
-        Scenario::Plain => work::produce(shared, producer, partition, run.batches).await,
+        Scenario::Plain | Scenario::Disks => {
+            work::produce(shared, producer, partition, run.batches).await;
+        }
         Scenario::ShortLanes => {
             let pipeline = Pipeline::new(shared, producer, partition).await;
             // A run that has not exhausted any credit yet goes on until it has.
@@ -212,20 +292,4 @@ async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32
             pipeline.run(run.batches, goes_on).await;
         }
     }
-}
-
-fn verify(simulation: &Simulation, shared: &Rc<Shared>) -> Result<(), String> {
-    if let Some(violation) = shared.violation.borrow().clone() {
-        return Err(violation);
-    }
-    let (logs, topics) = {
-        let shared = shared.clone();
-        simulation.block_on(LONG, async move { (work::read_all(shared).await, work::list_topics().await) })
-    };
-    if let Some(violation) = shared.violation.borrow().clone() {
-        return Err(violation);
-    }
-    let history = shared.history.borrow();
-    history.check(&logs)?;
-    history.topics_are_as_acknowledged(&topics)
 }

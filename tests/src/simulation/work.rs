@@ -9,11 +9,12 @@ use bytes::Bytes;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
 use logan::protocol::messages::delete_topics::DeleteTopicState;
 use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
+use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::metadata::MetadataRequestTopic;
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use logan::protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest,
-    ProduceRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
+    MetadataRequest, ProduceRequest,
 };
 use logan::protocol::records::{BatchBuilder, Compression, ProducerFields, RecordReader};
 use logan::protocol::{ErrorCode, Records};
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub violation: RefCell<Option<String>>,
     pub partitions: i32,
     pub shards: u16,
+    pub network_is_calm: bool,
     /// Producers that could not go on.
     pub refused: Cell<u32>,
     /// How often the broker was asked to stop.
@@ -40,12 +42,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(partitions: i32, shards: u16) -> Rc<Self> {
+    pub fn new(partitions: i32, shards: u16, network_is_calm: bool) -> Rc<Self> {
         Rc::new(Self {
             history: RefCell::default(),
             violation: RefCell::new(None),
             partitions,
             shards,
+            network_is_calm,
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
         })
@@ -55,10 +58,21 @@ impl Shared {
         self.violation.borrow_mut().get_or_insert(reason);
     }
 
+    /// Where nothing keeps requests or responses from arriving, every request is answered.
+    pub fn lose(&self, lost: Lost) {
+        if let (Lost::Silent(request), true) = (lost, self.network_is_calm) {
+            self.fail(format!("{request} was not answered, and its connection did not end"));
+        }
+    }
+
     pub fn note(&self, noted: Result<(), String>) {
         if let Err(reason) = noted {
             self.fail(reason);
         }
+    }
+
+    pub fn topic_is_created(&self) -> bool {
+        self.history.borrow().topics.get(TOPIC) == Some(&Existence::Yes)
     }
 
     /// A batch was acknowledged: its first record, and how many it has.
@@ -70,34 +84,36 @@ impl Shared {
     }
 }
 
-/// What an idempotent producer answers by sending the same again.
+/// What an idempotent producer answers by sending the same again. The topic is there before anybody asks for it, so it is never unknown.
 pub(super) fn is_retriable(error: ErrorCode) -> bool {
-    matches!(
-        error,
-        ErrorCode::NOT_LEADER_OR_FOLLOWER
-            | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-            | ErrorCode::KAFKA_STORAGE_ERROR
-    )
+    matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR)
 }
 
 /// Connects until it succeeds.
-pub(super) async fn connect() -> Client {
+pub(super) async fn connect(shared: &Shared) -> Client {
     loop {
-        if let Ok(client) = Client::connect().await {
-            return client;
+        match Client::connect().await {
+            Ok(client) => return client,
+            Err(lost) => shared.lose(lost),
         }
         sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Calls `attempt` with one connection after another until it has a result.
-pub(super) async fn insist<T>(mut attempt: impl AsyncFnMut(&mut Client) -> Result<Option<T>, Lost>) -> T {
-    let mut client = connect().await;
+pub(super) async fn insist<T>(
+    shared: &Shared,
+    mut attempt: impl AsyncFnMut(&mut Client) -> Result<Option<T>, Lost>,
+) -> T {
+    let mut client = connect(shared).await;
     loop {
         match attempt(&mut client).await {
             Ok(Some(result)) => return result,
             Ok(None) => sleep(Duration::from_millis(10)).await,
-            Err(Lost) => client = connect().await,
+            Err(lost) => {
+                shared.lose(lost);
+                client = connect(shared).await;
+            }
         }
     }
 }
@@ -119,7 +135,7 @@ fn new_topic(name: &str, partitions: i32) -> CreateTopicsRequest {
 }
 
 pub(super) async fn create_topic(shared: &Shared) {
-    insist(async |client| {
+    insist(shared, async |client| {
         let response = client.call(7, &new_topic(TOPIC, shared.partitions)).await?;
         let error = response.topics[0].error_code;
         Ok(matches!(error, ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS).then_some(()))
@@ -134,7 +150,7 @@ pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
         let name = format!("side-{}", round % 3);
         let deletes = shared.history.borrow().topics.get(&name) == Some(&Existence::Yes);
         shared.history.borrow_mut().topics.insert(name.clone(), Existence::Unknown);
-        let existence = insist(async |client| {
+        let existence = insist(&shared, async |client| {
             if deletes {
                 let topic = DeleteTopicState { name: Some(name.as_str().into()), ..Default::default() };
                 let request = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
@@ -154,8 +170,8 @@ pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
 }
 
 /// The id of a new producer.
-pub(super) async fn new_producer() -> i64 {
-    insist(async |client| {
+pub(super) async fn new_producer(shared: &Shared) -> i64 {
+    insist(shared, async |client| {
         let request = InitProducerIdRequest {
             transactional_id: None,
             transaction_timeout_ms: 1000,
@@ -169,12 +185,12 @@ pub(super) async fn new_producer() -> i64 {
 
 /// Sends batches to one partition, each until it is acknowledged.
 pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
-    let id = new_producer().await;
+    let id = new_producer(&shared).await;
     let mut next = 0;
     for _ in 0..batches {
         let count = 1 + (random_u64() % 4) as u32;
         let batch = batch(producer, id, next, count);
-        let base = insist(async |client| {
+        let base = insist(&shared, async |client| {
             let response = client.call(9, &request(partition, batch.clone())).await?;
             let answer = &response.responses[0].partition_responses[0];
             match answer.error_code {
@@ -244,7 +260,7 @@ pub(super) async fn consume(
     let mut log = Vec::new();
     while !until(log.len() as i64) {
         let from = log.len() as i64;
-        let records = insist(async |client| {
+        let records = insist(&shared, async |client| {
             let response = client.call(FETCH_VERSION, &fetch(partition, from)).await?;
             let Some(data) = response.responses.first().and_then(|topic| topic.partitions.first()) else {
                 return Ok(Some(Bytes::new()));
@@ -259,7 +275,11 @@ pub(super) async fn consume(
                     ));
                     Ok(Some(Bytes::new()))
                 }
-                _ => Ok(None),
+                again if is_retriable(again) => Ok(None),
+                other => {
+                    shared.fail(format!("partition {partition}: offset {from} cannot be read: {other}"));
+                    Ok(Some(Bytes::new()))
+                }
             }
         })
         .await;
@@ -323,8 +343,8 @@ fn first_length(records: &Bytes, partition: Partition) -> Result<usize, String> 
 }
 
 /// The names of all topics.
-pub(super) async fn list_topics() -> BTreeSet<String> {
-    insist(async |client| {
+pub(super) async fn list_topics(shared: &Shared) -> BTreeSet<String> {
+    insist(shared, async |client| {
         let request = MetadataRequest { topics: None::<Vec<MetadataRequestTopic>>, ..Default::default() };
         let response = client.call(9, &request).await?;
         Ok(Some(
@@ -338,22 +358,43 @@ pub(super) async fn list_topics() -> BTreeSet<String> {
 pub(super) async fn read_all(shared: Rc<Shared>) -> BTreeMap<Partition, Vec<Sent>> {
     let mut logs = BTreeMap::new();
     for partition in 0..shared.partitions {
-        let end = end_of(partition).await;
+        let end = end_of(&shared, partition).await;
         logs.insert(partition, consume(shared.clone(), partition, move |at| at >= end).await);
     }
     logs
 }
 
-async fn end_of(partition: Partition) -> i64 {
-    use logan::protocol::messages::ListOffsetsRequest;
-    use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
-    insist(async |client| {
-        let part = ListOffsetsPartition { partition_index: partition, timestamp: -1, ..Default::default() };
-        let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![part], ..Default::default() };
-        let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
-        let response = client.call(5, &request).await?;
-        let answer = &response.topics[0].partitions[0];
-        Ok((answer.error_code == ErrorCode::NONE).then_some(answer.offset))
+async fn end_of(shared: &Shared, partition: Partition) -> i64 {
+    insist(shared, async |client| {
+        let (error, offset) = latest(client, partition).await?;
+        Ok((error == ErrorCode::NONE).then_some(offset))
     })
     .await
+}
+
+async fn latest(client: &mut Client, partition: Partition) -> Result<(ErrorCode, i64), Lost> {
+    let part = ListOffsetsPartition { partition_index: partition, timestamp: -1, ..Default::default() };
+    let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![part], ..Default::default() };
+    let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+    let response = client.call(5, &request).await?;
+    let answer = &response.topics[0].partitions[0];
+    Ok((answer.error_code, answer.offset))
+}
+
+/// Whoever asks for a partition of a directory that is offline is told so, and not that there is none, or that it is empty.
+pub(super) async fn expect_offline(shared: &Shared, partition: Partition) {
+    let id = new_producer(shared).await;
+    let told = insist(shared, async |client| {
+        let (listed, _) = latest(client, partition).await?;
+        let response = client.call(FETCH_VERSION, &fetch(partition, 0)).await?;
+        let fetched = response.responses[0].partitions[0].error_code;
+        let batch = batch_of(u32::MAX, id, 0, 1, || 0);
+        let response = client.call(9, &request(partition, batch)).await?;
+        Ok(Some([listed, fetched, response.responses[0].partition_responses[0].error_code]))
+    })
+    .await;
+    if told != [ErrorCode::KAFKA_STORAGE_ERROR; 3] {
+        let told = told.map(|error| error.to_string()).join(", ");
+        shared.fail(format!("partition {partition} is offline, and ListOffsets, Fetch, Produce say {told}"));
+    }
 }

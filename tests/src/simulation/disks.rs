@@ -1,0 +1,172 @@
+//! What befalls log directories: errors, hangs, a full disk, a directory that cannot be read at start.
+//!
+//! Checked beside the history: the node goes on without a directory that is offline, unless it keeps the metadata; partitions of the
+//! others are written and read meanwhile, those of the failed one answer `KAFKA_STORAGE_ERROR`; once the disk is well again a start
+//! brings everything back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use logan_shards::sim::{Fault, FaultKind, PerMillion, Site, Verb};
+
+use super::history::Partition;
+use super::run::{Draw, LONG, Stage};
+use super::work::{self, TOPIC};
+
+/// The first one keeps the metadata.
+pub(super) const DIRECTORIES: [&str; 3] = ["/data", "/more", "/other"];
+
+/// `EIO` and `EACCES`.
+const EIO: i32 = 5;
+const EACCES: i32 = 13;
+
+const WRITES: [Verb; 4] = [Verb::Write, Verb::Sync, Verb::SyncFileSystem, Verb::Allocate];
+const NAMES: [Verb; 7] = [
+    Verb::SyncDirectory,
+    Verb::Rename,
+    Verb::Open,
+    Verb::MakeDirectory,
+    Verb::RemoveFile,
+    Verb::SetLength,
+    Verb::Extents,
+];
+
+/// One disk is ill for a while; then the machine goes down, if the node has not, and comes up well.
+pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Draw) {
+    stage.simulation.run_for(Duration::from_micros(draw.below(200_000)));
+    let directory = draw.one_of(directories);
+    match draw.below(4) {
+        0 if directories.len() > 1 => unreadable_at_start(stage, directories, directory, draw),
+        1 => full(stage, directory, draw),
+        _ => ill(stage, directory, draw),
+    }
+    come_back(stage, draw);
+}
+
+/// Operations of some kinds fail, hang, or end early.
+fn ill(stage: &Stage, directory: &'static str, draw: &mut Draw) {
+    let hang = Duration::from_millis(1 + draw.below(100_000));
+    let kinds = [
+        FaultKind::Error(EIO),
+        FaultKind::Error(EIO),
+        FaultKind::NoSpace,
+        FaultKind::Short,
+        FaultKind::Hang(Some(hang)),
+        FaultKind::Hang(None),
+    ];
+    let kind = draw.one_of(&kinds);
+    let verbs: Vec<Verb> = match (kind, draw.below(3)) {
+        (FaultKind::Hang(_), _) => vec![Verb::Write, Verb::Sync],
+        (FaultKind::NoSpace, _) => vec![Verb::Write, Verb::Allocate, Verb::Open, Verb::MakeDirectory],
+        (FaultKind::Short, _) => vec![Verb::Read, Verb::Write],
+        (_, 0) => WRITES.to_vec(),
+        (_, 1) => NAMES.to_vec(),
+        _ => vec![Verb::Read],
+    };
+    let chance = PerMillion(draw.one_of(&[1_000_000, 100_000, 10_000]));
+    let strikes = move |site: &Site| is_below(site, directory) && verbs.contains(&site.verb);
+    let mut fault = Fault::always(kind, strikes).with_chance(chance);
+    fault.times = draw.one_of(&[Some(1), Some(3), None]);
+    let id = stage.simulation.add_fault(fault);
+    let time = if matches!(kind, FaultKind::Hang(_)) { 60_000 } else { 1_000 };
+    stage.simulation.run_for(Duration::from_millis(1 + draw.below(time)));
+    stage.simulation.remove_fault(id);
+}
+
+/// No block is free any more.
+fn full(stage: &Stage, directory: &'static str, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    let (capacity, free) = simulation.capacity_bytes(node, directory);
+    if capacity == 0 {
+        // Nothing has opened it yet.
+        return;
+    }
+    let left = draw.one_of(&[0, 4096, 100_000, 2_000_000]);
+    simulation.set_capacity(node, directory, capacity - free + left);
+    simulation.run_for(Duration::from_millis(1 + draw.below(1_000)));
+    simulation.set_capacity(node, directory, capacity);
+}
+
+fn is_below(site: &Site, directory: &str) -> bool {
+    site.path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A start finds a directory that it may not read. It goes on without, unless that keeps the metadata.
+fn unreadable_at_start(
+    stage: &Stage,
+    directories: &[&'static str],
+    directory: &'static str,
+    draw: &mut Draw,
+) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    go_down(stage, draw);
+    let fault = Fault::always(FaultKind::Error(EACCES), move |site| is_below(site, directory));
+    let id = simulation.add_fault(fault);
+    stage.restart();
+    let ready = stage.broker.ready();
+    simulation.run_until(|| stage.broker.ready() > ready || !simulation.is_running(node), LONG);
+    let keeps_metadata = directory == directories[0];
+    match (keeps_metadata, stage.broker.failed_starts()) {
+        (true, failed) if failed.len() == 1 => {}
+        (false, failed) if failed.is_empty() => go_on_without(stage, directory, draw),
+        (_, failed) => stage.shared.fail(format!("{directory} cannot be read at start: {failed:?}")),
+    }
+    simulation.remove_fault(id);
+}
+
+/// The partitions that lie elsewhere are served, and those that lie there say why they are not.
+fn go_on_without(stage: &Stage, directory: &'static str, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    let files = simulation.files(node, directory, false);
+    let there: BTreeSet<Partition> = (0..stage.shared.partitions)
+        .filter(|index| files.keys().any(|path| path.starts_with(&format!("{TOPIC}-{index}/"))))
+        .collect();
+    if !stage.shared.topic_is_created() {
+        return;
+    }
+    let shared = stage.shared.clone();
+    let producer = 1_000 + draw.below(1_000_000) as u32;
+    simulation.block_on(LONG, async move {
+        for partition in 0..shared.partitions {
+            if there.contains(&partition) {
+                work::expect_offline(&shared, partition).await;
+            } else {
+                work::produce(shared.clone(), producer, partition, 1).await;
+            }
+        }
+    });
+}
+
+/// The machine goes down in one of three ways.
+fn go_down(stage: &Stage, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    // What hangs keeps a clean stop waiting, and the lock of a process that was killed.
+    simulation.release_hangs(node);
+    match draw.below(3) {
+        0 => simulation.kill(node),
+        1 => simulation.power_loss(node),
+        _ => stage.stop(),
+    }
+    // Late writes of a process that was killed keep its lock.
+    simulation.run_until(|| simulation.in_flight(node).is_empty(), LONG);
+    let fail_stops = simulation.fail_stops();
+    let is_expected = |text: &String| text.starts_with("the metadata log failed");
+    if let Some(text) = fail_stops.iter().find(|text| !is_expected(text)) {
+        stage.shared.fail(format!("the broker panicked: {text}"));
+    }
+}
+
+/// With disks that are well again, the broker starts.
+fn come_back(stage: &Stage, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    go_down(stage, draw);
+    // A start that was under way, and met the disk while it was ill, may have failed.
+    stage.broker.failed_starts();
+    let ready = stage.broker.ready();
+    stage.restart();
+    simulation.run_until(|| stage.broker.ready() > ready || !simulation.is_running(node), LONG);
+    if stage.broker.ready() == ready {
+        let failed = stage.broker.failed_starts();
+        stage.shared.fail(format!("the disks are well, and the broker does not start: {failed:?}"));
+    }
+}
