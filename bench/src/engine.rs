@@ -128,7 +128,7 @@ async fn open(options: &Options, shards: u16) -> Result<Vec<VolumePart>, String>
         max_batch_bytes: 1 << 30,
         mutations: Mutations::default(),
     };
-    let opened = open_directory(Rc::new(LogDirectory(directory)), Rc::new(ShardHost), open).await;
+    let opened = open_directory(Rc::new(LogDirectory::new(directory)), Rc::new(ShardHost), open).await;
     let opened = opened.map_err(|error| format!("{}: {error}", options.dir))?;
     if opened.report.logs > 0 {
         return Err(format!("{} has logs already: name an empty --dir", options.dir));
@@ -172,7 +172,7 @@ impl Driven {
             flush_ms: i64::MAX,
             producer_expiration_ms: 86_400_000,
         };
-        let directory = Rc::new(LogDirectory(directory));
+        let directory = Rc::new(LogDirectory::new(directory));
         let (host, failed) = (Rc::new(ShardHost), Arc::new(FailedMark::default()));
         let of_log = |_: &LogKey| log_config.clone();
         let volume = Volume::start(directory, host, part, config, &of_log, failed)

@@ -1,5 +1,7 @@
 //! The log engine's disk and host, on this shard's machine: each verb is handed on as it is.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,9 +15,27 @@ use logan_storage::disk::{
 use shards::IoError;
 
 /// One entry of `log.dirs`.
-pub struct LogDirectory(pub shards::Directory);
+pub struct LogDirectory {
+    directory: shards::Directory,
+    flights: Rc<Flights>,
+}
 
-struct LogFile(shards::File);
+struct LogFile {
+    file: shards::File,
+    flights: Rc<Flights>,
+}
+
+/// When the operations began that are under way in a directory, by their numbers, which rise with time.
+#[derive(Default)]
+struct Flights {
+    next: Cell<u64>,
+    began_ns: RefCell<BTreeMap<u64, u64>>,
+}
+
+struct Flight<'a> {
+    flights: &'a Flights,
+    number: u64,
+}
 
 struct LogBuffer(shards::AlignedBuffer);
 
@@ -36,8 +56,32 @@ fn translate(error: IoError) -> DiskError {
 }
 
 /// Boxes an operation of the machine as the engine wants it.
-fn io<'a, T>(operation: impl Future<Output = Result<T, IoError>> + 'a) -> Io<'a, T> {
-    Box::pin(async move { operation.await.map_err(translate) })
+fn io<'a, T>(flights: &'a Flights, operation: impl Future<Output = Result<T, IoError>> + 'a) -> Io<'a, T> {
+    Box::pin(async move {
+        let _flight = flights.begin();
+        operation.await.map_err(translate)
+    })
+}
+
+impl Flights {
+    fn begin(&self) -> Flight<'_> {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        self.began_ns.borrow_mut().insert(number, shards::monotonic_ns());
+        Flight { flights: self, number }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.flights.began_ns.borrow_mut().remove(&self.number);
+    }
+}
+
+impl LogDirectory {
+    pub fn new(directory: shards::Directory) -> Self {
+        Self { directory, flights: Rc::default() }
+    }
 }
 
 fn open_mode(mode: OpenMode) -> shards::OpenMode {
@@ -49,23 +93,23 @@ fn open_mode(mode: OpenMode) -> shards::OpenMode {
 
 impl Directory for LogDirectory {
     fn path(&self) -> String {
-        self.0.path()
+        self.directory.path()
     }
 
     fn flushing(&self) -> Flushing {
-        match self.0.flushing() {
+        match self.directory.flushing() {
             shards::Flushing::Shared => Flushing::Shared,
             shards::Flushing::PerFile { reason } => Flushing::PerFile { reason },
         }
     }
 
     fn lock(&self) -> Io<'_, ()> {
-        io(self.0.lock())
+        io(&self.flights, self.directory.lock())
     }
 
     fn list<'a>(&'a self, path: &'a str) -> Io<'a, Vec<DirectoryEntry>> {
-        io(async move {
-            let entries = self.0.list(path).await?;
+        io(&self.flights, async move {
+            let entries = self.directory.list(path).await?;
             Ok(entries
                 .into_iter()
                 .map(|entry| DirectoryEntry { name: entry.name, is_directory: entry.is_directory })
@@ -74,50 +118,54 @@ impl Directory for LogDirectory {
     }
 
     fn make_directory<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
-        io(self.0.make_directory(path))
+        io(&self.flights, self.directory.make_directory(path))
     }
 
     fn remove_directory<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
-        io(self.0.remove_directory(path))
+        io(&self.flights, self.directory.remove_directory(path))
     }
 
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Io<'a, ()> {
-        io(self.0.rename(from, to))
+        io(&self.flights, self.directory.rename(from, to))
     }
 
     fn remove_file<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
-        io(self.0.remove_file(path))
+        io(&self.flights, self.directory.remove_file(path))
     }
 
     fn sync_directory<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
-        io(self.0.sync_directory(path))
+        io(&self.flights, self.directory.sync_directory(path))
     }
 
     fn sync_file_system(&self) -> Io<'_, ()> {
-        io(self.0.sync_file_system())
+        io(&self.flights, self.directory.sync_file_system())
     }
 
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>> {
-        io(async move {
-            let file = self.0.open_file(path, open_mode(mode)).await?;
-            Ok(Rc::new(LogFile(file)) as Rc<dyn File>)
+        io(&self.flights, async move {
+            let file = self.directory.open_file(path, open_mode(mode)).await?;
+            Ok(Rc::new(LogFile { file, flights: self.flights.clone() }) as Rc<dyn File>)
         })
     }
 
     fn read_small<'a>(&'a self, path: &'a str, limit: usize) -> Io<'a, Vec<u8>> {
-        io(self.0.read_small(path, limit))
+        io(&self.flights, self.directory.read_small(path, limit))
     }
 
     fn write_small<'a>(&'a self, path: &'a str, content: Vec<u8>) -> Io<'a, ()> {
-        io(self.0.write_small(path, content))
+        io(&self.flights, self.directory.write_small(path, content))
     }
 
     fn buffer(&self, capacity: usize) -> Box<dyn Buffer> {
-        Box::new(LogBuffer(self.0.buffer(capacity)))
+        Box::new(LogBuffer(self.directory.buffer(capacity)))
     }
 
     fn free_space(&self) -> Io<'_, u64> {
-        io(self.0.free_space())
+        io(&self.flights, self.directory.free_space())
+    }
+
+    fn oldest_operation_ns(&self) -> Option<u64> {
+        self.flights.began_ns.borrow().values().next().copied()
     }
 }
 
@@ -137,35 +185,35 @@ impl Buffer for LogBuffer {
 
 impl File for LogFile {
     fn number(&self) -> u64 {
-        self.0.number()
+        self.file.number()
     }
 
     fn length(&self) -> Io<'_, u64> {
-        io(self.0.length())
+        io(&self.flights, self.file.length())
     }
 
     fn write(&self, position: u64, content: Bytes) -> Io<'_, ()> {
-        io(self.0.write(position, content))
+        io(&self.flights, self.file.write(position, content))
     }
 
     fn read(&self, position: u64, length: usize) -> Io<'_, Bytes> {
-        io(self.0.read(position, length))
+        io(&self.flights, self.file.read(position, length))
     }
 
     fn sync_data(&self) -> Io<'_, ()> {
-        io(self.0.sync_data())
+        io(&self.flights, self.file.sync_data())
     }
 
     fn allocate(&self, position: u64, length: u64) -> Io<'_, ()> {
-        io(self.0.allocate(position, length))
+        io(&self.flights, self.file.allocate(position, length))
     }
 
     fn prepared_until(&self, from: u64, to: u64) -> Io<'_, u64> {
-        io(self.0.prepared_until(from, to))
+        io(&self.flights, self.file.prepared_until(from, to))
     }
 
     fn set_length(&self, length: u64) -> Io<'_, ()> {
-        io(self.0.set_length(length))
+        io(&self.flights, self.file.set_length(length))
     }
 }
 

@@ -10,6 +10,7 @@ use logan_shards::{self as shards, Queue};
 use logan_storage::{Limits, Log, Read, ReadError};
 
 use super::owner::{Hosted, Owner, epoch_of};
+use crate::limits::ROUND_HANGS_AFTER;
 use crate::mail::{Answer, Call, FetchAnswer, FetchPart, FetchRequest, FetchedPart, Shortage};
 use crate::model::{LeaderEpoch, Offset};
 use crate::partition::FetchTicket;
@@ -212,8 +213,9 @@ impl Cold {
     /// Returns its place, and what was read or what to answer instead.
     async fn read(self) -> (usize, Result<Read, FetchedPart>) {
         let Self { at, hosted, offset, limits } = self;
-        let read = hosted.log.read(offset.0, limits).await;
-        let read = read.map_err(|error| {
+        // The read itself may never end. Its directory fails then, and whoever fetches is told.
+        let read = shards::timeout(ROUND_HANGS_AFTER, hosted.log.read(offset.0, limits)).await;
+        let read = read.unwrap_or(Err(ReadError::Failed)).map_err(|error| {
             let code = match error {
                 ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
                 ReadError::Corrupt { .. } | ReadError::Failed | ReadError::Disk(_) => {

@@ -109,7 +109,7 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
         took_ms: (shards::monotonic_ns() - began_ns) / 1_000_000,
     };
     let directories =
-        claimed.into_iter().map(|claimed| Some(Rc::new(LogDirectory(claimed?.directory)))).collect();
+        claimed.into_iter().map(|claimed| Some(Rc::new(LogDirectory::new(claimed?.directory)))).collect();
     Ok(Started { ready, broker_epoch, directories })
 }
 
@@ -184,7 +184,7 @@ async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<O
     let owner = Rc::new(move |key: &LogKey| Router::owner_of(partition_of(key), shards).0);
     let recoveries = claimed.iter().map(|claimed| async {
         let Some(claimed) = claimed else { return Ok(None) };
-        let directory = Rc::new(LogDirectory(claimed.directory.clone()));
+        let directory = Rc::new(LogDirectory::new(claimed.directory.clone()));
         say_flushing(&directory);
         let options = OpenOptions {
             shards,
@@ -381,7 +381,7 @@ async fn start_volume(
         mutations: shell.plan.mutations,
     };
     let log_config = |key: &LogKey| applying::log_config_of(shell, image, key);
-    let directory = Rc::new(LogDirectory(directory));
+    let directory = Rc::new(LogDirectory::new(directory));
     let volume = Volume::start(directory, Rc::new(ShardHost), part, config, &log_config, failed)
         .await
         .map_err(|error| error.to_string())?;

@@ -82,7 +82,7 @@ fn on_a_shard(path: &Path, accept_loss: bool) -> Result<Report, Failure> {
 async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{path}: {error}"));
     let directory = shards::Directory::open(path).await.map_err(|error| failed(&error))?;
-    let directory: Rc<dyn Directory> = Rc::new(LogDirectory(directory));
+    let directory: Rc<dyn Directory> = Rc::new(LogDirectory::new(directory));
     let options = OpenOptions {
         shards: 1,
         owner: Rc::new(|_| 0),

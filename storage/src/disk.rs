@@ -90,6 +90,11 @@ pub trait Directory {
     fn buffer(&self, capacity: usize) -> Box<dyn Buffer>;
     /// Bytes free to this process on the file system.
     fn free_space(&self) -> Io<'_, u64>;
+    /// When the oldest operation began that is under way here or in a file of this directory, by [`Host::monotonic_ns`]: one that
+    /// hangs fails the directory. `None` also where nobody keeps count; then only rounds are looked at.
+    fn oldest_operation_ns(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Aligned memory under construction. It goes home to its pool when the last reference to it is dropped.

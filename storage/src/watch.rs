@@ -1,4 +1,4 @@
-//! What is looked at from time to time: a round that hangs, files that nobody uses, producers that fell silent.
+//! What is looked at from time to time: a round or an operation that hangs, files that nobody uses, producers that fell silent.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,12 +44,14 @@ impl Volume {
     }
 
     fn look_for_hang(&self) {
-        let Some(began_ns) = self.queue.borrow().oldest_began_ns else { return };
+        let of_rounds = self.queue.borrow().oldest_began_ns;
+        let of_all = self.directory.oldest_operation_ns();
+        let Some(began_ns) = of_rounds.into_iter().chain(of_all).min() else { return };
         let age = Duration::from_nanos(self.host.monotonic_ns().saturating_sub(began_ns));
         if age > self.config.hang_after {
             self.fail(&DiskError::Failed {
                 path: self.directory.path(),
-                operation: "a round",
+                operation: "wait",
                 errno: 0,
                 message: format!("no answer for {} s", age.as_secs()),
             });
