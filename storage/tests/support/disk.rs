@@ -2,8 +2,9 @@
 //!
 //! Of a file, `synced` is what a power loss leaves; `cached` are blocks written since, in order. A sync of any file flushes the device:
 //! it makes durable every cached block that overwrites a block whose extent was written and synced before, in every file, and all
-//! blocks, the extents and the length of the synced file itself. Names are durable once their directory was synced. At a power loss the seed decides for
-//! every cached sector, and for every unsynced change of a name, whether it survives.
+//! blocks, the extents and the length of the synced file itself. Names are durable once their directory was synced. At a power loss the
+//! seed decides for every cached sector, and for every unsynced change of a name, whether it survives. A name stands in a directory, not
+//! at a path: what was removed from a directory that was renamed since can come back only in that directory.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,18 +45,33 @@ struct Late {
     after_ns: u64,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+/// What a name stands for. Directories and files are numbered together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     File(u64),
-    Directory,
+    Directory(u64),
 }
+
+impl Name {
+    fn directory(self) -> Option<u64> {
+        match self {
+            Self::Directory(number) => Some(number),
+            Self::File(_) => None,
+        }
+    }
+}
+
+/// The directory that everything is in.
+const ROOT: u64 = 0;
+
+/// By the number of the directory that a name stands in, and the name.
+type Names = BTreeMap<(u64, String), Name>;
 
 #[derive(Default)]
 struct State {
     inodes: BTreeMap<u64, Inode>,
-    /// By path; a directory's own name is in its parent.
-    names: BTreeMap<String, Name>,
-    synced_names: BTreeMap<String, Name>,
+    names: Names,
+    synced_names: Names,
     next_inode: u64,
     writes: u64,
     late: Vec<Late>,
@@ -85,11 +101,8 @@ pub struct Disk {
 
 impl Disk {
     pub fn new() -> Rc<Self> {
-        let mut state = State::default();
-        state.names.insert(String::new(), Name::Directory);
-        state.synced_names = state.names.clone();
         Rc::new(Self {
-            state: RefCell::new(state),
+            state: RefCell::new(State::default()),
             per_file: Cell::new(false),
             capacity: Cell::new(u64::MAX),
             operations: Cell::new(0),
@@ -134,32 +147,7 @@ impl Disk {
             inode.now = content;
             inode.extents = inode.synced_extents.clone();
         }
-        let paths: BTreeSet<String> = state.names.keys().chain(state.synced_names.keys()).cloned().collect();
-        let mut left = BTreeMap::new();
-        for path in paths {
-            let (now, synced) = (state.names.get(&path), state.synced_names.get(&path));
-            let kept = if now == synced || runtime.below(2) == 0 { synced } else { now };
-            if let Some(name) = kept {
-                left.insert(path, name.clone());
-            }
-        }
-        // A name whose directory did not survive is gone with it.
-        let orphaned: Vec<String> = left
-            .keys()
-            .filter(|path| !path.is_empty() && left.get(parent(path)) != Some(&Name::Directory))
-            .cloned()
-            .collect();
-        for path in orphaned {
-            left.remove(&path);
-        }
-        // A rename is one transaction: a file that was only renamed has its old name or its new one, if its directory is left.
-        for (path, name) in &state.synced_names {
-            let Name::File(_) = name else { continue };
-            let is_linked = state.names.values().any(|other| other == name);
-            if is_linked && !left.values().any(|other| other == name) {
-                left.insert(path.clone(), name.clone());
-            }
-        }
+        let left = state.names_left(|| runtime.below(2) == 0);
         state.names = left.clone();
         state.synced_names = left;
         state.forget_unlinked();
@@ -216,15 +204,24 @@ impl Disk {
         }
     }
 
+    /// Of all files and directories.
     pub fn paths(&self) -> Vec<String> {
-        self.state.borrow().names.keys().cloned().collect()
+        let state = self.state.borrow();
+        let mut paths = Vec::new();
+        for (name, what) in state.inside(ROOT) {
+            paths.push(name.to_owned());
+            if let Some(directory) = what.directory() {
+                paths.extend(state.inside(directory).map(|(inside, _)| format!("{name}/{inside}")));
+            }
+        }
+        paths
     }
 
     pub fn content(&self, path: &str) -> Option<Vec<u8>> {
         let state = self.state.borrow();
-        match state.names.get(path)? {
-            Name::File(inode) => Some(state.inodes[inode].now.clone()),
-            Name::Directory => None,
+        match state.find(path)? {
+            Name::File(inode) => Some(state.inodes[&inode].now.clone()),
+            Name::Directory(_) => None,
         }
     }
 
@@ -239,7 +236,7 @@ impl Disk {
     /// Changes a file behind everyone's back.
     pub fn damage(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.state.borrow_mut();
-        let Some(Name::File(inode)) = state.names.get(path).cloned() else { panic!("no file {path}") };
+        let Some(Name::File(inode)) = state.find(path) else { panic!("no file {path}") };
         let inode = state.inodes.get_mut(&inode).unwrap();
         change(&mut inode.now);
         inode.synced = inode.now.clone();
@@ -251,23 +248,23 @@ impl Disk {
 
     pub fn remove(&self, path: &str) {
         let mut state = self.state.borrow_mut();
-        state.names.remove(path);
-        state.synced_names.remove(path);
+        let Some(place) = state.place(path) else { return };
+        state.names.remove(&place);
+        state.synced_names.remove(&place);
     }
 
     pub fn create(&self, path: &str, content: &[u8]) {
         let mut state = self.state.borrow_mut();
         let inode = state.new_inode();
-        state.names.insert(path.into(), Name::File(inode));
-        state.synced_names.insert(path.into(), Name::File(inode));
+        state.name_durably(path, Name::File(inode));
         drop(state);
         self.damage(path, |bytes| *bytes = content.to_vec());
     }
 
     pub fn make_directory_now(&self, path: &str) {
         let mut state = self.state.borrow_mut();
-        state.names.insert(path.into(), Name::Directory);
-        state.synced_names.insert(path.into(), Name::Directory);
+        let number = state.new_number();
+        state.name_durably(path, Name::Directory(number));
     }
 
     /// Bytes of all files that have a name.
@@ -275,7 +272,7 @@ impl Disk {
         let state = self.state.borrow();
         let files = state.names.values().filter_map(|name| match name {
             Name::File(inode) => state.inodes.get(inode),
-            Name::Directory => None,
+            Name::Directory(_) => None,
         });
         files.map(|inode| inode.now.len() as u64).sum()
     }
@@ -291,9 +288,8 @@ impl Disk {
 }
 
 impl State {
-    fn new_inode(&mut self) -> u64 {
+    fn new_number(&mut self) -> u64 {
         self.next_inode += 1;
-        self.inodes.insert(self.next_inode, Inode::default());
         self.next_inode
     }
 
@@ -307,6 +303,85 @@ impl State {
             }
         }
         inodes.retain(|inode, _| linked.contains(inode));
+    }
+
+    fn new_inode(&mut self) -> u64 {
+        let number = self.new_number();
+        self.inodes.insert(number, Inode::default());
+        number
+    }
+
+    /// Where a path's last name stands; `None` if there is no such directory. Paths have two names at most.
+    fn place(&self, path: &str) -> Option<(u64, String)> {
+        let Some((directory, name)) = path.split_once('/') else { return Some((ROOT, path.to_owned())) };
+        Some((self.directory(directory)?, name.to_owned()))
+    }
+
+    fn find(&self, path: &str) -> Option<Name> {
+        self.names.get(&self.place(path)?).copied()
+    }
+
+    /// The number of a directory; the empty path is the root's.
+    fn directory(&self, path: &str) -> Option<u64> {
+        if path.is_empty() {
+            return Some(ROOT);
+        }
+        self.find(path)?.directory()
+    }
+
+    fn inside(&self, directory: u64) -> impl Iterator<Item = (&str, Name)> {
+        let range = (directory, String::new())..(directory + 1, String::new());
+        self.names.range(range).map(|((_, name), what)| (name.as_str(), *what))
+    }
+
+    fn name_durably(&mut self, path: &str, what: Name) {
+        let place = self.place(path).unwrap_or_else(|| panic!("{path}: no such directory"));
+        self.names.insert(place.clone(), what);
+        self.synced_names.insert(place, what);
+    }
+
+    /// What a power loss leaves of the names, where `flip` decides for each change that was not synced.
+    fn names_left(&self, mut flip: impl FnMut() -> bool) -> Names {
+        let places: BTreeSet<&(u64, String)> = self.names.keys().chain(self.synced_names.keys()).collect();
+        let mut left = Names::new();
+        for place in places {
+            let (now, synced) = (self.names.get(place), self.synced_names.get(place));
+            let kept = if now == synced || flip() { synced } else { now };
+            if let Some(what) = kept {
+                left.insert(place.clone(), *what);
+            }
+        }
+        // A rename is one transaction: what was only renamed has its old name or its new one. A file may be seen under both, where the
+        // names stand in two directories; a directory never is.
+        for (place, what) in &self.synced_names {
+            let Some((renamed, _)) = self.names.iter().find(|(at, other)| *other == what && *at != place)
+            else {
+                continue;
+            };
+            match (what, left.get(place) == Some(what), left.get(renamed) == Some(what)) {
+                (Name::Directory(_), true, true) => {
+                    left.remove(if flip() { place } else { renamed });
+                }
+                (Name::Directory(_), false, false) => {
+                    // Whoever has the old name now was given it after the rename.
+                    let place = if left.contains_key(place) { renamed } else { place };
+                    left.insert(place.clone(), *what);
+                }
+                _ => {}
+            }
+        }
+        // A name whose directory did not survive is gone with it, and then the file was not renamed.
+        let directories: BTreeSet<u64> =
+            left.values().filter_map(|what| what.directory()).chain([ROOT]).collect();
+        left.retain(|(directory, _), _| directories.contains(directory));
+        for (place, what) in &self.synced_names {
+            let is_linked = self.names.values().any(|other| other == what);
+            let is_left = left.values().any(|other| other == what);
+            if is_linked && !is_left && directories.contains(&place.0) {
+                left.insert(place.clone(), *what);
+            }
+        }
+        left
     }
 
     /// A write takes effect: readers see it, and a flush makes it durable.
@@ -353,10 +428,6 @@ impl State {
             inode.cached = left;
         }
     }
-}
-
-fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 pub struct TestDirectory {
@@ -433,16 +504,12 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             self.step("list", path).await?;
             let state = self.disk.state.borrow();
-            if state.names.get(path) != Some(&Name::Directory) {
-                return not_found(path);
-            }
-            let entries = state.names.iter().filter(|(name, _)| !name.is_empty() && parent(name) == path);
-            Ok(entries
-                .map(|(name, what)| DirectoryEntry {
-                    name: name.rsplit('/').next().unwrap().to_owned(),
-                    is_directory: *what == Name::Directory,
-                })
-                .collect())
+            let Some(directory) = state.directory(path) else { return not_found(path) };
+            let entries = state.inside(directory).map(|(name, what)| DirectoryEntry {
+                name: name.to_owned(),
+                is_directory: matches!(what, Name::Directory(_)),
+            });
+            Ok(entries.collect())
         })
     }
 
@@ -451,10 +518,12 @@ impl Directory for TestDirectory {
             self.step("mkdir", path).await?;
             self.disk.must_hold(path, 0)?;
             let mut state = self.disk.state.borrow_mut();
-            if state.names.contains_key(path) {
+            let Some(place) = state.place(path) else { return not_found(path) };
+            if state.names.contains_key(&place) {
                 return Err(DiskError::AlreadyExists { path: path.into() });
             }
-            state.names.insert(path.into(), Name::Directory);
+            let number = state.new_number();
+            state.names.insert(place, Name::Directory(number));
             Ok(())
         })
     }
@@ -463,11 +532,11 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             self.step("rmdir", path).await?;
             let mut state = self.disk.state.borrow_mut();
-            assert!(
-                !state.names.keys().any(|name| !name.is_empty() && parent(name) == path),
-                "{path} is not empty"
-            );
-            state.names.remove(path).map_or_else(|| not_found(path), |_| Ok(()))
+            let Some(directory) = state.directory(path) else { return not_found(path) };
+            assert!(state.inside(directory).next().is_none(), "{path} is not empty");
+            let place = state.place(path).unwrap();
+            state.names.remove(&place);
+            Ok(())
         })
     }
 
@@ -476,26 +545,11 @@ impl Directory for TestDirectory {
             self.step("rename", from).await?;
             self.disk.must_hold(from, 0)?;
             let state = &mut *self.disk.state.borrow_mut();
-            let Some(what) = state.names.remove(from) else { return not_found(from) };
-            assert!(state.names.contains_key(parent(to)), "{to}: no such directory");
-            if what == Name::Directory {
-                let inside: Vec<String> = state
-                    .names
-                    .keys()
-                    .filter(|name| name.starts_with(&format!("{from}/")))
-                    .cloned()
-                    .collect();
-                for name in inside {
-                    let entry = state.names.remove(&name).unwrap();
-                    let moved = format!("{to}{}", &name[from.len()..]);
-                    // What stands in a directory is as durable as it was; only its own name is in question.
-                    if state.synced_names.get(&name) == Some(&entry) {
-                        state.synced_names.insert(moved.clone(), entry.clone());
-                    }
-                    state.names.insert(moved, entry);
-                }
-            }
-            state.names.insert(to.into(), what);
+            let Some(what) = state.find(from) else { return not_found(from) };
+            let old = state.place(from).unwrap();
+            let new = state.place(to).unwrap_or_else(|| panic!("{to}: no such directory"));
+            state.names.remove(&old);
+            state.names.insert(new, what);
             Ok(())
         })
     }
@@ -504,7 +558,8 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             self.step("unlink", path).await?;
             let mut state = self.disk.state.borrow_mut();
-            state.names.remove(path).map_or_else(|| not_found(path), |_| Ok(()))
+            let Some(place) = state.place(path) else { return not_found(path) };
+            state.names.remove(&place).map_or_else(|| not_found(path), |_| Ok(()))
         })
     }
 
@@ -512,44 +567,28 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             self.step("sync directory", path).await?;
             let state = &mut *self.disk.state.borrow_mut();
-            if state.names.get(path) != Some(&Name::Directory) {
-                return not_found(path);
-            }
+            let Some(directory) = state.directory(path) else { return not_found(path) };
             // A rename is one transaction: whoever syncs the old name's directory commits the new name, too.
-            let moved: Vec<(String, Name)> = state
-                .names
-                .iter()
-                .filter(|(name, what)| {
-                    let is_from_here = |(old, other): (&String, &Name)| {
-                        other == *what && parent(old) == path && old != *name
-                    };
-                    matches!(what, Name::File(_))
-                        && state.synced_names.contains_key(parent(name))
-                        && state.synced_names.iter().any(is_from_here)
-                })
-                .map(|(name, what)| (name.clone(), what.clone()))
-                .collect();
-            state.synced_names.extend(moved);
-            let is_in = |name: &String| !name.is_empty() && parent(name) == path;
-            // A renamed directory takes what is in it along.
-            let gone: Vec<String> = state
+            let here: BTreeSet<Name> = state
                 .synced_names
                 .iter()
-                .filter(|(name, what)| {
-                    is_in(name) && **what == Name::Directory && !state.names.contains_key(*name)
-                })
-                .map(|(name, _)| format!("{name}/"))
+                .filter(|((at, _), _)| *at == directory)
+                .map(|(_, what)| *what)
                 .collect();
-            state
-                .synced_names
-                .retain(|name, _| !is_in(name) && !gone.iter().any(|gone| name.starts_with(gone)));
-            let now: Vec<(String, Name)> = state
+            let moved: Vec<_> = state
                 .names
                 .iter()
-                .filter(|(name, _)| is_in(name))
-                .map(|(a, b)| (a.clone(), b.clone()))
+                .filter(|((at, _), what)| *at != directory && here.contains(what))
+                .map(|(place, what)| (place.clone(), *what))
                 .collect();
-            state.synced_names.extend(now);
+            let now: Vec<_> = state
+                .names
+                .iter()
+                .filter(|((at, _), _)| *at == directory)
+                .map(|(place, what)| (place.clone(), *what))
+                .collect();
+            state.synced_names.retain(|(at, _), _| *at != directory);
+            state.synced_names.extend(moved.into_iter().chain(now));
             Ok(())
         })
     }
@@ -573,14 +612,12 @@ impl Directory for TestDirectory {
                 self.disk.must_hold(path, 0)?;
             }
             let mut state = self.disk.state.borrow_mut();
-            let inode = match (state.names.get(path), mode) {
+            let Some(place) = state.place(path) else { return not_found(path) };
+            let inode = match (state.names.get(&place), mode) {
                 (Some(Name::File(inode)), OpenMode::Existing) => *inode,
                 (None, OpenMode::CreateNew) => {
-                    if state.names.get(parent(path)) != Some(&Name::Directory) {
-                        return not_found(path);
-                    }
                     let inode = state.new_inode();
-                    state.names.insert(path.into(), Name::File(inode));
+                    state.names.insert(place, Name::File(inode));
                     inode
                 }
                 (None, OpenMode::Existing) => return not_found(path),
@@ -613,11 +650,8 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             self.step("write small", path).await?;
             self.disk.must_hold(path, content.len() as u64)?;
-            {
-                let state = self.disk.state.borrow();
-                if state.names.get(parent(path)) != Some(&Name::Directory) {
-                    return not_found(path);
-                }
+            if self.disk.state.borrow().place(path).is_none() {
+                return not_found(path);
             }
             // The rename may become durable with or without us.
             self.disk.create(path, &content);
