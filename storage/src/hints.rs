@@ -329,6 +329,7 @@ impl Volume {
         let closing = segment.closing.borrow().clone();
         let directory = log.key().directory_name();
         let length = segment.length.get();
+        let generation = log.generation();
         let is_indexed = self.write_indexes(&directory, segment).await?;
         if let Some(closing) = &closing {
             self.write_closing(log, &directory, closing).await?;
@@ -337,6 +338,7 @@ impl Volume {
             if let Some(at) =
                 entry.segments.iter_mut().find(|at| at.base == segment.base && at.length == length)
                 && is_indexed
+                && entry.generation == generation
             {
                 at.indexed = length;
             }

@@ -197,13 +197,13 @@ impl Volume {
             if log.is_closed() || !self.begin_structural(segment).await {
                 continue;
             }
-            // A truncation may have made it the last one again, or given it up.
-            if !log.is_sealed(segment) {
+            let length = segment.length.get();
+            if !self.is_sealed(log, segment, length) {
                 self.end_structural(log, segment);
                 continue;
             }
-            cut.push((log, segment));
-            match self.cut(log, segment).await {
+            cut.push((log, segment, length));
+            match self.cut(log, segment, length).await {
                 Ok(file) => files.push(file),
                 Err(error) => {
                     outcome = Err(error);
@@ -214,12 +214,11 @@ impl Volume {
         if outcome.is_ok() {
             outcome = self.sync_files(&files).await;
         }
-        for (log, segment) in &cut {
+        for (log, segment, _) in &cut {
             self.end_structural(log, segment);
         }
         outcome?;
-        for (log, segment) in cut {
-            let length = segment.length.get();
+        for (log, segment, length) in cut {
             self.in_ledger(log.number, |entry| {
                 if let Some((_last, sealed)) = entry.segments.split_last_mut()
                     && let Some(at) =
@@ -233,12 +232,22 @@ impl Volume {
         Ok(())
     }
 
-    async fn cut(&self, log: &Log, segment: &Segment) -> Result<Rc<dyn File>, DiskError> {
+    async fn cut(&self, log: &Log, segment: &Segment, length: u32) -> Result<Rc<dyn File>, DiskError> {
         let file = self.open_segment(log, segment).await?;
-        file.set_length(u64::from(segment.length.get())).await?;
+        file.set_length(u64::from(length)).await?;
         segment.prepared.set(None);
         segment.reserved.set(0);
         Ok(file)
+    }
+
+    /// Whether durable rounds say that a segment ends here. A truncation may have made it the last one again, or given it up; and if it
+    /// was sealed once more since, what was appended in between may still be on its way: that roll orders a cut of its own.
+    fn is_sealed(&self, log: &Log, segment: &Rc<Segment>, length: u32) -> bool {
+        let is_known = self.in_ledger(log.number, |entry| {
+            let sealed = entry.segments.split_last().map_or(&[][..], |(_last, sealed)| sealed);
+            sealed.iter().any(|at| at.base == segment.base && at.length == length)
+        });
+        log.is_sealed(segment) && is_known == Some(true)
     }
 
     async fn remove_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
