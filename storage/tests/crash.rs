@@ -30,6 +30,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
     let may_lose = Rc::new(Cell::new(false));
     for life in 0..4 {
         let runtime = Runtime::new(seed * 100 + life);
+        let _killed = runtime.killed_at_last();
         let end = match runtime.below(5) {
             0 => End::Stop,
             1 | 2 => End::Kill,
@@ -81,6 +82,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
         }
     }
     let runtime = Runtime::new(seed);
+    let _killed = runtime.killed_at_last();
     let (rt, st, md) = (Rc::clone(&runtime), setup.clone(), Rc::clone(&model));
     runtime
         .run(async move {

@@ -425,6 +425,41 @@ fn many_logs_are_created_named_and_deleted_with_a_few_syncs() {
     });
 }
 
+/// A truncation takes the roll back that ordered the cut, and the log rolls again before the order's turn comes.
+#[test]
+fn a_cut_that_comes_late_leaves_what_was_appended_since() {
+    run_on(11, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..10 {
+            let end = append(&log, &batch(1, 1000, n, 1)).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+        }
+        runtime.sleep_ns(1_000_000_000).await;
+        // The next segment's name takes so long that the cut of this one waits behind it.
+        *disk.slow.borrow_mut() = Some(("orders-0".into(), 3_000_000_000));
+        log.roll().await.unwrap();
+        let end = append(&log, &batch(1, 1000, 10, 1)).await.unwrap();
+        log.wait_settled(end).await.unwrap();
+        log.truncate_to(5).await.unwrap();
+        log.reserve(9000).await.unwrap();
+        // The round of what follows takes longer than the name.
+        *disk.slow.borrow_mut() = Some(("logan/rounds-".into(), 10_000_000_000));
+        let end = append(&log, &batch(1, 9000, 11, 1)).await.unwrap();
+        log.roll().await.unwrap();
+        runtime.sleep_ns(5_000_000_000).await;
+        assert_eq!((log.ends().durable, log.ends().log_end), (5, end), "the round is under way");
+        volume.check();
+        *disk.slow.borrow_mut() = None;
+        log.wait_settled(end).await.unwrap();
+        let length = log.segments()[0].length as usize;
+        while disk.content("orders-0/00000000000000000000.log").map(|content| content.len()) != Some(length) {
+            runtime.sleep_ns(1_000_000_000).await;
+        }
+        volume.check();
+    });
+}
+
 #[test]
 fn where_one_flush_does_not_stand_for_all_each_file_is_synced() {
     run_on(7, |disk, runtime| async move {

@@ -150,11 +150,24 @@ impl Runtime {
         self.timers.borrow_mut().clear();
     }
 
+    /// Kills the runtime when it is dropped, also by a panic: its tasks hold it, and the disk with all its files.
+    pub fn killed_at_last(self: &Rc<Self>) -> Killed {
+        Killed(Rc::clone(self))
+    }
+
     pub async fn sleep_ns(&self, duration_ns: u64) {
         let at = self.now_ns.get() + duration_ns;
         let id = self.next_timer.replace(self.next_timer.get() + 1);
         let runtime = self.me.borrow().clone();
         Sleep { runtime, at, id }.await;
+    }
+}
+
+pub struct Killed(Rc<Runtime>);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill();
     }
 }
 
