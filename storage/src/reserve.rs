@@ -22,7 +22,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(crate) struct Reserve {
-    is_made: Cell<bool>,
+    has_file: Cell<bool>,
     is_making: Cell<bool>,
     is_low: Cell<bool>,
 }
@@ -43,7 +43,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
     let reserve = &volume.reserve;
     loop {
         let is_over = || volume.is_ended() || volume.is_stopping.get();
-        volume.progress.until(|| (!reserve.is_made.get() || is_over()).then_some(())).await;
+        volume.progress.until(|| (!reserve.has_file.get() || is_over()).then_some(())).await;
         if is_over() {
             return;
         }
@@ -56,7 +56,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         volume.progress.notify();
         match made {
             Ok(()) => {
-                reserve.is_made.set(true);
+                reserve.has_file.set(true);
                 reserve.is_low.set(false);
                 volume.progress.notify();
             }
@@ -105,7 +105,7 @@ impl Volume {
         if !self.reserve.is_low.replace(true) && !self.is_stopping.get() {
             tracing::warn!(directory = %self.directory.path(), "the disk is full: its reserve is used");
         }
-        if self.reserve.is_made.replace(false) {
+        if self.reserve.has_file.replace(false) {
             let path = reserve_path(self.spares.round_log());
             if let Err(error) = allow_missing(self.directory.remove_file(&path).await) {
                 self.fail(&error);

@@ -290,6 +290,9 @@ fn growths(connection: &mut Connection, answers: &mut Answers) {
     answers.add("grow: a topic twice", grow(connection, &[orders, More { count: 4, ..orders }]));
 }
 
+/// How a topic is named in a request to delete it: by name, or by id.
+type NameAndId<'a> = (Option<&'a str>, [u8; 16]);
+
 fn alterations(connection: &mut Connection, answers: &mut Answers) {
     let topic = |changes| Alter { kind: TOPIC, name: "orders_old", changes };
     let named = |name| Alter { kind: TOPIC, name, changes: &[("retention.ms", SET, Some("1"))] };
@@ -333,7 +336,7 @@ fn alterations(connection: &mut Connection, answers: &mut Answers) {
 }
 
 fn deletions(connection: &mut Connection, answers: &mut Answers) {
-    let cases: [(&str, &[(Option<&str>, [u8; 16])]); 8] = [
+    let cases: [(&str, &[NameAndId<'_>]); 8] = [
         ("an unknown name", &[(Some("nope"), NO_ID)]),
         ("an unknown id", &[(None, UNKNOWN_ID)]),
         ("neither name nor id", &[(None, NO_ID)]),
