@@ -135,8 +135,13 @@ impl Log {
     pub(crate) fn new(volume: &Rc<Volume>, number: u32, ledger: &LedgerLog, config: LogConfig) -> Rc<Self> {
         let now_ms = volume.host.wall_clock_ms();
         let segments = ledger.segments.iter();
-        let segments =
-            segments.map(|at| Rc::new(Segment::new(at.base, at.length, at.spare, now_ms))).collect();
+        let segments = segments
+            .map(|at| {
+                let segment = Segment::new(at.base, at.length, at.spare, now_ms);
+                segment.is_exact.set(volume.began_cut);
+                Rc::new(segment)
+            })
+            .collect();
         let end = ledger.next_offset;
         let state = LogState {
             config,

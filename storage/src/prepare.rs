@@ -172,6 +172,7 @@ impl Volume {
 
     async fn extend(&self, log: &Rc<Log>, segment: &Rc<Segment>, bytes: usize) -> Result<(), DiskError> {
         let file = self.open_segment(log, segment).await?;
+        segment.is_exact.set(false);
         let end = u64::from(segment.length.get());
         if segment.prepared.get().is_none() {
             // Nothing of this segment is in flight: it was not written to since the start.

@@ -22,6 +22,8 @@ pub struct Segment {
     pub reserved: Cell<u64>,
     /// Up to here blocks are written and synced; `None` until this process has proof.
     pub prepared: Cell<Option<u64>>,
+    /// The file has nothing behind its data: a clean stop left it so, and this life neither extended nor truncated it.
+    pub is_exact: Cell<bool>,
     /// The name that the file was born with, until its rename is synced.
     pub spare: Cell<Option<Spare>>,
     /// Someone allocates, prepares or cuts.
@@ -70,6 +72,7 @@ impl Segment {
             length: Cell::new(length),
             reserved: Cell::new(0),
             prepared: Cell::new(None),
+            is_exact: Cell::new(false),
             spare: Cell::new(spare),
             is_structural: Cell::new(false),
             index: RefCell::new(None),

@@ -128,9 +128,8 @@ impl Volume {
             .unwrap_or_default();
         let is_right = |segment: &Rc<Segment>| vouched.contains(&(segment.base, true));
         // That a file is closed and its hints are vouched for does not say that it ends with its data: it may have been written to, with
-        // blocks prepared behind, and closed for want of use. Only one that this life never extended is as the last clean stop left it.
-        let is_untouched = |segment: &Rc<Segment>| self.began_cut && segment.reserved.get() == 0;
-        if segments.iter().all(|segment| is_right(segment) && is_untouched(segment)) {
+        // blocks prepared behind, and closed for want of use.
+        if segments.iter().all(|segment| is_right(segment) && segment.is_exact.get()) {
             return Ok(());
         }
         log.load().await?;

@@ -98,6 +98,7 @@ impl Log {
             segment.closing.borrow_mut().take();
             // What is reserved and prepared is found out again: the file may have been cut when it was sealed.
             segment.reserved.set(0);
+            segment.is_exact.set(false);
             segment.prepared.set(None);
         } else {
             state.ends.log_start = offset;

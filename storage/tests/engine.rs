@@ -203,46 +203,60 @@ fn a_log_that_was_cut_after_a_clean_stop_is_noticed() {
     }
 }
 
+async fn stop_cleanly(disk: Rc<Disk>, runtime: Rc<Runtime>, volume: Rc<Volume>) {
+    let part = volume.stop().await.unwrap();
+    logan_storage::close_directory(TestDirectory::over(&disk, &runtime), vec![part], 1).await.unwrap();
+}
+
 /// A log that is idle for so long that its hints are written and its files closed still has blocks prepared behind its data.
 #[test]
 fn a_clean_stop_cuts_logs_that_were_idle_too() {
+    let config = VolumeConfig {
+        recovery_bytes: 16 << 10,
+        close_after: std::time::Duration::from_secs(1),
+        ..volume_config()
+    };
     for crashes in [false, true] {
-        run_on(5, |disk, runtime| async move {
-            let config = VolumeConfig {
-                recovery_bytes: 16 << 10,
-                close_after: std::time::Duration::from_secs(1),
-                ..volume_config()
-            };
-            let (mut volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), config.clone()).await;
-            let mut lengths = [0; 4];
-            for (n, length) in lengths.iter_mut().enumerate() {
-                let log = volume.create_log(key("idle", n as i32), log_config()).await.unwrap();
-                for seed in 0..10 {
-                    let bytes = batch(1, 3000, seed, 1);
-                    *length += bytes.len();
-                    let end = append(&log, &bytes).await.unwrap();
-                    log.wait_settled(end).await.unwrap();
-                }
-            }
-            let host = TestHost(Rc::clone(&runtime));
-            logan_storage::disk::Host::sleep(&host, std::time::Duration::from_secs(30)).await;
-            if crashes {
-                runtime.kill();
-                disk.survive_kill();
-                volume = open(Rc::clone(&disk), Rc::clone(&runtime), config.clone()).await.0;
-            }
-            let part = volume.stop().await.unwrap();
-            let directory = TestDirectory::over(&disk, &runtime);
-            logan_storage::close_directory(directory, vec![part], 1).await.unwrap();
-            for (n, length) in lengths.iter().enumerate() {
-                let content = disk.content(&format!("idle-{n}/00000000000000000000.log")).unwrap();
-                assert_eq!(content.len(), *length, "idle-{n}, crashes {crashes}");
-            }
+        let disk = Disk::new();
+        let life = |work: &dyn Fn(Rc<Disk>, Rc<Runtime>) -> std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+            let runtime = Runtime::new(5);
+            let done = runtime.run(work(Rc::clone(&disk), Rc::clone(&runtime)));
+            runtime.kill();
             disk.survive_kill();
-            let (volume, opened) = open(Rc::clone(&disk), Rc::clone(&runtime), config).await;
-            assert!(opened.report.was_clean);
-            assert_eq!(volume.log(&key("idle", 3)).unwrap().ends().log_end, 10);
+            assert!(done.is_some(), "it does not end");
+        };
+        life(&|disk, runtime| {
+            let config = config.clone();
+            Box::pin(async move {
+                let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), config).await;
+                for n in 0..4 {
+                    let log = volume.create_log(key("idle", n), log_config()).await.unwrap();
+                    for seed in 0..10 {
+                        let end = append(&log, &batch(1, 3000, seed, 1)).await.unwrap();
+                        log.wait_settled(end).await.unwrap();
+                    }
+                }
+                let host = TestHost(Rc::clone(&runtime));
+                logan_storage::disk::Host::sleep(&host, std::time::Duration::from_secs(30)).await;
+                if !crashes {
+                    stop_cleanly(disk, runtime, volume).await;
+                }
+            })
         });
+        if crashes {
+            life(&|disk, runtime| {
+                let config = config.clone();
+                Box::pin(async move {
+                    let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), config).await;
+                    stop_cleanly(disk, runtime, volume).await;
+                })
+            });
+        }
+        let length = 10 * batch(1, 3000, 0, 1).len();
+        for n in 0..4 {
+            let content = disk.content(&format!("idle-{n}/00000000000000000000.log")).unwrap();
+            assert_eq!(content.len(), length, "idle-{n}, crashes {crashes}");
+        }
     }
 }
 
