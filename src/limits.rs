@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use logan_shards::LaneCapacity;
-
 // ---- Connections
 
 /// Read from a connection at a time until its next frame is admitted. Idle connections hold this much, and there may be thousands.
@@ -54,12 +52,6 @@ pub const LANE_MESSAGES_BY_DEFAULT: u32 = 256;
 
 /// The fewest it may say.
 pub const LANE_MESSAGES_LEAST: u32 = 2;
-
-/// Half as many messages of our own, which are few, and twice as many replies, which also answer those.
-pub const fn lane_capacity(client_messages: u32) -> LaneCapacity {
-    let client = client_messages as usize;
-    LaneCapacity { client, internal: client / 2, reply: client * 2 }
-}
 
 // ---- Produce
 
@@ -140,14 +132,8 @@ const _: () =
     assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT + COPY_PERCENT < 100);
 // Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.
 const _: () = assert!(LEASE_UNDER_PRESSURE_MS <= LEASE_MS && LEASE_MS <= WRITE_STALL_MS);
-// A lane without a slot would never pass a message on.
-const _: () = assert!(lane_capacity(LANE_MESSAGES_LEAST).internal >= 1);
-// What the machine takes for usual is what a broker runs with.
-const _: () = assert!(
-    lane_capacity(LANE_MESSAGES_BY_DEFAULT).client == LaneCapacity::STANDARD.client
-        && lane_capacity(LANE_MESSAGES_BY_DEFAULT).internal == LaneCapacity::STANDARD.internal
-        && lane_capacity(LANE_MESSAGES_BY_DEFAULT).reply == LaneCapacity::STANDARD.reply
-);
+// A lane without a slot would never pass a message on, and there are half as many of our own.
+const _: () = assert!(LANE_MESSAGES_LEAST >= 2);
 // A small frame arrives in a few reads; and what was read before a frame was admitted fits the frame's own buffer.
 const _: () = assert!(FIRST_READ_BYTES <= SMALL_FRAME_BYTES);
 // One gathered write is no more than what a fetch has credit for.

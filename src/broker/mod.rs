@@ -35,7 +35,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use logan_shards::{self as shards, Listener, RealOptions, Seat, Stop};
+use logan_shards::{self as shards, LaneCapacity, Listener, RealOptions, Seat, Stop};
 use logan_storage::{LogKey, Volume};
 
 use crate::config::Settings;
@@ -125,7 +125,7 @@ pub fn start(
     }
     let memory = memory_of_node(settings.broker.memory_bytes, RealOptions::memory_bytes());
     options.buffer_pool_bytes = pool_bytes(memory / u64::from(options.shards.max(1)));
-    options.lane_capacity = limits::lane_capacity(settings.broker.lane_messages);
+    options.lane_capacity = lane_capacity(settings.broker.lane_messages);
     let outcome = Arc::new(Mutex::new(Ok(())));
     let report = {
         let outcome = outcome.clone();
@@ -249,6 +249,19 @@ fn memory_of_node(given: Option<u64>, machine: Option<u64>) -> u64 {
 fn pool_bytes(memory: u64) -> usize {
     (memory / 100 * limits::WRITE_BUFFER_PERCENT).min(limits::POOL_BYTES) as usize
 }
+
+/// Half as many messages of our own as of clients, since they are few, and twice as many replies, which also answer those.
+pub const fn lane_capacity(client_messages: u32) -> LaneCapacity {
+    let client = client_messages as usize;
+    LaneCapacity { client, internal: client / 2, reply: client * 2 }
+}
+
+// What the machine takes for usual is what a broker runs with.
+const _: () = assert!(
+    lane_capacity(limits::LANE_MESSAGES_BY_DEFAULT).client == LaneCapacity::STANDARD.client
+        && lane_capacity(limits::LANE_MESSAGES_BY_DEFAULT).internal == LaneCapacity::STANDARD.internal
+        && lane_capacity(limits::LANE_MESSAGES_BY_DEFAULT).reply == LaneCapacity::STANDARD.reply
+);
 
 fn partition_of(key: &LogKey) -> PartitionId {
     PartitionId { topic: Uuid(key.topic_id), index: PartitionIndex(key.partition) }

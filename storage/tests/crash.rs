@@ -65,10 +65,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
                 settle_model(&md);
             }
         });
-        if runtime.is_stuck.get() {
-            let states: Vec<String> = volumes.borrow().iter().map(|volume| volume.describe()).collect();
-            panic!("life {life} ({end:?}) does not go on: {}", states.join("\n"));
-        }
+        assert!(!runtime.is_stuck.get(), "life {life} ({end:?}) does not go on: {}", described(&volumes));
         drop(volumes);
         assert!(done.is_some() || end != End::Stop);
         runtime.kill();
@@ -91,6 +88,10 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) {
             compare(&node, &md, may_lose.get()).await;
         })
         .unwrap();
+}
+
+fn described(volumes: &RefCell<Vec<Rc<logan_storage::volume::Volume>>>) -> String {
+    volumes.borrow().iter().map(|volume| volume.describe()).collect::<Vec<_>>().join("\n")
 }
 
 /// After a clean stop everything appended is acknowledged.

@@ -203,6 +203,9 @@ fn a_log_that_was_cut_after_a_clean_stop_is_noticed() {
     }
 }
 
+/// What happens in one life of a process.
+type Life = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
 async fn stop_cleanly(disk: Rc<Disk>, runtime: Rc<Runtime>, volume: Rc<Volume>) {
     let part = volume.stop().await.unwrap();
     logan_storage::close_directory(TestDirectory::over(&disk, &runtime), vec![part], 1).await.unwrap();
@@ -218,7 +221,7 @@ fn a_clean_stop_cuts_logs_that_were_idle_too() {
     };
     for crashes in [false, true] {
         let disk = Disk::new();
-        let life = |work: &dyn Fn(Rc<Disk>, Rc<Runtime>) -> std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+        let life = |work: &dyn Fn(Rc<Disk>, Rc<Runtime>) -> Life| {
             let runtime = Runtime::new(5);
             let done = runtime.run(work(Rc::clone(&disk), Rc::clone(&runtime)));
             runtime.kill();

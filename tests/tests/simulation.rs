@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use logan_storage::Mutations;
-use logan_tests::simulation::{Run, run};
+use logan_tests::simulation::{Run, Scenario, run};
 
 const SEEDS: u64 = 1_000;
 
@@ -50,6 +50,17 @@ fn what_was_acknowledged_survives() {
             });
         }
     });
+}
+
+/// Not held yet: of the seeds 0 to 338, 182 does not end its stop, and 338 leaves a Produce unanswered.
+#[test]
+#[ignore = "seeds 182 and 338 fail: a full disk while others hang"]
+fn log_directories_that_fail() {
+    let failed: Vec<(u64, String)> = (2..number("LOGAN_SEEDS").unwrap_or(SEEDS))
+        .step_by(3)
+        .filter_map(|seed| attempt(&Run::with(seed, Scenario::Disks)).err().map(|reason| (seed, reason)))
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use logan::broker::{Loads, Plan, Ready, Shell, StartError, run_shard};
 use logan::config::Settings;
-use logan::limits;
+
 use logan::mail::Mail;
 use logan_shards::sim::{NodeId, Simulation};
 use logan_storage::Mutations;
@@ -50,7 +50,7 @@ impl Broker {
     /// Adds the node and starts its broker.
     pub fn add(simulation: &Simulation, setup: &Setup) -> Self {
         let settings = settings(&setup.overrides);
-        let lanes = limits::lane_capacity(settings.broker.lane_messages);
+        let lanes = logan::broker::lane_capacity(settings.broker.lane_messages);
         let reports: Arc<Mutex<Reports>> = Arc::default();
         let report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync> = {
             let reports = reports.clone();
