@@ -5,7 +5,9 @@
 //! last, its root as the last of it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
+use futures_util::future::select;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::disk::{Directory, DiskError};
@@ -23,6 +25,8 @@ use crate::root::{FILE_LEN, Root};
 use crate::segment::{ClosingHints, Segment};
 use crate::volume::Volume;
 
+/// How long the rounds have to end before they are asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// Logs that are closed at a time.
 const IN_FLIGHT: usize = 64;
 
@@ -58,8 +62,7 @@ impl Volume {
             let ends = log.ends();
             self.queue.borrow_mut().is_flush_wanted |= ends.durable < ends.log_end;
         }
-        self.work.notify();
-        self.progress.until(|| self.rounds_ended.get().then_some(())).await;
+        self.until_rounds_ended().await;
         let outcome = if self.failed.is_failed() { Err(LogFailed) } else { self.close_logs().await };
         self.has_stopped.set(true);
         self.work.notify();
@@ -69,6 +72,15 @@ impl Volume {
         self.names.wake();
         self.checkpoint.wake();
         outcome
+    }
+
+    /// Asks the rounds to end until they have. Whatever the last log waited for may end without telling them, and a stop must not hang.
+    async fn until_rounds_ended(&self) {
+        while !self.rounds_ended.get() {
+            self.work.notify();
+            let ended = self.progress.until(|| self.rounds_ended.get().then_some(()));
+            select(std::pin::pin!(ended), self.host.sleep(ASK_AGAIN_AFTER)).await;
+        }
     }
 
     async fn close_logs(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {

@@ -413,12 +413,19 @@ fn conform(overrides: &[&str]) {
     }
 }
 
-/// The shard that owns the only partition of a topic, by the id that is written beside its log.
+/// The shard that owns the only partition of a topic, by the id that is written beside its log, a little after the topic is there.
 fn owner(broker: &Broker, topic: &str, shards: u16) -> u16 {
     let path = broker.settings().data.join(format!("{topic}-0/partition.metadata"));
-    let text = std::fs::read_to_string(&path).expect("a partition has its file");
-    let id = text.lines().find_map(|line| line.strip_prefix("topic_id: ")).expect("it names the topic");
-    let topic = Uuid::parse(id).expect("an id");
+    let began = Instant::now();
+    let topic = loop {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let id = text.lines().find_map(|line| line.strip_prefix("topic_id: ")).and_then(Uuid::parse);
+        if let Some(id) = id {
+            break id;
+        }
+        assert!(began.elapsed() < PATIENCE, "{} names no topic: {text:?}", path.display());
+        std::thread::sleep(Duration::from_millis(2));
+    };
     Router::owner_of(PartitionId { topic, index: PartitionIndex(0) }, shards).0
 }
 
