@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use logan::protocol::messages::ProduceRequest;
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
-use logan::protocol::records::Compression;
+use logan::protocol::records::{Codec, Compression};
 use logan::protocol::{Records, Str};
 use logan_shards::{self as shards, Queue, RealOptions, Seat};
 
@@ -36,7 +36,8 @@ pub struct Options {
     pub batch: usize,
     #[arg(long, value_enum, default_value_t = Payload::Noise)]
     pub payload: Payload,
-    #[arg(long, value_enum, default_value_t = Codec::None)]
+    /// none, gzip, snappy, lz4 or zstd, at Kafka's default level.
+    #[arg(long, default_value = Codec::None.name(), value_parser = parse_codec)]
     pub codec: Codec,
     /// Milliseconds that librdkafka gathers for.
     #[arg(long, default_value_t = 5)]
@@ -76,36 +77,10 @@ impl Acks {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Codec {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
-}
-
-impl Codec {
-    #[cfg(feature = "rdkafka")]
-    pub fn as_setting(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-            Self::Snappy => "snappy",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
-        }
-    }
-
-    fn compression(self) -> Compression {
-        match self {
-            Self::None => Compression::None,
-            Self::Gzip => Compression::Gzip { level: -1 },
-            Self::Snappy => Compression::Snappy,
-            Self::Lz4 => Compression::Lz4,
-            Self::Zstd => Compression::Zstd { level: 3 },
-        }
-    }
+/// A codec by Kafka's name for it.
+fn parse_codec(text: &str) -> Result<Codec, String> {
+    let codec = Codec::ALL.into_iter().find(|codec| codec.name() == text);
+    codec.ok_or_else(|| format!("none of {}", Codec::ALL.map(Codec::name).join(", ")))
 }
 
 /// `65536`, `64k`, `1m`.
@@ -279,7 +254,7 @@ async fn send_all(
         record_bytes: options.record,
         batch_bytes,
         payload: options.payload,
-        compression: options.codec.compression(),
+        compression: Compression::of(options.codec),
     };
     let batches = payload::batches(recipe, shards::wall_clock_ms());
     let connections = u64::from(options.target.connections);

@@ -81,7 +81,7 @@ fn produce_all(options: &Options, run: &Run) -> Result<(), String> {
     });
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &options.target.broker).set("broker.address.family", "v4");
-    config.set("acks", options.acks.as_setting()).set("compression.type", options.codec.as_setting());
+    config.set("acks", options.acks.as_setting()).set("compression.type", options.codec.name());
     config.set("linger.ms", options.linger.to_string());
     config.set("batch.size", options.batch.to_string());
     config.set("enable.idempotence", options.idempotent.to_string());
