@@ -128,7 +128,8 @@ async fn consume(options: &Options, meter: Meter, number: u16) -> Result<(), Cli
                     part.partition_index
                 )));
             };
-            let taken = take(part.partition_index, position, &part.records.unwrap_or_default())?;
+            let taken =
+                take_batches(part.partition_index, &mut position.next, &part.records.unwrap_or_default())?;
             bytes += taken.0;
             records += taken.1;
             if position.next >= position.end {
@@ -163,9 +164,9 @@ fn request(options: &Options, positions: &BTreeMap<i32, Position>, first: usize)
     }
 }
 
-/// Goes through the batches: each follows the one before it and has the CRC that it states. The last may be cut. Returns bytes and
-/// records.
-fn take(partition: i32, position: &mut Position, records: &Records) -> Result<(u64, u64), ClientError> {
+/// Goes through the batches, of which the first holds the offset `next`: each follows the one before it and has the CRC that it states. The
+/// last may be cut. Returns bytes and records.
+pub fn take_batches(partition: i32, next: &mut i64, records: &Records) -> Result<(u64, u64), ClientError> {
     let whole = records.contiguous();
     let (mut bytes, mut count) = (0, 0);
     for placed in BatchReader::new(&whole, 0, LONGEST_BATCH).with_crc() {
@@ -174,16 +175,16 @@ fn take(partition: i32, position: &mut Position, records: &Records) -> Result<(u
             Err(BatchError::TooShort { .. }) => break,
             Err(error) => return Err(ClientError::Garbled(format!("partition {partition}: {error}"))),
         };
-        let holds = batch.base_offset() <= position.next && position.next <= batch.last_offset();
+        let holds = batch.base_offset() <= *next && *next <= batch.last_offset();
         if !holds {
             return Err(ClientError::Garbled(format!(
                 "partition {partition}: a batch of {} to {} where {} was due",
                 batch.base_offset(),
                 batch.last_offset(),
-                position.next
+                *next
             )));
         }
-        position.next = batch.next_offset();
+        *next = batch.next_offset();
         bytes += batch.len() as u64;
         count += batch.count() as u64;
     }
@@ -249,7 +250,7 @@ mod tests {
     }
 
     fn taken(bytes: Bytes) -> Result<(u64, u64), ClientError> {
-        take(0, &mut Position { next: 0, end: 100 }, &Records::from(bytes))
+        take_batches(0, &mut 0, &Records::from(bytes))
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod process;
 mod produce;
 #[cfg(feature = "rdkafka")]
 mod rdkafka;
+mod session;
 mod topic;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum What {
     Produce(produce::Options),
     /// Fetches from a broker what `produce` put there.
     Fetch(fetch::Options),
+    /// Fetches from a broker by a session of many partitions, of which one has something new.
+    Session(session::Options),
     /// Creates topics, and says how long each request took.
     Create(topic::Options),
 }
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         What::Engine(options) => engine::run(&options),
         What::Produce(options) => produce::run(options),
         What::Fetch(options) => fetch::run(options),
+        What::Session(options) => session::run(options),
         What::Create(options) => topic::run(options),
     };
     match outcome {

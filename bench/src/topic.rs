@@ -34,14 +34,22 @@ pub struct Options {
 
 /// Creates topics one after the other.
 pub fn run(options: Options) -> Result<String, String> {
+    on_one_shard(async move || create_all(&options).await)
+}
+
+/// Runs what one connection does, and says what came of it.
+pub fn on_one_shard<W>(work: W) -> Result<String, String>
+where
+    W: AsyncFnOnce() -> Result<String, ClientError> + Clone + Send + 'static,
+{
     let outcome = Arc::new(Mutex::new(Ok(String::new())));
     let result = outcome.clone();
     let machine =
         logan_shards::RealOptions { shards: 1, pin: false, ..logan_shards::RealOptions::standard() };
     logan_shards::run::<()>(machine, move |_seat| {
-        let (options, result) = (options.clone(), result.clone());
+        let (work, result) = (work.clone(), result.clone());
         async move {
-            let made = create_all(&options).await.map_err(|error| error.to_string());
+            let made = work().await.map_err(|error| error.to_string());
             *result.lock().unwrap_or_else(PoisonError::into_inner) = made;
         }
         .boxed_local()
