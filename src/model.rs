@@ -112,6 +112,18 @@ pub struct PartitionId {
     pub index: PartitionIndex,
 }
 
+/// A fetch session as the owners of its partitions know it: the shard that keeps the session, and that shard's number for it, which it never
+/// uses again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistrationId {
+    pub shard: ShardId,
+    pub number: u64,
+}
+
+/// The number of a partition within one request, or within a session for as long as the session has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PartNumber(pub u64);
+
 #[cfg(test)]
 mod tests {
     use super::*;

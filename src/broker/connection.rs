@@ -46,7 +46,7 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
         let open = open.clone();
         shards::spawn(Queue::Control, async move {
             if let Err(ended) = responses.write_all().await {
-                tracing::debug!(peer = open.peer, "connection: {ended}");
+                tracing::debug!(peer = open.peer.address, "connection: {ended}");
             }
             open.close.set();
         })
@@ -63,10 +63,11 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
     };
     match ended {
         Ended::Closed => {}
-        ended => tracing::info!(peer = open.peer, "closing the connection: {ended}"),
+        ended => tracing::info!(peer = open.peer.address, "closing the connection: {ended}"),
     }
     // What was accepted is still answered: the writer ends when its queue is empty.
     writing.await;
+    shell.context.on_closed(open.peer.number);
     shell.connections.remove(&open);
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use logan_shards as shards;
 
 use super::signal::Signal;
+use crate::handlers::Peer;
 use crate::quota::connections::{Claim, Place};
 
 /// What the broker knows of an open connection.
 pub struct Open {
-    number: u64,
-    pub peer: String,
+    pub peer: Peer,
     pub last_used_ns: Cell<u64>,
     /// Set by whoever wants the connection to end: the sweeper of idle ones, the shutdown, a writer that failed.
     pub close: Signal,
@@ -29,13 +29,12 @@ pub struct Connections {
 }
 
 impl Connections {
-    pub fn add(&self, peer: String, place: Place) -> Rc<Open> {
+    pub fn add(&self, address: String, place: Place) -> Rc<Open> {
         let number = self.next.get();
         self.next.set(number + 1);
         let last_used_ns = Cell::new(shards::monotonic_ns());
         let open = Rc::new(Open {
-            number,
-            peer,
+            peer: Peer { number, address },
             last_used_ns,
             close: Signal::default(),
             place: RefCell::new(place),
@@ -46,7 +45,7 @@ impl Connections {
 
     pub fn remove(&self, open: &Open) {
         let mut all = self.open.borrow_mut();
-        all.remove(&open.number);
+        all.remove(&open.peer.number);
         if all.is_empty() {
             self.empty.take().set();
         }
@@ -75,7 +74,7 @@ impl Connections {
         };
         let Some(idlest) = idlest else { return Some(claim) };
         tracing::info!(
-            peer = idlest.peer,
+            peer = idlest.peer.address,
             "closing the idlest connection: there are more than max.connections"
         );
         idlest.place.borrow_mut().give_up(claim);

@@ -3,6 +3,7 @@
 //! The visible offset is taken before anything is read, and a fetch is parked in the same turn in which nothing was found ready:
 //! so no wake-up is lost.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
@@ -11,7 +12,7 @@ use logan_storage::{Limits, Log, Read, ReadError};
 
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits::ROUND_HANGS_AFTER;
-use crate::mail::{Answer, Call, FetchAnswer, FetchPart, FetchRequest, FetchedPart, Shortage};
+use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, FetchedPart, Shortage};
 use crate::model::{LeaderEpoch, Offset};
 use crate::partition::FetchTicket;
 use crate::protocol::ErrorCode;
@@ -22,9 +23,29 @@ pub struct Parked {
     request: FetchRequest,
 }
 
+/// What was looked at for a fetch, and what was found, part by part.
+struct Looked<'a> {
+    parts: Cow<'a, [FetchPart]>,
+    answer: FetchAnswer,
+}
+
+impl Looked<'_> {
+    /// Whether a fetch that would rather wait for `min_bytes` is answered.
+    fn is_enough(&self, min_bytes: u64) -> bool {
+        self.answer.ready >= min_bytes || self.answer.parts.iter().any(|part| part.error != 0)
+    }
+}
+
 impl Owner {
     /// Answers now, or when enough is ready.
-    pub fn on_fetch(self: &Rc<Self>, call: Call, request: FetchRequest) {
+    pub fn on_fetch(self: &Rc<Self>, call: Call, mut request: FetchRequest) {
+        if let FetchOf::Session(id, changes) = &mut request.of {
+            if let Some(number) = self.parked_of(*id) {
+                // A session has one fetch at a time: who asks again has given the other up.
+                self.unpark_and_answer(number);
+            }
+            self.register(*id, std::mem::take(changes));
+        }
         if let Some(cold) = self.cold_log(&request) {
             let owner = self.clone();
             shards::spawn(Queue::Fetch, async move {
@@ -42,19 +63,26 @@ impl Owner {
 
     /// A log whose epochs must be read first, because the client says which epoch it knows.
     fn cold_log(&self, request: &FetchRequest) -> Option<Rc<Log>> {
-        let asks = request.parts.iter().filter(|part| part.last_fetched_epoch.0 >= 0);
+        let parts = match &request.of {
+            FetchOf::Parts(parts) => Cow::from(parts),
+            FetchOf::Session(id, _) => Cow::from(self.parts_with_news(*id)),
+        };
+        let asks = parts.iter().filter(|part| part.last_fetched_epoch.0 >= 0);
         asks.filter_map(|part| self.hosted(part.partition))
             .map(|hosted| hosted.log.clone())
             .find(|log| !log.is_loaded())
     }
 
     fn fetch_loaded(self: &Rc<Self>, call: Call, request: FetchRequest) {
-        let checked = self.check_parts(&request);
-        let enough = checked.ready >= request.min_bytes || checked.parts.iter().any(|part| part.error != 0);
+        let looked = self.look(&request.of);
+        let enough = looked.is_enough(request.min_bytes);
         match request.shortage {
-            Shortage::Park if !enough => self.park(call, request),
-            Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(checked)),
-            _ => self.answer_fetch(call, &request, checked),
+            Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(looked.answer)),
+            Shortage::Park if !enough => {
+                drop(looked);
+                self.park(call, request);
+            }
+            _ => self.answer_fetch(call, &request, looked),
         }
     }
 
@@ -72,9 +100,10 @@ impl Owner {
         let Some(request) = self.parked.borrow().get(&number).map(|parked| parked.request.clone()) else {
             return;
         };
-        let checked = self.check_parts(&request);
-        if checked.ready >= request.min_bytes || checked.parts.iter().any(|part| part.error != 0) {
+        if self.look(&request.of).is_enough(request.min_bytes) {
             self.unpark_and_answer(number);
+        } else if let FetchOf::Session(id, _) = request.of {
+            self.watch_all_news(id);
         }
     }
 
@@ -89,32 +118,53 @@ impl Owner {
     fn park(&self, call: Call, request: FetchRequest) {
         let number = self.next_parked.get();
         self.next_parked.set(number + 1);
-        for part in &request.parts {
-            if let Some(hosted) = self.hosted(part.partition) {
-                hosted.replica.borrow_mut().park(FetchTicket(number));
+        match &request.of {
+            FetchOf::Parts(parts) => {
+                for hosted in parts.iter().filter_map(|part| self.hosted(part.partition)) {
+                    hosted.replica.borrow_mut().park(FetchTicket(number));
+                }
+            }
+            FetchOf::Session(id, _) => {
+                self.watch_all_news(*id);
+                self.set_parked(*id, Some(number));
             }
         }
         self.parked.borrow_mut().insert(number, Parked { call, request });
     }
 
-    fn unpark_and_answer(self: &Rc<Self>, number: u64) {
+    pub(super) fn unpark_and_answer(self: &Rc<Self>, number: u64) {
         let Some(parked) = self.parked.borrow_mut().remove(&number) else { return };
-        for part in &parked.request.parts {
-            if let Some(hosted) = self.hosted(part.partition) {
-                hosted.replica.borrow_mut().unpark(FetchTicket(number));
+        match &parked.request.of {
+            FetchOf::Parts(parts) => {
+                for hosted in parts.iter().filter_map(|part| self.hosted(part.partition)) {
+                    hosted.replica.borrow_mut().unpark(FetchTicket(number));
+                }
             }
+            FetchOf::Session(id, _) => self.set_parked(*id, None),
         }
-        let checked = self.check_parts(&parked.request);
-        self.answer_fetch(parked.call, &parked.request, checked);
+        let looked = self.look(&parked.request.of);
+        self.answer_fetch(parked.call, &parked.request, looked);
     }
 
-    fn check_parts(&self, request: &FetchRequest) -> FetchAnswer {
-        let parts: Vec<_> = request.parts.iter().map(|part| self.check_part(part)).collect();
-        let ready = parts.iter().map(|part| part.ready).sum();
-        FetchAnswer { ready, parts }
+    fn look<'a>(&self, of: &'a FetchOf) -> Looked<'a> {
+        let (parts, found) = match of {
+            FetchOf::Parts(parts) => {
+                (Cow::from(parts), parts.iter().map(|part| self.check_part(part)).collect())
+            }
+            FetchOf::Session(id, _) => {
+                let (parts, found) = self.look_at_news(*id);
+                (Cow::from(parts), found)
+            }
+        };
+        let ready = found.iter().map(|part: &FetchedPart| part.ready).sum();
+        Looked { parts, answer: FetchAnswer { ready, parts: found } }
     }
 
-    fn check_part(&self, part: &FetchPart) -> FetchedPart {
+    pub(super) fn check_part(&self, part: &FetchPart) -> FetchedPart {
+        FetchedPart { number: part.number, ..self.find(part) }
+    }
+
+    fn find(&self, part: &FetchPart) -> FetchedPart {
         let Some(hosted) = self.hosted(part.partition) else {
             return FetchedPart::failed(self.absence(part.partition), LeaderEpoch(-1));
         };
@@ -150,8 +200,14 @@ impl Owner {
     }
 
     /// Reads what was granted and answers: in this turn if all of it is in memory, else in a task that reads the rest at once.
-    fn answer_fetch(self: &Rc<Self>, call: Call, request: &FetchRequest, mut answer: FetchAnswer) {
-        let cold = self.read_from_memory(request, &mut answer);
+    fn answer_fetch(self: &Rc<Self>, call: Call, request: &FetchRequest, looked: Looked<'_>) {
+        let Looked { parts, mut answer } = looked;
+        if cfg!(debug_assertions)
+            && let FetchOf::Session(id, _) = request.of
+        {
+            self.check_registration(id);
+        }
+        let cold = self.read_from_memory(request, &parts, &mut answer);
         if cold.is_empty() {
             self.router.answer(call, Answer::Fetch(answer));
             return;
@@ -160,9 +216,10 @@ impl Owner {
         shards::spawn(Queue::Fetch, async move {
             let parts = join_all(cold.into_iter().map(Cold::read)).await;
             for (at, part) in parts {
+                let number = answer.parts[at].number;
                 match part {
                     Ok(read) => answer.parts[at].take(read),
-                    Err(failed) => answer.parts[at] = failed,
+                    Err(failed) => answer.parts[at] = FetchedPart { number, ..failed },
                 }
             }
             owner.router.answer(call, Answer::Fetch(answer));
@@ -172,10 +229,15 @@ impl Owner {
 
     /// Takes what is in memory, and returns what must be read from disk. What a disk read may bring counts as brought, so that all together
     /// stay within the grant.
-    fn read_from_memory(&self, request: &FetchRequest, answer: &mut FetchAnswer) -> Vec<Cold> {
+    fn read_from_memory(
+        &self,
+        request: &FetchRequest,
+        parts: &[FetchPart],
+        answer: &mut FetchAnswer,
+    ) -> Vec<Cold> {
         let (mut left, mut need_one) = (request.grant, request.at_least_one && request.grant > 0);
         let mut cold = Vec::new();
-        for (at, (part, checked)) in request.parts.iter().zip(&mut answer.parts).enumerate() {
+        for (at, (part, checked)) in parts.iter().zip(&mut answer.parts).enumerate() {
             if left == 0 && !need_one {
                 break;
             }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use logan_shards::{self as shards, Queue};
 
 use super::{Shell, applying, listener, shutdown, startup};
-use crate::mail::{Answer, Mail, Shortage};
-use crate::model::ImageVersion;
+use crate::mail::{Answer, FetchOf, Mail, Shortage};
+use crate::model::{ImageVersion, RegistrationId};
 
 /// Reads this shard's lanes for as long as it lives.
 pub(super) fn open(shell: &Rc<Shell>) {
@@ -33,6 +33,11 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
         Mail::Append(call, request) => shell.owner.on_append(call, *request),
         Mail::Fetch(call, request) => shell.owner.on_fetch(call, *request),
         Mail::FetchNow(call) => on_fetch_now(shell, call),
+        Mail::Unregister(id) => {
+            // What waits for an image here would register it again.
+            shell.early.borrow_mut().retain(|mail| !is_fetch_of(mail, id));
+            shell.owner.on_unregister(id);
+        }
         Mail::Offsets(call, queries) => shell.owner.on_offsets(call, queries),
         Mail::Socket(handoff, place) => listener::on_socket(shell, handoff, place),
         Mail::MakeRoom(others) => listener::make_room(shell, others),
@@ -81,6 +86,10 @@ fn routed_by(mail: &Mail) -> Option<ImageVersion> {
         Mail::Fetch(_, request) => Some(request.image),
         _ => None,
     }
+}
+
+fn is_fetch_of(mail: &Mail, id: RegistrationId) -> bool {
+    matches!(mail, Mail::Fetch(_, request) if matches!(request.of, FetchOf::Session(of, _) if of == id))
 }
 
 /// A parked fetch is answered now; one that came early has nothing to wait for here.

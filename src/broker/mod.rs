@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`startup`], `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
 //! | `mailroom` | what a shard does with each message |
-//! | [`owner`], `fetching`, `offsets` | the partitions that a shard owns |
+//! | [`owner`], `fetching`, `registrations`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
 //! | `quorum`, `metadata_codec` | commands decided, committed by raft, applied everywhere |
 //! | `connection`, `responses`, `connections`, `listener` | clients |
@@ -23,6 +23,7 @@ mod offsets;
 mod owner;
 mod quorum;
 mod raft_files;
+mod registrations;
 mod responses;
 mod shutdown;
 mod signal;

@@ -5,7 +5,8 @@
 //! - a group in `groups` has `remaining > 0`; it is answered and removed when that becomes 0
 //! - while `Hosted::waiting` is not empty, exactly one task drains it, and no append overtakes it
 //! - a partition is in `partitions` or in `offline`, never in both
-//! - a fetch in `parked` is parked at each of its partitions that is hosted here, and nowhere else
+//! - a fetch in `parked` is parked at each of its partitions that is hosted here, and nowhere else; one of a session at none of them: it is
+//!   woken by the session's news
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,9 +18,10 @@ use logan_storage::batch::Batch;
 use logan_storage::producers::{Attempt, Origin, ProducerError, Verdict};
 use logan_storage::{Append, AppendError, Log, Offsets};
 
+use super::registrations::Registration;
 use super::slots::Slots;
 use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Call, Router};
-use crate::model::{LeaderEpoch, Offset, PartitionId};
+use crate::model::{LeaderEpoch, Offset, PartitionId, RegistrationId};
 use crate::partition::{AckTicket, Effects, FetchTicket, Refusal, Replica};
 use crate::protocol::ErrorCode;
 
@@ -54,6 +56,7 @@ pub struct Owner {
     offline: RefCell<BTreeSet<PartitionId>>,
     pub(super) parked: RefCell<BTreeMap<u64, super::fetching::Parked>>,
     pub(super) next_parked: Cell<u64>,
+    pub(super) registrations: RefCell<BTreeMap<RegistrationId, Registration>>,
     groups: RefCell<Slots<Group>>,
 }
 
@@ -87,6 +90,7 @@ impl Owner {
             offline: RefCell::new(BTreeSet::new()),
             parked: RefCell::new(BTreeMap::new()),
             next_parked: Cell::new(0),
+            registrations: RefCell::new(BTreeMap::new()),
             groups: RefCell::new(Slots::new()),
         })
     }
@@ -247,6 +251,9 @@ impl Owner {
         }
         for ticket in effects.acknowledged {
             self.finish(ticket, None);
+        }
+        for ticket in effects.news {
+            self.on_news(ticket);
         }
         for FetchTicket(number) in effects.woken {
             self.look_again(number);

@@ -4,6 +4,9 @@
 //! If one shard owns all that is asked, one message asks it and it answers when enough is ready. With several, each first reports
 //! when something is ready; then bytes are granted, in the order of the request, and each reads what it was granted.
 //!
+//! A request of a session tells each owner what changed of its partitions there, and hears of those that have news (`broker::registrations`):
+//! it costs what changed, not what the session has.
+//!
 //! Not here: fetches of followers (refused with `REPLICA_NOT_AVAILABLE`), rack-aware read replicas (KIP-392), throttling.
 
 use std::rc::Rc;
@@ -12,24 +15,41 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select, select_all};
 use logan_shards as shards;
 
-use super::fetch_sessions::{Asked, Begun, Named, Seen, Wanted};
+use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted};
 use super::{Context, Credit, topics};
 use crate::limits;
 use crate::mail::{
-    Answer, FetchAnswer, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending, Shortage,
+    Answer, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
+    Shortage,
 };
-use crate::model::{LeaderEpoch, Offset, PartitionId, ShardId};
+use crate::model::{LeaderEpoch, Offset, PartNumber, PartitionId, RegistrationId, ShardId};
 use crate::protocol::messages::fetch::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use crate::protocol::messages::{FetchRequest, FetchResponse};
-use crate::protocol::{ErrorCode, Records, Str};
+use crate::protocol::{ErrorCode, Records};
 
-/// The partitions of one shard, and where each stands in the request.
+/// What one shard is asked for.
 struct Share {
     shard: ShardId,
-    parts: Vec<FetchPart>,
-    places: Vec<usize>,
+    of: FetchOf,
+}
+
+impl Share {
+    /// What is asked for now. A session's changes are told once.
+    fn again(&mut self) -> FetchOf {
+        match &mut self.of {
+            FetchOf::Parts(parts) => FetchOf::Parts(parts.clone()),
+            FetchOf::Session(id, changes) => FetchOf::Session(*id, std::mem::take(changes)),
+        }
+    }
+}
+
+/// Who is asked, and for what.
+struct Split {
+    shares: Vec<Share>,
+    /// The parts that nobody is asked for, with their errors.
+    refused: Vec<FetchedPart>,
 }
 
 /// How much, and how long to wait for it.
@@ -39,44 +59,47 @@ struct Terms {
     wait: Duration,
 }
 
+/// `connection` is the number of the one that the request came by.
 pub(super) async fn handle(
     context: &Rc<Context>,
+    connection: u64,
     version: i16,
     request: FetchRequest,
 ) -> (FetchResponse, Option<Credit>) {
+    let answer = answer(context, connection, version, request).await;
+    context.unregister_ended();
+    answer.unwrap_or_else(|error_code| (FetchResponse { error_code, ..Default::default() }, None))
+}
+
+async fn answer(
+    context: &Rc<Context>,
+    connection: u64,
+    version: i16,
+    request: FetchRequest,
+) -> Result<(FetchResponse, Option<Credit>), ErrorCode> {
     let is_consumer = request.replica_id < 0 && request.replica_state.replica_id < 0;
     let read_committed = request.isolation_level == 1;
     let terms = terms(context, &request);
     let now_ms = shards::wall_clock_ms();
-    let begun = match context.sessions.borrow_mut().begin(now_ms, asked(version, &request)) {
-        Ok(begun) => begun,
-        Err(error_code) => return (FetchResponse { error_code, ..Default::default() }, None),
+    let begun = context.sessions.borrow_mut().begin(now_ms, connection, asked(version, &request))?;
+    let split = match &begun {
+        Begun::Parts(full) => split(context, is_consumer, &full.parts),
+        Begun::Session(session) => ask_for_news(context, is_consumer, session),
     };
-    let mut fetched: Vec<FetchedPart> = Vec::with_capacity(begun.parts.len());
-    let mut shares: Vec<Share> = Vec::new();
-    let image = context.image();
-    for (place, (named, wanted)) in begun.parts.iter().enumerate() {
-        let found = if is_consumer {
-            topics::find_named(&image, named)
-        } else {
-            Err(ErrorCode::REPLICA_NOT_AVAILABLE)
-        };
-        fetched.push(FetchedPart::refused(found.err()));
-        if let Ok(partition) = found {
-            share(context, &mut shares, partition, wanted, place);
-        }
-    }
-    let refused = fetched.iter().any(|part| part.error != 0);
-    let mut credit = fetch(context, &terms, refused, &mut shares, &mut fetched).await;
+    let (mut credit, found) = fetch(context, &terms, split).await;
     if let Some(credit) = &mut credit {
-        credit.resize(fetched.iter().map(|part| part.bytes).sum());
+        credit.resize(found.iter().map(|part| part.bytes).sum());
     }
-    let seen: Vec<Seen> = fetched.iter().map(seen).collect();
-    let (session_id, mentioned) =
-        context.sessions.borrow_mut().finish(now_ms, &begun, &seen, shards::random_u64);
-    let mut response = assemble(context, &begun, fetched, &mentioned, session_id, read_committed);
+    let said = {
+        let mut sessions = context.sessions.borrow_mut();
+        match begun {
+            Begun::Parts(full) => sessions.finish_full(now_ms, connection, full, found, shards::random_u64),
+            Begun::Session(session) => sessions.finish_incremental(session, found)?,
+        }
+    };
+    let mut response = assemble(context, said, read_committed);
     keep_what_is_known(version, &mut response);
-    (response, credit.filter(|credit| credit.bytes() > 0))
+    Ok((response, credit.filter(|credit| credit.bytes() > 0)))
 }
 
 fn terms(context: &Context, request: &FetchRequest) -> Terms {
@@ -89,9 +112,9 @@ fn terms(context: &Context, request: &FetchRequest) -> Terms {
 }
 
 fn asked(version: i16, request: &FetchRequest) -> Asked {
-    let named = |topic_id, topic: &Str, partition| Named { topic_id, topic: topic.to_string(), partition };
     let mut parts = Vec::new();
     for topic in &request.topics {
+        let name: Rc<str> = topic.topic.as_str().into();
         for partition in &topic.partitions {
             let wanted = Wanted {
                 offset: Offset(partition.fetch_offset),
@@ -99,15 +122,16 @@ fn asked(version: i16, request: &FetchRequest) -> Asked {
                 current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),
                 last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
             };
-            parts.push((named(topic.topic_id, &topic.topic, partition.partition), wanted));
+            let (topic_id, topic, partition) = (topic.topic_id, name.clone(), partition.partition);
+            parts.push((Named { topic_id, topic, partition }, wanted));
         }
     }
-    let forgotten = request.forgotten_topics_data.iter();
-    let forgotten = forgotten
-        .flat_map(|topic| {
-            topic.partitions.iter().map(move |partition| named(topic.topic_id, &topic.topic, *partition))
-        })
-        .collect();
+    let mut forgotten = Vec::new();
+    for topic in &request.forgotten_topics_data {
+        let name: Rc<str> = topic.topic.as_str().into();
+        let named = |partition| Named { topic_id: topic.topic_id, topic: name.clone(), partition };
+        forgotten.extend(topic.partitions.iter().map(|partition| named(*partition)));
+    }
     // Before version 7 there were no sessions: such requests read as "none wanted".
     Asked {
         session: request.session_id,
@@ -118,32 +142,54 @@ fn asked(version: i16, request: &FetchRequest) -> Asked {
     }
 }
 
-fn share(context: &Context, shares: &mut Vec<Share>, partition: PartitionId, wanted: &Wanted, place: usize) {
-    let shard = context.router.owner(partition);
-    let at = shares.iter().position(|share| share.shard == shard).unwrap_or_else(|| {
-        shares.push(Share { shard, parts: Vec::new(), places: Vec::new() });
-        shares.len() - 1
-    });
-    shares[at].places.push(place);
-    shares[at].parts.push(FetchPart {
-        partition,
-        offset: wanted.offset,
-        max_bytes: wanted.max_bytes,
-        current_leader_epoch: wanted.current_leader_epoch,
-        last_fetched_epoch: wanted.last_fetched_epoch,
-    });
+/// The owner of a partition, and the partition's id. The errors are Kafka's.
+fn find(context: &Context, is_consumer: bool, named: &Named) -> Result<(ShardId, PartitionId), ErrorCode> {
+    if !is_consumer {
+        return Err(ErrorCode::REPLICA_NOT_AVAILABLE);
+    }
+    let partition = topics::find_named(&context.image.borrow(), named)?;
+    Ok((context.router.owner(partition), partition))
 }
 
-/// Fills `fetched` with what the owners answer; returns the memory credit of what was read.
-async fn fetch(
-    context: &Context,
-    terms: &Terms,
-    refused: bool,
-    shares: &mut [Share],
-    fetched: &mut [FetchedPart],
-) -> Option<Credit> {
-    let park = !refused && !terms.wait.is_zero() && terms.min_bytes > 0;
-    match shares {
+/// Splits a request by owner. Parts are numbered by their places in it.
+fn split(context: &Context, is_consumer: bool, parts: &[(Named, Wanted)]) -> Split {
+    let mut by_shard: Vec<(ShardId, Vec<FetchPart>)> = Vec::new();
+    let mut refused = Vec::new();
+    for (place, (named, wanted)) in parts.iter().enumerate() {
+        let number = PartNumber(place as u64);
+        match find(context, is_consumer, named) {
+            Err(error) => refused.push(FetchedPart::refused(number, error)),
+            Ok((shard, partition)) => {
+                let part = wanted.of(number, partition);
+                match by_shard.iter_mut().find(|(of, _)| *of == shard) {
+                    Some((_, parts)) => parts.push(part),
+                    None => by_shard.push((shard, vec![part])),
+                }
+            }
+        }
+    }
+    let shares = by_shard.into_iter().map(|(shard, parts)| Share { shard, of: FetchOf::Parts(parts) });
+    Split { shares: shares.collect(), refused }
+}
+
+/// Each owner is told what changed of the session, and asked for what it has to say about it.
+fn ask_for_news(context: &Context, is_consumer: bool, of: &Incremental) -> Split {
+    let mut session = of.session.borrow_mut();
+    let view = View { version: context.version(), is_consumer };
+    session.place(view, |named| find(context, is_consumer, named));
+    let id = RegistrationId { shard: context.router.shard(), number: of.registration.number };
+    let changes = session.changes(&of.registration).into_iter();
+    let shares = changes.map(|(shard, changes)| Share { shard, of: FetchOf::Session(id, changes) }).collect();
+    let refused = session.refused().map(|(number, error)| FetchedPart::refused(number, error)).collect();
+    Split { shares, refused }
+}
+
+/// Returns what the owners answer, with the memory credit of what was read.
+async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit>, Vec<FetchedPart>) {
+    let Split { mut shares, refused } = split;
+    let park = refused.is_empty() && !terms.wait.is_zero() && terms.min_bytes > 0;
+    let mut found = refused;
+    let credit = match &mut shares[..] {
         [] => {
             if park {
                 // An incremental fetch of a session without partitions waits all the same.
@@ -161,29 +207,32 @@ async fn fetch(
             if park && answer.as_ref().is_some_and(is_short) {
                 (answer, credit) = wait_for_one(context, only, request, terms.wait, credit).await;
             }
-            place(only, answer, fetched);
+            add(&mut found, only, answer);
             Some(credit)
         }
         several => {
             let mut ready = vec![0; several.len()];
-            if let Some(credit) = read_evenly(context, several, terms, park, &mut ready, fetched).await {
-                return Some(credit);
+            let read = read_evenly(context, several, terms, park, &mut ready, &mut found).await;
+            if read.is_some() {
+                read
+            } else {
+                if park && ready.iter().sum::<u64>() < terms.min_bytes {
+                    wait_for_any(context, several, terms, &mut ready).await;
+                }
+                let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
+                let credit = context.responses.take(granted).await;
+                read_granted(context, several, granted, &ready, &mut found).await;
+                Some(credit)
             }
-            if park && ready.iter().sum::<u64>() < terms.min_bytes {
-                wait_for_any(context, several, terms, &mut ready).await;
-            }
-            let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
-            let credit = context.responses.take(granted).await;
-            read_granted(context, several, granted, &ready, fetched).await;
-            Some(credit)
         }
-    }
+    };
+    (credit, found)
 }
 
 /// Waits at the only owner. What comes in meanwhile is sent at once if it is little; memory for more is taken when it is there.
 async fn wait_for_one(
     context: &Context,
-    share: &Share,
+    share: &mut Share,
     request: Asking,
     wait: Duration,
     credit: Credit,
@@ -210,14 +259,14 @@ struct Asking {
     shortage: Shortage,
 }
 
-async fn ask(context: &Context, share: &Share, asking: Asking) -> Pending {
+async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
     let request = OwnerRequest {
         image: context.version(),
         min_bytes: asking.min_bytes,
         grant: asking.grant,
         at_least_one: asking.at_least_one,
         shortage: asking.shortage,
-        parts: share.parts.clone(),
+        of: share.again(),
     };
     context.router.ask(share.shard, |call| Mail::Fetch(call, Box::new(request))).await
 }
@@ -248,12 +297,12 @@ fn as_fetch(answer: Option<Answer>) -> Option<FetchAnswer> {
 }
 
 /// Waits until the owners together have `min_bytes` ready, or the time is up, or one of them reports an error.
-async fn wait_for_any(context: &Context, shares: &[Share], terms: &Terms, ready: &mut [u64]) {
+async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, ready: &mut [u64]) {
     let deadline_ns = shards::monotonic_ns() + terms.wait.as_nanos() as u64;
     loop {
         let total: u64 = ready.iter().sum();
         let mut pending = Vec::new();
-        for (share, own) in shares.iter().zip(&*ready) {
+        for (share, own) in shares.iter_mut().zip(&*ready) {
             let missing = terms.min_bytes.saturating_sub(total - own).max(1);
             let asking =
                 Asking { grant: 0, at_least_one: false, min_bytes: missing, shortage: Shortage::Park };
@@ -293,17 +342,18 @@ fn has_error(answer: &FetchAnswer) -> bool {
 /// owners have less than was asked for, or what they have does not fit into their shares.
 async fn read_evenly(
     context: &Context,
-    shares: &[Share],
+    shares: &mut [Share],
     terms: &Terms,
     park: bool,
     ready: &mut [u64],
-    fetched: &mut [FetchedPart],
+    found: &mut Vec<FetchedPart>,
 ) -> Option<Credit> {
     let credit = context.responses.take(terms.max_bytes).await;
     let mut pending = Vec::new();
-    for (nth, share) in shares.iter().enumerate() {
+    let even = terms.max_bytes / shares.len() as u64;
+    for (nth, share) in shares.iter_mut().enumerate() {
         let asking = Asking {
-            grant: terms.max_bytes / shares.len() as u64,
+            grant: even,
             at_least_one: nth == 0,
             min_bytes: if park { terms.min_bytes } else { 0 },
             shortage: if park { Shortage::Report } else { Shortage::Read },
@@ -325,7 +375,7 @@ async fn read_evenly(
         return None;
     }
     for (share, answer) in shares.iter().zip(answers) {
-        place(share, answer, fetched);
+        add(found, share, answer);
     }
     Some(credit)
 }
@@ -333,15 +383,15 @@ async fn read_evenly(
 /// Grants bytes to the owners in the order of the request and reads.
 async fn read_granted(
     context: &Context,
-    shares: &[Share],
+    shares: &mut [Share],
     max_bytes: u64,
     ready: &[u64],
-    fetched: &mut [FetchedPart],
+    found: &mut Vec<FetchedPart>,
 ) {
     let mut left = max_bytes;
     let mut first = true;
     let mut pending = Vec::new();
-    for (share, ready) in shares.iter().zip(ready) {
+    for (share, ready) in shares.iter_mut().zip(ready) {
         let grant = (*ready).min(left);
         left -= grant;
         let at_least_one = first && *ready > 0;
@@ -350,60 +400,42 @@ async fn read_granted(
         first &= *ready == 0;
     }
     for (share, answer) in shares.iter().zip(join_all(pending).await) {
-        place(share, as_fetch(answer), fetched);
+        add(found, share, as_fetch(answer));
     }
 }
 
-fn place(share: &Share, answer: Option<FetchAnswer>, fetched: &mut [FetchedPart]) {
-    let Some(answer) = answer else {
-        for place in &share.places {
-            fetched[*place] = FetchedPart::refused(Some(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+/// An owner's last word. `None` if it will not answer.
+fn add(found: &mut Vec<FetchedPart>, of: &Share, answer: Option<FetchAnswer>) {
+    match (answer, &of.of) {
+        (Some(answer), _) => found.extend(answer.parts),
+        (None, FetchOf::Parts(parts)) => {
+            let gone =
+                |part: &FetchPart| FetchedPart::refused(part.number, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+            found.extend(parts.iter().map(gone));
         }
-        return;
-    };
-    for (place, part) in share.places.iter().zip(answer.parts) {
-        fetched[*place] = part;
+        // A session is told what is new, and nothing is known to be.
+        (None, FetchOf::Session(..)) => {}
     }
 }
 
-fn seen(part: &FetchedPart) -> Seen {
-    Seen {
-        error: part.error,
-        high_watermark: part.high_watermark,
-        log_start: part.log_start,
-        has_records: part.bytes > 0,
-        diverging: part.diverging.is_some(),
-    }
-}
-
-fn assemble(
-    context: &Context,
-    begun: &Begun,
-    fetched: Vec<FetchedPart>,
-    mentioned: &[bool],
-    session_id: i32,
-    read_committed: bool,
-) -> FetchResponse {
-    let mut response = FetchResponse { session_id, ..Default::default() };
+fn assemble(context: &Context, said: Said, read_committed: bool) -> FetchResponse {
+    let mut response = FetchResponse { session_id: said.session, ..Default::default() };
     let image = context.image();
     let mut moved = false;
-    for (((named, _), part), mentioned) in begun.parts.iter().zip(fetched).zip(mentioned) {
-        if !mentioned {
-            continue;
-        }
+    for (named, part) in said.mentioned {
         let same_topic = response.responses.last().is_some_and(|topic: &FetchableTopicResponse| {
-            topic.topic_id == named.topic_id && topic.topic == named.topic.as_str()
+            topic.topic_id == named.topic_id && topic.topic == *named.topic
         });
         if !same_topic {
             response.responses.push(FetchableTopicResponse {
-                topic: named.topic.as_str().into(),
+                topic: (*named.topic).into(),
                 topic_id: named.topic_id,
                 ..Default::default()
             });
         }
         let mut data = partition_data(named.partition, part, read_committed);
         if matches!(data.error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) {
-            let partition = topics::find_named(&image, named).ok();
+            let partition = topics::find_named(&image, &named).ok();
             if let Some((leader_id, leader_epoch)) =
                 partition.and_then(|partition| topics::leader(&image, partition))
             {
@@ -463,10 +495,11 @@ fn partition_data(partition_index: i32, part: FetchedPart, read_committed: bool)
 }
 
 impl FetchedPart {
-    /// Before any owner was asked: an error, or nothing yet.
-    fn refused(error: Option<ErrorCode>) -> Self {
+    /// An error that is known without an owner.
+    fn refused(number: PartNumber, error: ErrorCode) -> Self {
         Self {
-            error: error.unwrap_or(ErrorCode::NONE).0,
+            number,
+            error: error.0,
             high_watermark: Offset(-1),
             last_stable: Offset(-1),
             log_start: Offset(-1),

@@ -32,7 +32,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::config::{Layers, Settings};
 use crate::limits;
-use crate::mail::Router;
+use crate::mail::{Mail, Router};
 use crate::metadata::{Image, Resource};
 use crate::model::ImageVersion;
 use crate::protocol::{ApiKey, DecodeError, Encoded, Frame, Message, Request, frame};
@@ -55,6 +55,13 @@ pub struct Context {
     sessions: RefCell<fetch_sessions::Sessions>,
     /// The producer ids that this shard may still give out: next and end.
     producer_ids: Cell<(i64, i64)>,
+}
+
+/// Who asks: a connection of this shard.
+pub struct Peer {
+    /// Never used again.
+    pub number: u64,
+    pub address: String,
 }
 
 /// What becomes of a request.
@@ -89,7 +96,7 @@ pub const BUILT: [ApiKey; 15] = [
 
 impl Context {
     pub fn new(router: Rc<Router>, settings: Arc<Settings>, responses: Budget) -> Rc<Self> {
-        let (shard, shards) = (router.shard().0, router.shards());
+        let (shard, shards) = (router.shard(), router.shards());
         let slots = settings.broker.fetch_session_slots.div_ceil(u32::from(shards)) as usize;
         Rc::new(Self {
             router,
@@ -121,6 +128,20 @@ impl Context {
         self.topics.clear();
     }
 
+    /// A connection of this shard has ended.
+    pub fn on_closed(&self, connection: u64) {
+        self.sessions.borrow_mut().leave(connection);
+        self.unregister_ended();
+    }
+
+    /// Tells the owners of sessions that ended.
+    fn unregister_ended(&self) {
+        let ended = self.sessions.borrow_mut().take_ended();
+        for (shard, id) in ended {
+            self.router.post(shard, Mail::Unregister(id));
+        }
+    }
+
     /// Looks at the broker's settings as they stand now.
     pub fn with_layers<T>(&self, look: impl FnOnce(&Layers<'_>) -> T) -> T {
         let image = self.image();
@@ -139,7 +160,7 @@ pub fn layers<'a>(settings: &'a Settings, image: &'a Image) -> Layers<'a> {
 }
 
 /// Handles one request as far as its order matters.
-pub async fn handle(context: &Rc<Context>, peer: &str, frame: Frame) -> Outcome {
+pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome {
     let Some(range) = frame.api.advertised().filter(|_| BUILT.contains(&frame.api)) else {
         return Outcome::Close(format!("{} is not an API of this broker", frame.api.name()));
     };
@@ -149,10 +170,10 @@ pub async fn handle(context: &Rc<Context>, peer: &str, frame: Frame) -> Outcome 
     if !range.contains(frame.version) || !frame.is_known_version() {
         return Outcome::Close(format!("{} has no version {}", frame.api.name(), frame.version));
     }
-    tracing::trace!(peer, api = frame.api.name(), version = frame.version, "request");
+    tracing::trace!(peer = peer.address, api = frame.api.name(), version = frame.version, "request");
     match frame.api {
         ApiKey::Produce => produce::handle(context, frame).await,
-        ApiKey::Fetch => fetched(context, &frame).await,
+        ApiKey::Fetch => fetched(context, peer, &frame).await,
         ApiKey::ListOffsets => {
             answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await
         }
@@ -201,12 +222,12 @@ fn answer_now<R: Request>(frame: &Frame, handle: impl FnOnce(&R) -> R::Response)
 }
 
 /// As [`answer`], with the memory that the records of the response stand in.
-async fn fetched(context: &Rc<Context>, frame: &Frame) -> Outcome {
+async fn fetched(context: &Rc<Context>, peer: &Peer, frame: &Frame) -> Outcome {
     let request = match frame.decode() {
         Ok(request) => request,
         Err(error) => return malformed(frame, &error),
     };
-    let (response, credit) = fetch::handle(context, frame.version, request).await;
+    let (response, credit) = fetch::handle(context, peer.number, frame.version, request).await;
     match respond(frame, &response) {
         Outcome::Respond(encoded, _) => Outcome::Respond(encoded, credit),
         other => other,

@@ -14,7 +14,9 @@ use logan_storage::{FailedMark, StoppedPart, VolumePart};
 use crate::metadata::{Command, Image, Outcome};
 pub use router::{Pending, Router};
 
-use crate::model::{ImageVersion, LeaderEpoch, NodeId, Offset, PartitionId, ShardId, Uuid};
+use crate::model::{
+    ImageVersion, LeaderEpoch, NodeId, Offset, PartNumber, PartitionId, RegistrationId, ShardId, Uuid,
+};
 use crate::quota::connections::Place;
 
 /// Who asked, and the number by which the asker knows the question. Numbers are the asker's own and are used again.
@@ -43,6 +45,8 @@ pub enum Mail {
     Fetch(Call, Box<FetchRequest>),
     /// Answer the parked fetch of this call now, with what there is. Unknown calls were answered already.
     FetchNow(Call),
+    /// A registration of the sender's ends. Nothing about it follows.
+    Unregister(RegistrationId),
     Offsets(Call, Vec<OffsetQuery>),
     /// For the shard that runs the quorum: how it stands.
     Quorum(Call),
@@ -61,6 +65,7 @@ impl Mail {
             Mail::Append(..)
             | Mail::Fetch(..)
             | Mail::FetchNow(..)
+            | Mail::Unregister(..)
             | Mail::Offsets(..)
             | Mail::Socket(..) => Class::Client,
             Mail::Boot(..)
@@ -154,7 +159,36 @@ pub struct FetchRequest {
     pub at_least_one: bool,
     /// What becomes of it while fewer than `min_bytes` are ready.
     pub shortage: Shortage,
-    pub parts: Vec<FetchPart>,
+    pub of: FetchOf,
+}
+
+/// What is fetched.
+#[derive(Debug, Clone)]
+pub enum FetchOf {
+    /// These partitions. The answer says something about each, in their order.
+    Parts(Vec<FetchPart>),
+    /// What a session has of this shard's partitions, after these changes. The answer is about those that have news only: bytes that the
+    /// session was not told of, another high watermark or log start than it was told, or an error. They come in the session's order.
+    Session(RegistrationId, Vec<PartChange>),
+}
+
+/// What an owner is told of a session's parts. The first request of a registration tells it of all.
+#[derive(Debug, Clone)]
+pub enum PartChange {
+    Set {
+        /// Parts with a smaller one come first.
+        order: u64,
+        part: FetchPart,
+        told: Told,
+    },
+    Forget(PartNumber),
+}
+
+/// What a session was last told of a partition; -1 where the next answer must mention it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    pub high_watermark: Offset,
+    pub log_start: Offset,
 }
 
 /// What an owner does with a fetch for which too little is ready. An error of any part is answered at once, whatever this says.
@@ -168,8 +202,10 @@ pub enum Shortage {
     Park,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct FetchPart {
+    /// What the answer calls it.
+    pub number: PartNumber,
     pub partition: PartitionId,
     pub offset: Offset,
     pub max_bytes: u64,
@@ -179,16 +215,17 @@ pub struct FetchPart {
     pub last_fetched_epoch: LeaderEpoch,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FetchAnswer {
     /// Bytes ready over all parts, as far as known from memory.
     pub ready: u64,
-    /// One for each part, in their order.
+    /// See [`FetchOf`].
     pub parts: Vec<FetchedPart>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct FetchedPart {
+    pub number: PartNumber,
     pub error: i16,
     pub high_watermark: Offset,
     pub last_stable: Offset,

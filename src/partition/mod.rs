@@ -11,9 +11,9 @@
 
 mod tail;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use crate::model::{LeaderEpoch, Offset};
+use crate::model::{LeaderEpoch, Offset, PartNumber, RegistrationId};
 use tail::Tail;
 
 /// Bytes ready for a reader that is too far behind to say exactly: more than any request asks for.
@@ -29,6 +29,13 @@ pub struct AckTicket {
 /// The shell's name for a fetch that is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchTicket(pub u64);
+
+/// The shell's name for a part of a fetch session that is told, once, when something happens here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NewsTicket {
+    pub registration: RegistrationId,
+    pub part: PartNumber,
+}
 
 /// Why a request is not served here. The shell knows Kafka's code for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +53,13 @@ pub enum Refusal {
     Storage,
 }
 
-/// What is to be done about an event, in this order: answers of refused waiters, acknowledgements, fetches to look at again.
+/// What is to be done about an event, in this order: answers of refused waiters, acknowledgements, sessions to be told that there is news,
+/// fetches to look at again.
 #[derive(Debug, Default)]
 pub struct Effects {
     pub refused: Vec<(AckTicket, Refusal)>,
     pub acknowledged: Vec<AckTicket>,
+    pub news: Vec<NewsTicket>,
     pub woken: Vec<FetchTicket>,
 }
 
@@ -80,6 +89,7 @@ pub struct Replica {
     log_end: Offset,
     acks: VecDeque<AckWaiter>,
     parked: Vec<FetchTicket>,
+    watched_by: BTreeSet<NewsTicket>,
     tail: Tail,
 }
 
@@ -94,6 +104,7 @@ impl Replica {
             log_end,
             acks: VecDeque::new(),
             parked: Vec::new(),
+            watched_by: BTreeSet::new(),
             tail: Tail::new(),
         }
     }
@@ -183,11 +194,16 @@ impl Replica {
             self.acks.pop_front();
         }
         effects.woken.extend_from_slice(&self.parked);
+        self.tell(effects);
     }
 
-    pub fn on_log_start(&mut self, log_start: Offset) {
+    pub fn on_log_start(&mut self, log_start: Offset, effects: &mut Effects) {
         assert!(log_start <= self.high_watermark, "records below the watermark only are given up");
-        self.log_start = self.log_start.max(log_start);
+        if log_start <= self.log_start {
+            return;
+        }
+        self.log_start = log_start;
+        self.tell(effects);
     }
 
     /// The metadata changed. Who waits at a replica that no longer leads, or leads in another epoch, is sent away.
@@ -209,6 +225,12 @@ impl Replica {
     fn send_away(&mut self, refusal: Refusal, effects: &mut Effects) {
         effects.refused.extend(self.acks.drain(..).map(|waiter| (waiter.ticket, refusal)));
         effects.woken.append(&mut self.parked);
+        self.tell(effects);
+    }
+
+    /// Each watcher is told once, and watches again when it has looked: what it has not looked at yet costs nothing more.
+    fn tell(&mut self, effects: &mut Effects) {
+        effects.news.extend(std::mem::take(&mut self.watched_by));
     }
 
     /// Bytes a reader at `offset` could have now; [`PLENTY`] if it is behind what is remembered.
@@ -226,12 +248,26 @@ impl Replica {
         }
     }
 
+    /// The session's part is told of the next event: a watermark, a log start, a leader or an end.
+    pub fn watch(&mut self, ticket: NewsTicket) {
+        self.watched_by.insert(ticket);
+    }
+
+    pub fn unwatch(&mut self, ticket: NewsTicket) {
+        self.watched_by.remove(&ticket);
+    }
+
+    pub fn is_watched_by(&self, ticket: NewsTicket) -> bool {
+        self.watched_by.contains(&ticket)
+    }
+
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
         assert!(self.log_start <= self.high_watermark && self.high_watermark <= self.log_end, "{self:?}");
         assert!(self.acks.iter().all(|waiter| waiter.end > self.high_watermark), "{self:?}");
         assert!(self.acks.iter().zip(self.acks.iter().skip(1)).all(|(a, b)| a.end <= b.end), "{self:?}");
-        assert!(self.leadership.leads || (self.acks.is_empty() && self.parked.is_empty()), "{self:?}");
+        let nobody_waits = self.acks.is_empty() && self.parked.is_empty() && self.watched_by.is_empty();
+        assert!(self.leadership.leads || nobody_waits, "{self:?}");
     }
 }
 
@@ -283,6 +319,47 @@ mod tests {
         assert_eq!(effects.woken, [FetchTicket(5)]);
         assert_eq!(replica.check_append(1, 1), Err(Refusal::NotLeader));
         replica.check();
+    }
+
+    #[test]
+    fn sessions_are_told_once_of_each_kind_of_event() {
+        let ticket = |part| NewsTicket {
+            registration: RegistrationId { shard: crate::model::ShardId(0), number: 1 },
+            part: PartNumber(part),
+        };
+        let mut replica = leader();
+        let news = |replica: &mut Replica, event: &dyn Fn(&mut Replica, &mut Effects)| {
+            let mut effects = Effects::default();
+            event(replica, &mut effects);
+            replica.check();
+            effects.news
+        };
+        replica.watch(ticket(1));
+        replica.watch(ticket(2));
+        replica.unwatch(ticket(1));
+        replica.on_append(Offset(0), Offset(10), 100, None);
+        assert_eq!(
+            news(&mut replica, &|replica, effects| replica.on_settled(Offset(10), effects)),
+            [ticket(2)]
+        );
+        replica.on_append(Offset(10), Offset(20), 100, None);
+        assert_eq!(news(&mut replica, &|replica, effects| replica.on_settled(Offset(20), effects)), []);
+        replica.watch(ticket(2));
+        assert_eq!(news(&mut replica, &|replica, effects| replica.on_log_start(Offset(0), effects)), []);
+        assert_eq!(
+            news(&mut replica, &|replica, effects| replica.on_log_start(Offset(5), effects)),
+            [ticket(2)]
+        );
+        replica.watch(ticket(2));
+        let same = replica.leadership();
+        assert_eq!(news(&mut replica, &|replica, effects| replica.on_leadership(same, effects)), []);
+        let next = Leadership { epoch: LeaderEpoch(4), ..same };
+        assert_eq!(news(&mut replica, &|replica, effects| replica.on_leadership(next, effects)), [ticket(2)]);
+        replica.watch(ticket(2));
+        assert_eq!(
+            news(&mut replica, &|replica, effects| replica.on_end(Refusal::Storage, effects)),
+            [ticket(2)]
+        );
     }
 
     #[test]

@@ -1,17 +1,24 @@
 //! Incremental fetch sessions (KIP-227): what a client fetches is remembered, and only what changed is asked and answered.
 //!
 //! A session lives on the shard that created it; its id modulo the number of shards says which. A client that comes back on a
-//! connection of another shard is told that its session is not known, as after an eviction, and begins a new one.
+//! connection of another shard is told that its session is not known, as after an eviction, and begins a new one. Its partitions' owners
+//! know it from its first incremental request on, as a registration, until it or its connection ends.
 //!
 //! Invariants:
-//! - `order` and `parts` of a session name the same partitions
 //! - a session has at least one partition
 //! - `by_id.len() <= slots`
 
-use std::collections::BTreeMap;
+mod session;
 
-use crate::model::{LeaderEpoch, Offset, Uuid};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::mail::FetchedPart;
+use crate::model::{LeaderEpoch, Offset, RegistrationId, ShardId, Uuid};
 use crate::protocol::ErrorCode;
+
+pub use session::{Registration, Session, View};
 
 /// A session that was used within this time is not evicted for a new one.
 const KEPT_MS: i64 = 120_000;
@@ -23,7 +30,7 @@ const INITIAL_EPOCH: i32 = 0;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Named {
     pub topic_id: Uuid,
-    pub topic: String,
+    pub topic: Rc<str>,
     pub partition: i32,
 }
 
@@ -46,199 +53,192 @@ pub struct Asked {
     pub forgotten: Vec<Named>,
 }
 
-/// What is to be fetched for one request, in the order in which bytes are granted.
+/// What is to be fetched for one request.
 #[derive(Debug)]
-pub struct Begun {
-    kind: Kind,
-    by_id: bool,
+pub enum Begun {
+    /// These, numbered by their places, in the order in which bytes are granted.
+    Parts(Full),
+    /// What the session has.
+    Session(Incremental),
+}
+
+#[derive(Debug)]
+pub struct Full {
     pub parts: Vec<(Named, Wanted)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Sessionless,
-    Full,
-    Incremental { session: i32 },
-}
-
-/// What decides whether an incremental answer mentions a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    pub error: i16,
-    pub high_watermark: Offset,
-    pub log_start: Offset,
-    pub has_records: bool,
-    pub diverging: bool,
-}
-
-#[derive(Debug)]
-struct Session {
-    epoch: i32,
     by_id: bool,
-    used_ms: i64,
-    next_order: u64,
-    order: BTreeMap<u64, Named>,
-    parts: BTreeMap<Named, Cached>,
+    /// The answer begins a session, if there is room.
+    opens: bool,
 }
 
+/// A request of a session, while it is under way.
 #[derive(Debug)]
-struct Cached {
-    order: u64,
-    wanted: Wanted,
-    /// As last answered; -1 makes the next answer mention the partition.
-    high_watermark: Offset,
-    log_start: Offset,
+pub struct Incremental {
+    id: i32,
+    /// The session's epoch, unless another request of it came since.
+    epoch: i32,
+    pub session: Rc<RefCell<Session>>,
+    pub registration: Rc<Registration>,
+}
+
+/// What a response says.
+#[derive(Debug)]
+pub struct Said {
+    pub session: i32,
+    pub mentioned: Vec<(Named, FetchedPart)>,
 }
 
 pub struct Sessions {
-    shard: u16,
+    shard: ShardId,
     shards: u16,
     /// `max.incremental.fetch.session.cache.slots`, this shard's share.
     slots: usize,
-    by_id: BTreeMap<i32, Session>,
+    by_id: BTreeMap<i32, Rc<RefCell<Session>>>,
+    registrations: u64,
+    /// Registrations that ended, and shards that have not been told so.
+    ended: Rc<RefCell<Vec<(ShardId, u64)>>>,
 }
 
 impl Sessions {
-    pub fn new(shard: u16, shards: u16, slots: usize) -> Self {
-        Self { shard, shards, slots, by_id: BTreeMap::new() }
+    pub fn new(shard: ShardId, shards: u16, slots: usize) -> Self {
+        Self { shard, shards, slots, by_id: BTreeMap::new(), registrations: 0, ended: Rc::default() }
     }
 
-    /// Finds out what a request fetches. Errors are Kafka's, for the whole response.
-    pub fn begin(&mut self, now_ms: i64, asked: Asked) -> Result<Begun, ErrorCode> {
+    /// Finds out what a request fetches that came by this connection. Errors are Kafka's, for the whole response.
+    pub fn begin(&mut self, now_ms: i64, connection: u64, asked: Asked) -> Result<Begun, ErrorCode> {
         if asked.epoch == FINAL_EPOCH || asked.epoch == INITIAL_EPOCH {
             self.by_id.remove(&asked.session);
-            let kind = if asked.epoch == FINAL_EPOCH { Kind::Sessionless } else { Kind::Full };
-            return Ok(Begun { kind, by_id: asked.by_id, parts: asked.parts });
+            let opens = asked.epoch == INITIAL_EPOCH;
+            return Ok(Begun::Parts(Full { parts: asked.parts, by_id: asked.by_id, opens }));
         }
-        let session = self.by_id.get_mut(&asked.session).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
-        if session.epoch != asked.epoch {
+        let session = self.by_id.get(&asked.session).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?.clone();
+        let mut of_session = session.borrow_mut();
+        if of_session.epoch != asked.epoch {
             return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
         }
-        if session.by_id != asked.by_id {
+        if of_session.by_id != asked.by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        for named in &asked.forgotten {
-            session.forget(named);
-        }
         for (named, wanted) in asked.parts {
-            session.want(named, wanted);
+            of_session.want(named, wanted);
         }
-        if session.parts.is_empty() {
+        for named in &asked.forgotten {
+            of_session.forget(named);
+        }
+        if of_session.is_empty() {
             self.by_id.remove(&asked.session);
-            return Ok(Begun { kind: Kind::Sessionless, by_id: asked.by_id, parts: Vec::new() });
+            return Ok(Begun::Parts(Full { parts: Vec::new(), by_id: asked.by_id, opens: false }));
         }
-        session.used_ms = now_ms;
-        session.epoch = next_epoch(session.epoch);
-        let parts =
-            session.order.values().map(|named| (named.clone(), session.parts[named].wanted)).collect();
-        Ok(Begun { kind: Kind::Incremental { session: asked.session }, by_id: asked.by_id, parts })
+        of_session.used_ms = now_ms;
+        of_session.connection = connection;
+        of_session.epoch = next_epoch(of_session.epoch);
+        let epoch = of_session.epoch;
+        let registration = of_session.take_registration(|| {
+            self.registrations += 1;
+            Registration::new(self.registrations, self.ended.clone())
+        });
+        drop(of_session);
+        Ok(Begun::Session(Incremental { id: asked.session, epoch, session, registration }))
     }
 
-    /// What the response says: its session id, and for each part of `begun` whether it is mentioned.
-    pub fn finish(
+    /// What the response to a request without a session says, or to one that begins a session. `found` has all its parts.
+    pub fn finish_full(
         &mut self,
         now_ms: i64,
-        begun: &Begun,
-        seen: &[Seen],
+        connection: u64,
+        full: Full,
+        mut found: Vec<FetchedPart>,
         random: impl FnMut() -> u64,
-    ) -> (i32, Vec<bool>) {
-        let all = || vec![true; seen.len()];
-        let said = match begun.kind {
-            Kind::Sessionless => (0, all()),
-            Kind::Full => (self.create(now_ms, begun, seen, random), all()),
-            Kind::Incremental { session: id } => {
-                let Some(session) = self.by_id.get_mut(&id) else { return (0, all()) };
-                let mentioned = begun
-                    .parts
-                    .iter()
-                    .zip(seen)
-                    .map(|((named, _), seen)| session.update(named, *seen))
-                    .collect();
-                (id, mentioned)
-            }
-        };
-        if cfg!(debug_assertions) {
-            self.check();
-        }
+    ) -> Said {
+        found.sort_by_key(|part| part.number);
+        assert_eq!(found.len(), full.parts.len(), "every part is answered once");
+        let session = if full.opens { self.create(now_ms, connection, &full, &found, random) } else { 0 };
+        let names = full.parts.into_iter().map(|(named, _)| named);
+        let said = Said { session, mentioned: names.zip(found).collect() };
+        self.check_in_debug();
         said
     }
 
+    /// What the response to a request of a session says. An error if another request of the session came meanwhile.
+    pub fn finish_incremental(
+        &mut self,
+        of: Incremental,
+        found: Vec<FetchedPart>,
+    ) -> Result<Said, ErrorCode> {
+        let mut session = of.session.borrow_mut();
+        if session.epoch != of.epoch {
+            return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        }
+        let mut mentioned = session.in_order(found);
+        mentioned.retain(|(_, part)| session.update(part.number, part));
+        session.give_back(of.registration);
+        drop(session);
+        self.check_in_debug();
+        Ok(Said { session: of.id, mentioned })
+    }
+
+    /// The connection has ended: its sessions go on if their clients come back, but until then no owner keeps anything for them.
+    pub fn leave(&mut self, connection: u64) {
+        for session in self.by_id.values().filter(|session| session.borrow().connection == connection) {
+            session.borrow_mut().unregister();
+        }
+    }
+
+    /// Registrations that ended since this was last asked, with the shards that know them.
+    pub fn take_ended(&mut self) -> Vec<(ShardId, RegistrationId)> {
+        let shard = self.shard;
+        let ended = self.ended.take().into_iter();
+        ended.map(|(owner, number)| (owner, RegistrationId { shard, number })).collect()
+    }
+
     /// Returns 0, "no session", if there is no room.
-    fn create(&mut self, now_ms: i64, begun: &Begun, seen: &[Seen], mut random: impl FnMut() -> u64) -> i32 {
-        if begun.parts.is_empty() || self.slots == 0 {
+    fn create(
+        &mut self,
+        now_ms: i64,
+        connection: u64,
+        full: &Full,
+        found: &[FetchedPart],
+        mut random: impl FnMut() -> u64,
+    ) -> i32 {
+        if full.parts.is_empty() || self.slots == 0 {
             return 0;
         }
         if self.by_id.len() >= self.slots {
-            let oldest = self.by_id.iter().min_by_key(|(_, session)| session.used_ms);
-            match oldest.map(|(id, session)| (*id, session.used_ms)) {
-                Some((id, used_ms)) if now_ms - used_ms >= KEPT_MS => self.by_id.remove(&id),
+            let used = self.by_id.iter().map(|(id, session)| (session.borrow().used_ms, *id));
+            match used.min() {
+                Some((used_ms, id)) if now_ms - used_ms >= KEPT_MS => self.by_id.remove(&id),
                 _ => return 0,
             };
         }
-        let mut session = Session {
-            epoch: next_epoch(INITIAL_EPOCH),
-            by_id: begun.by_id,
-            used_ms: now_ms,
-            next_order: 0,
-            order: BTreeMap::new(),
-            parts: BTreeMap::new(),
-        };
-        for ((named, wanted), seen) in begun.parts.iter().zip(seen) {
-            session.want(named.clone(), *wanted);
-            session.update(named, *seen);
+        let mut session = Session::new(next_epoch(INITIAL_EPOCH), full.by_id);
+        (session.used_ms, session.connection) = (now_ms, connection);
+        for ((named, wanted), found) in full.parts.iter().zip(found) {
+            let number = session.want(named.clone(), *wanted);
+            session.update(number, found);
         }
+        let shards = u64::from(self.shards);
         let id = loop {
-            let most = i32::MAX as u64 / u64::from(self.shards) - 1;
-            let id = ((random() % most + 1) * u64::from(self.shards) + u64::from(self.shard)) as i32;
+            let most = i32::MAX as u64 / shards - 1;
+            let id = ((random() % most + 1) * shards + u64::from(self.shard.0)) as i32;
             if id > 0 && !self.by_id.contains_key(&id) {
                 break id;
             }
         };
-        self.by_id.insert(id, session);
+        self.by_id.insert(id, Rc::new(RefCell::new(session)));
         id
+    }
+
+    fn check_in_debug(&self) {
+        if cfg!(debug_assertions) {
+            self.check();
+        }
     }
 
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
         assert!(self.by_id.len() <= self.slots);
         for session in self.by_id.values() {
-            assert!(!session.parts.is_empty() && session.order.len() == session.parts.len());
-            assert!(session.order.iter().all(|(order, named)| session.parts[named].order == *order));
+            session.borrow().check();
         }
-    }
-}
-
-impl Session {
-    fn want(&mut self, named: Named, wanted: Wanted) {
-        if let Some(cached) = self.parts.get_mut(&named) {
-            cached.wanted = wanted;
-            return;
-        }
-        let order = self.next_order;
-        self.next_order += 1;
-        self.order.insert(order, named.clone());
-        self.parts.insert(named, Cached { order, wanted, high_watermark: Offset(-1), log_start: Offset(-1) });
-    }
-
-    fn forget(&mut self, named: &Named) {
-        if let Some(cached) = self.parts.remove(named) {
-            self.order.remove(&cached.order);
-        }
-    }
-
-    /// Notes what is answered and returns whether it must be. What had records goes last the next time.
-    fn update(&mut self, named: &Named, seen: Seen) -> bool {
-        let Some(cached) = self.parts.get_mut(named) else { return true };
-        let changed = cached.high_watermark != seen.high_watermark || cached.log_start != seen.log_start;
-        cached.high_watermark = if seen.error == 0 { seen.high_watermark } else { Offset(-1) };
-        cached.log_start = seen.log_start;
-        if seen.has_records {
-            self.order.remove(&cached.order);
-            cached.order = self.next_order;
-            self.next_order += 1;
-            self.order.insert(cached.order, named.clone());
-        }
-        changed || seen.has_records || seen.error != 0 || seen.diverging
     }
 }
 
@@ -247,101 +247,4 @@ fn next_epoch(epoch: i32) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(partition: i32) -> Named {
-        Named { topic_id: Uuid([1; 16]), topic: String::new(), partition }
-    }
-
-    fn wanted(offset: i64) -> Wanted {
-        let none = LeaderEpoch(-1);
-        Wanted {
-            offset: Offset(offset),
-            max_bytes: 100,
-            current_leader_epoch: none,
-            last_fetched_epoch: none,
-        }
-    }
-
-    fn asked(session: i32, epoch: i32, parts: &[(i32, i64)]) -> Asked {
-        let parts = parts.iter().map(|(partition, offset)| (named(*partition), wanted(*offset))).collect();
-        Asked { session, epoch, by_id: true, parts, forgotten: Vec::new() }
-    }
-
-    fn seen(high_watermark: i64, has_records: bool) -> Seen {
-        let high_watermark = Offset(high_watermark);
-        Seen { error: 0, high_watermark, log_start: Offset(0), has_records, diverging: false }
-    }
-
-    fn open(sessions: &mut Sessions, now_ms: i64) -> i32 {
-        let begun = sessions.begin(now_ms, asked(0, 0, &[(0, 0), (1, 0)])).expect("full");
-        let (id, mentioned) = sessions.finish(now_ms, &begun, &[seen(5, false), seen(5, false)], || 77);
-        assert_eq!(mentioned, [true, true]);
-        sessions.check();
-        id
-    }
-
-    #[test]
-    fn an_answer_mentions_what_changed_and_the_busy_go_last() {
-        let mut sessions = Sessions::new(1, 2, 10);
-        let id = open(&mut sessions, 0);
-        assert_eq!(id % 2, 1);
-        let begun = sessions.begin(1, asked(id, 1, &[])).expect("known");
-        assert_eq!(begun.parts.len(), 2);
-        let (_, mentioned) = sessions.finish(1, &begun, &[seen(5, false), seen(5, false)], || 0);
-        assert_eq!(mentioned, [false, false]);
-        let begun = sessions.begin(1, asked(id, 2, &[(0, 3)])).expect("known");
-        assert_eq!(begun.parts[0], (named(0), wanted(3)));
-        let (_, mentioned) = sessions.finish(1, &begun, &[seen(6, true), seen(5, false)], || 0);
-        assert_eq!(mentioned, [true, false]);
-        let begun = sessions.begin(1, asked(id, 3, &[])).expect("known");
-        assert_eq!(begun.parts[0].0, named(1));
-        sessions.check();
-    }
-
-    #[test]
-    fn wrong_ids_and_epochs_are_refused() {
-        let mut sessions = Sessions::new(0, 1, 10);
-        let id = open(&mut sessions, 0);
-        assert_eq!(
-            sessions.begin(0, asked(id + 1, 1, &[])).unwrap_err(),
-            ErrorCode::FETCH_SESSION_ID_NOT_FOUND
-        );
-        assert_eq!(sessions.begin(0, asked(id, 2, &[])).unwrap_err(), ErrorCode::INVALID_FETCH_SESSION_EPOCH);
-        let by_name = Asked { by_id: false, ..asked(id, 1, &[]) };
-        assert_eq!(sessions.begin(0, by_name).unwrap_err(), ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
-    }
-
-    #[test]
-    fn a_session_that_forgets_everything_ends() {
-        let mut sessions = Sessions::new(0, 1, 10);
-        let id = open(&mut sessions, 0);
-        let forget = Asked { forgotten: vec![named(0), named(1)], ..asked(id, 1, &[]) };
-        let begun = sessions.begin(0, forget).expect("known");
-        assert_eq!(sessions.finish(0, &begun, &[], || 0).0, 0);
-        assert_eq!(sessions.begin(0, asked(id, 2, &[])).unwrap_err(), ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
-    }
-
-    #[test]
-    fn only_a_session_long_unused_makes_room() {
-        let mut sessions = Sessions::new(0, 1, 1);
-        let first = open(&mut sessions, 0);
-        assert_eq!(open(&mut sessions, KEPT_MS - 1), 0);
-        assert_ne!(open(&mut sessions, KEPT_MS), 0);
-        assert_eq!(sessions.by_id.len(), 1);
-        let _ = first;
-        sessions.check();
-    }
-
-    #[test]
-    fn an_error_is_followed_by_a_mention() {
-        let mut sessions = Sessions::new(0, 1, 10);
-        let id = open(&mut sessions, 0);
-        let begun = sessions.begin(0, asked(id, 1, &[])).expect("known");
-        let failed = Seen { error: 6, ..seen(-1, false) };
-        assert_eq!(sessions.finish(0, &begun, &[failed, seen(5, false)], || 0).1, [true, false]);
-        let begun = sessions.begin(0, asked(id, 2, &[])).expect("known");
-        assert_eq!(sessions.finish(0, &begun, &[seen(5, false), seen(5, false)], || 0).1, [true, false]);
-    }
-}
+mod tests;
