@@ -280,6 +280,8 @@ impl Cold {
         let read = read.unwrap_or(Err(ReadError::Failed)).map_err(|error| {
             let code = match error {
                 ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+                // Deleted meanwhile: as Kafka answers for a log that it has closed.
+                ReadError::Closed => ErrorCode::KAFKA_STORAGE_ERROR,
                 ReadError::Corrupt { .. } | ReadError::Failed | ReadError::Disk(_) => {
                     tracing::error!(log = %hosted.log.key(), %error, "the log cannot be read");
                     ErrorCode::KAFKA_STORAGE_ERROR

@@ -97,6 +97,7 @@ impl Log {
         self.load().await.map_err(|error| match error {
             crate::failure::ReadError::Disk(DiskError::NoSpace { .. }) => AppendError::NoSpace,
             crate::failure::ReadError::Corrupt { .. } => AppendError::Corrupt,
+            crate::failure::ReadError::Closed => AppendError::Closed,
             _ => AppendError::Failed,
         })?;
         volume
@@ -223,7 +224,7 @@ impl Volume {
         let segment = Rc::new(Segment::new(base, 0, Some(spare.name), self.host.wall_clock_ms()));
         segment.reserved.set(spare.reserved);
         segment.prepared.set(Some(spare.prepared));
-        *segment.file.borrow_mut() = Some(spare.file);
+        segment.adopt(spare.file);
         *segment.index.borrow_mut() = Some(SegmentIndex::new(base, state.config.index_interval_bytes));
         state.pending.push_back(Pending::Roll { segment: Rc::clone(&segment), spare: spare.name });
         state.segments.push(segment);

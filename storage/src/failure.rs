@@ -73,6 +73,9 @@ pub enum ReadError {
     OutOfRange { offset: i64, log_start: i64, log_end: i64 },
     #[error("the log directory has failed")]
     Failed,
+    /// The log was deleted.
+    #[error("the log is closed")]
+    Closed,
     /// Bytes below `durable` that are not what was written: a fault of the medium.
     #[error("segment {base} is damaged at {position}: {reason}")]
     Corrupt { base: i64, position: u64, reason: String },

@@ -174,7 +174,7 @@ impl Volume {
         for log in group {
             match self.moment_of(log).await {
                 Ok(moment) => moments.extend(moment),
-                Err(ReadError::Failed) => {}
+                Err(ReadError::Failed | ReadError::Closed) => {}
                 Err(ReadError::Disk(error)) => return Err(error),
                 Err(error) => {
                     tracing::error!(log = %log.key(), %error, "no hints can be written of a damaged log");

@@ -43,7 +43,10 @@ impl Log {
                 if state.is_loaded {
                     return Some(Ok(false));
                 }
-                if volume.failed.is_failed() || state.is_closed {
+                if state.is_closed {
+                    return Some(Err(ReadError::Closed));
+                }
+                if volume.failed.is_failed() {
                     return Some(Err(ReadError::Failed));
                 }
                 (!std::mem::replace(&mut state.is_loading, true)).then_some(Ok(true))
@@ -52,7 +55,14 @@ impl Log {
         if !must_load {
             return Ok(());
         }
-        let outcome = self.load_hints(&volume).await;
+        let outcome = loop {
+            let segments = self.state.borrow().segments.clone();
+            match self.load_hints(&volume, &segments).await {
+                // The log start was raised meanwhile, and the files of what lay below may be gone.
+                Err(_) if !self.has_all(&segments) => {}
+                outcome => break outcome,
+            }
+        };
         {
             let mut state = self.state.borrow_mut();
             state.is_loading = false;
@@ -70,10 +80,11 @@ impl Log {
     async fn load_hints(
         self: &Rc<Self>,
         volume: &Rc<Volume>,
+        segments: &[Rc<Segment>],
     ) -> Result<(Producers, LeaderEpochs), ReadError> {
-        let (segments, end, interval_bytes) = {
+        let (end, interval_bytes) = {
             let state = self.state.borrow();
-            (state.segments.clone(), state.ends.log_end, state.config.index_interval_bytes)
+            (state.ends.log_end, state.config.index_interval_bytes)
         };
         let vouched = self.vouched(volume);
         let Some(last) = segments.last() else {
@@ -83,7 +94,7 @@ impl Log {
         let (mut epochs, epochs_to) = self.load_epochs(volume, vouched, segments[0].base).await;
         let mut index = self.load_index_files(volume, last, vouched.indexed, interval_bytes).await;
         let from = producers.end_offset().min(epochs_to);
-        for segment in &segments {
+        for segment in segments {
             let is_last = Rc::ptr_eq(segment, last);
             let behind =
                 segments.iter().find(|other| other.base > segment.base).map_or(end, |next| next.base);
@@ -114,6 +125,11 @@ impl Log {
         *last.index.borrow_mut() = Some(index);
         epochs.truncate_end(end);
         Ok((producers, epochs))
+    }
+
+    fn has_all(&self, segments: &[Rc<Segment>]) -> bool {
+        let state = self.state.borrow();
+        segments.iter().all(|segment| state.has(segment))
     }
 
     /// Where a batch with `offset` cannot be before: an index in memory says so, or what is vouched for of its file.
@@ -297,7 +313,7 @@ fn resume_index(
 }
 
 impl Volume {
-    /// The file of a segment, opened if it is not.
+    /// The file of a segment, opened if it is not. Another file under its name is an error, and never read or written.
     pub(crate) async fn open_segment(&self, log: &Log, segment: &Segment) -> Result<Rc<dyn File>, DiskError> {
         segment.used_at_ns.set(self.host.monotonic_ns());
         if let Some(file) = segment.open_file() {
@@ -305,9 +321,12 @@ impl Volume {
         }
         let path = segment_path(&log.key().directory_name(), segment.base, SegmentFile::Log);
         let file = self.directory.open(&path, OpenMode::Existing).await?;
-        // Whoever was first keeps its descriptor: all of a segment's writes go through one.
-        let file = segment.file.borrow_mut().get_or_insert(file).clone();
-        Ok(file)
+        segment.adopt(file).ok_or_else(|| DiskError::Failed {
+            path,
+            operation: "open",
+            errno: 0,
+            message: "it is not the file any more that this segment has".into(),
+        })
     }
 
     /// Shows all batches between two positions, each with a CRC that fits. Nothing else may be there.

@@ -131,6 +131,13 @@ impl Rate {
     }
 }
 
+impl LogState {
+    /// Whether a segment is one of this log's, and was not given up.
+    pub fn has(&self, segment: &Rc<Segment>) -> bool {
+        self.segments.iter().any(|other| Rc::ptr_eq(other, segment))
+    }
+}
+
 impl Log {
     pub(crate) fn new(volume: &Rc<Volume>, number: u32, ledger: &LedgerLog, config: LogConfig) -> Rc<Self> {
         let now_ms = volume.host.wall_clock_ms();

@@ -1,7 +1,8 @@
 //! Reading: from the tail cache without an await, or from disk.
 //!
 //! Invariants: nothing at or behind `settled`, as it was when the read began, is returned; what comes from disk has a CRC that fits and
-//! offsets that follow each other; a segment that was given up meanwhile is not believed.
+//! offsets that follow each other; a segment that was given up meanwhile, or whose log was deleted, is not believed: under its name there
+//! may be another file by now.
 
 use std::rc::Rc;
 
@@ -72,6 +73,9 @@ impl Log {
         loop {
             let (segment, until, generation, offset) = {
                 let state = self.state.borrow();
+                if state.is_closed {
+                    return Err(ReadError::Closed);
+                }
                 Self::must_hold(&volume, from, state.ends.log_start, state.ends.settled)?;
                 let offset = limits.offset.min(state.ends.settled);
                 if from >= offset {
@@ -94,16 +98,9 @@ impl Log {
                     goes_on = true;
                     Ok(read)
                 } else {
-                    self.load_index(&volume, &segment).await?;
-                    self.read_segment(&volume, &segment, generation, from, limits).await
+                    self.read_cold(&volume, &segment, generation, from, limits).await
                 };
-            // What was read counts only if the log is still the one that was asked.
-            let (same, log_start) = {
-                let state = self.state.borrow();
-                let is_there = state.segments.iter().any(|other| Rc::ptr_eq(other, &segment));
-                (is_there && state.generation == generation, state.ends.log_start)
-            };
-            if !same || from < log_start {
+            if !self.still_has(&segment, generation)? || from < self.ends().log_start {
                 continue;
             }
             let read = outcome?;
@@ -123,6 +120,27 @@ impl Log {
             return Err(ReadError::Failed);
         }
         if from < log_start || from > settled { Err(out_of_range(from, log_start, settled)) } else { Ok(()) }
+    }
+
+    /// Whether what was found in a segment counts: the log is still the one that was asked, and the segment one of its own.
+    fn still_has(&self, segment: &Rc<Segment>, generation: u32) -> Result<bool, ReadError> {
+        let state = self.state.borrow();
+        if state.is_closed {
+            return Err(ReadError::Closed);
+        }
+        Ok(state.has(segment) && state.generation == generation)
+    }
+
+    async fn read_cold(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+        generation: u32,
+        from: i64,
+        limits: Limits,
+    ) -> Result<Read, ReadError> {
+        self.load_index(volume, segment).await?;
+        self.read_segment(volume, segment, generation, from, limits).await
     }
 
     /// Reads batches of one segment, all below `limits.offset`, which is settled.
@@ -181,32 +199,63 @@ impl Log {
     /// The first batch whose max timestamp is at least `timestamp`, among the settled ones.
     pub async fn batch_at_time(self: &Rc<Self>, timestamp: i64) -> Result<Option<Bytes>, ReadError> {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
-        let (segments, log_start, settled) = {
-            let state = self.state.borrow();
-            (state.segments.clone(), state.ends.log_start, state.ends.settled)
-        };
-        for (at, segment) in segments.iter().enumerate() {
-            self.load_index(&volume, segment).await?;
-            let (largest, position) = {
-                let index = segment.index.borrow();
-                let Some(index) = index.as_ref() else { continue };
-                (index.largest_timestamp(), index.position_at_time(timestamp))
-            };
-            if largest.is_none_or(|largest| largest.timestamp < timestamp) {
+        let (mut from, mut generation) = (0, self.generation());
+        // Segments that are given up meanwhile are not looked at: what holds now is asked for again after each.
+        while let Some((segment, next)) = self.segment_from(from) {
+            if self.generation() != generation {
+                (from, generation) = (0, self.generation());
                 continue;
             }
-            let until = segments.get(at + 1).map_or(settled, |next| next.base.min(settled));
-            let mut from = self.first_offset_at(&volume, segment, position, until).await?.max(log_start);
-            while from < until {
-                let read = self.read(from, Limits { offset: until, bytes: MOST, at_least_one: true }).await?;
-                if let Some(found) = first_at_time(&read, timestamp, volume.config.max_batch_bytes) {
-                    return Ok(Some(found));
-                }
-                if read.next_offset <= from {
-                    break;
-                }
-                from = read.next_offset;
+            let found = self.first_in_segment(&volume, &segment, next, timestamp).await;
+            if !self.still_has(&segment, generation)? {
+                continue;
             }
+            if let Some(found) = found? {
+                return Ok(Some(found));
+            }
+            let Some(next) = next else { break };
+            from = next;
+        }
+        Ok(None)
+    }
+
+    /// The first segment that begins at or behind `from`, and where the one behind it begins.
+    fn segment_from(&self, from: i64) -> Option<(Rc<Segment>, Option<i64>)> {
+        let state = self.state.borrow();
+        let at = state.segments.partition_point(|segment| segment.base < from);
+        let segment = Rc::clone(state.segments.get(at)?);
+        Some((segment, state.segments.get(at + 1).map(|next| next.base)))
+    }
+
+    /// The first batch of a segment whose max timestamp is at least `timestamp`. The segment ends before offset `next`.
+    async fn first_in_segment(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+        next: Option<i64>,
+        timestamp: i64,
+    ) -> Result<Option<Bytes>, ReadError> {
+        self.load_index(volume, segment).await?;
+        let (largest, position) = {
+            let index = segment.index.borrow();
+            let Some(index) = index.as_ref() else { return Ok(None) };
+            (index.largest_timestamp(), index.position_at_time(timestamp))
+        };
+        if largest.is_none_or(|largest| largest.timestamp < timestamp) {
+            return Ok(None);
+        }
+        let ends = self.ends();
+        let until = next.map_or(ends.settled, |next| next.min(ends.settled));
+        let mut from = self.first_offset_at(volume, segment, position, until).await?.max(ends.log_start);
+        while from < until {
+            let read = self.read(from, Limits { offset: until, bytes: MOST, at_least_one: true }).await?;
+            if let Some(found) = first_at_time(&read, timestamp, volume.config.max_batch_bytes) {
+                return Ok(Some(found));
+            }
+            if read.next_offset <= from {
+                break;
+            }
+            from = read.next_offset;
         }
         Ok(None)
     }
@@ -235,15 +284,24 @@ impl Log {
     /// The largest timestamp of any batch, with the last offset of the first batch that has it. Gathered batches count.
     pub async fn max_timestamp(self: &Rc<Self>) -> Result<Option<TimeEntry>, ReadError> {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
-        let segments = self.state.borrow().segments.clone();
+        let (mut from, mut generation) = (0, self.generation());
         let mut largest: Option<TimeEntry> = None;
-        for segment in &segments {
-            self.load_index(&volume, segment).await?;
-            let index = segment.index.borrow();
-            let Some(entry) = index.as_ref().and_then(SegmentIndex::largest_timestamp) else { continue };
-            if largest.is_none_or(|largest| largest.timestamp < entry.timestamp) {
-                largest = Some(entry);
+        while let Some((segment, next)) = self.segment_from(from) {
+            if self.generation() != generation {
+                (from, generation, largest) = (0, self.generation(), None);
+                continue;
             }
+            let loaded = self.load_index(&volume, &segment).await;
+            if !self.still_has(&segment, generation)? {
+                continue;
+            }
+            loaded?;
+            let entry = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
+            if largest.is_none_or(|largest| entry.is_some_and(|entry| largest.timestamp < entry.timestamp)) {
+                largest = entry;
+            }
+            let Some(next) = next else { break };
+            from = next;
         }
         Ok(largest)
     }

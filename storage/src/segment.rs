@@ -16,6 +16,8 @@ use crate::key::Spare;
 pub struct Segment {
     pub base: i64,
     pub file: RefCell<Option<Rc<dyn File>>>,
+    /// [`File::number`], once the file was open in this life: the segment has no other, whatever its name leads to.
+    number: Cell<Option<u64>>,
     /// Bytes of data, gathered ones included.
     pub length: Cell<u32>,
     /// Bytes of extents that the file has for data: offsets are given only against them. 0 until the file was looked at.
@@ -69,6 +71,7 @@ impl Segment {
         Self {
             base,
             file: RefCell::new(None),
+            number: Cell::new(None),
             length: Cell::new(length),
             reserved: Cell::new(0),
             prepared: Cell::new(None),
@@ -109,6 +112,17 @@ impl Segment {
 
     pub fn open_file(&self) -> Option<Rc<dyn File>> {
         self.file.borrow().clone()
+    }
+
+    /// Takes a file that was opened for it, and returns the one to use: whoever was first keeps its descriptor, so that all of a
+    /// segment's writes go through one. `None` if it is not the segment's file: another has its name now.
+    pub fn adopt(&self, file: Rc<dyn File>) -> Option<Rc<dyn File>> {
+        let number = file.number();
+        if self.number.get().is_some_and(|known| known != number) {
+            return None;
+        }
+        self.number.set(Some(number));
+        Some(Rc::clone(self.file.borrow_mut().get_or_insert(file)))
     }
 
     pub fn check(&self) {

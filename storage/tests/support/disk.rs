@@ -67,7 +67,7 @@ const ROOT: u64 = 0;
 /// By the number of the directory that a name stands in, and the name.
 type Names = BTreeMap<(u64, String), Name>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     inodes: BTreeMap<u64, Inode>,
     names: Names,
@@ -116,6 +116,13 @@ impl Disk {
             flushes: Cell::new(0),
             writes: Cell::new(0),
         })
+    }
+
+    /// A disk with the same content, and no faults.
+    pub fn copy(&self) -> Rc<Self> {
+        let copy = Self::new();
+        *copy.state.borrow_mut() = self.state.borrow().clone();
+        copy
     }
 
     /// What is left when the power comes back.

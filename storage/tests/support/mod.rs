@@ -6,10 +6,23 @@ pub mod disk;
 pub mod runtime;
 pub mod workload;
 
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use logan_storage::append::{Append, Offsets};
 use logan_storage::batch::{Attributes, Header};
 use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
+use logan_storage::failure::{AppendError, FailedMark};
 use logan_storage::key::LogKey;
-use std::time::Duration;
+use logan_storage::log::Log;
+use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
+use logan_storage::stop::close_directory;
+use logan_storage::volume::Volume;
+
+use self::disk::{Disk, TestDirectory};
+use self::runtime::{Runtime, TestHost};
 
 pub fn log_config() -> LogConfig {
     LogConfig {
@@ -82,4 +95,70 @@ pub fn batch_of(
     let mut out = Vec::new();
     header.write_batch(&records, &mut out);
     out
+}
+
+pub fn open_options() -> OpenOptions {
+    OpenOptions {
+        shards: 1,
+        owner: Rc::new(|_| 0),
+        accept_loss: false,
+        max_batch_bytes: 8 << 20,
+        mutations: Mutations::default(),
+    }
+}
+
+/// A directory with one shard.
+pub async fn open(disk: &Rc<Disk>, runtime: &Rc<Runtime>, config: VolumeConfig) -> Result<Opened, OpenError> {
+    let directory = TestDirectory::over(disk, runtime);
+    let host = Rc::new(TestHost(Rc::clone(runtime)));
+    let options = OpenOptions { mutations: config.mutations, ..open_options() };
+    open_directory(directory, host, options).await
+}
+
+/// Opens a directory and serves it.
+pub async fn serve(
+    disk: &Rc<Disk>,
+    runtime: &Rc<Runtime>,
+    config: VolumeConfig,
+    of_log: LogConfig,
+) -> Result<Rc<Volume>, OpenError> {
+    let opened = open(disk, runtime, config.clone()).await?;
+    let directory = TestDirectory::over(disk, runtime);
+    let host = Rc::new(TestHost(Rc::clone(runtime)));
+    let failed = Arc::new(FailedMark::new());
+    let part = opened.parts[0].clone();
+    Ok(Volume::start(directory, host, part, config, &|_| of_log.clone(), failed).await?)
+}
+
+pub async fn stop(disk: &Rc<Disk>, runtime: &Rc<Runtime>, volume: Rc<Volume>) {
+    let part = volume.stop().await.expect("a clean stop");
+    close_directory(TestDirectory::over(disk, runtime), vec![part], 1).await.expect("a clean close");
+}
+
+/// Appends, and returns the log's end once it is settled.
+pub async fn append_settled(log: &Rc<Log>, bytes: &[u8]) -> Result<i64, AppendError> {
+    loop {
+        match log.append(&Append { batches: bytes, offsets: Offsets::Assign { leader_epoch: 3 } }) {
+            Ok(appended) => {
+                log.wait_settled(appended.log_end).await?;
+                return Ok(appended.log_end);
+            }
+            Err(AppendError::MustWait) => log.reserve(bytes.len()).await?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// One life of a process: it ends with a kill when its work is done.
+pub fn live<T: 'static, F: Future<Output = T> + 'static>(
+    disk: &Rc<Disk>,
+    seed: u64,
+    work: impl FnOnce(Rc<Disk>, Rc<Runtime>) -> F,
+) -> T {
+    let runtime = Runtime::new(seed);
+    let _killed = runtime.killed_at_last();
+    let done = runtime.run(work(Rc::clone(disk), Rc::clone(&runtime)));
+    runtime.kill();
+    disk.survive_kill();
+    done.expect("it ends")
 }
