@@ -1,5 +1,5 @@
-//! Founding a directory again: names completed, everything flushed, fresh checkpoints and round logs, the root switched, and only then
-//! what nobody needs any more removed.
+//! Founding a directory again: what was found flushed, names completed, fresh checkpoints and round logs written, everything flushed, the
+//! root switched, and only then what nobody needs any more removed.
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -25,6 +25,11 @@ pub(super) async fn found_again(
     mut found: Found,
     options: &OpenOptions,
 ) -> Result<Opened, OpenError> {
+    if !found.report.was_clean && !options.mutations.open_without_flushing {
+        // A name is completed only for an entry that is durable. What was found, and was perhaps never flushed, would otherwise be gone
+        // after the next power loss, and its files would stand under names that no log has.
+        directory.sync_file_system().await?;
+    }
     complete_names(directory, &mut found).await?;
     let root = Root {
         sequence: old.sequence + 1,
