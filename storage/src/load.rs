@@ -169,7 +169,12 @@ impl Log {
                 segment_path(&self.key().directory_name(), vouched.snapshot, SegmentFile::ProducerSnapshot);
             match volume.directory.read_small(&path, LONGEST_HINT).await {
                 Ok(bytes) => match Producers::read_snapshot(&bytes, vouched.snapshot) {
-                    Ok(producers) => return producers,
+                    Ok(mut producers) => {
+                        // As Kafka's `loadFromSnapshot`: what the batches behind it say is taken in whatever its age, until the next look.
+                        let expiration_ms = self.state.borrow().config.producer_expiration_ms;
+                        producers.expire(volume.host.wall_clock_ms(), expiration_ms);
+                        return producers;
+                    }
                     Err(error) => tracing::warn!(%path, %error, "a producer snapshot is rebuilt"),
                 },
                 Err(error) => tracing::warn!(%error, "a producer snapshot is rebuilt"),

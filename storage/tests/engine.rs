@@ -583,3 +583,26 @@ fn silent_producers_are_forgotten_but_not_those_with_an_open_transaction() {
     let end = log.ends().log_end;
     assert_eq!(Producers::read_snapshot(&snapshot, end).unwrap().len(), 2);
 }
+
+#[test]
+fn producers_that_expired_are_left_out_of_a_snapshot_that_is_loaded() {
+    run_on(13, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        let now_ms = TestHost(Rc::clone(&runtime)).wall_clock_ms();
+        let old_ms = now_ms - log_config().producer_expiration_ms;
+        for (id, attributes, timestamp) in [
+            (1, Attributes(0), old_ms),
+            (2, Attributes(0), now_ms),
+            (3, Attributes(Attributes::TRANSACTIONAL), old_ms),
+        ] {
+            append(&log, &batch_of(id, attributes, 1, 50, id as u64, timestamp)).await.unwrap();
+        }
+        stop_cleanly(Rc::clone(&disk), Rc::clone(&runtime), volume).await;
+        disk.survive_kill();
+        let (volume, _) = open(disk, runtime, volume_config()).await;
+        let log = volume.log(&key("orders", 0)).unwrap();
+        log.load().await.unwrap();
+        assert_eq!(log.producers().iter().map(|(id, _)| id).collect::<Vec<_>>(), [2, 3]);
+    });
+}
