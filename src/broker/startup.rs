@@ -343,7 +343,8 @@ pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
     Ok(())
 }
 
-/// A topic may have been committed just before the node went down, and its logs not created.
+/// A topic may have been committed just before the node went down, and its logs not created. It cannot be told from one whose logs are gone
+/// with everything that knew of them, so the start says what it begins anew.
 async fn create_missing(shell: &Rc<Shell>, image: &Arc<Image>) {
     let mut missing = Vec::new();
     for topic in image.topics() {
@@ -353,6 +354,15 @@ async fn create_missing(shell: &Rc<Shell>, image: &Arc<Image>) {
                 missing.push((id, topic.clone()));
             }
         }
+    }
+    if let Some((id, topic)) = missing.first() {
+        tracing::warn!(
+            "{}-{} and {} other partitions have no log here and begin anew, empty: that is right if they were created just before the node \
+             went down, and a loss of their records if a log directory was emptied or replaced since",
+            topic.name,
+            id.index,
+            missing.len() - 1
+        );
     }
     applying::create(shell, image, missing).await;
 }

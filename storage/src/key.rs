@@ -49,8 +49,13 @@ pub struct Spare {
 }
 
 impl Spare {
+    /// In [`FOLDER`].
+    pub fn name(self) -> String {
+        format!("spare-{}-{}", self.round_log, self.number)
+    }
+
     pub fn path(self) -> String {
-        format!("{FOLDER}/spare-{}-{}", self.round_log, self.number)
+        format!("{FOLDER}/{}", self.name())
     }
 }
 

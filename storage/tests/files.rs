@@ -10,8 +10,9 @@ use logan_storage::config::VolumeConfig;
 use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::key::LogKey;
 use logan_storage::read::Limits;
+use logan_storage::recovery::{OpenError, OpenOptions};
 use support::disk::Disk;
-use support::{append_settled, batch, key, live, log_config, serve, volume_config};
+use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
 
 const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 const FIRST: &str = "orders-0/00000000000000000000.log";
@@ -121,6 +122,59 @@ fn what_goes_while_a_log_is_loaded_or_searched_is_not_missed() {
             let expected = searches.then_some(3);
             assert_eq!(outcome.borrow_mut().take(), Some(Ok(expected)), "searches {searches}");
             volume.check();
+        });
+    }
+}
+
+/// Three logs, of which the last never held anything.
+fn three_logs(disk: &Rc<Disk>, stops: bool) {
+    live(disk, 1, move |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        for partition in 0..3 {
+            volume.create_log(key("orders", partition), log_config()).await.unwrap();
+        }
+        for partition in 0..2 {
+            append_settled(&volume.log(&key("orders", partition)).unwrap(), &batch(5, 3000, 1, 1))
+                .await
+                .unwrap();
+        }
+        // So that their names are synced.
+        runtime.sleep_ns(SECOND_NS).await;
+        if stops {
+            stop(&disk, &runtime, volume).await;
+        }
+    });
+}
+
+#[test]
+fn a_log_whose_directory_is_gone_is_missed_at_start() {
+    for stops in [true, false] {
+        let disk = Disk::new();
+        three_logs(&disk, stops);
+        disk.remove("orders-1");
+        disk.remove("orders-2");
+        let opened =
+            live(&disk, 2, |disk, runtime| async move { open(&disk, &runtime, open_options()).await });
+        let Err(OpenError::Damaged(damages)) = opened else { panic!("stops {stops}: {opened:?}") };
+        assert_eq!(damages.len(), 1, "{damages:?}");
+        assert!(damages[0].starts_with("orders-1 is missing, "), "{damages:?}");
+        let lossy = OpenOptions { accept_loss: true, ..open_options() };
+        let opened =
+            live(&disk, 3, |disk, runtime| async move { open(&disk, &runtime, lossy).await }).unwrap();
+        assert_eq!(opened.report.losses, damages);
+        let mut left: Vec<(i32, i64)> =
+            opened.parts[0].ledger.logs.values().map(|log| (log.key.partition, log.next_offset)).collect();
+        left.sort_unstable();
+        // A clean stop leaves of an empty log nothing but its directory.
+        assert_eq!(left, if stops { vec![(0, 5)] } else { vec![(0, 5), (2, 0)] });
+        live(&disk, 4, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            for partition in 1..3 {
+                let log = volume.create_log(key("orders", partition), log_config()).await.unwrap();
+                assert_eq!(append_settled(&log, &batch(1, 3000, 1, 1)).await, Ok(1));
+            }
+            runtime.sleep_ns(SECOND_NS).await;
+            assert!(!volume.failed().is_failed());
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Looking through a directory that Kafka, or Logan, closed cleanly: its files are right, its hints too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -35,20 +35,19 @@ pub(super) async fn look_through(
         tracing::warn!("{damage}: where logs ended is not compared with what their clean stop recorded");
         Offsets::new()
     });
-    let names: Vec<String> = entries
-        .into_iter()
-        .filter(|entry| entry.is_directory)
-        .map(|entry| entry.name)
-        .filter(|name| DirectoryName::parse(name).is_some_and(|name| name.kind == DirectoryKind::Log))
-        .collect();
-    let looked: Vec<Result<LedgerLog, String>> = stream::iter(names.iter())
+    let directories: Vec<String> =
+        entries.into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name).collect();
+    let is_log =
+        |name: &&String| DirectoryName::parse(name).is_some_and(|name| name.kind == DirectoryKind::Log);
+    let names: Vec<&String> = directories.iter().filter(is_log).collect();
+    let looked: Vec<Result<LedgerLog, String>> = stream::iter(names)
         .map(|name| look_at(directory, name, &starts, options))
         .buffer_unordered(IN_FLIGHT)
         .try_collect()
         .await?;
     let mut found = Found::default();
     found.report.was_clean = true;
-    let mut damages = Vec::new();
+    let mut damages = missing(&directories, &ends);
     for log in looked {
         match log {
             Ok(log) => {
@@ -85,6 +84,26 @@ fn shortness(log: &LedgerLog, ends: &Offsets) -> Option<String> {
             log.key, log.next_offset
         )
     })
+}
+
+/// Logs that were there at the clean stop, and whose directories are not. Kafka begins such a log anew; if no other replica has its records,
+/// they are lost without a word, and their offsets are given again. A log that had never held anything is not missed.
+fn missing(directories: &[String], ends: &Offsets) -> Vec<String> {
+    // Kafka's checkpoint lists a replica that is on its way here, too, whose directory has another suffix.
+    let there: BTreeSet<(&str, i32)> = directories
+        .iter()
+        .filter_map(|name| DirectoryName::parse(name))
+        .map(|name| (name.topic, name.partition))
+        .collect();
+    ends.iter()
+        .filter(|((topic, partition), end)| **end > 0 && !there.contains(&(topic.as_str(), *partition)))
+        .map(|((topic, partition), end)| {
+            format!(
+                "{topic}-{partition} is missing, but the clean stop recorded its end at offset {end} in {RECOVERY_POINT_CHECKPOINT}: put \
+                 the directory back; without it the partition begins anew, empty"
+            )
+        })
+        .collect()
 }
 
 /// The inner error says why this directory is not a log that can be believed.

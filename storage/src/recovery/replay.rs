@@ -4,16 +4,17 @@
 //! Invariants: rounds at or below the last `durable_through` are facts and are not looked at again; of those above, the first with an
 //! absent range is dropped with everything behind it; a range is absent only if it was read and does not match.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::{Found, OpenError, OpenOptions};
 use crate::checkpoint::{SLOTS, newest};
 use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES};
 use crate::crc::RunningCrc;
-use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
+use crate::disk::{BLOCK, Directory, DirectoryEntry, DiskError, File, OpenMode};
 use crate::kafka_files::SegmentFile;
-use crate::key::{LogKey, Spare, checkpoint_path, round_log_path, segment_path};
-use crate::ledger::{Head, Ledger};
+use crate::key::{FOLDER, LogKey, Spare, checkpoint_path, round_log_path, segment_path};
+use crate::ledger::{Head, Ledger, LedgerSegment};
 use crate::record::{Entry, HEADER_LEN, Record};
 use crate::root::Root;
 use crate::segment::{block_ceil, block_floor};
@@ -39,6 +40,7 @@ pub(super) async fn recover(
             Err(Fault::Damage(damage)) => damages.push(format!("round log {id}: {damage}")),
         }
     }
+    damages.extend(take_out_missing(directory, &mut found).await?);
     if damages.is_empty() {
         return Ok(found);
     }
@@ -47,6 +49,30 @@ pub(super) async fn recover(
         return Ok(found);
     }
     Err(OpenError::Damaged(damages))
+}
+
+/// Takes out logs whose directories are gone with their records, and says which. A directory that was not made yet is made later.
+async fn take_out_missing(directory: &dyn Directory, found: &mut Found) -> Result<Vec<String>, DiskError> {
+    let names = |entries: Vec<DirectoryEntry>| entries.into_iter().map(|entry| entry.name).collect();
+    let there: BTreeSet<String> = names(directory.list("").await?);
+    let spares: BTreeSet<String> = names(directory.list(FOLDER).await?);
+    let mut damages = Vec::new();
+    found.logs.retain_mut(|log| {
+        if there.contains(&log.key.directory_name()) {
+            return true;
+        }
+        let is_spare = |segment: &LedgerSegment| segment.spare.is_some_and(|spare| spares.contains(&spare.name()));
+        if !log.segments.iter().all(is_spare) || (log.is_named && log.segments.is_empty() && log.next_offset > 0) {
+            damages.push(format!(
+                "{} is missing, with its records from offset {} to {}: put the directory back; without it the partition begins anew, empty",
+                log.key, log.log_start, log.next_offset
+            ));
+            return false;
+        }
+        log.is_named = false;
+        true
+    });
+    Ok(damages)
 }
 
 fn adopt_ledger(ledger: Ledger, found: &mut Found) {

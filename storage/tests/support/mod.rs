@@ -108,10 +108,9 @@ pub fn open_options() -> OpenOptions {
 }
 
 /// A directory with one shard.
-pub async fn open(disk: &Rc<Disk>, runtime: &Rc<Runtime>, config: VolumeConfig) -> Result<Opened, OpenError> {
+pub async fn open(disk: &Rc<Disk>, runtime: &Rc<Runtime>, options: OpenOptions) -> Result<Opened, OpenError> {
     let directory = TestDirectory::over(disk, runtime);
     let host = Rc::new(TestHost(Rc::clone(runtime)));
-    let options = OpenOptions { mutations: config.mutations, ..open_options() };
     open_directory(directory, host, options).await
 }
 
@@ -122,7 +121,8 @@ pub async fn serve(
     config: VolumeConfig,
     of_log: LogConfig,
 ) -> Result<Rc<Volume>, OpenError> {
-    let opened = open(disk, runtime, config.clone()).await?;
+    let options = OpenOptions { mutations: config.mutations, ..open_options() };
+    let opened = open(disk, runtime, options).await?;
     let directory = TestDirectory::over(disk, runtime);
     let host = Rc::new(TestHost(Rc::clone(runtime)));
     let failed = Arc::new(FailedMark::new());
