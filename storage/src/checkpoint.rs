@@ -123,6 +123,7 @@ impl Volume {
         let (content, round, sequence) = {
             let mut ledger = self.ledger.borrow_mut();
             ledger.sequence += 1;
+            self.hints.on_checkpoint();
             let content = ledger.encode();
             let at = self.round_log.borrow().since_checkpoint;
             (content, (ledger.head.round, at), ledger.sequence)

@@ -32,6 +32,8 @@ pub(crate) struct Hints {
     is_working: Cell<bool>,
     /// Where a log's last snapshot of a moment stands: at no segment's beginning, so its file goes when the next one is vouched for.
     snapshots: RefCell<BTreeMap<u32, i64>>,
+    /// Bytes that hints of sealed segments have vouched for since the last checkpoint: a crash would have to read them yet.
+    unsaved: Cell<u64>,
     /// Logs that could not be loaded: what their batches say is nothing that could be written down.
     unreadable: RefCell<BTreeSet<u32>>,
 }
@@ -39,6 +41,11 @@ pub(crate) struct Hints {
 impl Hints {
     pub fn is_idle(&self) -> bool {
         !self.is_working.get()
+    }
+
+    /// A checkpoint is being made of what is vouched for now.
+    pub fn on_checkpoint(&self) {
+        self.unsaved.set(0);
     }
 }
 
@@ -268,8 +275,7 @@ impl Volume {
                     at.indexed = at.indexed.max((*length).min(at.length));
                 }
             }
-            entry.epochs = entry.epochs.max(closing.offset);
-            entry.snapshot = entry.snapshot.max(closing.offset);
+            entry.vouch_for(closing.offset);
         });
     }
 
@@ -334,6 +340,7 @@ impl Volume {
         if let Some(closing) = &closing {
             self.write_closing(log, &directory, closing).await?;
         }
+        let before = self.ledger.borrow().unvouched();
         self.ledger.borrow_mut().vouch(log.number, |entry| {
             if let Some(at) =
                 entry.segments.iter_mut().find(|at| at.base == segment.base && at.length == length)
@@ -343,11 +350,15 @@ impl Volume {
                 at.indexed = length;
             }
             if let Some(closing) = closing.filter(|closing| closing.generation == entry.generation) {
-                entry.epochs = entry.epochs.max(closing.offset);
-                entry.snapshot = entry.snapshot.max(closing.offset);
+                entry.vouch_for(closing.offset);
             }
         });
         segment.closing.borrow_mut().take();
+        let vouched = before - self.ledger.borrow().unvouched();
+        self.hints.unsaved.set(self.hints.unsaved.get() + vouched);
+        if self.hints.unsaved.get() > self.config.recovery_bytes / 4 {
+            self.request_checkpoint();
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Invariants, for each log: `segments` are in order of `base`; `log_start <= next_offset`; every `base <= next_offset`;
 //! `snapshot <= next_offset`; `epochs <= next_offset`; a segment's `indexed <= length`; only sealed segments are `is_cut`;
-//! `unvouched` is what [`LedgerLog::measure`] gives, and the ledger's own is the sum over its logs.
+//! `unvouched` is what [`LedgerLog::measure`] gives, and the ledger's own is the sum over its logs, as `logs_bound` is.
 //! Numbers are below `next_number` and never used twice.
 
 use std::collections::BTreeMap;
@@ -21,6 +21,10 @@ const CRC_FIELD: usize = 16;
 pub const HEADER_LEN: usize = 20;
 const SMALLEST_LOG: usize = 80;
 const SEGMENT_LEN: usize = 26;
+/// What a segment takes in a checkpoint at most, in a log or given up: so only new logs and new segments make a checkpoint longer.
+pub const SEGMENT_BOUND: usize = 32;
+const IS_CUT: u8 = 1;
+const HAS_SNAPSHOT: u8 = 2;
 
 /// Where the next record of a round log goes, and what it must chain to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub struct Ledger {
     pub retired: Vec<Retired>,
     pub deleted: Vec<Deleted>,
     unvouched: u64,
+    /// What `logs` take in a checkpoint at most.
+    logs_bound: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +79,8 @@ pub struct LedgerSegment {
     pub indexed: u32,
     /// Sealed, cut to `length` and synced.
     pub is_cut: bool,
+    /// A producer snapshot of `base` is synced.
+    pub has_snapshot: bool,
     /// The file may still have this name: its rename is not synced.
     pub spare: Option<Spare>,
 }
@@ -117,6 +125,7 @@ impl Ledger {
             retired: Vec::new(),
             deleted: Vec::new(),
             unvouched: 0,
+            logs_bound: 0,
         }
     }
 
@@ -142,12 +151,13 @@ impl Ledger {
         self.unvouched += log.unvouched;
     }
 
-    /// Counts unvouched bytes anew, after logs were put in from elsewhere.
+    /// Counts anew, after logs were put in from elsewhere.
     pub fn measure(&mut self) {
         for log in self.logs.values_mut() {
             log.unvouched = log.measure();
         }
         self.unvouched = self.logs.values().map(|log| log.unvouched).sum();
+        self.logs_bound = self.logs.values().map(LedgerLog::encoded_bound).sum();
     }
 
     /// Applies the entries of the round behind [`Head::round`]. `head` is where the log stands after it.
@@ -171,12 +181,15 @@ impl Ledger {
                 }
                 self.next_number = *log + 1;
                 let id = LogId { round_log: self.round_log, round, index };
-                self.logs.insert(*log, LedgerLog::new(id, Arc::clone(key), *offset));
+                let new = LedgerLog::new(id, Arc::clone(key), *offset);
+                self.logs_bound += new.encoded_bound();
+                self.logs.insert(*log, new);
                 return Ok(());
             }
             Entry::Delete { log } => {
                 let gone = self.logs.remove(log).ok_or("the log does not exist")?;
                 self.unvouched -= gone.unvouched;
+                self.logs_bound -= gone.encoded_bound();
                 self.delete(*log, gone, round);
                 return Ok(());
             }
@@ -184,9 +197,10 @@ impl Ledger {
         }
         let number = entry.log();
         let log = self.logs.get_mut(&number).ok_or("the log does not exist")?;
-        let before = log.unvouched;
+        let before = (log.unvouched, log.encoded_bound());
         let retired = log.apply(entry)?;
-        self.unvouched = self.unvouched - before + log.unvouched;
+        self.unvouched = self.unvouched - before.0 + log.unvouched;
+        self.logs_bound = self.logs_bound - before.1 + log.encoded_bound();
         self.retired.extend(retired.into_iter().map(|segment| Retired {
             log: number,
             base: segment.base,
@@ -247,10 +261,9 @@ impl Ledger {
 
     /// An upper bound of the length of [`Self::encode`] in bytes.
     pub fn encoded_bound(&self) -> usize {
-        let logs: usize = self.logs.values().map(LedgerLog::encoded_bound).sum();
         let deleted: usize =
             self.deleted.iter().map(|deleted| 64 + deleted.key.topic.len() + 8 * deleted.spares.len()).sum();
-        128 + logs + deleted + self.retired.len() * 32
+        128 + self.logs_bound + deleted + self.retired.len() * SEGMENT_BOUND
     }
 
     /// The length that a checkpoint states for itself, from its first bytes; believed only once the CRC fits.
@@ -308,6 +321,8 @@ impl Ledger {
     /// The invariants at the head of this file.
     pub fn check(&self) {
         assert_eq!(self.unvouched, self.logs.values().map(|log| log.unvouched).sum::<u64>(), "unvouched");
+        let bound = self.logs.values().map(LedgerLog::encoded_bound).sum::<usize>();
+        assert_eq!(self.logs_bound, bound, "logs_bound");
         for (number, log) in &self.logs {
             assert!(*number < self.next_number, "number {number} of {}", self.next_number);
             log.check();
@@ -328,6 +343,15 @@ impl LedgerLog {
             snapshot: -1,
             epochs: -1,
             unvouched: 0,
+        }
+    }
+
+    /// Notes hints of a moment that were synced: the producer snapshot and the epoch file.
+    pub fn vouch_for(&mut self, offset: i64) {
+        self.epochs = self.epochs.max(offset);
+        self.snapshot = self.snapshot.max(offset);
+        if let Some(at) = self.segments.iter_mut().find(|at| at.base == offset) {
+            at.has_snapshot = true;
         }
     }
 
@@ -374,8 +398,14 @@ impl LedgerLog {
                     self.log_start = base;
                 }
                 self.next_offset = base;
-                let new = LedgerSegment { base, length: 0, indexed: 0, is_cut: false, spare: Some(spare) };
-                self.segments.push(new);
+                self.segments.push(LedgerSegment {
+                    base,
+                    length: 0,
+                    indexed: 0,
+                    is_cut: false,
+                    has_snapshot: false,
+                    spare: Some(spare),
+                });
                 Ok(Vec::new())
             }
             Entry::Truncate { generation, base, position, offset, .. } => {
@@ -427,11 +457,15 @@ impl LedgerLog {
         };
         self.generation = generation;
         self.next_offset = offset;
-        if self.snapshot > offset {
-            self.snapshot = -1;
+        let gone = self.segments.split_off(kept);
+        if kept == 0 {
+            // Emptied: nothing that was known of its producers and epochs holds, as in Kafka's `truncateFullyAndStartAt`.
+            (self.snapshot, self.epochs) = (-1, -1);
+        } else if self.snapshot > offset {
+            let newest = self.segments.iter().rev().find(|at| at.has_snapshot && at.base <= offset);
+            self.snapshot = newest.map_or(-1, |at| at.base);
         }
         self.epochs = self.epochs.min(offset);
-        let gone = self.segments.split_off(kept);
         self.unvouched = self.measure();
         Ok(gone)
     }
@@ -456,13 +490,14 @@ impl LedgerLog {
             put_i64(out, segment.base);
             put_u32(out, segment.length);
             put_u32(out, segment.indexed);
-            put_u8(out, u8::from(segment.is_cut));
+            let flags = [(segment.is_cut, IS_CUT), (segment.has_snapshot, HAS_SNAPSHOT)];
+            put_u8(out, flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum());
             put_optional_spare(out, segment.spare);
         }
     }
 
     fn encoded_bound(&self) -> usize {
-        96 + self.key.topic.len() + self.segments.len() * SEGMENT_LEN
+        96 + self.key.topic.len() + self.segments.len() * SEGMENT_BOUND
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, FormatError> {
@@ -479,8 +514,13 @@ impl LedgerLog {
         log.segments.reserve_exact(count);
         for _ in 0..count {
             let (base, length, indexed) = (reader.i64(), reader.u32(), reader.u32());
-            let (is_cut, spare) = (get_flag(reader)?, get_optional_spare(reader)?);
-            log.segments.push(LedgerSegment { base, length, indexed, is_cut, spare });
+            let flags = reader.u8();
+            if flags & !(IS_CUT | HAS_SNAPSHOT) != 0 {
+                return Err(FormatError::BadValue { field: "segment flags", value: i64::from(flags) });
+            }
+            let (is_cut, has_snapshot) = (flags & IS_CUT != 0, flags & HAS_SNAPSHOT != 0);
+            let spare = get_optional_spare(reader)?;
+            log.segments.push(LedgerSegment { base, length, indexed, is_cut, has_snapshot, spare });
         }
         if log.is_consistent() {
             Ok(log)
@@ -662,6 +702,69 @@ mod tests {
         assert_eq!(ledger.unvouched(), 50);
         ledger.apply_round(&[Entry::Delete { log: 0 }], head).unwrap();
         assert_eq!(ledger.unvouched(), 0);
+    }
+
+    #[test]
+    fn a_truncation_leaves_the_newest_snapshot_that_is_still_right() {
+        let made = [
+            create(0),
+            roll(0, 1, 0),
+            write(0, 0, 10, 0),
+            roll(10, 2, 0),
+            write(10, 0, 20, 0),
+            roll(20, 3, 0),
+            write(20, 0, 30, 0),
+        ];
+        let mut ledger = ledger(&made).unwrap();
+        for offset in [10, 20, 25] {
+            ledger.vouch(0, |log| {
+                log.vouch_for(offset);
+                log.segments.iter_mut().for_each(|segment| segment.indexed = segment.length);
+            });
+        }
+        let ledger = Ledger::decode(&ledger.encode()).unwrap();
+        let head = Head { round: 9, chain: 1, file: 0, position: 0 };
+        // Where the log is cut, what then counts, and how much must be read for the producers.
+        for (base, position, offset, snapshot, unvouched) in
+            [(20, 20, 22, 20, 20), (20, 0, 20, 20, 0), (10, 50, 15, 10, 50), (0, 50, 5, -1, 50)]
+        {
+            let mut ledger = ledger.clone();
+            let cut = Entry::Truncate { log: 0, generation: 1, base, position, offset };
+            ledger.apply_round(&[cut], head).unwrap();
+            ledger.check();
+            assert_eq!((ledger.logs[&0].snapshot, ledger.logs[&0].epochs), (snapshot, offset));
+            assert_eq!(ledger.unvouched(), unvouched, "{offset}");
+        }
+        let mut emptied = ledger.clone();
+        let cut = Entry::Truncate { log: 0, generation: 1, base: NO_SEGMENT, position: 0, offset: 40 };
+        emptied.apply_round(&[cut], head).unwrap();
+        assert_eq!((emptied.logs[&0].snapshot, emptied.logs[&0].epochs), (-1, -1));
+    }
+
+    #[test]
+    fn a_checkpoint_is_never_longer_than_its_bound() {
+        let mut made = vec![create(0)];
+        let mut ledger_of = |more: Entry| {
+            made.push(more);
+            let ledger = ledger(&made).unwrap();
+            assert!(ledger.encode().len() <= ledger.encoded_bound());
+            ledger.encoded_bound()
+        };
+        let mut bound = 0;
+        for number in 0..5 {
+            bound = ledger_of(roll(i64::from(number) * 10, number, 0));
+            assert_eq!(ledger_of(write(i64::from(number) * 10, 0, i64::from(number) * 10 + 10, 0)), bound);
+        }
+        // What is given up takes no more than it did before.
+        for less in [
+            Entry::LogStart { log: 0, offset: 10 },
+            Entry::Truncate { log: 0, generation: 1, base: 20, position: 50, offset: 25 },
+            Entry::Delete { log: 0 },
+        ] {
+            let after = ledger_of(less);
+            assert!(after <= bound);
+            bound = after;
+        }
     }
 
     #[test]

@@ -103,3 +103,36 @@ fn a_first_load_reads_no_more_than_was_allowed() {
         assert!(snapshots < 60, "seed {seed}: {snapshots} producer snapshots stay");
     }
 }
+
+/// Thirty segments. What a truncation takes from the snapshot of the end is not taken from those at the beginnings of segments before.
+#[test]
+fn a_truncation_below_the_snapshot_leaves_the_segments_before_it_vouched_for() {
+    let disk = Disk::new();
+    support::live(&disk, 1, |disk, runtime| async move {
+        let volume = open(&disk, &runtime).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..300 {
+            if n % 10 == 0 {
+                log.roll().await.unwrap();
+            }
+            let end = append(&log, &batch(1, 20_000, n, 1), 0).await;
+            log.wait_settled(end).await.unwrap();
+        }
+        runtime.sleep_ns(2_000_000_000).await;
+        disk.segment_bytes_read.set(0);
+        log.truncate_to(285).await.unwrap();
+        log.load().await.unwrap();
+        let read = disk.segment_bytes_read.get();
+        assert!(read <= 2 * 200_000, "{read} bytes were read again");
+    });
+    disk.segment_bytes_read.set(0);
+    support::live(&disk, 2, |disk, runtime| async move {
+        let volume = open(&disk, &runtime).await;
+        let log = volume.log(&key("orders", 0)).unwrap();
+        log.load().await.unwrap();
+        assert_eq!((log.ends().log_end, log.producers().end_offset()), (285, 285));
+    });
+    // A segment's hints are vouched for when a quarter of what may be read was sealed; the last segment has none.
+    let read = disk.segment_bytes_read.get();
+    assert!(read <= RECOVERY_BYTES / 4 + 3 * 200_000, "{read} bytes were read");
+}

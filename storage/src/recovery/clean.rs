@@ -146,7 +146,14 @@ async fn look_at(
             let is_indexed =
                 files.contains(&SegmentFile::OffsetIndex) && files.contains(&SegmentFile::TimeIndex);
             let indexed = if is_indexed { length } else { 0 };
-            log.segments.push(LedgerSegment { base: *base, length, indexed, is_cut: true, spare: None });
+            log.segments.push(LedgerSegment {
+                base: *base,
+                length,
+                indexed,
+                is_cut: true,
+                has_snapshot: files.contains(&SegmentFile::ProducerSnapshot),
+                spare: None,
+            });
         }
     }
     if let Some(last) = log.segments.last_mut() {
