@@ -9,6 +9,7 @@ use crate::disk::DiskError;
 use crate::failure::AppendError;
 use crate::gather::{OpenChunk, Pending, Run};
 use crate::key::LogKey;
+use crate::ledger::SEGMENT_BOUND;
 use crate::log::{Log, LogState};
 use crate::producers::Marker;
 use crate::segment::{ClosingHints, Segment, SegmentIndex, block_ceil, block_floor};
@@ -213,7 +214,13 @@ fn jitter_ms(key: &LogKey, base: i64, config: &LogConfig) -> i64 {
 impl Volume {
     /// Begins a new segment at `base` with a spare that is at hand and has blocks for `length` bytes.
     pub(crate) fn roll(&self, state: &mut LogState, base: i64, length: usize) -> Result<(), AppendError> {
-        let spare = self.spares.take(block_ceil(length as u64)).ok_or(AppendError::MustWait)?;
+        if !self.promise_checkpoint(SEGMENT_BOUND as u64) {
+            return Err(AppendError::MustWait);
+        }
+        let Some(spare) = self.spares.take(block_ceil(length as u64)) else {
+            self.keep_promise(SEGMENT_BOUND as u64);
+            return Err(AppendError::MustWait);
+        };
         Self::seal_open(state);
         if let Some(last) = state.segments.last() {
             if let Some(index) = &mut *last.index.borrow_mut() {

@@ -1,7 +1,8 @@
 //! Checkpoints of the ledger in two slots, so that round-log files can be used again (STORAGE §3).
 //!
 //! Invariants: a checkpoint is encoded in one turn; it is written to the slot that does not hold the newest one; the round log learns
-//! of it only after its sync; both slots have blocks for `capacity` bytes, so that none fails for want of space.
+//! of it only after its sync; both slots have blocks for `capacity` bytes, which is never less than what the ledger needs and what was
+//! `promised`: nothing that makes a checkpoint longer is let in before there is room for it, so that none fails for want of space.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -26,6 +27,8 @@ const SHORT_LAP_NS: u64 = 2_000_000_000;
 pub(crate) struct Checkpoints {
     slots: Vec<Rc<dyn File>>,
     capacity: Cell<u64>,
+    /// Bytes of entries that were let in, and that the ledger does not have yet.
+    promised: Cell<u64>,
     is_wanted: Cell<bool>,
     is_growing: Cell<bool>,
     /// The sequence of the last durable checkpoint.
@@ -43,6 +46,7 @@ impl Checkpoints {
         Ok(Self {
             slots,
             capacity: Cell::new(capacity),
+            promised: Cell::new(0),
             is_wanted: Cell::new(false),
             is_growing: Cell::new(false),
             completed: Cell::new(0),
@@ -98,7 +102,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         checkpoint.is_wanted.set(false);
         match volume.write_checkpoint().await {
             Ok(()) => {}
-            // The slots could not grow. Rounds go on until the ring is full.
+            // A block that was reserved may still need one of metadata to be written. Rounds go on until the ring is full.
             Err(DiskError::NoSpace { .. }) => {
                 volume.wait_for_space().await;
                 checkpoint.is_wanted.set(true);
@@ -116,8 +120,6 @@ impl Volume {
     }
 
     async fn write_checkpoint(&self) -> Result<(), DiskError> {
-        let bound = self.ledger.borrow().encoded_bound() as u64;
-        self.grow_slots(bound).await?;
         let is_lap = self.round_log.borrow().wants_checkpoint();
         // One turn: the ledger stands at its last durable round.
         let (content, round, sequence) = {
@@ -125,6 +127,7 @@ impl Volume {
             ledger.sequence += 1;
             self.hints.on_checkpoint();
             let content = ledger.encode();
+            assert!(content.len() as u64 <= self.checkpoint.capacity.get(), "a checkpoint outgrows its slot");
             let at = self.round_log.borrow().since_checkpoint;
             (content, (ledger.head.round, at), ledger.sequence)
         };
@@ -175,8 +178,7 @@ impl Volume {
 
     /// Sees to it that checkpoints have room for `more` bytes beyond the ledger's, before the entry that needs them.
     pub(crate) async fn grow_checkpoints(&self, more: u64) -> Result<(), AppendError> {
-        let bound = self.ledger.borrow().encoded_bound() as u64 + more;
-        match self.grow_slots(bound).await {
+        match self.grow_slots(self.checkpoint_bound(more)).await {
             Ok(()) => Ok(()),
             Err(DiskError::NoSpace { .. }) => Err(AppendError::NoSpace),
             Err(error) => {
@@ -184,6 +186,25 @@ impl Volume {
                 Err(AppendError::Failed)
             }
         }
+    }
+
+    /// What a checkpoint may need once everything that was let in is in the ledger, and `more` bytes.
+    fn checkpoint_bound(&self, more: u64) -> u64 {
+        self.ledger.borrow().encoded_bound() as u64 + self.checkpoint.promised.get() + more
+    }
+
+    /// Lets in an entry that makes a checkpoint longer by up to `bytes`, if there is room for it.
+    pub(crate) fn promise_checkpoint(&self, bytes: u64) -> bool {
+        let has_room = self.checkpoint_bound(bytes) <= self.checkpoint.capacity.get();
+        if has_room {
+            self.checkpoint.promised.set(self.checkpoint.promised.get() + bytes);
+        }
+        has_room
+    }
+
+    /// The entry that was let in is in the ledger.
+    pub(crate) fn keep_promise(&self, bytes: u64) {
+        self.checkpoint.promised.set(self.checkpoint.promised.get() - bytes);
     }
 
     async fn grow_slots(&self, bound: u64) -> Result<(), DiskError> {

@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use crate::config::{IDLE_BEFORE_COVER, OWN_PREPARATION_BYTES, RECORD_BYTES, ROUND_BYTES, STALL_NS};
 use crate::disk::{BLOCK, DiskError, File, Flushing};
 use crate::gather::{Pending, Run};
-use crate::ledger::Head;
+use crate::ledger::{Head, SEGMENT_BOUND};
 use crate::log::{Log, LogState};
 use crate::names::NameWork;
 use crate::record::{Entry, LONGEST, encode};
@@ -527,6 +527,7 @@ impl Volume {
     }
 
     fn on_rolled(&self, log: &Rc<Log>, segment: &Rc<Segment>, sealed: Option<Rc<Segment>>) {
+        self.keep_promise(SEGMENT_BOUND as u64);
         self.add_name_work(NameWork::Segment { log: Rc::clone(log), segment: Rc::clone(segment) });
         if let Some(sealed) = sealed {
             self.add_name_work(NameWork::Cut { log: Rc::clone(log), segment: sealed });

@@ -10,6 +10,7 @@ use futures_util::future::try_join_all;
 use crate::disk::{DiskError, File, Flushing, OpenMode};
 use crate::failure::AppendError;
 use crate::key::{FOLDER, Spare};
+use crate::ledger::SEGMENT_BOUND;
 use crate::notify::Notify;
 use crate::segment::block_ceil;
 use crate::volume::Volume;
@@ -108,8 +109,10 @@ pub(crate) async fn run(volume: Rc<Volume>) {
 }
 
 impl Volume {
-    /// Waits until a spare with blocks for `bytes` is at hand. With `for_sure`, one more is made for this caller.
+    /// Waits until a spare with blocks for `bytes` is at hand, and checkpoints have room for its segment. With `for_sure`, one more is made
+    /// for this caller.
     pub(crate) async fn get_spare(&self, bytes: usize, for_sure: bool) -> Result<(), AppendError> {
+        self.grow_checkpoints(SEGMENT_BOUND as u64).await?;
         let bytes = block_ceil(bytes as u64);
         let spares = &self.spares;
         spares.is_full.set(false);

@@ -216,8 +216,13 @@ impl Volume {
         if self.reserve.is_low() {
             return Err(AppendError::NoSpace);
         }
-        let bytes: usize = keys.iter().map(|(key, _)| 256 + key.topic.len()).sum();
-        self.grow_checkpoints(bytes as u64).await?;
+        let bytes = keys.iter().map(|(key, _)| 256 + key.topic.len() as u64).sum();
+        loop {
+            self.grow_checkpoints(bytes).await?;
+            if self.promise_checkpoint(bytes) {
+                break;
+            }
+        }
         let mut submitted = Vec::with_capacity(keys.len());
         for (key, config) in keys {
             let key = Arc::new(key);
@@ -237,6 +242,7 @@ impl Volume {
             }
             made.push(self.log(&key).ok_or(AppendError::Failed)?);
         }
+        self.keep_promise(bytes);
         Ok(made)
     }
 

@@ -5,7 +5,8 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use logan_storage::config::Mutations;
+use logan_storage::config::{LogConfig, Mutations};
+use logan_storage::failure::AppendError;
 use support::disk::Disk;
 use support::runtime::Runtime;
 use support::workload::{Model, Setup, check_disk, compare, start, stop, work};
@@ -104,6 +105,44 @@ fn deleting_on_a_full_disk_makes_room() {
         // The reserve was used, and is made again from what was freed.
         rt.sleep_ns(2_000_000_000).await;
         volume.create_log(key(1), setup.log_config()).await.unwrap();
+        assert!(!volume.failed().is_failed());
+    });
+    assert!(done.is_some() && !runtime.is_stuck.get(), "it does not end");
+}
+
+/// Segments make checkpoints longer. While their slots cannot grow, a log that must roll is refused, and what needs no more goes on.
+#[test]
+fn a_checkpoint_without_room_refuses_rolls_before_an_offset_is_given() {
+    let (disk, runtime) = (Disk::new(), Runtime::new(1));
+    let rt = Rc::clone(&runtime);
+    let done = runtime.run(async move {
+        let volume =
+            support::serve(&disk, &rt, support::volume_config(), support::log_config()).await.unwrap();
+        let config = LogConfig { segment_bytes: 4000, ..support::log_config() };
+        let rolling = volume.create_log(support::key("rolling", 0), config).await.unwrap();
+        let other = volume.create_log(support::key("other", 0), support::log_config()).await.unwrap();
+        // Long names, so that the slots are nearly full.
+        let names = (0..150).map(|n| (support::key(&format!("{n:0200}"), 0), support::log_config()));
+        volume.create_logs(names.collect()).await.unwrap();
+        assert_eq!(support::append_settled(&other, &support::batch(1500, 3000, 1, 1)).await, Ok(1500));
+        *disk.full_for.borrow_mut() = Some("logan/checkpoint-".into());
+        let bytes = support::batch(1, 3000, 1, 1);
+        let mut settled = 0;
+        let refused = loop {
+            match support::append_settled(&rolling, &bytes).await {
+                Ok(end) => settled = end,
+                Err(error) => break error,
+            }
+            assert!(settled < 3000, "as many segments as two slots of 64 KiB have no room for");
+        };
+        assert_eq!((refused, rolling.ends().log_end), (AppendError::NoSpace, settled));
+        for start in 1..1400 {
+            // A round each: more than the round log has room for without a checkpoint.
+            other.set_log_start(start).await.unwrap();
+        }
+        volume.check();
+        *disk.full_for.borrow_mut() = None;
+        assert_eq!(support::append_settled(&rolling, &bytes).await, Ok(settled + 1));
         assert!(!volume.failed().is_failed());
     });
     assert!(done.is_some() && !runtime.is_stuck.get(), "it does not end");

@@ -82,6 +82,8 @@ pub struct Disk {
     state: RefCell<State>,
     pub per_file: Cell<bool>,
     pub capacity: Cell<u64>,
+    /// The disk is full for paths that contain this text.
+    pub full_for: RefCell<Option<String>>,
     pub operations: Cell<u64>,
     /// The power goes at this operation.
     pub dies_at: Cell<u64>,
@@ -105,6 +107,7 @@ impl Disk {
             state: RefCell::new(State::default()),
             per_file: Cell::new(false),
             capacity: Cell::new(u64::MAX),
+            full_for: RefCell::new(None),
             operations: Cell::new(0),
             dies_at: Cell::new(u64::MAX),
             fails_at: Cell::new(u64::MAX),
@@ -287,6 +290,9 @@ impl Disk {
     /// Whether `more` bytes find room; a name needs a block of its own now and then, so none is made on a full disk.
     fn must_hold(&self, path: &str, more: u64) -> Result<(), DiskError> {
         let capacity = self.capacity.get();
+        if self.full_for.borrow().as_ref().is_some_and(|text| path.contains(text)) {
+            return Err(DiskError::NoSpace { path: path.into() });
+        }
         if capacity < u64::MAX && self.used() + more.max(1) > capacity {
             return Err(DiskError::NoSpace { path: path.into() });
         }
