@@ -232,7 +232,7 @@ impl Volume {
         segment.reserved.set(spare.reserved);
         segment.prepared.set(Some(spare.prepared));
         segment.adopt(spare.file);
-        *segment.index.borrow_mut() = Some(SegmentIndex::new(base, state.config.index_interval_bytes));
+        segment.set_index(SegmentIndex::new(base, state.config.index_interval_bytes), true);
         state.pending.push_back(Pending::Roll { segment: Rc::clone(&segment), spare: spare.name });
         state.segments.push(segment);
         state.partial = None;

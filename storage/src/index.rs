@@ -50,6 +50,12 @@ impl OffsetEntry {
         Ok((u64::from(relative as u32) << 32 | u64::from(self.position)).to_be_bytes())
     }
 
+    /// Whether this batch, found at the entry's position, can be what the entry is about. If not, whoever looked up an offset would begin
+    /// behind it. (It may end before the entry's offset: see [`IndexWriter`].)
+    pub fn fits(self, batch: &Batch<'_>) -> bool {
+        self.position == 0 || batch.last_offset() <= self.offset
+    }
+
     fn decode(base_offset: i64, bytes: [u8; OFFSET_ENTRY_LEN]) -> Self {
         let entry = u64::from_be_bytes(bytes);
         let relative = (entry >> 32) as i32;
@@ -258,6 +264,9 @@ pub struct IndexWriter {
     interval_bytes: u32,
     /// 0 before the first entry: Kafka counts from the segment's beginning then.
     indexed_position: u32,
+    /// The offset of the last entry. Kafka before 4.0 made entries of what was appended together, with the last offset of all of it, so that
+    /// batches behind such an entry may have smaller ones.
+    indexed_offset: i64,
     /// The largest timestamp of any batch so far, and the last offset of the first batch that has it.
     largest: TimeEntry,
     last_time: TimeEntry,
@@ -273,6 +282,7 @@ impl IndexWriter {
             base_offset,
             interval_bytes,
             indexed_position: 0,
+            indexed_offset: i64::MIN,
             largest: none,
             last_time: none,
             offset_entries: 0,
@@ -284,7 +294,9 @@ impl IndexWriter {
     /// [`Self::on_batch`], so that no timestamp is missed; those that already have entries get no second ones.
     pub fn resume(interval_bytes: u32, offsets: &OffsetIndex<'_>, times: &TimeIndex<'_>) -> Self {
         let mut writer = Self::new(offsets.base_offset, interval_bytes);
-        writer.indexed_position = offsets.last().map_or(0, |entry| entry.position);
+        if let Some(last) = offsets.last() {
+            (writer.indexed_position, writer.indexed_offset) = (last.position, last.offset);
+        }
         if let Some(last) = times.last() {
             writer.last_time = last;
             writer.largest = last;
@@ -308,10 +320,11 @@ impl IndexWriter {
         if batch.max_timestamp() > self.largest.timestamp {
             self.largest = TimeEntry { timestamp: batch.max_timestamp(), offset };
         }
-        if position.saturating_sub(self.indexed_position) <= self.interval_bytes {
+        let is_near = position.saturating_sub(self.indexed_position) <= self.interval_bytes;
+        if is_near || offset <= self.indexed_offset {
             return Ok(Additions::default());
         }
-        self.indexed_position = position;
+        (self.indexed_position, self.indexed_offset) = (position, offset);
         self.offset_entries += 1;
         Ok(Additions { offset: Some(OffsetEntry { offset, position }), time: self.next_time_entry() })
     }

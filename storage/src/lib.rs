@@ -12,6 +12,7 @@ pub mod failure;
 pub mod gather;
 pub mod hints;
 pub mod index;
+mod indexes;
 pub mod kafka_files;
 pub mod key;
 pub mod ledger;

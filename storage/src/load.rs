@@ -10,7 +10,8 @@ use crate::batch::{Batch, BatchError};
 use crate::disk::{BLOCK, DiskError, File, OpenMode};
 use crate::epochs::LeaderEpochs;
 use crate::failure::{AppendError, ReadError};
-use crate::index::{OFFSET_ENTRY_LEN, OffsetIndex, TimeIndex};
+use crate::index::{OFFSET_ENTRY_LEN, OffsetEntry, OffsetIndex, TimeIndex};
+use crate::indexes::contradicted;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
 use crate::ledger::LedgerLog;
@@ -55,14 +56,20 @@ impl Log {
         if !must_load {
             return Ok(());
         }
+        let mut believes_indexes = true;
         let outcome = loop {
             let segments = self.state.borrow().segments.clone();
-            match self.load_hints(&volume, &segments).await {
+            match self.load_hints(&volume, &segments, believes_indexes).await {
                 // The log start was raised meanwhile, and the files of what lay below may be gone.
                 Err(_) if !self.has_all(&segments) => {}
+                // Either the batches are damaged, or an index has led astray.
+                Err(ReadError::Corrupt { .. }) if believes_indexes => believes_indexes = false,
                 outcome => break outcome,
             }
         };
+        if !believes_indexes && outcome.is_ok() {
+            self.forget_indexes(&volume);
+        }
         {
             let mut state = self.state.borrow_mut();
             state.is_loading = false;
@@ -81,6 +88,7 @@ impl Log {
         self: &Rc<Self>,
         volume: &Rc<Volume>,
         segments: &[Rc<Segment>],
+        believes_indexes: bool,
     ) -> Result<(Producers, LeaderEpochs), ReadError> {
         let (end, interval_bytes) = {
             let state = self.state.borrow();
@@ -92,26 +100,33 @@ impl Log {
         };
         let mut producers = self.load_producers(volume, vouched, segments[0].base).await;
         let (mut epochs, epochs_to) = self.load_epochs(volume, vouched, segments[0].base).await;
-        let mut index = self.load_index_files(volume, last, vouched.indexed, interval_bytes).await;
+        let indexed = if believes_indexes { vouched.indexed } else { 0 };
+        let mut index = self.load_index_files(volume, last, indexed, interval_bytes).await;
+        let mut resumed = index.last_entry().map(Resumed::at);
         let from = producers.end_offset().min(epochs_to);
         for segment in segments {
             let is_last = Rc::ptr_eq(segment, last);
             let behind =
                 segments.iter().find(|other| other.base > segment.base).map_or(end, |next| next.base);
-            let mut begin = segment.length.get();
+            let length = segment.length.get();
+            let mut begin = OffsetEntry { offset: segment.base, position: length };
             if behind > from {
-                begin = match (from > segment.base, is_last) {
-                    (false, _) => 0,
-                    (true, false) => self.hint_position(volume, segment, from).await,
-                    (true, true) => index.position_of(from),
+                begin = match (from > segment.base && believes_indexes, is_last) {
+                    (false, _) => OffsetEntry { position: 0, ..begin },
+                    (true, false) => self.hint_entry(volume, segment, from).await,
+                    (true, true) => index.entry_of(from),
                 };
             }
-            if is_last {
-                begin = begin.min(index.writer.resume_position());
+            if is_last && begin.position > index.writer.resume_position() {
+                begin = index.last_entry().unwrap_or(OffsetEntry { position: 0, ..begin });
             }
-            let length = segment.length.get();
+            let mut is_astray = false;
             volume
-                .scan(self, segment, begin, length, |position, batch| {
+                .scan(self, segment, begin.position, length, |position, batch| {
+                    is_astray |= position == begin.position && !begin.fits(batch);
+                    if let Some(resumed) = resumed.as_mut().filter(|_| is_last) {
+                        resumed.on_batch(position, batch);
+                    }
                     let index = (is_last && position >= index.writer.resume_position()).then_some(&mut index);
                     if position == 0 {
                         segment.first_timestamp.set(Some(batch.max_timestamp()));
@@ -121,8 +136,11 @@ impl Log {
                     derive(index, &mut producers, epochs, position, batch);
                 })
                 .await?;
+            if is_astray || (is_last && resumed.is_some_and(|resumed| !resumed.is_right())) {
+                return Err(contradicted(segment, begin.position.into()));
+            }
         }
-        *last.index.borrow_mut() = Some(index);
+        last.set_index(index, resumed.is_none());
         epochs.truncate_end(end);
         Ok((producers, epochs))
     }
@@ -133,13 +151,13 @@ impl Log {
     }
 
     /// Where a batch with `offset` cannot be before: an index in memory says so, or what is vouched for of its file.
-    async fn hint_position(&self, volume: &Volume, segment: &Segment, offset: i64) -> u32 {
+    async fn hint_entry(&self, volume: &Volume, segment: &Segment, offset: i64) -> OffsetEntry {
         if let Some(index) = &*segment.index.borrow() {
-            return index.position_of(offset);
+            return index.entry_of(offset);
         }
         let indexed = self.indexed(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
-        self.load_index_files(volume, segment, indexed, interval_bytes).await.position_of(offset)
+        self.load_index_files(volume, segment, indexed, interval_bytes).await.entry_of(offset)
     }
 
     /// How far the ledger vouches for a segment's indexes.
@@ -245,6 +263,7 @@ impl Log {
         let interval_bytes = self.config().index_interval_bytes;
         let length = segment.length.get();
         let mut index = self.load_index_files(volume, segment, indexed, interval_bytes).await;
+        let is_made = index.last_entry().is_none();
         if indexed < length || index.offsets.is_empty() {
             let begin = index.writer.resume_position();
             volume
@@ -256,7 +275,7 @@ impl Log {
                 .await?;
             index.on_close();
         }
-        *segment.index.borrow_mut() = Some(index);
+        segment.set_index(index, is_made);
         Ok(())
     }
 
@@ -389,6 +408,31 @@ impl Volume {
             }
         }
         Ok(())
+    }
+}
+
+/// The entry of an index file that its writer goes on behind, and what the batches say of it.
+#[derive(Clone, Copy)]
+struct Resumed {
+    entry: OffsetEntry,
+    /// A batch begins at its position that fits.
+    begins: bool,
+    /// A batch ends with its offset.
+    ends: bool,
+}
+
+impl Resumed {
+    fn at(entry: OffsetEntry) -> Self {
+        Self { entry, begins: false, ends: false }
+    }
+
+    fn on_batch(&mut self, position: u32, batch: &Batch<'_>) {
+        self.begins |= position == self.entry.position && self.entry.fits(batch);
+        self.ends |= batch.last_offset() == self.entry.offset;
+    }
+
+    fn is_right(&self) -> bool {
+        self.begins && self.ends
     }
 }
 

@@ -13,6 +13,7 @@ use crate::disk::BLOCK;
 use crate::failure::ReadError;
 use crate::gather::Chunk;
 use crate::index::TimeEntry;
+use crate::indexes::contradicted;
 use crate::load::{corrupt, read_range};
 use crate::log::Log;
 use crate::segment::{Resume, Segment, SegmentIndex, block_floor};
@@ -140,7 +141,12 @@ impl Log {
         limits: Limits,
     ) -> Result<Read, ReadError> {
         self.load_index(volume, segment).await?;
-        self.read_segment(volume, segment, generation, from, limits).await
+        match self.read_segment(volume, segment, generation, from, limits).await {
+            Err(ReadError::Corrupt { .. }) if self.rebuild_index(volume, segment).await? => {
+                self.read_segment(volume, segment, generation, from, limits).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Reads batches of one segment, all below `limits.offset`, which is settled.
@@ -152,8 +158,12 @@ impl Log {
         from: i64,
         limits: Limits,
     ) -> Result<Read, ReadError> {
-        let indexed = || segment.index.borrow().as_ref().map_or(0, |index| index.position_of(from));
-        let mut position = u64::from(segment.resume(from, generation).unwrap_or_else(indexed));
+        let mut looked_up = None;
+        let position = segment.resume(from, generation).unwrap_or_else(|| {
+            looked_up = segment.index.borrow().as_ref().map(|index| index.entry_of(from));
+            looked_up.map_or(0, |entry| entry.position)
+        });
+        let mut position = u64::from(position);
         let end = u64::from(segment.length.get());
         volume.note_cold_read(end - position.min(end));
         let file = volume.open_segment(self, segment).await?;
@@ -166,6 +176,14 @@ impl Log {
             let start = block_floor(position);
             let block = read_range(&*file, start, end, want + BLOCK).await?;
             let skipped = ((position - start) as usize).min(block.len());
+            if let Some(entry) = looked_up
+                && let Ok(batch) = Batch::parse(&block[skipped..], volume.config.max_batch_bytes)
+            {
+                looked_up = None;
+                if !entry.fits(&batch) {
+                    return Err(contradicted(segment, position));
+                }
+            }
             match walk(&block.slice(skipped..), volume.config.max_batch_bytes, from, limits, &mut expected) {
                 Walk::Found { read, end: behind } => {
                     let position = (position + behind as u64) as u32;
@@ -235,15 +253,21 @@ impl Log {
         next: Option<i64>,
         timestamp: i64,
     ) -> Result<Option<Bytes>, ReadError> {
-        self.load_index(volume, segment).await?;
-        let (largest, position) = {
-            let index = segment.index.borrow();
-            let Some(index) = index.as_ref() else { return Ok(None) };
-            (index.largest_timestamp(), index.position_at_time(timestamp))
-        };
+        self.load_proven_times(volume, segment).await?;
+        let largest = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
         if largest.is_none_or(|largest| largest.timestamp < timestamp) {
             return Ok(None);
         }
+        let entry = segment.index.borrow().as_ref().map(|index| index.time_entry_of(timestamp));
+        if let Some(entry) = entry
+            && !self.is_time_right(segment, entry).await?
+        {
+            self.rebuild_index(volume, segment).await?;
+        }
+        let position = segment.index.borrow().as_ref().map_or(0, |index| {
+            let entry = index.time_entry_of(timestamp);
+            index.entry_of(entry.offset).position
+        });
         let ends = self.ends();
         let until = next.map_or(ends.settled, |next| next.min(ends.settled));
         let mut from = self.first_offset_at(volume, segment, position, until).await?.max(ends.log_start);
@@ -258,6 +282,22 @@ impl Log {
             from = read.next_offset;
         }
         Ok(None)
+    }
+
+    /// Loads a segment's indexes, and sees to it that the largest timestamp they tell of is a batch's.
+    async fn load_proven_times(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+    ) -> Result<(), ReadError> {
+        self.load_index(volume, segment).await?;
+        let largest = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
+        let Some(largest) = largest.filter(|_| !segment.is_largest_proven.get()) else { return Ok(()) };
+        if !self.is_time_right(segment, largest).await? {
+            self.rebuild_index(volume, segment).await?;
+        }
+        segment.is_largest_proven.set(true);
+        Ok(())
     }
 
     async fn first_offset_at(
@@ -291,7 +331,7 @@ impl Log {
                 (from, generation, largest) = (0, self.generation(), None);
                 continue;
             }
-            let loaded = self.load_index(&volume, &segment).await;
+            let loaded = self.load_proven_times(&volume, &segment).await;
             if !self.still_has(&segment, generation)? {
                 continue;
             }

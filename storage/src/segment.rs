@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::ahead::Piece;
-use crate::batch::Batch;
+use crate::batch::{Batch, NO_TIMESTAMP};
 use crate::disk::{BLOCK, File};
-use crate::index::{IndexError, IndexWriter, OffsetIndex, TimeEntry, TimeIndex};
+use crate::index::{IndexError, IndexWriter, OffsetEntry, OffsetIndex, TimeEntry, TimeIndex};
 use crate::key::Spare;
 
 pub struct Segment {
@@ -31,6 +31,10 @@ pub struct Segment {
     /// Someone allocates, prepares or cuts.
     pub is_structural: Cell<bool>,
     pub index: RefCell<Option<SegmentIndex>>,
+    /// `index` was made of the batches, or that was tried in vain: what contradicts it is damage.
+    pub is_index_proven: Cell<bool>,
+    /// A batch has the largest timestamp that `index` tells of.
+    pub is_largest_proven: Cell<bool>,
     /// Milliseconds since 1970: the max timestamp of the first batch, from which `segment.ms` counts.
     pub first_timestamp: Cell<Option<i64>>,
     /// When the segment was begun or loaded.
@@ -79,6 +83,8 @@ impl Segment {
             spare: Cell::new(spare),
             is_structural: Cell::new(false),
             index: RefCell::new(None),
+            is_index_proven: Cell::new(false),
+            is_largest_proven: Cell::new(false),
             first_timestamp: Cell::new(None),
             began_ms: Cell::new(now_ms),
             used_at_ns: Cell::new(0),
@@ -108,6 +114,13 @@ impl Segment {
         let at =
             resumes.iter().position(|resume| (resume.offset, resume.generation) == (offset, generation))?;
         resumes.remove(at).map(|resume| resume.position)
+    }
+
+    /// Indexes were loaded; `is_proven` if they were made of the batches alone.
+    pub fn set_index(&self, index: SegmentIndex, is_proven: bool) {
+        *self.index.borrow_mut() = Some(index);
+        self.is_index_proven.set(is_proven);
+        self.is_largest_proven.set(is_proven);
     }
 
     pub fn open_file(&self) -> Option<Rc<dyn File>> {
@@ -183,16 +196,26 @@ impl SegmentIndex {
         }
     }
 
-    /// Where to begin looking for the batch that holds `offset`.
-    pub fn position_of(&self, offset: i64) -> u32 {
-        OffsetIndex::parse(self.base, &self.offsets).map_or(0, |index| index.lookup(offset).position)
+    /// Where to begin looking for the batch that holds `offset`: an entry, or the segment's beginning.
+    pub fn entry_of(&self, offset: i64) -> OffsetEntry {
+        let beginning = OffsetEntry { offset: self.base, position: 0 };
+        OffsetIndex::parse(self.base, &self.offsets).map_or(beginning, |index| index.lookup(offset))
     }
 
-    /// Where to begin looking for the first batch whose max timestamp is at least `timestamp`.
-    pub fn position_at_time(&self, timestamp: i64) -> u32 {
-        let entry = TimeIndex::parse(self.base, &self.times)
-            .map_or(self.base, |index| index.lookup(timestamp).offset);
-        self.position_of(entry)
+    /// The entry that the writer goes on behind.
+    pub fn last_entry(&self) -> Option<OffsetEntry> {
+        OffsetIndex::parse(self.base, &self.offsets).ok().and_then(|index| index.last())
+    }
+
+    /// Up to which offset no batch has a timestamp as large as `timestamp`: an entry, or the segment's beginning.
+    pub fn time_entry_of(&self, timestamp: i64) -> TimeEntry {
+        let beginning = TimeEntry { timestamp: NO_TIMESTAMP, offset: self.base };
+        TimeIndex::parse(self.base, &self.times).map_or(beginning, |index| index.lookup(timestamp))
+    }
+
+    /// Whether both say the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.offsets, &self.times) == (&other.offsets, &other.times)
     }
 
     pub fn largest_timestamp(&self) -> Option<TimeEntry> {

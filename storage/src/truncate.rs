@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use crate::disk::Priority;
 use crate::failure::{AppendError, ReadError};
+use crate::index::OffsetEntry;
+use crate::indexes::contradicted;
 use crate::log::Log;
 use crate::names::NameWork;
 use crate::record::{Entry, NO_SEGMENT};
@@ -122,17 +124,33 @@ impl Log {
         offset: i64,
     ) -> Result<u32, ReadError> {
         self.load_index(volume, segment).await?;
-        let from = segment.index.borrow().as_ref().map_or(0, |index| index.position_of(offset));
+        match self.find_position(volume, segment, offset).await {
+            Err(ReadError::Corrupt { .. }) if self.rebuild_index_now(volume, segment).await? => {
+                self.find_position(volume, segment, offset).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn find_position(
+        &self,
+        volume: &Volume,
+        segment: &Rc<Segment>,
+        offset: i64,
+    ) -> Result<u32, ReadError> {
+        let beginning = OffsetEntry { offset: segment.base, position: 0 };
+        let from = segment.index.borrow().as_ref().map_or(beginning, |index| index.entry_of(offset));
         let length = segment.length.get();
-        let mut found = None;
+        let (mut found, mut is_astray) = (None, false);
         volume
-            .scan(self, segment, from, length, |position, batch| {
+            .scan(self, segment, from.position, length, |position, batch| {
+                is_astray |= position == from.position && !from.fits(batch);
                 if found.is_none() && batch.last_offset() >= offset {
                     found = Some(position);
                 }
             })
             .await?;
-        Ok(found.unwrap_or(length))
+        if is_astray { Err(contradicted(segment, from.position.into())) } else { Ok(found.unwrap_or(length)) }
     }
 
     /// Raises the log start: what lies below is not shown any more, and goes when nobody can need it. At most to `settled`.

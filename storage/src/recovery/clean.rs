@@ -203,7 +203,12 @@ async fn end_of(
     if position >= end {
         position = 0;
     }
-    match walk_to_end(&*file, position, end, max_batch_bytes).await? {
+    let mut walked = walk_to_end(&*file, position, end, max_batch_bytes).await?;
+    if walked.is_err() && position > 0 {
+        // The index may be what is wrong.
+        walked = walk_to_end(&*file, 0, end, max_batch_bytes).await?;
+    }
+    match walked {
         Ok(next) => Ok(Ok(next.unwrap_or(segment.base))),
         Err(damage) => Ok(Err(format!("{name}: segment {}: {damage}", segment.base))),
     }

@@ -1,0 +1,124 @@
+//! Indexes that were read from files, and that the batches contradict. Kafka's have no checksum, so an index may be garbled and still look like
+//! one: then it is made anew from the batches, instead of calling the segment damaged.
+//!
+//! Invariants: what is made of the batches is never doubted (`is_index_proven`), so a segment that is damaged is gone through once and not at each
+//! read; the ledger vouches for no file of an index that was contradicted, so that it is written again.
+
+use std::rc::Rc;
+
+use crate::failure::ReadError;
+use crate::index::TimeEntry;
+use crate::log::Log;
+use crate::read::Limits;
+use crate::segment::{Segment, SegmentIndex};
+use crate::volume::Volume;
+
+/// What a lookup led to cannot be what the index is about.
+pub(crate) fn contradicted(segment: &Segment, position: u64) -> ReadError {
+    ReadError::Corrupt {
+        base: segment.base,
+        position,
+        reason: "an index entry leads to a batch that it is not about".into(),
+    }
+}
+
+impl Log {
+    /// After a read that an index led to found what cannot be: makes the indexes anew. Returns whether that makes a difference, so that the
+    /// read is worth another attempt.
+    pub(crate) async fn rebuild_index(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+    ) -> Result<bool, ReadError> {
+        if volume.is_stopping.get() || segment.is_index_proven.get() {
+            return Ok(false);
+        }
+        if self.is_sealed(segment) {
+            return self.rebuild_index_now(volume, segment).await;
+        }
+        // The last segment grows; and what was appended is not on disk yet.
+        if !volume.quiet(self).await {
+            return Err(ReadError::Failed);
+        }
+        let outcome = self.rebuild_index_now(volume, segment).await;
+        self.state.borrow_mut().is_blocked = false;
+        volume.progress.notify();
+        outcome
+    }
+
+    /// As [`Self::rebuild_index`], of a segment that does not grow.
+    pub(crate) async fn rebuild_index_now(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+    ) -> Result<bool, ReadError> {
+        if segment.is_index_proven.replace(true) {
+            return Ok(false);
+        }
+        let length = segment.length.get();
+        let mut index = SegmentIndex::new(segment.base, self.config().index_interval_bytes);
+        volume
+            .scan(self, segment, 0, length, |position, batch| {
+                if let Err(error) = index.on_batch(position, batch) {
+                    tracing::warn!(%error, position, "a batch has no index entry");
+                }
+            })
+            .await?;
+        if self.is_sealed(segment) {
+            index.on_close();
+        }
+        if segment.length.get() != length
+            || segment.index.borrow().as_ref().is_some_and(|old| old.is_same(&index))
+        {
+            return Ok(false);
+        }
+        tracing::warn!(log = %self.key(), base = segment.base, "the batches contradict the indexes: they are rebuilt");
+        segment.set_index(index, true);
+        self.disown_index(volume, segment);
+        Ok(true)
+    }
+
+    /// A load went wrong with the indexes and right without them: none of those that it may have used is believed again.
+    pub(crate) fn forget_indexes(&self, volume: &Volume) {
+        let segments = self.state.borrow().segments.clone();
+        tracing::warn!(log = %self.key(), "the batches contradict the indexes: they are rebuilt");
+        let last = segments.last().map(|last| last.base);
+        for segment in &segments {
+            if last != Some(segment.base) && !segment.is_index_proven.get() {
+                segment.index.borrow_mut().take();
+            }
+            self.disown_index(volume, segment);
+        }
+    }
+
+    fn disown_index(&self, volume: &Volume, segment: &Segment) {
+        volume.ledger.borrow_mut().vouch(self.number, |entry| {
+            if let Some(at) = entry.segments.iter_mut().find(|at| at.base == segment.base) {
+                at.indexed = 0;
+            }
+        });
+    }
+
+    /// Whether the batch that a time index entry names has its timestamp. What nobody may read says nothing against it.
+    pub(crate) async fn is_time_right(
+        self: &Rc<Self>,
+        segment: &Rc<Segment>,
+        entry: TimeEntry,
+    ) -> Result<bool, ReadError> {
+        if segment.is_index_proven.get() || entry.timestamp < 0 {
+            return Ok(true);
+        }
+        let ends = self.ends();
+        if entry.offset < ends.log_start || entry.offset >= ends.settled {
+            return Ok(entry.offset < ends.log_end);
+        }
+        let one = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+        let read = self.read(entry.offset, one).await?;
+        let Some(bytes) = read.slices.first() else { return Ok(false) };
+        let batch = crate::batch::Batch::parse(bytes, usize::MAX);
+        Ok(batch.is_ok_and(|batch| {
+            (batch.base_offset()..=batch.last_offset()).contains(&entry.offset)
+                && batch.max_timestamp() == entry.timestamp
+        }))
+    }
+}

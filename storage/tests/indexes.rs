@@ -1,0 +1,181 @@
+//! Indexes that look like some and are wrong: what the batches say holds, and they are written anew.
+
+mod support;
+
+use std::rc::Rc;
+
+use logan_storage::batch::{BatchReader, HEADER_LEN};
+use logan_storage::config::LogConfig;
+use logan_storage::log::Log;
+use logan_storage::read::Limits;
+use support::disk::Disk;
+use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
+
+/// In each of two segments.
+const BATCHES: i64 = 60;
+const SEGMENTS: [&str; 2] = ["00000000000000000000", "00000000000000000060"];
+
+fn config() -> LogConfig {
+    LogConfig { index_interval_bytes: 1000, ..log_config() }
+}
+
+/// Timestamps rise by ten with each batch.
+fn closed_log() -> Rc<Disk> {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), config()).await.unwrap();
+        for n in 0..2 * BATCHES {
+            if n == BATCHES {
+                log.roll().await.unwrap();
+            }
+            append_settled(&log, &batch(1, 400 + 7 * n as usize, n as u64, 10 * n)).await.unwrap();
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    disk
+}
+
+fn path(segment: &str, extension: &str) -> String {
+    format!("orders-0/{segment}.{extension}")
+}
+
+/// Entries of eight bytes: an offset and a position. The change sees both of all entries.
+fn garble_offsets(bytes: &mut [u8], change: impl Fn(&mut [(u32, u32)])) {
+    let word = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+    let mut entries: Vec<(u32, u32)> =
+        bytes.chunks_exact(8).map(|entry| (word(&entry[..4]), word(&entry[4..]))).collect();
+    assert!(entries.len() > 10, "{} entries", entries.len());
+    change(&mut entries);
+    assert!(entries.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "it still looks like an index");
+    for (entry, (offset, position)) in bytes.chunks_exact_mut(8).zip(entries) {
+        entry[..4].copy_from_slice(&offset.to_be_bytes());
+        entry[4..].copy_from_slice(&position.to_be_bytes());
+    }
+}
+
+/// Each lookup would begin behind what it looks for.
+fn positions_of_the_next(entries: &mut [(u32, u32)]) {
+    for at in 0..entries.len() - 1 {
+        entries[at].1 = entries[at + 1].1;
+    }
+    let last = entries.len() - 1;
+    entries[last].1 += 1;
+}
+
+/// No batch begins there.
+fn positions_within_batches(entries: &mut [(u32, u32)]) {
+    for entry in entries {
+        entry.1 += 13;
+    }
+}
+
+/// The last entry is about a batch further on: whoever goes on behind it would give later batches smaller offsets.
+fn a_last_offset_that_is_too_large(entries: &mut [(u32, u32)]) {
+    entries.last_mut().unwrap().0 += 1000;
+}
+
+/// One names the batch before the one that begins there.
+fn an_offset_that_is_too_small(entries: &mut [(u32, u32)]) {
+    let at = (1..entries.len()).find(|at| entries[*at].0 - entries[at - 1].0 > 1).unwrap();
+    entries[at].0 -= 1;
+}
+
+async fn check_all(log: &Rc<Log>) {
+    for offset in 0..2 * BATCHES {
+        let read = log.read(offset, Limits { offset: i64::MAX, bytes: 1, at_least_one: true }).await;
+        let read = read.unwrap_or_else(|error| panic!("at {offset}: {error}"));
+        let first = BatchReader::new(&read.slices[0], 0, usize::MAX).next().unwrap().unwrap();
+        assert_eq!(first.batch.base_offset(), offset);
+    }
+    for offset in 0..2 * BATCHES {
+        for timestamp in [10 * offset - 5, 10 * offset] {
+            let found = log.batch_at_time(timestamp).await.unwrap().unwrap();
+            assert_eq!(found[..8], offset.to_be_bytes(), "at time {timestamp}");
+            assert!(found.len() > HEADER_LEN);
+        }
+    }
+    let largest = log.max_timestamp().await.unwrap().unwrap();
+    assert_eq!((largest.timestamp, largest.offset), (20 * BATCHES - 10, 2 * BATCHES - 1));
+}
+
+/// Opens a directory whose index was garbled, compares everything, and closes it: then both indexes are as they were.
+fn is_mended(garbled: &Rc<Disk>, right: &Disk, name: &str) {
+    live(garbled, 2, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        check_all(&log).await;
+        volume.check();
+        stop(&disk, &runtime, volume).await;
+    });
+    for segment in SEGMENTS {
+        for extension in ["index", "timeindex"] {
+            let path = path(segment, extension);
+            assert_eq!(garbled.content(&path), right.content(&path), "{name}: {path}");
+        }
+    }
+}
+
+#[test]
+fn an_offset_index_that_the_batches_contradict_is_made_anew() {
+    type Change = fn(&mut [(u32, u32)]);
+    let changes: [(&str, Change); 4] = [
+        ("next positions", positions_of_the_next),
+        ("within batches", positions_within_batches),
+        ("too large", a_last_offset_that_is_too_large),
+        ("too small", an_offset_that_is_too_small),
+    ];
+    let right = closed_log();
+    for (name, change) in changes {
+        for segment in SEGMENTS {
+            // What a lookup never shows is not noticed: behind the last entry of a sealed segment nothing is looked for.
+            if name == "too large" && segment == SEGMENTS[0] {
+                continue;
+            }
+            let disk = right.copy();
+            disk.damage(&path(segment, "index"), |bytes| garble_offsets(bytes, change));
+            is_mended(&disk, &right, &format!("{name} {segment}"));
+        }
+    }
+}
+
+#[test]
+fn a_time_index_that_the_batches_contradict_is_made_anew() {
+    let right = closed_log();
+    for segment in SEGMENTS {
+        // Of a time that no batch has; of a batch of another time.
+        for (at, by) in [(7, 1), (11, 1)] {
+            for is_last in [false, true] {
+                let disk = right.copy();
+                disk.damage(&path(segment, "timeindex"), |bytes| {
+                    let entry = if is_last { bytes.len() - 12 } else { bytes.len() / 24 * 12 };
+                    bytes[entry + at] -= by;
+                });
+                is_mended(&disk, &right, &format!("time index {segment} {at} {is_last}"));
+            }
+        }
+    }
+}
+
+/// A truncation looks its position up, too.
+#[test]
+fn a_truncation_is_not_led_astray() {
+    let right = closed_log();
+    for segment in SEGMENTS {
+        let disk = right.copy();
+        disk.damage(&path(segment, "index"), |bytes| garble_offsets(bytes, positions_of_the_next));
+        live(&disk, 2, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            let base: i64 = segment.parse().unwrap();
+            log.truncate_to(base + 30).await.unwrap();
+            assert_eq!(append_settled(&log, &batch(1, 400, 1, 1)).await, Ok(base + 31));
+            let all = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
+            let read = log.read(base, all).await.unwrap();
+            let read: Vec<i64> = BatchReader::new(&read.slices.concat(), 0, usize::MAX)
+                .map(|placed| placed.unwrap().batch.base_offset())
+                .collect();
+            assert_eq!(read, (base..=base + 30).collect::<Vec<_>>());
+        });
+    }
+}
