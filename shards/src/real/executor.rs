@@ -1,7 +1,8 @@
 //! The shard's executor: task queues with shares, timers, and wake-ups from other threads.
 //!
-//! A turn runs each queue that has tasks once, those that had the least of their share first, then fires timers, submits I/O and
-//! takes completions. When no task is runnable the turn ends in the ring, asleep, until a completion, a timer or another thread.
+//! A turn runs each queue that has tasks once, those that had the least of their share first, and again as long as tasks wake others and
+//! the turn is short; then it submits I/O and takes completions. When no task is runnable the turn ends in the ring, asleep, until a
+//! completion, a timer or another thread.
 //!
 //! Invariants:
 //! - A task is in a run queue or in the inbox exactly if `scheduled` is set, and in one of them once.
@@ -32,6 +33,9 @@ const INTERNAL_SHARES: u64 = 1000;
 /// The queues of [`Queue`], and the machine's own.
 const QUEUES: usize = Queue::COUNT + 1;
 const INTERNAL: usize = Queue::COUNT;
+/// A turn that has run for so long goes to the ring even if there are tasks. Until then it does not: a request makes several tasks wake one
+/// another, and the ring's system call is to be paid once for all that they start, and for the sleep that follows.
+const TURN_NS: u64 = 50_000;
 /// How long the end of a shard waits for file operations under way.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -196,14 +200,20 @@ impl Executor {
     }
 
     fn turn(&self, ended: &Cell<bool>) {
-        let mut tried = [false; QUEUES];
-        while let Some(queue) = self.youngest(tried) {
-            tried[queue] = true;
-            self.run_queue(queue);
-        }
-        let next = self.fire_timers();
-        let idle = !ended.get() && self.queues.borrow().iter().all(|queue| queue.tasks.is_empty());
-        self.ring.turn(idle.then(|| match next {
+        let began = monotonic_ns();
+        let (next, is_idle) = loop {
+            let mut tried = [false; QUEUES];
+            while let Some(queue) = self.youngest(tried) {
+                tried[queue] = true;
+                self.run_queue(queue);
+            }
+            let next = self.fire_timers();
+            let is_idle = self.queues.borrow().iter().all(|queue| queue.tasks.is_empty());
+            if is_idle || ended.get() || monotonic_ns() - began >= TURN_NS {
+                break (next, is_idle && !ended.get());
+            }
+        };
+        self.ring.turn(is_idle.then(|| match next {
             None => Duration::MAX,
             Some(deadline) => Duration::from_nanos(deadline.saturating_sub(monotonic_ns()).max(1)),
         }));
@@ -298,10 +308,13 @@ impl Executor {
     /// Takes in what other threads have woken, for as long as the shard lives.
     fn serve_inbox(self: &Rc<Self>) {
         let (inbox, executor) = (self.inbox.clone(), Rc::downgrade(self));
+        self.ring.listen(inbox.event.fd());
         spawn_internal(async move {
             loop {
-                readable(inbox.event.fd()).await;
-                inbox.event.silence();
+                poll_fn(|cx| {
+                    executor.upgrade().map_or(Poll::Pending, |executor| executor.ring.poll_bell(cx))
+                })
+                .await;
                 let woken = lock(&inbox.woken).as_mut().map(std::mem::take).unwrap_or_default();
                 let Some(executor) = executor.upgrade() else { return };
                 for task in woken {

@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use io_uring::{IoUring, opcode, squeue, types};
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
 use super::executor;
 use crate::buffer::AlignedBuffer;
@@ -35,6 +35,8 @@ const PINNED_DESCRIPTORS: u32 = 64;
 const COMPLETIONS_PER_ENTRY: u32 = 8;
 /// The number of operations whose completion nobody waits for.
 const NOBODYS: u64 = u64::MAX;
+/// The number of the operation that listens for the shard's bell.
+const BELL: u64 = u64::MAX - 1;
 
 /// What the kernel may touch until an operation completes.
 pub(crate) enum Memory {
@@ -69,6 +71,16 @@ pub(crate) struct Ring {
     queue: RefCell<VecDeque<squeue::Entry>>,
     files: Cell<usize>,
     pinned: RefCell<Vec<Arc<OwnedFd>>>,
+    bell: RefCell<Bell>,
+}
+
+/// The eventfd by which other threads wake this one. It is never read: each time it is rung gives a completion of one operation that does
+/// not end, so hearing it costs no system call.
+#[derive(Default)]
+struct Bell {
+    fd: Option<RawFd>,
+    was_rung: bool,
+    waker: Option<Waker>,
 }
 
 #[derive(Default)]
@@ -117,6 +129,7 @@ impl Ring {
             queue: RefCell::default(),
             files: Cell::new(0),
             pinned: RefCell::default(),
+            bell: RefCell::default(),
         })
     }
 
@@ -153,10 +166,46 @@ impl Ring {
         !queue.is_empty()
     }
 
+    /// From now on, and as long as the ring lives, [`Self::poll_bell`] hears when `eventfd` is rung. It must stay open until the ring ends.
+    pub(crate) fn listen(&self, eventfd: RawFd) {
+        self.bell.borrow_mut().fd = Some(eventfd);
+        let entry = opcode::PollAdd::new(types::Fd(eventfd), libc::POLLIN as u32).multi(true).build();
+        self.queue.borrow_mut().push_back(entry.user_data(BELL));
+    }
+
+    /// Ready if the bell was rung since it was last ready.
+    pub(crate) fn poll_bell(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bell = self.bell.borrow_mut();
+        if std::mem::take(&mut bell.was_rung) {
+            return Poll::Ready(());
+        }
+        bell.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn on_bell(&self, goes_on: bool) {
+        let (waker, fd) = {
+            let mut bell = self.bell.borrow_mut();
+            bell.was_rung = true;
+            (bell.waker.take(), bell.fd)
+        };
+        // The kernel ends it when there is no room for its completion, or no memory.
+        if let (false, Some(fd)) = (goes_on, fd) {
+            self.listen(fd);
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Takes the completions that are there.
     fn complete(&self, uring: &mut IoUring) {
         for completion in uring.completion() {
             if completion.user_data() == NOBODYS {
+                continue;
+            }
+            if completion.user_data() == BELL {
+                self.on_bell(cqueue::more(completion.flags()));
                 continue;
             }
             let number = completion.user_data() as usize;
