@@ -147,9 +147,14 @@ impl Responses {
                     self.write(outgoing).await?;
                     return Err(Ended::Refused(reason));
                 }
-                Outcome::Later(later) => {
-                    self.write(outgoing).await?;
-                    outcome = later.await;
+                Outcome::Later(mut later) => {
+                    outcome = match (&mut later).now_or_never() {
+                        Some(outcome) => outcome,
+                        None => {
+                            self.write(outgoing).await?;
+                            later.await
+                        }
+                    };
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! TCP on non-blocking descriptors of our own: system calls straight into the caller's memory, and the executor's poll only when
 //! there is nothing to read or no room to write.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -123,6 +124,8 @@ impl Drop for RealListener {
 struct Socket {
     fd: OwnedFd,
     peer: SocketAddr,
+    /// The last read got less than it had room for, so the next one would most likely find nothing.
+    is_drained: Cell<bool>,
 }
 
 pub(crate) struct RealConnection(Socket);
@@ -138,7 +141,7 @@ impl RealConnection {
         set_option(&fd, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, KEEPALIVE.0)?;
         set_option(&fd, libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, KEEPALIVE.1)?;
         set_option(&fd, libc::IPPROTO_TCP, libc::TCP_KEEPCNT, KEEPALIVE.2)?;
-        Ok(Self(Socket { fd, peer }))
+        Ok(Self(Socket { fd, peer, is_drained: Cell::new(false) }))
     }
 
     pub(crate) async fn connect(address: &str) -> Result<Self, NetError> {
@@ -235,12 +238,16 @@ impl Socket {
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, NetError> {
         // A peer that is never silent must not keep the others from their turn.
         executor::yield_if_needed().await;
+        if self.is_drained.replace(false) {
+            executor::readable(self.fd()).await;
+        }
         loop {
             // SAFETY: `buffer` is valid for writing, with its length.
             let got = unsafe {
                 libc::recv(self.fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
             };
             if got >= 0 {
+                self.is_drained.set((got as usize) < buffer.len());
                 return Ok(got as usize);
             }
             match io::Error::last_os_error() {
