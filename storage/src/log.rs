@@ -81,6 +81,8 @@ pub(crate) struct LogState {
     /// A truncation, deletion or stop is under way: appends wait.
     pub is_blocked: bool,
     pub is_busy: bool,
+    /// It waits for its turn to be prepared ahead.
+    pub is_preparation_wanted: bool,
     pub pending: VecDeque<Pending>,
     pub open: Option<OpenChunk>,
     /// The partial block at `log_end`, if sealed; `None` also when it must be read from disk first.
@@ -167,6 +169,7 @@ impl Log {
             is_closed: false,
             is_blocked: false,
             is_busy: false,
+            is_preparation_wanted: false,
             pending: VecDeque::new(),
             open: None,
             partial: None,

@@ -1,7 +1,8 @@
 //! Blocks for a log: reserved before offsets are given, prepared before a round may write them (STORAGE §2, §7).
 //!
-//! Invariants: a segment in `own` or `ahead` is structural, and nothing else is done to its file's extents; zeros are only written to
-//! blocks behind every byte that was taken for writing; `prepared` is raised only after the sync of what was written.
+//! Invariants: a segment in `own` is structural, and nothing else is done to its file's extents; one in `ahead` becomes structural when its
+//! turn comes, so that until then an append that finds no block can prepare itself; zeros are only written to blocks behind every byte that
+//! was taken for writing; `prepared` is raised only after the sync of what was written.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -24,6 +25,9 @@ use crate::volume::Volume;
 const MOST_GROUPS: usize = 4;
 /// Files in a group.
 const MOST_IN_GROUP: usize = 256;
+/// A group of preparations ahead takes no further log from so many bytes on: all of its logs have their blocks when the last of them is
+/// written, and those that run out meanwhile wait for that.
+const MOST_GROUP_BYTES: u64 = 64 << 20;
 /// Runs of this size and more prepare themselves, so nothing is prepared ahead of them.
 const LARGE_RUN: u64 = 128 << 10;
 /// The most that is prepared or reserved ahead of a log.
@@ -33,7 +37,8 @@ const LEAST_RESERVED: u64 = 16 << 10;
 #[derive(Default)]
 pub(crate) struct Preparation {
     own: RefCell<VecDeque<Own>>,
-    ahead: RefCell<VecDeque<Ahead>>,
+    /// Logs whose prepared blocks run out. Each is here once: `LogState::is_preparation_wanted`.
+    ahead: RefCell<VecDeque<Rc<Log>>>,
     work: Notify,
     zeros: RefCell<Option<Bytes>>,
 }
@@ -104,11 +109,10 @@ pub(crate) async fn run_ahead(volume: Rc<Volume>) {
         if volume.is_ended() {
             return;
         }
-        let jobs: Vec<Ahead> = {
-            let mut ahead = volume.preparation.ahead.borrow_mut();
-            let count = ahead.len().min(MOST_IN_GROUP);
-            ahead.drain(..count).collect()
-        };
+        let jobs = volume.next_ahead();
+        if jobs.is_empty() {
+            continue;
+        }
         if let Err(error) = volume.prepare_ahead(jobs).await {
             volume.fail(&error);
         }
@@ -270,25 +274,51 @@ impl Volume {
 
     /// After a log was taken into a round: orders zeros ahead of it, if it is warm and what is prepared runs out.
     pub(crate) fn consider_preparation(&self, log: &Rc<Log>, state: &mut LogState) {
-        if matches!(self.directory.flushing(), Flushing::PerFile { .. }) || !state.pending.is_empty() {
+        if matches!(self.directory.flushing(), Flushing::PerFile { .. })
+            || !state.pending.is_empty()
+            || state.is_preparation_wanted
+            || self.wanted_ahead(state).is_none()
+        {
             return;
         }
-        let Some(segment) = state.segments.last().cloned() else { return };
-        let Some(prepared) = segment.prepared.get() else { return };
+        state.is_preparation_wanted = true;
+        self.preparation.ahead.borrow_mut().push_back(Rc::clone(log));
+        self.preparation.work.notify();
+    }
+
+    /// The blocks of a log that should be prepared now, if it is warm and what is prepared runs out: its segment, from and until.
+    fn wanted_ahead(&self, state: &mut LogState) -> Option<(Rc<Segment>, u64, u64)> {
+        let segment = state.segments.last().cloned()?;
+        let prepared = segment.prepared.get()?;
         let end = u64::from(segment.length.get());
         let ahead = self.ahead_of(state);
         // Behind every byte that was taken, or zeros would be written over them.
         if ahead == 0 || prepared < block_ceil(end) || prepared - end > ahead / 2 {
-            return;
+            return None;
         }
         let longest = block_ceil(u64::from(state.config.segment_bytes));
         let until = block_ceil(end + ahead).min(longest);
-        if until <= prepared || segment.is_structural.replace(true) {
-            return;
+        (until > prepared && !segment.is_structural.get()).then_some((segment, prepared, until))
+    }
+
+    /// The logs that are prepared next, together: those that have waited longest, as far as they still want it.
+    fn next_ahead(&self) -> Vec<Ahead> {
+        let mut jobs = Vec::new();
+        let mut bytes = 0;
+        while jobs.len() < MOST_IN_GROUP && bytes < MOST_GROUP_BYTES {
+            let Some(log) = self.preparation.ahead.borrow_mut().pop_front() else { break };
+            let state = &mut *log.state.borrow_mut();
+            state.is_preparation_wanted = false;
+            // Who stops, truncates or deletes is about to change the file's extents.
+            if state.is_closed || state.is_blocked || self.is_stopping.get() {
+                continue;
+            }
+            let Some((segment, from, until)) = self.wanted_ahead(state) else { continue };
+            segment.is_structural.set(true);
+            bytes += until - from;
+            jobs.push(Ahead { log: Rc::clone(&log), segment, from, until });
         }
-        let job = Ahead { log: Rc::clone(log), segment, from: prepared, until };
-        self.preparation.ahead.borrow_mut().push_back(job);
-        self.preparation.work.notify();
+        jobs
     }
 
     async fn prepare_ahead(&self, jobs: Vec<Ahead>) -> Result<(), DiskError> {
