@@ -294,7 +294,7 @@ fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
     let mut index = segment.index.borrow_mut();
     while at < bytes.len() {
         let mut batch =
-            BatchMut::parse(&mut bytes[at..], usize::MAX).expect("the survey found whole batches");
+            BatchMut::parse(&mut bytes[at..], usize::MAX).expect("these bytes were surveyed: whole batches");
         if let Offsets::Assign { leader_epoch } = append.offsets {
             batch.stamp(offset, leader_epoch);
         }

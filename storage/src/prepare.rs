@@ -240,7 +240,7 @@ impl Volume {
         let mut files = Vec::with_capacity(group.len());
         let mut writes = Vec::new();
         for own in &group {
-            let file = own.run.segment.open_file().expect("a segment that is written to is open");
+            let file = own.run.segment.open_file().expect("files are not closed while their log is busy");
             writes.extend(own.run.writes().map(|(position, content)| (Rc::clone(&file), position, content)));
             writes.extend(self.zero_writes(&file, block_ceil(own.run.end()), own.prepare_until));
             files.push(file);

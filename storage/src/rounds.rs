@@ -332,7 +332,9 @@ impl Volume {
     fn draft_run(&self, log: &Rc<Log>, state: &mut LogState, run: &Run, draft: &mut Draft) {
         let memory = run.chunks.iter().map(|chunk| chunk.capacity).sum();
         if !run.is_written {
-            let file = run.segment.open_file().expect("a segment that is written to is open");
+            let file = run.segment.open_file().expect(
+                "offsets are given only while the file is open, and it stays so while something is pending",
+            );
             for (position, content) in run.writes() {
                 draft.writes.push(Write { file: Rc::clone(&file), position, content });
             }
