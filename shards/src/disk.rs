@@ -90,6 +90,11 @@ impl Directory {
         either!(DirectoryKind, self, directory => directory.flushing())
     }
 
+    /// Whether the file system can make two files share extents: a write to one of them is given a new one then.
+    pub fn can_share_extents(&self) -> bool {
+        either!(DirectoryKind, self, directory => directory.can_share_extents())
+    }
+
     /// Takes `.lock` for this process, with a lock that excludes Java's, until its last write has landed, even if it is killed. Every
     /// shard that writes calls this; all but the first share the lock. Fails at once with [`IoError::Locked`]; so it may while a ring that
     /// has ended, of this process or another, still has operations under way.

@@ -103,6 +103,10 @@ impl Directory for LogDirectory {
         }
     }
 
+    fn can_share_extents(&self) -> bool {
+        self.directory.can_share_extents()
+    }
+
     fn lock(&self) -> Io<'_, ()> {
         io(&self.flights, self.directory.lock())
     }

@@ -120,6 +120,7 @@ impl Volume {
     }
 
     async fn write_checkpoint(&self) -> Result<(), DiskError> {
+        self.look_for_shared().await?;
         let is_lap = self.round_log.borrow().wants_checkpoint();
         // One turn: the ledger stands at its last durable round.
         let (content, round, sequence) = {

@@ -65,6 +65,8 @@ pub trait Directory {
     /// The path as the user wrote it, for messages.
     fn path(&self) -> String;
     fn flushing(&self) -> Flushing;
+    /// Whether files here can come to share extents (reflink copies), so that a write to one needs metadata although its block was prepared.
+    fn can_share_extents(&self) -> bool;
     /// Takes Kafka's `.lock` with an open-file-description lock (which also excludes Java's), and keeps it until every write of
     /// this process has landed. Fails at once with [`DiskError::Locked`].
     fn lock(&self) -> Io<'_, ()>;

@@ -30,6 +30,7 @@ pub mod root;
 pub mod round_log;
 pub mod rounds;
 pub mod segment;
+mod shared;
 pub mod spares;
 pub mod stop;
 pub mod truncate;

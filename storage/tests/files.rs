@@ -12,6 +12,7 @@ use logan_storage::key::LogKey;
 use logan_storage::read::Limits;
 use logan_storage::recovery::{OpenError, OpenOptions};
 use support::disk::Disk;
+use support::runtime::Runtime;
 use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
 
 const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
@@ -122,6 +123,45 @@ fn what_goes_while_a_log_is_loaded_or_searched_is_not_missed() {
             let expected = searches.then_some(3);
             assert_eq!(outcome.borrow_mut().take(), Some(Ok(expected)), "searches {searches}");
             volume.check();
+        });
+    }
+}
+
+/// A checkpoint finds what a copy has made of prepared blocks; what is acknowledged from then on survives.
+#[test]
+fn what_is_written_to_shared_blocks_survives_once_a_checkpoint_has_seen_them() {
+    for seed in 1..20 {
+        let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+        let (dk, rt) = (Rc::clone(&disk), Rc::clone(&runtime));
+        let acknowledged = runtime.run(async move {
+            let volume = serve(&dk, &rt, volume_config(), log_config()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            let other = volume.create_log(key("other", 0), log_config()).await.unwrap();
+            for n in 0..10 {
+                append_settled(&log, &batch(1, 3000, n, 1)).await.unwrap();
+            }
+            rt.sleep_ns(SECOND_NS).await;
+            let prepared = log.segments()[0].prepared.unwrap();
+            assert!(prepared > u64::from(log.segments()[0].length) + 20_000, "{prepared}");
+            dk.share(FIRST);
+            // A deletion ends with a checkpoint.
+            volume.delete_log(&other).await.unwrap();
+            while dk.paths().iter().any(|path| path.starts_with("other-0")) {
+                rt.sleep_ns(1_000_000).await;
+            }
+            for n in 10..13 {
+                append_settled(&log, &batch(1, 3000, n, 1)).await.unwrap();
+                volume.check();
+            }
+            log.ends().settled
+        });
+        runtime.kill();
+        disk.lose_power(&runtime);
+        live(&disk, seed, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            assert_eq!(Some(log.ends().log_end), acknowledged, "seed {seed}");
+            assert_eq!(log.read(0, ALL).await.unwrap().next_offset, 13, "seed {seed}");
         });
     }
 }

@@ -38,6 +38,7 @@ struct Inner {
     /// `st_dev` of the directory: where a file has another, one flush does not reach it.
     device: u64,
     flushing: Flushing,
+    can_share_extents: bool,
     lock: RefCell<Option<Arc<OwnedFd>>>,
 }
 
@@ -57,7 +58,7 @@ impl RealDirectory {
         let as_written = path.to_owned();
         let opened = blocking({
             let path = path.to_owned();
-            move || -> io::Result<(PathBuf, u64, Flushing)> {
+            move || -> io::Result<(PathBuf, u64, Flushing, bool)> {
                 fs::create_dir_all(&path)?;
                 let root = fs::canonicalize(&path)?;
                 let metadata = fs::metadata(&root)?;
@@ -65,11 +66,14 @@ impl RealDirectory {
                     return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
                 }
                 let flushing = filesystem::flushing(&root)?;
-                Ok((root, metadata.dev(), flushing))
+                let can_share_extents = filesystem::can_share_extents(&root)?;
+                Ok((root, metadata.dev(), flushing, can_share_extents))
             }
         });
-        let (root, device, flushing) = opened.await.map_err(|error| io_error(path, "open", &error))?;
-        Ok(Self(Rc::new(Inner { as_written, root, device, flushing, lock: RefCell::new(None) })))
+        let (root, device, flushing, can_share_extents) =
+            opened.await.map_err(|error| io_error(path, "open", &error))?;
+        let lock = RefCell::new(None);
+        Ok(Self(Rc::new(Inner { as_written, root, device, flushing, can_share_extents, lock })))
     }
 
     pub(crate) fn path(&self) -> String {
@@ -78,6 +82,10 @@ impl RealDirectory {
 
     pub(crate) fn flushing(&self) -> Flushing {
         self.0.flushing.clone()
+    }
+
+    pub(crate) fn can_share_extents(&self) -> bool {
+        self.0.can_share_extents
     }
 
     /// Runs `work` with the absolute path of `path` on the blocking thread.

@@ -10,11 +10,12 @@ use std::path::Path;
 
 use crate::disk::{BLOCK, Flushing};
 
+const MOUNTS: &str = "/proc/self/mountinfo";
+
 /// Says whether one flush may stand for the files of the directory `root` (STORAGE §5), and warns of what makes flushes untrue.
 pub(crate) fn flushing(root: &Path) -> io::Result<Flushing> {
-    let device = fs::metadata(root)?.dev();
-    let (major, minor) = (libc::major(device), libc::minor(device));
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let (major, minor) = device_of(root)?;
+    let mounts = fs::read_to_string(MOUNTS)?;
     let Some(mount) = Mount::find(&mounts, major, minor) else {
         return Ok(per_file("its mount is not listed in /proc/self/mountinfo"));
     };
@@ -26,6 +27,18 @@ pub(crate) fn flushing(root: &Path) -> io::Result<Flushing> {
     }
     warn_of_untrue_flushes(root, &mount, major, minor);
     Ok(Flushing::Shared)
+}
+
+/// Whether files there may come to share extents, as reflink copies do.
+pub(crate) fn can_share_extents(root: &Path) -> io::Result<bool> {
+    let (major, minor) = device_of(root)?;
+    let mounts = fs::read_to_string(MOUNTS)?;
+    Ok(Mount::find(&mounts, major, minor).is_none_or(|mount| mount.file_system != "ext4"))
+}
+
+fn device_of(root: &Path) -> io::Result<(u32, u32)> {
+    let device = fs::metadata(root)?.dev();
+    Ok((libc::major(device), libc::minor(device)))
 }
 
 fn per_file(reason: &str) -> Flushing {

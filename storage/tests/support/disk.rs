@@ -28,6 +28,8 @@ struct Inode {
     /// What readers see.
     now: Vec<u8>,
     extents: BTreeSet<u64>,
+    /// Blocks whose extents another file has, too: a write is given a new one.
+    shared: BTreeSet<u64>,
     /// Block writes not flushed yet: sequence, block, content.
     cached: Vec<(u64, u64, Vec<u8>)>,
     /// Where writes begin that the device has not taken yet, and what they write.
@@ -256,6 +258,14 @@ impl Disk {
         inode.cached.clear();
     }
 
+    /// Makes another file share all blocks of this one, as a reflink copy does.
+    pub fn share(&self, path: &str) {
+        let mut state = self.state.borrow_mut();
+        let Some(Name::File(inode)) = state.find(path) else { panic!("no file {path}") };
+        let inode = state.inodes.get_mut(&inode).unwrap();
+        inode.shared = inode.extents.clone();
+    }
+
     pub fn remove(&self, path: &str) {
         let mut state = self.state.borrow_mut();
         let Some(place) = state.place(path) else { return };
@@ -409,6 +419,9 @@ impl State {
             self.writes += 1;
             let number = position / BLOCK as u64 + at as u64;
             inode.extents.insert(number);
+            if inode.shared.remove(&number) {
+                inode.synced_extents.remove(&number);
+            }
             inode.cached.push((self.writes, number, block.to_vec()));
         }
     }
@@ -500,6 +513,10 @@ impl Directory for TestDirectory {
         } else {
             Flushing::Shared
         }
+    }
+
+    fn can_share_extents(&self) -> bool {
+        true
     }
 
     fn lock(&self) -> Io<'_, ()> {
@@ -805,8 +822,11 @@ impl File for TestFile {
             self.step("fiemap").await?;
             self.with(|inode| {
                 let mut at = from;
-                let is_written =
-                    |block| inode.synced_extents.contains(&block) && inode.extents.contains(&block);
+                let is_written = |block| {
+                    inode.synced_extents.contains(&block)
+                        && inode.extents.contains(&block)
+                        && !inode.shared.contains(&block)
+                };
                 while at + BLOCK as u64 <= to && is_written(at / BLOCK as u64) {
                     at += BLOCK as u64;
                 }

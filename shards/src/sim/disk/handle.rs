@@ -64,6 +64,11 @@ impl SimDirectory {
         self.world.disks().borrow().mounts[self.target.volume].volume.flushing.clone()
     }
 
+    /// Nobody copies a simulated file.
+    pub fn can_share_extents(&self) -> bool {
+        false
+    }
+
     /// Per process: a second shard gets it too. Another process gets it only when this one is dead and its last write has landed.
     pub async fn lock(&self) -> Result<(), IoError> {
         self.submit("", Action::Lock).await.map(|answer| nothing(&answer))
