@@ -148,12 +148,11 @@ impl Responses {
                     return Err(Ended::Refused(reason));
                 }
                 Outcome::Later(mut later) => {
-                    outcome = match (&mut later).now_or_never() {
-                        Some(outcome) => outcome,
-                        None => {
-                            self.write(outgoing).await?;
-                            later.await
-                        }
+                    outcome = if let Some(outcome) = (&mut later).now_or_never() {
+                        outcome
+                    } else {
+                        self.write(outgoing).await?;
+                        later.await
                     };
                 }
             }
