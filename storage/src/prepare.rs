@@ -163,7 +163,7 @@ impl Volume {
     pub(crate) fn end_structural(&self, log: &Rc<Log>, segment: &Segment) {
         segment.is_structural.set(false);
         self.requeue(log);
-        self.on_quieter();
+        self.progress.notify();
     }
 
     /// A log may have been passed over while its segment was structural.

@@ -111,7 +111,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             }
             flights.push_back(execute(Rc::clone(&volume), round));
         }
-        if flights.is_empty() && volume.is_drained() {
+        if flights.is_empty() && volume.have_rounds_ended() {
             break;
         }
         let in_flight = flights.len();
@@ -204,8 +204,17 @@ impl Volume {
         self.progress.until(|| is_free().then_some(())).await;
     }
 
+    /// A stop has found every log quiet, and nobody waits for a round.
+    fn have_rounds_ended(&self) -> bool {
+        let queue = self.queue.borrow();
+        self.may_rounds_end.get()
+            && queue.logs.is_empty()
+            && queue.controls.is_empty()
+            && !queue.is_flush_wanted
+    }
+
     fn is_round_due(&self, in_flight: usize) -> bool {
-        if self.failed.is_failed() || (in_flight == 0 && self.is_drained()) {
+        if self.failed.is_failed() || (in_flight == 0 && self.have_rounds_ended()) {
             return true;
         }
         if in_flight >= MOST_IN_FLIGHT {

@@ -5,9 +5,8 @@
 //! last, its root as the last of it.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::disk::{Directory, DiskError};
@@ -25,8 +24,6 @@ use crate::root::{FILE_LEN, Root};
 use crate::segment::{ClosingHints, Segment};
 use crate::volume::Volume;
 
-/// How long the rounds have to end before they are asked again.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// Logs that are closed at a time.
 const IN_FLIGHT: usize = 64;
 
@@ -62,40 +59,45 @@ impl Volume {
             let ends = log.ends();
             self.queue.borrow_mut().is_flush_wanted |= ends.durable < ends.log_end;
         }
-        self.until_rounds_ended().await;
-        let outcome = if self.failed.is_failed() { Err(LogFailed) } else { self.close_logs().await };
+        self.end_rounds().await;
+        // What is written to close the logs may hang, and then the directory fails.
+        let failure = std::pin::pin!(self.until_failed());
+        let outcome = match select(failure, std::pin::pin!(self.close_logs())).await {
+            Either::Left(_) => Err(LogFailed),
+            Either::Right((outcome, _)) => outcome,
+        };
         self.has_stopped.set(true);
-        self.work.notify();
-        self.progress.notify();
-        self.spares.wake();
-        self.preparation.wake();
-        self.names.wake();
-        self.checkpoint.wake();
+        self.wake_everybody();
         outcome
     }
 
-    /// Asks the rounds to end until they have. Whatever the last log waited for may end without telling them, and a stop must not hang.
-    async fn until_rounds_ended(&self) {
-        while !self.rounds_ended.get() {
-            self.work.notify();
-            let ended = self.progress.until(|| self.rounds_ended.get().then_some(()));
-            select(std::pin::pin!(ended), self.host.sleep(ASK_AGAIN_AFTER)).await;
-        }
+    /// Lets the rounds go on until every log is quiet, and then end. A log becomes quiet by many hands (rounds, preparations, cuts, hints,
+    /// truncations, deletions); all of them notify `progress`, and none of them needs to know of a stop.
+    async fn end_rounds(&self) {
+        self.work.notify();
+        self.until(|| self.is_quiet_everywhere() || self.failed.is_failed()).await;
+        self.may_rounds_end.set(true);
+        self.work.notify();
+        self.until(|| self.rounds_ended.get()).await;
+    }
+
+    async fn until(&self, condition: impl Fn() -> bool) {
+        self.progress.until(|| condition().then_some(())).await;
     }
 
     async fn close_logs(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
-        self.until_or_failed(|| self.reserve.is_idle()).await?;
+        self.until(|| self.reserve.is_idle()).await;
         self.release_reserve().await;
         // Every round is durable; a checkpoint makes them facts, so that what they gave up can go.
         let sequence = self.ledger.borrow().sequence;
-        self.until_or_failed(|| self.names.is_idle() && self.hints.is_idle()).await?;
+        self.until(|| self.names.is_idle() && self.hints.is_idle()).await;
         self.request_checkpoint();
-        self.until_or_failed(|| self.checkpoint.completed() > sequence).await?;
-        self.until_or_failed(|| {
+        self.until(|| self.checkpoint.completed() > sequence).await;
+        self.until(|| {
             let ledger = self.ledger.borrow();
             self.names.is_idle() && ledger.deleted.is_empty() && ledger.retired.is_empty()
         })
-        .await?;
+        .await;
         let logs = self.logs();
         let closed = stream::iter(logs.iter().map(|log| self.close(log)))
             .buffer_unordered(IN_FLIGHT)
@@ -114,17 +116,6 @@ impl Volume {
             StoppedLog { key: LogKey::clone(log.key()), log_start: ends.log_start, log_end: ends.log_end }
         });
         Ok(StoppedPart { shard: self.shard(), logs: logs.collect() })
-    }
-
-    async fn until_or_failed(&self, condition: impl Fn() -> bool) -> Result<(), LogFailed> {
-        self.progress
-            .until(|| {
-                if self.failed.is_failed() {
-                    return Some(Err(LogFailed));
-                }
-                condition().then_some(Ok(()))
-            })
-            .await
     }
 
     /// Cuts the last segment and writes the hints that are not on disk. The caller syncs.

@@ -78,6 +78,8 @@ pub struct Volume {
     /// When this life began, each segment file ended with its data.
     pub(crate) began_cut: bool,
     pub(crate) is_stopping: Cell<bool>,
+    /// Every log is quiet, and stays so: the rounds end once nothing is queued.
+    pub(crate) may_rounds_end: Cell<bool>,
     pub(crate) rounds_ended: Cell<bool>,
     /// Every task of the volume ends.
     pub(crate) has_stopped: Cell<bool>,
@@ -134,6 +136,7 @@ impl Volume {
             was_read_ahead: Notify::default(),
             began_cut: part.is_cut,
             is_stopping: Cell::new(false),
+            may_rounds_end: Cell::new(false),
             rounds_ended: Cell::new(false),
             has_stopped: Cell::new(false),
             ledger: RefCell::new(part.ledger),
@@ -301,15 +304,7 @@ impl Volume {
         }
         self.logs.borrow_mut().remove(log.key());
         self.by_number.borrow_mut().remove(&log.number);
-        self.on_quieter();
-    }
-
-    /// Something that kept a log from being quiet has ended. A stop waits for that where the rounds are made.
-    pub(crate) fn on_quieter(&self) {
         self.progress.notify();
-        if self.is_stopping.get() {
-            self.work.notify();
-        }
     }
 
     /// Blocks appends to a log and waits until everything appended is durable and nothing is in flight. Returns false if the
@@ -343,7 +338,12 @@ impl Volume {
         !self.failed.is_failed()
     }
 
-    /// Nothing of a log is pending or in flight, the ledger knows all of it, and nobody writes down what is known of it.
+    pub(crate) fn is_quiet_everywhere(&self) -> bool {
+        self.by_number.borrow().values().all(|log| self.is_quiet(log))
+    }
+
+    /// Nothing of a log is pending or in flight, the ledger knows all of it, and nobody writes down what is known of it. Whoever changes
+    /// something that this looks at notifies `progress`.
     fn is_quiet(&self, log: &Log) -> bool {
         let state = log.state.borrow();
         let last = state.segments.last().map(|last| last.base);
@@ -363,20 +363,17 @@ impl Volume {
         if self.failed.fail(&error.to_string()) {
             tracing::error!(directory = %self.directory.path(), %error, "the log directory has failed");
         }
-        self.work.notify();
-        self.progress.notify();
+        self.wake_everybody();
     }
 
-    /// Everything appended is settled, and nobody will append more.
-    pub(crate) fn is_drained(&self) -> bool {
-        if !self.is_stopping.get() {
-            return false;
-        }
-        let queue = self.queue.borrow();
-        queue.logs.is_empty()
-            && queue.controls.is_empty()
-            && !queue.is_flush_wanted
-            && self.by_number.borrow().values().all(|log| self.is_quiet(log))
+    /// The volume has failed or stopped: everybody who waits looks at it.
+    pub(crate) fn wake_everybody(&self) {
+        self.work.notify();
+        self.progress.notify();
+        self.spares.wake();
+        self.preparation.wake();
+        self.names.wake();
+        self.checkpoint.wake();
     }
 
     pub(crate) fn is_out_of_memory(&self, bytes: usize) -> bool {

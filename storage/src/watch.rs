@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 
 use crate::disk::DiskError;
 use crate::volume::Volume;
@@ -16,20 +16,17 @@ const MOST_PRODUCERS: usize = 50_000;
 
 pub(crate) async fn run(volume: Rc<Volume>) {
     let every = LOOK_EVERY.min(volume.config.hang_after / 4);
-    loop {
+    while !volume.is_ended() {
         let ended = volume.progress.until(|| volume.is_ended().then_some(()));
-        if let Either::Left(_) = select(std::pin::pin!(ended), volume.host.sleep(every)).await {
-            return;
-        }
-        volume.look_for_hang();
-        volume.close_unused_files();
-        volume.expire_producers();
-        if volume.failed.is_failed() {
-            // Another shard may have set the mark: everybody who waits here looks at it.
-            volume.work.notify();
-            volume.progress.notify();
+        select(std::pin::pin!(ended), volume.host.sleep(every)).await;
+        if !volume.is_ended() {
+            volume.look_for_hang();
+            volume.close_unused_files();
+            volume.expire_producers();
         }
     }
+    // If another shard has set the mark of its directory, nobody here was told.
+    volume.wake_everybody();
 }
 
 impl Volume {
