@@ -1,7 +1,5 @@
 //! The log engine's disk and host, on this shard's machine: each verb is handed on as it is.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,6 +10,7 @@ use logan_shards as shards;
 use logan_storage::disk::{
     Buffer, Directory, DirectoryEntry, DiskError, File, Flushing, Host, Io, OpenMode, Priority,
 };
+use logan_storage::flights::Flights;
 use shards::IoError;
 
 /// One entry of `log.dirs`.
@@ -23,18 +22,6 @@ pub struct LogDirectory {
 struct LogFile {
     file: shards::File,
     flights: Rc<Flights>,
-}
-
-/// When the operations began that are under way in a directory, by their numbers, which rise with time.
-#[derive(Default)]
-struct Flights {
-    next: Cell<u64>,
-    began_ns: RefCell<BTreeMap<u64, u64>>,
-}
-
-struct Flight<'a> {
-    flights: &'a Flights,
-    number: u64,
 }
 
 struct LogBuffer(shards::AlignedBuffer);
@@ -58,24 +45,9 @@ fn translate(error: IoError) -> DiskError {
 /// Boxes an operation of the machine as the engine wants it.
 fn io<'a, T>(flights: &'a Flights, operation: impl Future<Output = Result<T, IoError>> + 'a) -> Io<'a, T> {
     Box::pin(async move {
-        let _flight = flights.begin();
-        operation.await.map_err(translate)
+        let now_ns = shards::monotonic_ns();
+        flights.run(now_ns, async { operation.await.map_err(translate) }).await
     })
-}
-
-impl Flights {
-    fn begin(&self) -> Flight<'_> {
-        let number = self.next.get();
-        self.next.set(number + 1);
-        self.began_ns.borrow_mut().insert(number, shards::monotonic_ns());
-        Flight { flights: self, number }
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        self.flights.began_ns.borrow_mut().remove(&self.number);
-    }
 }
 
 impl LogDirectory {
@@ -168,8 +140,8 @@ impl Directory for LogDirectory {
         io(&self.flights, self.directory.free_space())
     }
 
-    fn oldest_operation_ns(&self) -> Option<u64> {
-        self.flights.began_ns.borrow().values().next().copied()
+    fn flights(&self) -> &Flights {
+        &self.flights
     }
 }
 

@@ -94,8 +94,13 @@ async fn close_directories(started: Started, parts: Vec<Vec<StoppedPart>>) {
             continue;
         }
         let path = directory.path();
-        if let Err(error) = close_directory(directory, parts, started.broker_epoch).await {
-            tracing::error!("{path} is not closed cleanly: {error}; the next start recovers it");
+        let closing = close_directory(directory, parts, started.broker_epoch);
+        match shards::timeout(limits::ROUND_HANGS_AFTER, closing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!("{path} is not closed cleanly: {error}; the next start recovers it");
+            }
+            Err(_) => tracing::error!("{path} hangs and is not closed cleanly; the next start recovers it"),
         }
     }
 }

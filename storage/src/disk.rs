@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::flights::Flights;
+
 /// Direct I/O is done in multiples of this many bytes, at positions that are multiples of it, from memory aligned to it.
 pub const BLOCK: usize = 4096;
 
@@ -32,6 +34,9 @@ pub enum DiskError {
     PermissionDenied { path: String },
     #[error("{path}: locked by another process")]
     Locked { path: String },
+    /// The directory has failed while this was under way, or before.
+    #[error("the log directory has failed")]
+    Offline,
     /// Everything else, with the kernel's error number and what was being done.
     #[error("{path}: {operation} failed: {message}")]
     Failed { path: String, operation: &'static str, errno: i32, message: String },
@@ -92,11 +97,8 @@ pub trait Directory {
     fn buffer(&self, capacity: usize) -> Box<dyn Buffer>;
     /// Bytes free to this process on the file system.
     fn free_space(&self) -> Io<'_, u64>;
-    /// When the oldest operation began that is under way here or in a file of this directory, by [`Host::monotonic_ns`]: one that
-    /// hangs fails the directory. `None` also where nobody keeps count; then only rounds are looked at.
-    fn oldest_operation_ns(&self) -> Option<u64> {
-        None
-    }
+    /// What all operations of this directory and of its files run in: one that hangs fails the directory, and ends then.
+    fn flights(&self) -> &Flights;
 }
 
 /// Aligned memory under construction. It goes home to its pool when the last reference to it is dropped.

@@ -9,6 +9,7 @@ pub mod crc;
 pub mod disk;
 pub mod epochs;
 pub mod failure;
+pub mod flights;
 pub mod gather;
 pub mod hints;
 pub mod index;

@@ -6,7 +6,6 @@
 
 use std::rc::Rc;
 
-use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::disk::{Directory, DiskError};
@@ -60,12 +59,7 @@ impl Volume {
             self.queue.borrow_mut().is_flush_wanted |= ends.durable < ends.log_end;
         }
         self.end_rounds().await;
-        // What is written to close the logs may hang, and then the directory fails.
-        let failure = std::pin::pin!(self.until_failed());
-        let outcome = match select(failure, std::pin::pin!(self.close_logs())).await {
-            Either::Left(_) => Err(LogFailed),
-            Either::Right((outcome, _)) => outcome,
-        };
+        let outcome = if self.failed.is_failed() { Err(LogFailed) } else { self.close_logs().await };
         self.has_stopped.set(true);
         self.wake_everybody();
         outcome
@@ -86,18 +80,18 @@ impl Volume {
     }
 
     async fn close_logs(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
-        self.until(|| self.reserve.is_idle()).await;
+        self.until_or_failed(|| self.reserve.is_idle()).await?;
         self.release_reserve().await;
         // Every round is durable; a checkpoint makes them facts, so that what they gave up can go.
         let sequence = self.ledger.borrow().sequence;
-        self.until(|| self.names.is_idle() && self.hints.is_idle()).await;
+        self.until_or_failed(|| self.names.is_idle() && self.hints.is_idle()).await?;
         self.request_checkpoint();
-        self.until(|| self.checkpoint.completed() > sequence).await;
-        self.until(|| {
+        self.until_or_failed(|| self.checkpoint.completed() > sequence).await?;
+        self.until_or_failed(|| {
             let ledger = self.ledger.borrow();
             self.names.is_idle() && ledger.deleted.is_empty() && ledger.retired.is_empty()
         })
-        .await;
+        .await?;
         let logs = self.logs();
         let closed = stream::iter(logs.iter().map(|log| self.close(log)))
             .buffer_unordered(IN_FLIGHT)
@@ -116,6 +110,17 @@ impl Volume {
             StoppedLog { key: LogKey::clone(log.key()), log_start: ends.log_start, log_end: ends.log_end }
         });
         Ok(StoppedPart { shard: self.shard(), logs: logs.collect() })
+    }
+
+    async fn until_or_failed(&self, condition: impl Fn() -> bool) -> Result<(), LogFailed> {
+        self.progress
+            .until(|| {
+                if self.failed.is_failed() {
+                    return Some(Err(LogFailed));
+                }
+                condition().then_some(Ok(()))
+            })
+            .await
     }
 
     /// Cuts the last segment and writes the hints that are not on disk. The caller syncs.

@@ -366,8 +366,11 @@ impl Volume {
         self.wake_everybody();
     }
 
-    /// The volume has failed or stopped: everybody who waits looks at it.
+    /// The volume has failed or stopped: everybody who waits looks at it, and nobody waits for the disk any more.
     pub(crate) fn wake_everybody(&self) {
+        if self.failed.is_failed() {
+            self.directory.flights().end_all();
+        }
         self.work.notify();
         self.progress.notify();
         self.spares.wake();

@@ -42,7 +42,7 @@ impl Volume {
 
     fn look_for_hang(&self) {
         let of_rounds = self.queue.borrow().oldest_began_ns;
-        let of_all = self.directory.oldest_operation_ns();
+        let of_all = self.directory.flights().oldest_began_ns();
         let Some(began_ns) = of_rounds.into_iter().chain(of_all).min() else { return };
         let age = Duration::from_nanos(self.host.monotonic_ns().saturating_sub(began_ns));
         if age > self.config.hang_after {

@@ -76,6 +76,28 @@ fn a_stop_ends_whatever_is_under_way_for_a_sealed_segment() {
     }
 }
 
+/// Operation number `hangs` of the stop never ends. The directory fails then, and so does the stop.
+fn stop_that_hangs(hangs: u64) -> Option<bool> {
+    let (disk, runtime) = (Disk::new(), Runtime::new(hangs));
+    let _killed = runtime.killed_at_last();
+    let running = Rc::clone(&runtime);
+    runtime.run(async move {
+        let volume = open(&disk, &running, volume_config(), &Arc::default()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        append_settled(&log, &batch(1, 1000, 1, 1)).await;
+        running.sleep_ns(1_000 * MS).await;
+        disk.hangs_at.set(disk.operations.get() + hangs);
+        volume.stop().await.is_err()
+    })
+}
+
+#[test]
+fn a_stop_ends_when_one_of_its_operations_does_not() {
+    let failed = (1..).map(|hangs| stop_that_hangs(hangs).unwrap_or_else(|| panic!("operation {hangs}")));
+    let count = failed.take_while(|failed| *failed).count();
+    assert!(count > 10, "the stop has {count} operations");
+}
+
 /// The mark of a directory is set by the shard that saw the failure. The others look at it from time to time, and whoever waits there
 /// must be told, though nothing of their own has moved.
 #[test]

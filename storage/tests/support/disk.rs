@@ -12,12 +12,12 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use logan_storage::disk::{
-    BLOCK, Buffer, Directory, DirectoryEntry, DiskError, File, Flushing, Io, OpenMode,
+    BLOCK, Buffer, Directory, DirectoryEntry, DiskError, File, Flushing, Host, Io, OpenMode,
 };
-
+use logan_storage::flights::Flights;
 use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
 
-use super::runtime::Runtime;
+use super::runtime::{Runtime, TestHost};
 
 const SECTOR: usize = 512;
 
@@ -459,17 +459,19 @@ impl State {
 pub struct TestDirectory {
     pub disk: Rc<Disk>,
     pub runtime: Rc<Runtime>,
+    flights: Rc<Flights>,
 }
 
 impl TestDirectory {
     pub fn over(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> Rc<dyn Directory> {
         disk.land_late_writes(runtime);
-        Rc::new(Self { disk: Rc::clone(disk), runtime: Rc::clone(runtime) })
+        Rc::new(Self { disk: Rc::clone(disk), runtime: Rc::clone(runtime), flights: Rc::default() })
     }
 
     /// Every operation passes here once, before it has any effect.
     async fn step(&self, operation: &'static str, path: &str) -> Result<(), DiskError> {
-        step(&self.disk, &self.runtime, operation, path).await
+        let now_ns = TestHost(Rc::clone(&self.runtime)).monotonic_ns();
+        self.flights.run(now_ns, step(&self.disk, &self.runtime, operation, path)).await
     }
 }
 
@@ -656,6 +658,7 @@ impl Directory for TestDirectory {
             let file = TestFile {
                 disk: Rc::clone(&self.disk),
                 runtime: Rc::clone(&self.runtime),
+                flights: Rc::clone(&self.flights),
                 inode,
                 path: path.into(),
             };
@@ -697,6 +700,10 @@ impl Directory for TestDirectory {
     fn free_space(&self) -> Io<'_, u64> {
         Box::pin(async move { Ok(self.disk.capacity.get().saturating_sub(self.disk.used())) })
     }
+
+    fn flights(&self) -> &Flights {
+        &self.flights
+    }
 }
 
 struct TestBuffer(Vec<u8>);
@@ -718,6 +725,7 @@ impl Buffer for TestBuffer {
 struct TestFile {
     disk: Rc<Disk>,
     runtime: Rc<Runtime>,
+    flights: Rc<Flights>,
     inode: u64,
     path: String,
 }
@@ -734,7 +742,8 @@ impl TestFile {
     }
 
     async fn step(&self, operation: &'static str) -> Result<(), DiskError> {
-        step(&self.disk, &self.runtime, operation, &self.path).await
+        let now_ns = TestHost(Rc::clone(&self.runtime)).monotonic_ns();
+        self.flights.run(now_ns, step(&self.disk, &self.runtime, operation, &self.path)).await
     }
 }
 
