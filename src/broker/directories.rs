@@ -35,8 +35,12 @@ pub enum ClaimError {
 
 /// Reads the `meta.properties` of all directories, and writes it where it is missing: a lone node formats itself. Returns the cluster's
 /// id, and the directories in their order.
+///
+/// The directory at place `metadata` keeps the metadata. It is written to first, so that any other one that has the cluster's id was
+/// given what this one says, whenever a start was interrupted.
 pub(super) async fn claim(
     directories: Vec<Directory>,
+    metadata: usize,
     node: NodeId,
 ) -> Result<(String, Vec<Claimed>), ClaimError> {
     let mut found = Vec::new();
@@ -58,16 +62,28 @@ pub(super) async fn claim(
         found.push((directory, meta));
     }
     let cluster = cluster.unwrap_or_else(|| Uuid::random(shards::random_u64).to_string());
+    let (directory, meta) = &found[metadata];
+    let first = id_of(directory, meta.as_ref(), &cluster, node).await?;
     let mut claimed = Vec::new();
-    for (directory, meta) in found {
-        let known = meta.and_then(|meta| Uuid::parse(&meta.directory_id?));
-        let id = match known {
-            Some(id) => id,
-            None => sign(&directory, &cluster, node).await?,
-        };
+    for (place, (directory, meta)) in found.into_iter().enumerate() {
+        let id =
+            if place == metadata { first } else { id_of(&directory, meta.as_ref(), &cluster, node).await? };
         claimed.push(Claimed { directory, id });
     }
     Ok((cluster, claimed))
+}
+
+/// The id that a directory has, or is given now.
+async fn id_of(
+    directory: &Directory,
+    meta: Option<&MetaProperties>,
+    cluster: &str,
+    node: NodeId,
+) -> Result<Uuid, ClaimError> {
+    match meta.and_then(|meta| Uuid::parse(meta.directory_id.as_ref()?)) {
+        Some(id) => Ok(id),
+        None => sign(directory, cluster, node).await,
+    }
 }
 
 async fn read(directory: &Directory) -> Result<Option<MetaProperties>, ClaimError> {

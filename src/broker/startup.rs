@@ -133,7 +133,10 @@ async fn open_directories(settings: &BrokerSettings) -> Result<(String, Vec<Opti
     if directories.is_empty() {
         return Err(StartError::NoDirectory);
     }
-    let (cluster_id, claimed) = directories::claim(directories, settings.node_id).await?;
+    // Before anything is written: a directory that is given another cluster's id than this one has would never be accepted beside it.
+    let metadata = online.iter().position(|place| settings.log_dirs[*place] == settings.metadata_log_dir);
+    let metadata = metadata.ok_or_else(|| no_metadata_directory(settings))?;
+    let (cluster_id, claimed) = directories::claim(directories, metadata, settings.node_id).await?;
     let mut all: Vec<Option<Claimed>> = settings.log_dirs.iter().map(|_| None).collect();
     for (place, claimed) in online.into_iter().zip(claimed) {
         all[place] = Some(claimed);
@@ -256,9 +259,11 @@ fn metadata_directory<'a>(
     claimed: &'a [Option<Claimed>],
 ) -> Result<&'a Claimed, StartError> {
     let place = settings.log_dirs.iter().position(|path| *path == settings.metadata_log_dir);
-    place.and_then(|place| claimed[place].as_ref()).ok_or_else(|| StartError::NoMetadataDirectory {
-        path: settings.metadata_log_dir.display().to_string(),
-    })
+    place.and_then(|place| claimed[place].as_ref()).ok_or_else(|| no_metadata_directory(settings))
+}
+
+fn no_metadata_directory(settings: &BrokerSettings) -> StartError {
+    StartError::NoMetadataDirectory { path: settings.metadata_log_dir.display().to_string() }
 }
 
 async fn open_metadata(
