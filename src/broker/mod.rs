@@ -31,11 +31,13 @@ mod slots;
 mod startup;
 
 use std::cell::{Ref, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use logan_shards::{self as shards, LaneCapacity, Listener, RealOptions, Seat, Stop};
 use logan_storage::{LogKey, Volume};
 
@@ -157,7 +159,7 @@ pub async fn run_shard(shell: Rc<Shell>) {
     let leads = shell.router.shard() == startup::LEADING_SHARD;
     mailroom::open(&shell);
     if leads {
-        match startup::lead(&shell).await {
+        match lead_start(&shell).await {
             Ok(started) => {
                 (shell.plan.report)(Ok(started.ready.clone()));
                 shell.stop.wait().await;
@@ -178,6 +180,18 @@ pub async fn run_shard(shell: Rc<Shell>) {
     }
     // The last answers are on their lanes already; a turn lets the doorbells ring.
     shards::yield_now().await;
+}
+
+/// A stop waits for a start, so that it can be a clean one; but not for a disk that keeps the start from ending.
+async fn lead_start(shell: &Rc<Shell>) -> Result<startup::Started, StartError> {
+    let given_up = async {
+        shell.stop.wait().await;
+        shards::sleep(limits::ROUND_HANGS_AFTER).await;
+    };
+    match select(pin!(startup::lead(shell)), pin!(given_up)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(StartError::Stopped),
+    }
 }
 
 impl Shell {

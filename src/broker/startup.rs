@@ -71,6 +71,11 @@ pub enum StartError {
     Metadata(String),
     #[error("{0}")]
     Listener(String),
+    #[error(
+        "told to stop while it started, and the start did not end within {} s: a disk does not answer",
+        limits::ROUND_HANGS_AFTER.as_secs()
+    )]
+    Stopped,
     #[error("{0}")]
     Shard(String),
 }

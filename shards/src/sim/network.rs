@@ -150,8 +150,9 @@ impl Network {
         self.partitions.contains(&(a.min(b), a.max(b)))
     }
 
+    /// A port for whoever does not choose one. Long runs begin again with the first, as a machine does.
     fn port(&mut self) -> u16 {
-        self.next_port = if self.next_port < 40_000 { 40_000 } else { self.next_port + 1 };
+        self.next_port = self.next_port.checked_add(1).unwrap_or_default().max(40_000);
         self.next_port
     }
 

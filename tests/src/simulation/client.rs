@@ -18,8 +18,9 @@ pub enum Lost {
     Silent(&'static str),
 }
 
-/// Longer than any request may take: a round that hangs fails its directory after 30 s, and that is noticed within 5 s.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Longer than any request may take: a deletion, say, needs some ten operations of a disk one after another, each of which may take 30 s
+/// before its directory fails.
+const PATIENCE: Duration = Duration::from_mins(6);
 pub const ADDRESS: &str = "logan:9092";
 
 pub struct Client {

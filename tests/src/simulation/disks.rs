@@ -108,19 +108,27 @@ fn unreadable_at_start(
     let keeps_metadata = directory == directories[0];
     match (keeps_metadata, stage.broker.failed_starts()) {
         (true, failed) if failed.len() == 1 => {}
-        (false, failed) if failed.is_empty() => go_on_without(stage, directory, draw),
+        (false, failed) if failed.is_empty() => go_on_without(stage, directories, directory, draw),
         (_, failed) => stage.shared.fail(format!("{directory} cannot be read at start: {failed:?}")),
     }
     simulation.remove_fault(id);
 }
 
-/// The partitions that lie elsewhere are served, and those that lie there say why they are not.
-fn go_on_without(stage: &Stage, directory: &'static str, draw: &mut Draw) {
-    let (simulation, node) = (&stage.simulation, stage.broker.node);
-    let files = simulation.files(node, directory, false);
-    let there: BTreeSet<Partition> = (0..stage.shared.partitions)
-        .filter(|index| files.keys().any(|path| path.starts_with(&format!("{TOPIC}-{index}/"))))
-        .collect();
+/// The partitions whose log directory has its place in a directory.
+fn partitions_in(stage: &Stage, directory: &'static str) -> BTreeSet<Partition> {
+    let files = stage.simulation.files(stage.broker.node, directory, false);
+    let is_there =
+        |index: &Partition| files.keys().any(|path| path.starts_with(&format!("{TOPIC}-{index}/")));
+    (0..stage.shared.partitions).filter(is_there).collect()
+}
+
+/// The partitions that lie elsewhere are served, and those that lie there say why they are not. One whose names were not made yet when the
+/// machine went down may lie here or there.
+fn go_on_without(stage: &Stage, directories: &[&'static str], directory: &'static str, draw: &mut Draw) {
+    let simulation = &stage.simulation;
+    let there = partitions_in(stage, directory);
+    let others = directories.iter().filter(|other| **other != directory);
+    let elsewhere: BTreeSet<Partition> = others.flat_map(|other| partitions_in(stage, other)).collect();
     if !stage.shared.topic_is_created() {
         return;
     }
@@ -130,7 +138,7 @@ fn go_on_without(stage: &Stage, directory: &'static str, draw: &mut Draw) {
         for partition in 0..shared.partitions {
             if there.contains(&partition) {
                 work::expect_offline(&shared, partition).await;
-            } else {
+            } else if elsewhere.contains(&partition) {
                 work::produce(shared.clone(), producer, partition, 1).await;
             }
         }
@@ -140,13 +148,14 @@ fn go_on_without(stage: &Stage, directory: &'static str, draw: &mut Draw) {
 /// The machine goes down in one of three ways.
 fn go_down(stage: &Stage, draw: &mut Draw) {
     let (simulation, node) = (&stage.simulation, stage.broker.node);
-    // What hangs keeps a clean stop waiting, and the lock of a process that was killed.
-    simulation.release_hangs(node);
     match draw.below(3) {
         0 => simulation.kill(node),
         1 => simulation.power_loss(node),
+        // It ends, whatever hangs.
         _ => stage.stop(),
     }
+    // What hangs keeps the lock of its process.
+    simulation.release_hangs(node);
     // Late writes of a process that was killed keep its lock.
     simulation.run_until(|| simulation.in_flight(node).is_empty(), LONG);
     let fail_stops = simulation.fail_stops();

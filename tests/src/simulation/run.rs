@@ -68,7 +68,8 @@ pub(super) struct Stage {
 }
 
 impl Scenario {
-    /// What every run of the tests shows to hold.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::ShortLanes, Self::Disks];
+    /// What disks that work must let hold.
     pub const HELD: [Self; 2] = [Self::Plain, Self::ShortLanes];
 }
 
@@ -117,8 +118,8 @@ impl Run {
     fn options(&self) -> SimOptions {
         let mut options = SimOptions::rough(self.seed);
         options.repeat = format!(
-            "LOGAN_SEED={} cargo test --release -p logan-tests --test simulation one_seed",
-            self.seed
+            "LOGAN_SEED={} LOGAN_SCENARIO={:?} cargo test -p logan-tests --test simulation one_seed",
+            self.seed, self.scenario
         );
         match self.scenario {
             Scenario::Plain => {}
