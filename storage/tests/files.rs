@@ -11,6 +11,7 @@ use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::key::LogKey;
 use logan_storage::read::Limits;
 use logan_storage::recovery::{OpenError, OpenOptions};
+use logan_storage::txn_index::TxnIndex;
 use support::disk::Disk;
 use support::runtime::Runtime;
 use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
@@ -217,4 +218,56 @@ fn a_log_whose_directory_is_gone_is_missed_at_start() {
             assert!(!volume.failed().is_failed());
         });
     }
+}
+
+/// What Kafka 4.3.1 wrote for a segment with two aborted transactions; for segments without any it writes no such file.
+const TXN_INDEX: &str = "00000000000000000001\
+    0000000000000bb80000000000000bba0000000000000bbb0000000000000000\
+    00010000000000000bbe0000000000000bc00000000000000bc1";
+
+fn txn_indexes(disk: &Disk) -> Vec<String> {
+    disk.paths().into_iter().filter(|path| path.contains(".txnindex")).collect()
+}
+
+#[test]
+fn a_transaction_index_of_kafkas_stays_as_long_as_its_segment() {
+    const PATH: &str = "orders-0/00000000000000000001.txnindex";
+    let digits = TXN_INDEX.as_bytes().chunks(2);
+    let bytes: Vec<u8> =
+        digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
+    assert_eq!(
+        TxnIndex::parse(1, &bytes).unwrap().iter().map(|txn| txn.last_offset).collect::<Vec<_>>(),
+        [3002, 3008]
+    );
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..3 {
+            append_settled(&log, &batch(1, 3000, n, 1)).await.unwrap();
+            log.roll().await.unwrap();
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    assert!(txn_indexes(&disk).is_empty(), "as Kafka, none is written without need");
+    disk.create(PATH, &bytes);
+    for stops in [true, false] {
+        live(&disk, 2, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            append_settled(&log, &batch(1, 3000, 9, 1)).await.unwrap();
+            log.roll().await.unwrap();
+            if stops {
+                stop(&disk, &runtime, volume).await;
+            }
+        });
+        assert_eq!(disk.content(PATH).as_ref(), Some(&bytes), "stops {stops}");
+    }
+    live(&disk, 3, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        assert_eq!(txn_indexes(&disk), [PATH]);
+        volume.log(&key("orders", 0)).unwrap().set_log_start(2).await.unwrap();
+        runtime.sleep_ns(SECOND_NS).await;
+        assert!(txn_indexes(&disk).is_empty(), "it goes with its segment");
+    });
 }
