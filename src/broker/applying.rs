@@ -10,11 +10,11 @@ use logan_storage::{AppendError, Log, LogConfig, LogKey, Volume};
 
 use super::owner::Hosted;
 use super::{Shell, listener};
-use crate::config::TopicSettings;
+use crate::config::{LiveSettings, Overrides, TopicSettings};
 use crate::handlers;
 use crate::mail::ImageUpdate;
 use crate::metadata::{Image, Partition, Resource, Topic};
-use crate::model::{Offset, PartitionId};
+use crate::model::{ImageVersion, Offset, PartitionId};
 use crate::partition::{Effects, Leadership, Replica};
 
 /// Makes what the update says true here, and then lets requests see it.
@@ -66,9 +66,9 @@ fn update_replica(shell: &Rc<Shell>, image: &Image, hosted: &Hosted, topic: &Top
 }
 
 fn configure(shell: &Shell, image: &Image, hosted: &Hosted, topic: &Topic) {
-    let settings = topic_settings(shell, image, &topic.name);
-    hosted.min_in_sync.set(usize::try_from(settings.min_insync_replicas).unwrap_or(1));
-    hosted.log.set_config(log_config(shell, image, &settings));
+    let (min_in_sync, config) = resolve(shell, image, &topic.name);
+    hosted.min_in_sync.set(min_in_sync);
+    hosted.log.set_config(config);
 }
 
 fn leadership(shell: &Shell, partition: &Partition) -> Leadership {
@@ -79,14 +79,35 @@ fn leadership(shell: &Shell, partition: &Partition) -> Leadership {
     }
 }
 
-fn topic_settings(shell: &Shell, image: &Image, topic: &str) -> TopicSettings {
-    let layers = handlers::layers(&shell.plan.settings, image);
-    TopicSettings::resolve(&layers, image.config(&Resource::Topic(topic.to_owned())))
+/// What was last resolved for the partitions of a topic. A start and a change of settings ask for all of them, and most topics have no
+/// settings of their own, so the answer is nearly always the one before.
+pub(super) struct Resolved {
+    version: ImageVersion,
+    overrides: Overrides,
+    min_in_sync: usize,
+    log: LogConfig,
 }
 
-/// What the log engine is told of a topic's settings.
-fn log_config(shell: &Shell, image: &Image, settings: &TopicSettings) -> LogConfig {
-    let live = crate::config::LiveSettings::resolve(&handlers::layers(&shell.plan.settings, image));
+/// `min.insync.replicas` of a topic, and what the log engine is told of its settings.
+fn resolve(shell: &Shell, image: &Image, topic: &str) -> (usize, LogConfig) {
+    let overrides = image.config(&Resource::Topic(topic.to_owned()));
+    if let Some(last) = &*shell.resolved.borrow()
+        && last.version == image.version()
+        && last.overrides == *overrides
+    {
+        return (last.min_in_sync, last.log.clone());
+    }
+    let layers = handlers::layers(&shell.plan.settings, image);
+    let settings = TopicSettings::resolve(&layers, overrides);
+    let min_in_sync = usize::try_from(settings.min_insync_replicas).unwrap_or(1);
+    let log = log_config(&settings, &LiveSettings::resolve(&layers));
+    let resolved =
+        Resolved { version: image.version(), overrides: overrides.clone(), min_in_sync, log: log.clone() };
+    shell.resolved.replace(Some(resolved));
+    (min_in_sync, log)
+}
+
+fn log_config(settings: &TopicSettings, live: &LiveSettings) -> LogConfig {
     LogConfig {
         segment_bytes: settings.segment_bytes as u32,
         segment_ms: settings.segment_ms,
@@ -101,7 +122,7 @@ fn log_config(shell: &Shell, image: &Image, settings: &TopicSettings) -> LogConf
 
 /// The settings of a log that recovery found, by the image of the start.
 pub(super) fn log_config_of(shell: &Shell, image: &Image, key: &LogKey) -> LogConfig {
-    log_config(shell, image, &topic_settings(shell, image, &key.topic))
+    resolve(shell, image, &key.topic).1
 }
 
 /// Puts a log that exists into service.

@@ -104,6 +104,7 @@ pub struct Shell {
     volumes: RefCell<Vec<Option<Rc<Volume>>>>,
     /// Their ids, in the same order.
     directory_ids: RefCell<Vec<Uuid>>,
+    resolved: RefCell<Option<applying::Resolved>>,
     /// Bound, until connections are accepted from them.
     listeners: RefCell<Vec<Listener>>,
     /// Requests that were routed by an image which this shard has not applied yet.
@@ -217,6 +218,7 @@ impl Shell {
             stop: seat.stop,
             volumes: RefCell::default(),
             directory_ids: RefCell::default(),
+            resolved: RefCell::default(),
             listeners: RefCell::default(),
             early: RefCell::default(),
             commands: RefCell::default(),
