@@ -54,7 +54,7 @@ impl Log {
         let (log, of_task, segment) = (Rc::clone(self), Rc::clone(volume), Rc::clone(segment));
         let reading = async move {
             let outcome = log.read_segment(&of_task, &segment, generation, from, limits).await;
-            *piece.outcome.borrow_mut() = Some(outcome);
+            *piece.outcome.borrow_mut() = Some(outcome.map(|found| found.read));
             of_task.was_read_ahead.notify();
         };
         volume.host.spawn(Priority::Background, Box::pin(reading));

@@ -43,6 +43,13 @@ pub struct Limits {
     pub at_least_one: bool,
 }
 
+/// What was read of one segment.
+pub(crate) struct FromSegment {
+    pub read: Read,
+    /// Nothing below the limits' offset follows: not even a batch for which there were not enough bytes.
+    is_all: bool,
+}
+
 impl Log {
     /// Batches from `from` on, if that offset is still in the tail cache. `None` if it is not, or not in the log.
     pub fn read_cached(&self, from: i64, limits: Limits) -> Option<Read> {
@@ -97,19 +104,19 @@ impl Log {
             let outcome =
                 if let Some(read) = self.take_ahead(&volume, &segment, generation, from, limits).await {
                     goes_on = true;
-                    Ok(read)
+                    Ok(FromSegment { read, is_all: false })
                 } else {
                     self.read_cold(&volume, &segment, generation, from, limits).await
                 };
             if !self.still_has(&segment, generation)? || from < self.ends().log_start {
                 continue;
             }
-            let read = outcome?;
+            let FromSegment { read, is_all } = outcome?;
             if goes_on && read.bytes > 0 {
                 self.read_ahead(&volume, &segment, generation, read.next_offset, limits);
             }
             // Only a gap is left of this segment: go on with the next one.
-            if read.slices.is_empty() && until < offset && read.next_offset < until {
+            if read.slices.is_empty() && is_all && until < offset {
                 return Box::pin(self.read(until, Limits { offset, ..limits })).await;
             }
             return Ok(read);
@@ -139,7 +146,7 @@ impl Log {
         generation: u32,
         from: i64,
         limits: Limits,
-    ) -> Result<Read, ReadError> {
+    ) -> Result<FromSegment, ReadError> {
         self.load_index(volume, segment).await?;
         match self.read_segment(volume, segment, generation, from, limits).await {
             Err(ReadError::Corrupt { .. }) if self.rebuild_index(volume, segment).await? => {
@@ -157,7 +164,7 @@ impl Log {
         generation: u32,
         from: i64,
         limits: Limits,
-    ) -> Result<Read, ReadError> {
+    ) -> Result<FromSegment, ReadError> {
         let mut looked_up = None;
         let position = segment.resume(from, generation).unwrap_or_else(|| {
             looked_up = segment.index.borrow().as_ref().map(|index| index.entry_of(from));
@@ -171,7 +178,7 @@ impl Log {
         let mut expected = None;
         loop {
             if position >= end {
-                return Ok(Read { next_offset: from, ..Read::default() });
+                return Ok(FromSegment { read: Read { next_offset: from, ..Read::default() }, is_all: true });
             }
             let start = block_floor(position);
             let block = read_range(&*file, start, end, want + BLOCK).await?;
@@ -185,10 +192,10 @@ impl Log {
                 }
             }
             match walk(&block.slice(skipped..), volume.config.max_batch_bytes, from, limits, &mut expected) {
-                Walk::Found { read, end: behind } => {
+                Walk::Found { found, end: behind } => {
                     let position = (position + behind as u64) as u32;
-                    segment.remember(Resume { offset: read.next_offset, generation, position });
-                    return Ok(read);
+                    segment.remember(Resume { offset: found.read.next_offset, generation, position });
+                    return Ok(found);
                 }
                 Walk::Short { walked, need } => {
                     position += walked as u64;
@@ -408,7 +415,7 @@ fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
 enum Walk {
     /// The batches, and where the last of them ends.
     Found {
-        read: Read,
+        found: FromSegment,
         end: usize,
     },
     /// Nothing was found in `walked` bytes; `need` more bytes are needed for the next batch, if not 0.
@@ -435,9 +442,11 @@ fn walk(
     expected: &mut Option<i64>,
 ) -> Walk {
     let (mut at, mut start, mut next_offset) = (0, None, from);
+    let mut is_all = false;
     let end = loop {
         if expected.is_some_and(|next| next >= limits.offset) {
             // Everything below the limit was seen. Bytes behind it may be of any life.
+            is_all = true;
             break at;
         }
         let batch = match Batch::parse(&block[at..], max_batch_bytes) {
@@ -451,6 +460,7 @@ fn walk(
             return Walk::WrongOffset { walked: at, offset: base };
         }
         if batch.last_offset() >= limits.offset {
+            is_all = true;
             break at;
         }
         if batch.last_offset() >= from {
@@ -475,5 +485,5 @@ fn walk(
         Some(start) => Read { bytes: end - start, slices: vec![block.slice(start..end)], next_offset },
         None => Read { next_offset: from, ..Read::default() },
     };
-    Walk::Found { read, end }
+    Walk::Found { found: FromSegment { read, is_all }, end }
 }

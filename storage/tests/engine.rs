@@ -420,6 +420,29 @@ fn what_was_read_ahead_is_not_believed_after_a_truncation_and_is_given_up_if_nob
     });
 }
 
+/// A fetch of many partitions has few bytes left for the last of them.
+#[test]
+fn a_batch_that_does_not_fit_is_not_taken_for_a_gap_before_the_next_segment() {
+    run_on(13, |disk, runtime| async move {
+        let (volume, log, expected) = long_log(&disk, &runtime).await;
+        log.roll().await.unwrap();
+        for n in 0..1_000 {
+            let end = append(&log, &batch(2, 1_000, n, 1)).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+        }
+        let small = Limits { offset: i64::MAX, bytes: 15_000, at_least_one: false };
+        let length = expected.len() / 200;
+        for (offset, bytes) in [(0, length - 1), (0, length), (398, length - 1), (398, length)] {
+            assert!(log.read_cached(offset, small).is_none(), "it comes from disk");
+            let read = log.read(offset, Limits { bytes, ..small }).await.unwrap();
+            let first = (offset / 2) as usize * length;
+            let fitting = if bytes < length { &[] } else { &expected[first..first + length] };
+            assert!(joined(&read.slices) == fitting, "{} bytes of {offset} on", read.bytes);
+        }
+        volume.check();
+    });
+}
+
 #[test]
 fn many_logs_are_created_named_and_deleted_with_a_few_syncs() {
     run_on(10, |disk, runtime| async move {
