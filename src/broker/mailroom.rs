@@ -123,7 +123,7 @@ mod tests {
 
     use logan_shards::sim::{SimOptions, Simulation};
 
-    use super::super::{Loads, Plan};
+    use super::super::{Loads, Mutations, Plan};
     use super::*;
     use crate::config::Settings;
     use crate::mail::Call;
@@ -139,7 +139,7 @@ mod tests {
             settings: Arc::new(settings),
             accept_loss: false,
             report: Arc::new(|_| {}),
-            mutations: logan_storage::Mutations::default(),
+            mutations: Mutations::default(),
             loads: Loads::new(1),
         };
         simulation.add_node::<Mail>("node", 1, move |seat| {

@@ -62,9 +62,19 @@ pub struct Plan {
     pub accept_loss: bool,
     /// Told by shard 0: that the node is ready, or why it is not.
     pub report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync>,
-    /// Faults planted by tests of the checkers.
-    pub mutations: logan_storage::Mutations,
+    pub mutations: Mutations,
     pub loads: Loads,
+}
+
+/// Faults planted by tests, each consulted at one place, each of which a checker must notice.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mutations {
+    pub storage: logan_storage::Mutations,
+    /// A partition's news does not reach the fetch sessions that have it.
+    pub forget_news: bool,
+    /// It does, and a fetch that waits for it is not woken.
+    pub let_fetches_sleep: bool,
 }
 
 /// The connections of a node, as far as all shards must know of them.
@@ -142,7 +152,7 @@ pub fn start(
         settings: Arc::new(settings),
         accept_loss,
         report: Arc::new(report),
-        mutations: logan_storage::Mutations::default(),
+        mutations: Mutations::default(),
         loads: Loads::new(options.shards),
     };
     shards::run(options, move |seat| shard_main(seat, plan.clone()).boxed_local())?;
@@ -211,7 +221,7 @@ impl Shell {
             large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),
             copies: Budget::new(memory / 100 * limits::COPY_PERCENT),
             context,
-            owner: Owner::new(router.clone()),
+            owner: Owner::new(router.clone(), plan.mutations),
             memory,
             router,
             connections: Rc::default(),

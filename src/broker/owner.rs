@@ -18,6 +18,7 @@ use logan_storage::batch::Batch;
 use logan_storage::producers::{Attempt, Origin, ProducerError, Verdict};
 use logan_storage::{Append, AppendError, Log, Offsets};
 
+use super::Mutations;
 use super::registrations::Registration;
 use super::slots::Slots;
 use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Call, Router};
@@ -51,6 +52,7 @@ struct Group {
 
 pub struct Owner {
     pub(super) router: Rc<Router>,
+    pub(super) mutations: Mutations,
     pub(super) partitions: RefCell<BTreeMap<PartitionId, Rc<Hosted>>>,
     /// Partitions whose log lies in a directory that is offline, or that could not be created.
     offline: RefCell<BTreeSet<PartitionId>>,
@@ -83,9 +85,10 @@ impl Hosted {
 }
 
 impl Owner {
-    pub fn new(router: Rc<Router>) -> Rc<Self> {
+    pub fn new(router: Rc<Router>, mutations: Mutations) -> Rc<Self> {
         Rc::new(Self {
             router,
+            mutations,
             partitions: RefCell::new(BTreeMap::new()),
             offline: RefCell::new(BTreeSet::new()),
             parked: RefCell::new(BTreeMap::new()),

@@ -101,10 +101,13 @@ impl Owner {
         let parked = {
             let mut registrations = self.registrations.borrow_mut();
             let Some(registration) = registrations.get_mut(&ticket.registration) else { return };
+            if self.mutations.forget_news {
+                return self.watch(&registration.parts[&ticket.part].part, ticket.registration);
+            }
             registration.mark(ticket.part);
             registration.parked
         };
-        if let Some(number) = parked {
+        if let Some(number) = parked.filter(|_| !self.mutations.let_fetches_sleep) {
             self.look_again(number);
         }
     }
@@ -142,7 +145,8 @@ impl Owner {
     }
 
     fn watch(&self, part: &FetchPart, registration: RegistrationId) {
-        let hosted = self.hosted(part.partition).expect("only what is not hosted here is always news");
+        // What is not hosted here is news at every look.
+        let Some(hosted) = self.hosted(part.partition) else { return };
         hosted.replica.borrow_mut().watch(NewsTicket { registration, part: part.number });
     }
 

@@ -199,7 +199,7 @@ async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<O
             owner: owner.clone(),
             accept_loss: shell.plan.accept_loss,
             max_batch_bytes: limits::STORED_BATCH_BYTES,
-            mutations: shell.plan.mutations,
+            mutations: shell.plan.mutations.storage,
         };
         let path = directory.path();
         match logan_storage::open_directory(directory, Rc::new(ShardHost), options).await {
@@ -398,7 +398,7 @@ async fn start_volume(
         max_batch_bytes: limits::STORED_BATCH_BYTES,
         hang_after: limits::ROUND_HANGS_AFTER,
         close_after: limits::FILES_CLOSE_AFTER,
-        mutations: shell.plan.mutations,
+        mutations: shell.plan.mutations.storage,
     };
     let log_config = |key: &LogKey| applying::log_config_of(shell, image, key);
     let directory = Rc::new(LogDirectory::new(directory));

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use logan_storage::Mutations;
+use logan::broker::Mutations;
 use logan_tests::simulation::{Run, Scenario, run};
 
 const SEEDS: u64 = 1_000;
@@ -94,8 +94,14 @@ fn the_same_seed_twice_gives_the_same_trace() {
 
 /// Plants a fault and expects that some seed finds it.
 fn is_caught(name: &str, mutations: Mutations, seeds: u64) {
-    for seed in 0..seeds {
-        let of = Run { mutations, crashes: 3, ..Run::of(seed) };
+    is_caught_by(name, mutations, (0..seeds).map(|seed| Run { crashes: 3, ..Run::of(seed) }));
+}
+
+fn is_caught_by(name: &str, mutations: Mutations, runs: impl Iterator<Item = Run>) {
+    let mut seeds = 0;
+    for run in runs {
+        let (of, seed) = (Run { mutations, ..run }, run.seed);
+        seeds += 1;
         if let Err(reason) = attempt(&of) {
             println!("{name}: caught by seed {seed}: {reason}");
             return;
@@ -106,11 +112,29 @@ fn is_caught(name: &str, mutations: Mutations, seeds: u64) {
 
 #[test]
 fn a_missing_flush_is_caught() {
-    is_caught("no flush", Mutations { no_flush: true, ..Mutations::default() }, 300);
+    let storage = logan_storage::Mutations { no_flush: true, ..Default::default() };
+    is_caught("no flush", Mutations { storage, ..Mutations::default() }, 300);
 }
 
 #[test]
 fn an_acknowledgement_before_the_writes_is_caught() {
-    let mutations = Mutations { acknowledge_before_writes: true, ..Mutations::default() };
+    let storage = logan_storage::Mutations { acknowledge_before_writes: true, ..Default::default() };
+    let mutations = Mutations { storage, ..Mutations::default() };
     is_caught("acknowledge before the writes complete", mutations, 500);
+}
+
+fn sessions(seeds: u64) -> impl Iterator<Item = Run> {
+    (0..seeds).map(|seed| Run::with(seed, Scenario::Sessions))
+}
+
+#[test]
+fn an_owner_that_keeps_news_from_sessions_is_caught() {
+    let mutations = Mutations { forget_news: true, ..Mutations::default() };
+    is_caught_by("forgotten news", mutations, sessions(50));
+}
+
+#[test]
+fn an_owner_that_lets_fetches_of_sessions_sleep_is_caught() {
+    let mutations = Mutations { let_fetches_sleep: true, ..Mutations::default() };
+    is_caught_by("sleeping fetches", mutations, sessions(50));
 }

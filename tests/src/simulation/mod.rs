@@ -9,6 +9,7 @@ pub mod history;
 mod node;
 mod pipeline;
 pub mod run;
+mod sessions;
 mod work;
 
 pub use run::{Outcome, Run, Scenario, run};

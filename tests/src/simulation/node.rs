@@ -4,12 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex};
 
-use logan::broker::{Loads, Plan, Ready, Shell, StartError, run_shard};
+use logan::broker::{Loads, Mutations, Plan, Ready, Shell, StartError, run_shard};
 use logan::config::Settings;
 
 use logan::mail::Mail;
 use logan_shards::sim::{NodeId, Simulation};
-use logan_storage::Mutations;
 
 /// How a broker is set up.
 pub(super) struct Setup {

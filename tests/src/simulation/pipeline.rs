@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use logan::mail::Router;
-use logan::model::{PartitionId, PartitionIndex, Uuid};
+use logan::model::{PartitionId, PartitionIndex};
 use logan::protocol::ErrorCode;
-use logan::protocol::messages::metadata::MetadataRequestTopic;
-use logan::protocol::messages::{MetadataRequest, ProduceRequest};
+use logan::protocol::messages::ProduceRequest;
 use logan_shards::{random_u64, sleep};
 
 use super::client::{Client, Lost};
 use super::history::{Partition, Sent};
-use super::work::{self, Shared, TOPIC};
+use super::work::{self, Shared};
 
 /// What Kafka's producers keep in flight, and what brokers remember of each producer.
 const IN_FLIGHT: usize = 5;
@@ -164,13 +163,6 @@ impl Pipeline {
 
 /// The shard that owns a partition of the topic that is written to.
 async fn owner(shared: &Shared, partition: Partition) -> u16 {
-    let topic: Uuid = work::insist(shared, async |client| {
-        let asked = MetadataRequestTopic { name: Some(TOPIC.into()), ..Default::default() };
-        let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
-        let response = client.call(12, &request).await?;
-        let topic = response.topics.first().filter(|topic| topic.error_code == ErrorCode::NONE);
-        Ok(topic.map(|topic| topic.topic_id))
-    })
-    .await;
+    let topic = work::topic_id(shared).await;
     Router::owner_of(PartitionId { topic, index: PartitionIndex(partition) }, shared.shards).0
 }

@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use logan::broker::Mutations;
 use logan::limits;
 use logan_shards::sim::{NetworkOptions, SimOptions, Simulation};
 use logan_shards::spawn;
-use logan_storage::Mutations;
 
 use super::disks;
 use super::node::{Broker, Setup};
 use super::pipeline::Pipeline;
+use super::sessions;
 use super::work::{self, Shared};
 
 pub(super) const LONG: Duration = Duration::from_hours(1);
@@ -28,6 +29,8 @@ pub enum Scenario {
     ShortLanes,
     /// One to three log directories, which fail, hang, fill up and cannot be read at start.
     Disks,
+    /// Consumers with fetch sessions, of which there is not room for all.
+    Sessions,
 }
 
 /// What a run is made of.
@@ -41,6 +44,8 @@ pub struct Run {
     pub producers: u32,
     /// Of each producer.
     pub batches: u32,
+    /// With fetch sessions.
+    pub consumers: u32,
     /// How often the machine goes down before the last time.
     pub crashes: u32,
     pub mutations: Mutations,
@@ -68,9 +73,9 @@ pub(super) struct Stage {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 3] = [Self::Plain, Self::ShortLanes, Self::Disks];
+    pub const ALL: [Self; 4] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Disks];
     /// What disks that work must let hold.
-    pub const HELD: [Self; 2] = [Self::Plain, Self::ShortLanes];
+    pub const HELD: [Self; 3] = [Self::Plain, Self::ShortLanes, Self::Sessions];
 }
 
 impl Run {
@@ -90,6 +95,7 @@ impl Run {
             partitions: 1 + draw.below(3) as i32,
             producers: 1 + draw.below(3) as u32,
             batches: 4 + draw.below(12) as u32,
+            consumers: 0,
             crashes: draw.below(4) as u32,
             mutations: Mutations::default(),
         };
@@ -103,6 +109,9 @@ impl Run {
                 crashes: run.crashes.max(1),
                 ..run
             },
+            Scenario::Sessions => {
+                Self { partitions: 1 + draw.below(6) as i32, producers: 3, consumers: 3, ..run }
+            }
         }
     }
 
@@ -111,6 +120,9 @@ impl Run {
         let mut overrides = vec![format!("log.dirs={directories}")];
         if self.scenario == Scenario::ShortLanes {
             overrides.push(format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST));
+        }
+        if self.scenario == Scenario::Sessions {
+            overrides.push(format!("max.incremental.fetch.session.cache.slots={}", 2 * self.shards));
         }
         Setup { shards: self.shards, overrides, mutations: self.mutations }
     }
@@ -122,7 +134,7 @@ impl Run {
             self.seed, self.scenario
         );
         match self.scenario {
-            Scenario::Plain => {}
+            Scenario::Plain | Scenario::Sessions => {}
             // Requests that are sent together must be able to arrive together.
             Scenario::ShortLanes => options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes,
             // Whether a request is answered must not depend on the way to the client.
@@ -164,7 +176,7 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     let mut draw = Draw(run.seed ^ 0xc4a5);
     for _ in 0..run.crashes {
         match run.scenario {
-            Scenario::Plain | Scenario::ShortLanes => stage.disturb(&mut draw),
+            Scenario::Plain | Scenario::ShortLanes | Scenario::Sessions => stage.disturb(&mut draw),
             Scenario::Disks => disks::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
         }
     }
@@ -277,18 +289,24 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
         let reading = reading.clone();
         spawn(queue, work::consume(shared.clone(), 0, move |_| !reading.get()))
     };
+    let consumers: Vec<_> = (0..run.consumers)
+        .map(|number| spawn(queue, sessions::consume(shared.clone(), number, reading.clone())))
+        .collect();
     work::administrate(shared.clone(), 4).await;
     for producer in producers {
         producer.await;
     }
     reading.set(false);
     reader.await;
+    for consumer in consumers {
+        consumer.await;
+    }
     done.set(true);
 }
 
 async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32, partition: i32) {
     match run.scenario {
-        Scenario::Plain | Scenario::Disks => {
+        Scenario::Plain | Scenario::Disks | Scenario::Sessions => {
             work::produce(shared, producer, partition, run.batches).await;
         }
         Scenario::ShortLanes => {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use logan::model::Uuid;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
 use logan::protocol::messages::delete_topics::DeleteTopicState;
 use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
@@ -18,7 +19,7 @@ use logan::protocol::messages::{
 };
 use logan::protocol::records::{BatchBuilder, Compression, ProducerFields, RecordReader};
 use logan::protocol::{ErrorCode, Records};
-use logan_shards::{random_u64, sleep};
+use logan_shards::{monotonic_ns, random_u64, sleep};
 
 use super::client::{Client, Lost};
 use super::history::{Existence, History, Partition, Sent};
@@ -39,6 +40,15 @@ pub(super) struct Shared {
     pub refused: Cell<u32>,
     /// How often the broker was asked to stop.
     pub clean_stops: Cell<u32>,
+    /// When each partition's records were acknowledged.
+    pub acknowledged_at: RefCell<BTreeMap<Partition, Vec<Acknowledged>>>,
+}
+
+/// A producer was told that its partition has the records before `end`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Acknowledged {
+    pub at_ns: u64,
+    pub end: i64,
 }
 
 impl Shared {
@@ -51,6 +61,7 @@ impl Shared {
             network_is_calm,
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
+            acknowledged_at: RefCell::default(),
         })
     }
 
@@ -77,6 +88,8 @@ impl Shared {
 
     /// A batch was acknowledged: its first record, and how many it has.
     pub fn acknowledge(&self, partition: Partition, base: i64, first: Sent, count: u32) {
+        let acknowledged = Acknowledged { at_ns: monotonic_ns(), end: base + i64::from(count) };
+        self.acknowledged_at.borrow_mut().entry(partition).or_default().push(acknowledged);
         for at in 0..count {
             let sent = Sent { number: first.number + at, ..first };
             self.note(self.history.borrow_mut().acknowledge(partition, base + i64::from(at), sent));
@@ -142,6 +155,18 @@ pub(super) async fn create_topic(shared: &Shared) {
     })
     .await;
     shared.history.borrow_mut().topics.insert(TOPIC.into(), Existence::Yes);
+}
+
+/// The id of the topic that is written to.
+pub(super) async fn topic_id(shared: &Shared) -> Uuid {
+    insist(shared, async |client| {
+        let asked = MetadataRequestTopic { name: Some(TOPIC.into()), ..Default::default() };
+        let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
+        let response = client.call(12, &request).await?;
+        let topic = response.topics.first().filter(|topic| topic.error_code == ErrorCode::NONE);
+        Ok(topic.map(|topic| topic.topic_id))
+    })
+    .await
 }
 
 /// Creates and deletes other topics, one after another.
@@ -307,7 +332,8 @@ pub(super) fn fetch(partition: Partition, from: i64) -> FetchRequest {
     }
 }
 
-fn read(
+/// Notes what is shown: records of the log from its end on, without a gap. What the log has already must be the same.
+pub(super) fn read(
     shared: &Shared,
     partition: Partition,
     mut records: Bytes,
@@ -324,7 +350,13 @@ fn read(
             let value = placed.record.value.unwrap_or_default();
             let number = |at: usize| u32::from_be_bytes(value[at..at + 4].try_into().expect("four bytes"));
             let sent = Sent { producer: number(0), number: number(4) };
-            if placed.offset < log.len() as i64 {
+            if let Some(before) = log.get(placed.offset as usize) {
+                if *before != sent {
+                    let offset = placed.offset;
+                    return Err(format!(
+                        "partition {partition}: offset {offset} was {before:?} and is {sent:?}"
+                    ));
+                }
                 continue;
             }
             if placed.offset > log.len() as i64 {
