@@ -252,39 +252,3 @@ fn a_hook_sees_every_event() {
     // A poll and a timer each.
     assert!(seen.get() >= 20, "{}", seen.get());
 }
-
-/// How fast it is: not a test, run it by name with `--ignored --nocapture`, built for release.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let start = std::time::Instant::now();
-    let simulation = Simulation::new(SimOptions::calm(1));
-    for _ in 0..100 {
-        simulation
-            .spawn(async {
-                for _ in 0..10_000 {
-                    sleep(Duration::from_micros(random_u64() % 100)).await;
-                }
-            })
-            .detach();
-    }
-    simulation.run_for(LONG);
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{:.2} million timers a second", 1.0 / seconds);
-
-    let start = std::time::Instant::now();
-    let simulation = Simulation::new(SimOptions::calm(1));
-    simulation.add_node::<()>("node", 2, |seat| {
-        Box::pin(async move {
-            let directory = Directory::open("/data").await.unwrap();
-            let file = directory.open_file(&seat.shard.to_string(), OpenMode::CreateNew).await.unwrap();
-            for round in 0..25_000_u64 {
-                file.write(round % 256 * 16_384, blocks(1, 4)).await.unwrap();
-                file.sync_data().await.unwrap();
-            }
-        })
-    });
-    simulation.run_for(LONG);
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{:.2} million disk operations a second (half of them writes of 16 KiB)", 0.1 / seconds);
-}
