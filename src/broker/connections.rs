@@ -11,6 +11,9 @@ use super::signal::Signal;
 use crate::handlers::Peer;
 use crate::quota::connections::{Claim, Place};
 
+/// Idle connections are not looked for more often.
+const SWEEP_LEAST: Duration = Duration::from_millis(50);
+
 /// What the broker knows of an open connection.
 pub struct Open {
     pub peer: Peer,
@@ -90,6 +93,19 @@ impl Connections {
         }
     }
 
+    /// Ends those that were idle for `limit`, and returns how long it is until the next may be.
+    fn close_idle(&self, now_ns: u64, limit: Duration) -> Duration {
+        let mut next = limit;
+        for open in self.open.borrow().values().filter(|open| !open.close.is_set()) {
+            let idle = Duration::from_nanos(now_ns.saturating_sub(open.last_used_ns.get()));
+            match limit.checked_sub(idle).filter(|left| !left.is_zero()) {
+                Some(left) => next = next.min(left),
+                None => open.close.set(),
+            }
+        }
+        next.max(SWEEP_LEAST)
+    }
+
     /// Ends connections that were idle for `limit`. It runs only while there are connections: an idle node has no timer.
     pub fn sweep(self: &Rc<Self>, limit: Duration) {
         if self.sweeping.replace(true) {
@@ -98,13 +114,9 @@ impl Connections {
         let connections = self.clone();
         shards::spawn(shards::Queue::Background, async move {
             while connections.count() > 0 {
-                shards::sleep(limit.min(Duration::from_mins(1))).await;
-                let now_ns = shards::monotonic_ns();
-                for open in connections.open.borrow().values() {
-                    if now_ns.saturating_sub(open.last_used_ns.get()) >= limit.as_nanos() as u64 {
-                        open.close.set();
-                    }
-                }
+                let left = connections.close_idle(shards::monotonic_ns(), limit);
+                // Whoever comes meanwhile is due later.
+                shards::sleep(left).await;
             }
             connections.sweeping.set(false);
         })

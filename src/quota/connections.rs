@@ -14,15 +14,18 @@
 //! - `by_address` has no zeros
 //! - `claimed` is the number of live [`Claim`]s, and no more than `total`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Seconds for which connections may come faster than allowed, once none came for as long: Kafka measures a rate over
-/// `quota.window.num` samples of a second, of which the last is incomplete.
-const BURST_SECONDS: u64 = 10;
+/// A rate is measured over so many samples of a second each, of which the last is incomplete (`quota.window.num`,
+/// `quota.window.size.seconds`). So a burst of ten seconds' worth passes; it counts until its sample is over eleven seconds later.
+const SAMPLES: u64 = 11;
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
+
+/// Nobody waits longer for the sake of a rate, however far it is exceeded.
+const LONGEST_WAIT_NS: u64 = NS_PER_SECOND;
 
 /// What is allowed, of the node or of one listener. `u32::MAX` and Kafka's `i32::MAX` are beyond all that can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +72,13 @@ struct State {
     waiting: Vec<Waker>,
 }
 
-/// When the next connection would come if all came at the allowed rate, in nanoseconds of the monotonic clock.
-#[derive(Debug, Clone, Copy, Default)]
+/// How many came lately. Times are nanoseconds of the monotonic clock.
+#[derive(Debug, Clone, Default)]
 struct Pace {
-    next_ns: u64,
+    /// When each sample began, and how many came in it. The next begins with the first that comes after its second is over.
+    samples: VecDeque<(u64, u64)>,
+    /// Until when the last that had to wait waits: those behind it come one after another, as through one door.
+    occupied_until_ns: u64,
 }
 
 /// What became of somebody who asked to come in.
@@ -210,7 +216,7 @@ impl State {
     fn make_room_for(&mut self, listener: usize) {
         if self.by_listener.len() <= listener {
             self.by_listener.resize(listener + 1, 0);
-            self.listener_paces.resize(listener + 1, Pace::default());
+            self.listener_paces.resize_with(listener + 1, Pace::default);
         }
     }
 
@@ -220,12 +226,33 @@ impl State {
 }
 
 impl Pace {
-    /// A rate of nothing lets one in at a time, a burst apart: who is counted already must not wait for ever.
+    /// Counts one more, and returns how long it waits.
     fn arrive(&mut self, now_ns: u64, per_second: u32) -> u64 {
-        let burst_ns = BURST_SECONDS * NS_PER_SECOND;
-        let apart_ns = NS_PER_SECOND.checked_div(u64::from(per_second)).unwrap_or(burst_ns);
-        self.next_ns = self.next_ns.max(now_ns).saturating_add(apart_ns);
-        self.next_ns.saturating_sub(now_ns.saturating_add(burst_ns))
+        let at_ns = now_ns.max(self.occupied_until_ns);
+        let is_over = |(began_ns, _): &(u64, u64)| at_ns >= began_ns + SAMPLES * NS_PER_SECOND;
+        while self.samples.front().is_some_and(is_over) {
+            self.samples.pop_front();
+        }
+        match self.samples.back_mut() {
+            Some((began_ns, count)) if at_ns < *began_ns + NS_PER_SECOND => *count += 1,
+            _ => self.samples.push_back((at_ns, 1)),
+        }
+        let wait_ns = self.excess_ns(at_ns, per_second).min(LONGEST_WAIT_NS);
+        if wait_ns > 0 {
+            self.occupied_until_ns = at_ns + wait_ns;
+        }
+        at_ns + wait_ns - now_ns
+    }
+
+    /// How much longer it would have taken at the allowed rate until so many had come.
+    fn excess_ns(&self, at_ns: u64, per_second: u32) -> u64 {
+        let count: u64 = self.samples.iter().map(|(_, count)| count).sum();
+        let oldest_ns = self.samples.front().map_or(at_ns, |(began_ns, _)| *began_ns);
+        // Seconds before the oldest sample count as long as there are no ten whole ones since.
+        let missing = (SAMPLES - 1).saturating_sub((at_ns - oldest_ns) / NS_PER_SECOND);
+        let measured_ns = at_ns - oldest_ns + missing * NS_PER_SECOND;
+        let allowed_ns = (count * NS_PER_SECOND).checked_div(u64::from(per_second)).unwrap_or(u64::MAX);
+        allowed_ns.saturating_sub(measured_ns)
     }
 }
 
@@ -360,9 +387,23 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(gate.arrive(now_ns, 0), 0);
         }
-        assert_eq!(gate.arrive(now_ns, 0), NS_PER_SECOND / 5);
         assert_eq!(gate.arrive(now_ns, 1), 0, "the protected listener");
-        now_ns += NS_PER_SECOND;
-        assert_eq!((0..5).map(|_| gate.arrive(now_ns, 0)).max(), Some(NS_PER_SECOND / 5));
+        let came_ms = |now_ns: u64, gate: &Gate| (now_ns + gate.arrive(now_ns, 0) - 77) / 1_000_000;
+        // As with Kafka 4.3.1: at the rate while the burst's second lasts, and then one a second until it is forgotten.
+        let seen: Vec<u64> = (0..11).map(|_| came_ms(now_ns, &gate)).collect();
+        assert_eq!(seen, [200, 400, 600, 800, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
+        now_ns += 11 * NS_PER_SECOND;
+        assert_eq!((0..44).map(|_| came_ms(now_ns, &gate)).max(), Some(11_000), "what waited counts still");
+        assert!(came_ms(now_ns, &gate) > 11_000);
+        now_ns += 30 * NS_PER_SECOND;
+        assert_eq!((0..50).map(|_| came_ms(now_ns, &gate)).max(), Some(41_000), "all is forgotten");
+    }
+
+    #[test]
+    fn a_rate_of_nothing_lets_one_in_a_second() {
+        let gate = Gate::new();
+        gate.set_limits(Limits { node: Most { connections: 1_000, per_second: 0 }, ..limits(0, 0) });
+        let waits: Vec<u64> = (0..3).map(|_| gate.arrive(0, 0) / NS_PER_SECOND).collect();
+        assert_eq!(waits, [1, 2, 3]);
     }
 }
