@@ -106,3 +106,34 @@ async fn sign(directory: &Directory, cluster: &str, node: NodeId) -> Result<Uuid
     directory.write_small(META_PROPERTIES, meta.write().into_bytes()).await?;
     Ok(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use logan_shards::sim::{Fault, FaultKind, SimOptions, Simulation, Site, Verb};
+
+    use super::*;
+    use crate::mail::Mail;
+
+    /// A start that is interrupted between two directories leaves the one unsigned that cannot serve alone.
+    #[test]
+    fn the_directory_of_the_metadata_is_signed_first() {
+        let simulation = Simulation::new(SimOptions::calm(1));
+        let is_written = |site: &Site| site.verb == Verb::Write && site.path.starts_with("/other/");
+        let fault = Fault::always(FaultKind::Error(5), is_written);
+        simulation.add_fault(fault);
+        let node = simulation.add_node::<Mail>("node", 1, |_seat| {
+            Box::pin(async {
+                let mut directories = Vec::new();
+                for path in ["/other", "/metadata"] {
+                    directories.push(Directory::open(path).await.expect("it can be opened"));
+                }
+                claim(directories, 1, NodeId(1)).await.map(|_| ()).expect_err("one cannot be written to");
+            })
+        });
+        simulation.run_for(Duration::from_secs(1));
+        let signed = |path: &str| simulation.files(node, path, false).contains_key(META_PROPERTIES);
+        assert_eq!((signed("/metadata"), signed("/other")), (true, false));
+    }
+}
