@@ -56,6 +56,7 @@ fn ill(stage: &Stage, directory: &'static str, draw: &mut Draw) {
     ];
     let kind = draw.one_of(&kinds);
     let verbs: Vec<Verb> = match (kind, draw.below(3)) {
+        (FaultKind::Hang(_), 0) => vec![Verb::Read, Verb::Open, Verb::Extents, Verb::Allocate],
         (FaultKind::Hang(_), _) => vec![Verb::Write, Verb::Sync],
         (FaultKind::NoSpace, _) => vec![Verb::Write, Verb::Allocate, Verb::Open, Verb::MakeDirectory],
         (FaultKind::Short, _) => vec![Verb::Read, Verb::Write],
