@@ -134,9 +134,12 @@ impl Run {
             self.seed, self.scenario
         );
         match self.scenario {
-            Scenario::Plain | Scenario::Sessions => {}
-            // Requests that are sent together must be able to arrive together.
-            Scenario::ShortLanes => options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes,
+            Scenario::Plain => {}
+            // Requests that are sent together must be able to arrive together; and how long a fetch slept cannot be told where its answer
+            // comes a byte at a time.
+            Scenario::ShortLanes | Scenario::Sessions => {
+                options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
+            }
             // Whether a request is answered must not depend on the way to the client.
             Scenario::Disks => {
                 options.network = NetworkOptions::calm();
