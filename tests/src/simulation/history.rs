@@ -4,6 +4,8 @@
 //! - [`History::acknowledged_is_present`]: what was acknowledged is where the acknowledgement said
 //! - [`History::once_and_in_order`]: each producer's records are there once, in order, without a gap
 //! - [`History::shown_stays`]: what a reader was shown is there, unchanged
+//! - [`is_below_watermark`]: what a reader is shown lies below the watermark that it is told with it
+//! - [`is_fresh`]: that watermark has reached all that was acknowledged before the reader asked
 //! - [`History::topics_are_as_acknowledged`]: created topics exist, deleted ones do not
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,7 +94,7 @@ fn is_present(
         let found = logs.get(partition).and_then(|log| log.get(*offset as usize));
         if found != Some(sent) {
             return Err(format!(
-                "{what}: offset {offset} of partition {partition} is {found:?} and was {sent:?}"
+                "offset {offset} of partition {partition} was {what} as {sent:?} and is {found:?}"
             ));
         }
     }
@@ -106,14 +108,35 @@ pub fn once_and_in_order(logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), St
         for (offset, sent) in log.iter().enumerate() {
             let expected = next.entry(sent.producer).or_default();
             if sent.number != *expected {
+                let how = if sent.number < *expected { "again" } else { "too early" };
                 return Err(format!(
-                    "partition {partition}, offset {offset}: {sent:?} where number {expected} was expected"
+                    "partition {partition}, offset {offset}: {sent:?} comes {how}, where number {expected} was expected"
                 ));
             }
             *expected += 1;
         }
     }
     Ok(())
+}
+
+/// Of one answer: no record lies at or above its watermark.
+pub fn is_below_watermark(partition: Partition, offset: i64, watermark: i64) -> Result<(), String> {
+    if offset < watermark {
+        return Ok(());
+    }
+    Err(format!(
+        "partition {partition}: offset {offset} is shown, above the watermark {watermark} told with it"
+    ))
+}
+
+/// Of one answer: its watermark has reached `acknowledged`, the end of what was acknowledged before it was asked for.
+pub fn is_fresh(partition: Partition, watermark: i64, acknowledged: i64) -> Result<(), String> {
+    if watermark >= acknowledged {
+        return Ok(());
+    }
+    Err(format!(
+        "partition {partition}: {acknowledged} records were acknowledged, and the watermark told is {watermark}"
+    ))
 }
 
 #[cfg(test)]
@@ -141,6 +164,10 @@ mod tests {
         once_and_in_order(&logs(&[1, 0])).unwrap_err();
         history.show(0, 0, sent(5)).unwrap_err();
         history.acknowledge(0, 1, sent(5)).unwrap_err();
+        is_below_watermark(0, 1, 2).unwrap();
+        is_below_watermark(0, 2, 2).unwrap_err();
+        is_fresh(0, 2, 2).unwrap();
+        is_fresh(0, 1, 2).unwrap_err();
         history.topics.insert("gone".into(), Existence::No);
         history.topics_are_as_acknowledged(&BTreeSet::from(["gone".into()])).unwrap_err();
         history.topics.insert("there".into(), Existence::Yes);

@@ -2,7 +2,8 @@
 //! behind, sessions that are evicted or lost, connections that end and begin again on another shard.
 //!
 //! What is checked of each answer:
-//! - [`Consumer::take`]: the records of a partition come in order, none twice and none left out, from where the broker was told
+//! - [`Consumer::take`]: the records of a partition come in order, none twice and none left out, from where the broker was told, and
+//!   below the watermark of the same answer
 //! - [`Consumer::is_fresh`]: the session has been told of all that was acknowledged before the request was sent
 //! - [`Consumer::has_reason`]: an incremental answer mentions a partition of the session only if there is something new
 //! - [`Consumer::was_woken`]: a request that waits is answered soon after what it waits for was acknowledged
@@ -288,10 +289,11 @@ impl Consumer {
             has_reason(partition, part, told, &records)?;
         }
         part.told = told;
-        if records.is_empty() { Ok(()) } else { self.take(partition, asked, records) }
+        if records.is_empty() { Ok(()) } else { self.take(data, asked, records) }
     }
 
-    fn take(&mut self, partition: Partition, asked: i64, records: Bytes) -> Result<(), String> {
+    fn take(&mut self, data: &PartitionData, asked: i64, records: Bytes) -> Result<(), String> {
+        let partition = data.partition_index;
         let first = Batch::peek(&records, records.len())
             .and_then(|length| Batch::whole(&records[..length]))
             .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))?;
@@ -300,18 +302,16 @@ impl Consumer {
             return Err(format!("partition {partition}: {base} to {last} where {asked} was asked for"));
         }
         let part = self.parts.get_mut(&partition).expect("mentioned");
-        work::read(&self.shared, partition, records, &mut part.log)
+        work::read(&self.shared, partition, records, data.high_watermark, &mut part.log)
     }
 
     /// Partitions in `failed` were answered with an error.
     fn is_fresh(&self, sent_ns: u64, failed: &[Partition]) -> Result<(), String> {
-        let acknowledged = self.shared.acknowledged_at.borrow();
         for (partition, part) in &self.parts {
             if part.asked.is_none() || failed.contains(partition) {
                 continue;
             }
-            let acks = acknowledged.get(partition).into_iter().flatten();
-            let end = acks.filter(|ack| ack.at_ns < sent_ns).map(|ack| ack.end).max().unwrap_or(0);
+            let end = self.shared.acknowledged_before(*partition, sent_ns);
             if part.told.is_none_or(|(watermark, _)| watermark < end) {
                 return Err(format!(
                     "partition {partition}: {end} records were acknowledged, and session {} was told {:?}",

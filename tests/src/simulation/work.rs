@@ -22,7 +22,7 @@ use logan::protocol::{ErrorCode, Records};
 use logan_shards::{monotonic_ns, random_u64, sleep};
 
 use super::client::{Client, Lost};
-use super::history::{Existence, History, Partition, Sent};
+use super::history::{Existence, History, Partition, Sent, is_below_watermark, is_fresh};
 
 pub(super) const TOPIC: &str = "main";
 pub(super) const FETCH_VERSION: i16 = 11;
@@ -84,6 +84,13 @@ impl Shared {
 
     pub fn topic_is_created(&self) -> bool {
         self.history.borrow().topics.get(TOPIC) == Some(&Existence::Yes)
+    }
+
+    /// The end of what was acknowledged of a partition before then.
+    pub fn acknowledged_before(&self, partition: Partition, at_ns: u64) -> i64 {
+        let acknowledged = self.acknowledged_at.borrow();
+        let acks = acknowledged.get(&partition).into_iter().flatten();
+        acks.filter(|ack| ack.at_ns < at_ns).map(|ack| ack.end).max().unwrap_or(0)
     }
 
     /// A batch was acknowledged: its first record, and how many it has.
@@ -169,26 +176,52 @@ pub(super) async fn topic_id(shared: &Shared) -> Uuid {
     .await
 }
 
-/// Creates and deletes other topics, one after another.
+/// Whether the broker knows a topic, as `witness` is told.
+async fn is_known(shared: &Shared, witness: &mut Client, name: &str) -> bool {
+    let asked = MetadataRequestTopic { name: Some(name.into()), ..Default::default() };
+    let request =
+        MetadataRequest { topics: Some(vec![asked]), allow_auto_topic_creation: false, ..Default::default() };
+    loop {
+        match witness.call(9, &request).await {
+            Ok(response) => return response.topics[0].error_code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            Err(lost) => {
+                shared.lose(lost);
+                *witness = connect(shared).await;
+            }
+        }
+    }
+}
+
+/// Creates and deletes other topics, one after another. Once that is answered, every shard knows it: another connection is asked.
 pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
+    let mut witness = connect(&shared).await;
     for round in 0..rounds {
         let name = format!("side-{}", round % 3);
         let deletes = shared.history.borrow().topics.get(&name) == Some(&Existence::Yes);
         shared.history.borrow_mut().topics.insert(name.clone(), Existence::Unknown);
-        let existence = insist(&shared, async |client| {
+        let (existence, error) = insist(&shared, async |client| {
             if deletes {
                 let topic = DeleteTopicState { name: Some(name.as_str().into()), ..Default::default() };
                 let request = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
                 let error = client.call(6, &request).await?.responses[0].error_code;
                 // A repeated deletion finds that the first one was carried out.
                 let done = matches!(error, ErrorCode::NONE | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-                return Ok(done.then_some(Existence::No));
+                return Ok(done.then_some((Existence::No, error)));
             }
             let error = client.call(7, &new_topic(&name, 2)).await?.topics[0].error_code;
             let done = matches!(error, ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS);
-            Ok(done.then_some(Existence::Yes))
+            Ok(done.then_some((Existence::Yes, error)))
         })
         .await;
+        // One that finds the first attempt carried out may find so before all shards do.
+        if error == ErrorCode::NONE {
+            let known = is_known(&shared, &mut witness, &name).await;
+            if known != (existence == Existence::Yes) {
+                let (done, so) =
+                    if known { ("deleted", "knows it") } else { ("created", "does not know it") };
+                shared.fail(format!("topic {name} was {done}, and a shard {so} when asked after that"));
+            }
+        }
         shared.history.borrow_mut().topics.insert(name, existence);
         sleep(Duration::from_millis(random_u64() % 30)).await;
     }
@@ -285,25 +318,29 @@ pub(super) async fn consume(
     let mut log = Vec::new();
     while !until(log.len() as i64) {
         let from = log.len() as i64;
-        let records = insist(&shared, async |client| {
+        let (records, watermark) = insist(&shared, async |client| {
+            let sent_ns = monotonic_ns();
             let response = client.call(FETCH_VERSION, &fetch(partition, from)).await?;
             let Some(data) = response.responses.first().and_then(|topic| topic.partitions.first()) else {
-                return Ok(Some(Bytes::new()));
+                return Ok(Some((Bytes::new(), 0)));
             };
             match data.error_code {
                 ErrorCode::NONE => {
-                    Ok(Some(data.records.as_ref().map(Records::contiguous).unwrap_or_default()))
+                    let acknowledged = shared.acknowledged_before(partition, sent_ns);
+                    shared.note(is_fresh(partition, data.high_watermark, acknowledged));
+                    let records = data.records.as_ref().map(Records::contiguous).unwrap_or_default();
+                    Ok(Some((records, data.high_watermark)))
                 }
                 ErrorCode::OFFSET_OUT_OF_RANGE => {
                     shared.fail(format!(
                         "partition {partition}: offset {from} was shown to exist and is out of range"
                     ));
-                    Ok(Some(Bytes::new()))
+                    Ok(Some((Bytes::new(), 0)))
                 }
                 again if is_retriable(again) => Ok(None),
                 other => {
                     shared.fail(format!("partition {partition}: offset {from} cannot be read: {other}"));
-                    Ok(Some(Bytes::new()))
+                    Ok(Some((Bytes::new(), 0)))
                 }
             }
         })
@@ -311,7 +348,7 @@ pub(super) async fn consume(
         if shared.violation.borrow().is_some() {
             break;
         }
-        if let Err(reason) = read(&shared, partition, records, &mut log) {
+        if let Err(reason) = read(&shared, partition, records, watermark, &mut log) {
             shared.fail(reason);
             break;
         }
@@ -332,11 +369,12 @@ pub(super) fn fetch(partition: Partition, from: i64) -> FetchRequest {
     }
 }
 
-/// Notes what is shown: records of the log from its end on, without a gap. What the log has already must be the same.
+/// Notes what is shown with a watermark: records of the log from its end on, without a gap. What the log has already must be the same.
 pub(super) fn read(
     shared: &Shared,
     partition: Partition,
     mut records: Bytes,
+    watermark: i64,
     log: &mut Vec<Sent>,
 ) -> Result<(), String> {
     use logan_storage::batch::Batch;
@@ -347,6 +385,7 @@ pub(super) fn read(
         let bytes = records.split_to(length);
         let mut reader = RecordReader::open(&bytes, MOST_UNPACKED).map_err(|error| error.to_string())?;
         while let Some(placed) = reader.next().map_err(|error| error.to_string())? {
+            is_below_watermark(partition, placed.offset, watermark)?;
             let value = placed.record.value.unwrap_or_default();
             let number = |at: usize| u32::from_be_bytes(value[at..at + 4].try_into().expect("four bytes"));
             let sent = Sent { producer: number(0), number: number(4) };
@@ -354,7 +393,7 @@ pub(super) fn read(
                 if *before != sent {
                     let offset = placed.offset;
                     return Err(format!(
-                        "partition {partition}: offset {offset} was {before:?} and is {sent:?}"
+                        "offset {offset} of partition {partition} was shown as {before:?} and is {sent:?}"
                     ));
                 }
                 continue;
