@@ -14,7 +14,7 @@ use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits::ROUND_HANGS_AFTER;
 use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, FetchedPart, Shortage};
 use crate::model::{LeaderEpoch, Offset};
-use crate::partition::FetchTicket;
+use crate::partition::{FetchTicket, Replica};
 use crate::protocol::ErrorCode;
 
 /// A fetch that waits until enough is ready.
@@ -174,8 +174,8 @@ impl Owner {
             return FetchedPart::failed(ErrorCode::from(refusal), epoch);
         }
         let mut fetched = FetchedPart {
-            high_watermark: replica.high_watermark(),
-            last_stable: replica.high_watermark(),
+            high_watermark: self.watermark_told(&replica),
+            last_stable: self.watermark_told(&replica),
             log_start: replica.log_start(),
             leader_epoch: epoch,
             ..FetchedPart::default()
@@ -197,6 +197,20 @@ impl Owner {
             }
         }
         fetched
+    }
+
+    /// The watermark as a fetch is told it.
+    fn watermark_told(&self, replica: &Replica) -> Offset {
+        let watermark = replica.high_watermark();
+        if self.mutations.lower_watermark {
+            return Offset(watermark.0 - 1).max(replica.log_start());
+        }
+        if self.mutations.tell_unsettled { replica.log_end() } else { watermark }
+    }
+
+    /// How far a fetch may read.
+    fn visible(&self, replica: &Replica) -> Offset {
+        if self.mutations.read_unsettled { replica.log_end() } else { replica.high_watermark() }
     }
 
     /// Reads what was granted and answers: in this turn if all of it is in memory, else in a task that reads the rest at once.
@@ -245,7 +259,7 @@ impl Owner {
                 continue;
             }
             let Some(hosted) = self.hosted(part.partition) else { continue };
-            let visible = hosted.replica.borrow().high_watermark();
+            let visible = self.visible(&hosted.replica.borrow());
             let bytes = part.max_bytes.min(left) as usize;
             let limits = Limits { offset: visible.0, bytes, at_least_one: need_one };
             if let Some(read) = hosted.log.read_cached(part.offset.0, limits) {

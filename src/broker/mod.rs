@@ -75,6 +75,18 @@ pub struct Mutations {
     pub forget_news: bool,
     /// It does, and a fetch that waits for it is not woken.
     pub let_fetches_sleep: bool,
+    /// A fetch is answered with a watermark that is one too low.
+    pub lower_watermark: bool,
+    /// A fetch reads up to the log's end, and not up to the watermark.
+    pub read_unsettled: bool,
+    /// A fetch is told the log's end as the watermark.
+    pub tell_unsettled: bool,
+    /// A batch that is sent again is appended again.
+    pub append_duplicates: bool,
+    /// A command is answered before all shards have applied it.
+    pub answer_before_applied: bool,
+    /// Of two responses that are there together, the second one leaves first.
+    pub answer_out_of_order: bool,
 }
 
 /// The connections of a node, as far as all shards must know of them.

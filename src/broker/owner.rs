@@ -173,7 +173,7 @@ impl Owner {
 
     /// Gives the append back if it must wait.
     fn append_now(self: &Rc<Self>, hosted: &Rc<Hosted>, append: Waiting) -> Option<Waiting> {
-        match step(hosted, &append) {
+        match step(hosted, &append, self.mutations) {
             Step::Done(result) => self.finish(append.ticket, Some(result)),
             Step::Appended(result) => {
                 if append.acks == 0 {
@@ -265,7 +265,7 @@ impl Owner {
 }
 
 /// One append, as far as it goes without waiting.
-fn step(hosted: &Hosted, append: &Waiting) -> Step {
+fn step(hosted: &Hosted, append: &Waiting, mutations: Mutations) -> Step {
     let mut replica = hosted.replica.borrow_mut();
     let log_start = replica.log_start();
     if let Err(refusal) = replica.check_append(append.acks, hosted.min_in_sync.get()) {
@@ -283,6 +283,7 @@ fn step(hosted: &Hosted, append: &Waiting) -> Step {
     }
     match check_sequence(&hosted.log, &append.part.batches) {
         Sequence::Append => {}
+        Sequence::Duplicate { .. } if mutations.append_duplicates => {}
         Sequence::Refuse(error) => return Step::Done(AppendResult::failed(error)),
         Sequence::Duplicate { base, end, timestamp } => {
             let settled = append.acks == 0 || replica.on_duplicate(end, append.ticket);

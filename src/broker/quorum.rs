@@ -173,12 +173,15 @@ impl Driver {
     async fn on_committed(&self, entry: &Committed) {
         // An entry that this version cannot read or apply leaves no image to go on with: the node stops rather than guess.
         let records = records_of(entry).unwrap_or_else(|error| panic!("the metadata log: {error}"));
-        let answers = self
+        let mut answers = self
             .decider
             .borrow_mut()
             .on_committed(entry.term, entry.index, &records)
             .unwrap_or_else(|error| panic!("the metadata log, entry {}: {error}", entry.index));
         let touched: Vec<Touched> = records.iter().map(Record::touches).collect();
+        if self.shell.plan.mutations.answer_before_applied {
+            self.give(std::mem::take(&mut answers));
+        }
         self.publish(&touched).await;
         self.give(answers);
     }

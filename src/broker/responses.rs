@@ -110,6 +110,11 @@ impl Responses {
     pub(super) async fn write_all(mut self) -> Result<(), Ended> {
         while let Some(slot) = self.queue.next().await {
             let mut outgoing = Outgoing::default();
+            if self.shell.plan.mutations.answer_out_of_order
+                && let Some(Some(next)) = self.queue.next().now_or_never()
+            {
+                self.add(next, &mut outgoing).await?;
+            }
             self.add(slot, &mut outgoing).await?;
             // Responses that are ready too leave with the same write.
             while outgoing.bytes < limits::RESPONSE_GATHER_BYTES {

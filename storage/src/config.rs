@@ -52,6 +52,7 @@ pub struct Mutations {
     pub file_size_is_prepared: bool,
     pub rename_before_durable: bool,
     pub reuse_before_checkpoint: bool,
+    pub read_unsettled: bool,
 }
 
 /// The most bytes that one round gathers; more would ruin its latency.

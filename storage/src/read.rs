@@ -54,7 +54,8 @@ impl Log {
     /// Batches from `from` on, if that offset is still in the tail cache. `None` if it is not, or not in the log.
     pub fn read_cached(&self, from: i64, limits: Limits) -> Option<Read> {
         let state = self.state.borrow();
-        let offset = limits.offset.min(state.ends.settled);
+        let is_clamped = limits.offset > state.ends.settled && !self.reads_unsettled();
+        let offset = if is_clamped { state.ends.settled } else { limits.offset };
         let mut read = Read { next_offset: from, ..Read::default() };
         if from < state.ends.log_start || state.is_closed {
             return None;
@@ -121,6 +122,11 @@ impl Log {
             }
             return Ok(read);
         }
+    }
+
+    /// A planted fault.
+    fn reads_unsettled(&self) -> bool {
+        self.volume.upgrade().is_some_and(|volume| volume.config.mutations.read_unsettled)
     }
 
     fn must_hold(volume: &Volume, from: i64, log_start: i64, settled: i64) -> Result<(), ReadError> {
