@@ -7,7 +7,7 @@ use std::time::Duration;
 
 // ---- Connections
 
-/// Read from a connection at a time until its next frame is admitted. Idle connections hold this much, and there may be thousands.
+/// Read from a connection at a time until its next frame is admitted: what is read then is not counted against any budget yet.
 pub const FIRST_READ_BYTES: usize = 4 << 10;
 
 /// Frames up to this size are gathered with the reads of [`FIRST_READ_BYTES`]; larger ones get a buffer of their own, since

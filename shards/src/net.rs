@@ -1,6 +1,6 @@
 //! Listeners and connections.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::{machine, real, sim};
 
@@ -179,6 +179,14 @@ impl Reader {
         match &mut self.0 {
             ReaderKind::Real(reader) => reader.read(buffer).await,
             ReaderKind::Simulated(reader) => reader.read(buffer).await,
+        }
+    }
+
+    /// Appends what has come, at most `MOST` bytes of it, to `into`. While nothing has come, no memory is held for it.
+    pub async fn receive<const MOST: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
+        match &mut self.0 {
+            ReaderKind::Real(reader) => reader.receive::<MOST>(into).await,
+            ReaderKind::Simulated(reader) => reader.receive::<MOST>(into).await,
         }
     }
 

@@ -147,17 +147,10 @@ impl Requests {
     /// Receives what is there. A frame that has begun must go on within a bound: its memory is kept from others.
     async fn receive(&mut self) -> Result<(), Ended> {
         // The memory comes with the first byte, not with the connection.
-        let mut first = [0; limits::FIRST_READ_BYTES];
-        let count = if self.received.is_empty() {
-            self.reader.read(&mut first).await?
-        } else {
-            within_frame(self.reader.read(&mut first)).await?
-        };
-        if count == 0 {
-            return Err(Ended::Closed);
-        }
-        self.received.extend_from_slice(&first[..count]);
-        Ok(())
+        let is_begun = !self.received.is_empty();
+        let receiving = self.reader.receive::<{ limits::FIRST_READ_BYTES }>(&mut self.received);
+        let count = if is_begun { within_frame(receiving).await? } else { receiving.await? };
+        if count == 0 { Err(Ended::Closed) } else { Ok(()) }
     }
 
     /// Receives the rest of a frame straight into one pooled buffer.

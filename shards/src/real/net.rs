@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::blocking::blocking;
 use super::executor;
@@ -211,6 +211,13 @@ impl RealReader {
         self.0.read(buffer).await
     }
 
+    pub(crate) async fn receive<const MOST: usize>(
+        &mut self,
+        into: &mut BytesMut,
+    ) -> Result<usize, NetError> {
+        self.0.receive::<MOST>(into).await
+    }
+
     pub(crate) fn shutdown(&self) {
         self.0.shutdown();
     }
@@ -236,11 +243,39 @@ impl Socket {
     }
 
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, NetError> {
+        self.until_some(|| self.try_read(buffer)).await
+    }
+
+    async fn receive<const MOST: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
+        self.until_some(|| {
+            let mut buffer = [0; MOST];
+            let got = self.try_read(&mut buffer)?;
+            into.extend_from_slice(&buffer[..got.unwrap_or(0)]);
+            Ok(got)
+        })
+        .await
+    }
+
+    /// Reads, with `try_read`, once there is something.
+    async fn until_some(
+        &self,
+        mut try_read: impl FnMut() -> Result<Option<usize>, NetError>,
+    ) -> Result<usize, NetError> {
         // A peer that is never silent must not keep the others from their turn.
         executor::yield_if_needed().await;
         if self.is_drained.replace(false) {
             executor::readable(self.fd()).await;
         }
+        loop {
+            if let Some(got) = try_read()? {
+                return Ok(got);
+            }
+            executor::readable(self.fd()).await;
+        }
+    }
+
+    /// Reads what is there. `None` if nothing is.
+    fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, NetError> {
         loop {
             // SAFETY: `buffer` is valid for writing, with its length.
             let got = unsafe {
@@ -248,10 +283,10 @@ impl Socket {
             };
             if got >= 0 {
                 self.is_drained.set((got as usize) < buffer.len());
-                return Ok(got as usize);
+                return Ok(Some(got as usize));
             }
             match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::WouldBlock => executor::readable(self.fd()).await,
+                error if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 error if error.kind() == io::ErrorKind::Interrupted => {}
                 error => return Err(failed(&self.peer.to_string(), "read", &error)),
             }

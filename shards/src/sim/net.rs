@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -75,6 +76,18 @@ impl Drop for Side {
 impl Side {
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, NetError> {
         poll_fn(|context| self.world.poll_read(self.socket, context, buffer)).await
+    }
+
+    async fn receive<const MOST: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
+        poll_fn(|context| {
+            let mut buffer = [0; MOST];
+            let polled = self.world.poll_read(self.socket, context, &mut buffer);
+            if let Poll::Ready(Ok(count)) = polled {
+                into.extend_from_slice(&buffer[..count]);
+            }
+            polled
+        })
+        .await
     }
 
     async fn write_all(&self, slices: &[Bytes]) -> Result<(), NetError> {
@@ -192,6 +205,10 @@ pub struct SimReader(Rc<Side>);
 impl SimReader {
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
         self.0.read(buffer).await
+    }
+
+    pub async fn receive<const MOST: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
+        self.0.receive::<MOST>(into).await
     }
 
     pub fn shutdown(&self) {
