@@ -7,12 +7,9 @@ use std::time::Duration;
 
 // ---- Connections
 
-/// Read from a connection at a time until its next frame is admitted: what is read then is not counted against any budget yet.
+/// Read from a connection at a time until its next frame is admitted: what is read then is not counted against any budget yet. A frame
+/// that is larger gets a buffer of its own, and its rest is read straight into it.
 pub const FIRST_READ_BYTES: usize = 4 << 10;
-
-/// Frames up to this size are gathered with the reads of [`FIRST_READ_BYTES`]; larger ones get a buffer of their own, since
-/// copying them a second time would cost more than the buffer.
-pub const SMALL_FRAME_BYTES: usize = 16 << 10;
 
 /// Responses that one connection may owe before its next request is read. Kafka's clients keep five in flight; more than that is
 /// a client that pipelines without end.
@@ -134,8 +131,6 @@ const _: () =
 const _: () = assert!(LEASE_UNDER_PRESSURE_MS <= LEASE_MS && LEASE_MS <= WRITE_STALL_MS);
 // A lane without a slot would never pass a message on, and there are half as many of our own.
 const _: () = assert!(LANE_MESSAGES_LEAST >= 2);
-// A small frame arrives in a few reads; and what was read before a frame was admitted fits the frame's own buffer.
-const _: () = assert!(FIRST_READ_BYTES <= SMALL_FRAME_BYTES);
 // One gathered write is no more than what a fetch has credit for.
 const _: () = assert!(RESPONSE_GATHER_BYTES as u64 <= RESPONSE_CREDIT_BYTES);
 // `<topic>-<partition>.<32 hex digits>-delete` must fit a file name of 255 bytes when the topic's name is cut; without the suffix it

@@ -190,6 +190,19 @@ impl Reader {
         }
     }
 
+    /// As [`Self::read`], and what has come beyond it, at most `MOST` bytes, is appended to `beyond`, at the cost of the same system call.
+    /// Counts only what is in `buffer`.
+    pub async fn read_and_beyond<const MOST: usize>(
+        &mut self,
+        buffer: &mut [u8],
+        beyond: &mut BytesMut,
+    ) -> Result<usize, NetError> {
+        match &mut self.0 {
+            ReaderKind::Real(reader) => reader.read_and_beyond::<MOST>(buffer, beyond).await,
+            ReaderKind::Simulated(reader) => reader.read_and_beyond::<MOST>(buffer, beyond).await,
+        }
+    }
+
     /// As [`Connection::shutdown`].
     pub fn shutdown(&self) {
         match &self.0 {

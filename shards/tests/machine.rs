@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use logan_shards::{
@@ -402,12 +402,28 @@ fn bytes_come_back_whole_whatever_their_number() {
         });
         let mut got = Vec::new();
         let mut buffer = vec![0; 100_000];
-        while got.len() < expected.len() {
-            let count = reader.read(&mut buffer).await.unwrap();
+        // The three ways to read, in turn. The last fills its small buffer first and goes on beyond it.
+        let mut went_beyond = false;
+        for way in (0..3).cycle() {
+            if got.len() >= expected.len() {
+                break;
+            }
+            let mut appended = BytesMut::new();
+            let count = match way {
+                0 => reader.read(&mut buffer).await.unwrap(),
+                1 => reader.receive::<4096>(&mut appended).await.unwrap(),
+                _ => reader.read_and_beyond::<4096>(&mut buffer[..3000], &mut appended).await.unwrap(),
+            };
             assert!(count > 0, "the echo ended early");
-            got.extend_from_slice(&buffer[..count]);
+            if way != 1 {
+                got.extend_from_slice(&buffer[..count]);
+                assert!(appended.is_empty() || count == 3000, "{count} bytes and {} beyond", appended.len());
+                went_beyond |= !appended.is_empty();
+            }
+            got.extend_from_slice(&appended);
         }
         assert!(got == expected, "bytes differ");
+        assert!(went_beyond, "something was there beyond the buffer");
         let writer = write.await;
         writer.shutdown();
         assert_eq!(reader.read(&mut buffer).await.unwrap_or(0), 0);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::LocalBoxFuture;
 use logan_shards::sim::net::SimConnection;
 use logan_shards::sim::{Cut, NodeId, Outcome, PerMillion, SimOptions, Simulation};
@@ -100,9 +100,15 @@ fn bytes_arrive_once_and_in_order_whatever_the_pieces() {
             let mut received = Vec::new();
             let mut buffer = vec![0; 5000];
             while received.len() < sent.len() {
-                let count = reader.read(&mut buffer).await.unwrap();
+                let mut beyond = BytesMut::new();
+                let count = match random_u64() % 2 {
+                    0 => reader.read(&mut buffer).await.unwrap(),
+                    _ => reader.read_and_beyond::<1000>(&mut buffer, &mut beyond).await.unwrap(),
+                };
                 assert_ne!(count, 0);
+                assert!(beyond.is_empty() || count == buffer.len());
                 received.extend_from_slice(&buffer[..count]);
+                received.extend_from_slice(&beyond);
             }
             assert!(received == sent);
             drop(writing.await);

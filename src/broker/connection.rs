@@ -127,8 +127,9 @@ impl Requests {
                 Step::Need(_) => self.receive().await?,
                 Step::Admit(announced) => {
                     credit = Some(self.shell.frame_credit(announced.size).await);
-                    if announced.size > limits::SMALL_FRAME_BYTES {
-                        let frame = self.receive_large(announced).await?;
+                    let is_complete = self.received.len() >= 4 + announced.size;
+                    if announced.size > limits::FIRST_READ_BYTES && !is_complete {
+                        let frame = self.receive_rest(announced).await?;
                         return Ok((frame, credit.take().expect("taken above")));
                     }
                     self.frames.admit();
@@ -153,16 +154,18 @@ impl Requests {
         if count == 0 { Err(Ended::Closed) } else { Ok(()) }
     }
 
-    /// Receives the rest of a frame straight into one pooled buffer.
-    async fn receive_large(&mut self, announced: Announced) -> Result<Frame, Ended> {
+    /// Receives the rest of a frame straight into one pooled buffer, and with its end the beginning of the next.
+    async fn receive_rest(&mut self, announced: Announced) -> Result<Frame, Ended> {
         let whole = 4 + announced.size;
         let mut buffer = AlignedBuffer::take(whole);
         let mut filled = self.received.len();
-        assert!(filled <= whole, "no more than a small read is received before a frame is admitted");
         buffer.bytes_mut()[..filled].copy_from_slice(&self.received);
         self.received = BytesMut::new();
         while filled < whole {
-            let count = within_frame(self.reader.read(&mut buffer.bytes_mut()[filled..whole])).await?;
+            let rest = &mut buffer.bytes_mut()[filled..whole];
+            let reading =
+                self.reader.read_and_beyond::<{ limits::FIRST_READ_BYTES }>(rest, &mut self.received);
+            let count = within_frame(reading).await?;
             if count == 0 {
                 return Err(Ended::Closed);
             }

@@ -218,6 +218,14 @@ impl RealReader {
         self.0.receive::<MOST>(into).await
     }
 
+    pub(crate) async fn read_and_beyond<const MOST: usize>(
+        &mut self,
+        buffer: &mut [u8],
+        beyond: &mut BytesMut,
+    ) -> Result<usize, NetError> {
+        self.0.read_and_beyond::<MOST>(buffer, beyond).await
+    }
+
     pub(crate) fn shutdown(&self) {
         self.0.shutdown();
     }
@@ -243,15 +251,30 @@ impl Socket {
     }
 
     async fn read(&self, buffer: &mut [u8]) -> Result<usize, NetError> {
-        self.until_some(|| self.try_read(buffer)).await
+        self.until_some(|| self.try_read([buffer, &mut []])).await
     }
 
     async fn receive<const MOST: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
         self.until_some(|| {
             let mut buffer = [0; MOST];
-            let got = self.try_read(&mut buffer)?;
+            let got = self.try_read([&mut buffer, &mut []])?;
             into.extend_from_slice(&buffer[..got.unwrap_or(0)]);
             Ok(got)
+        })
+        .await
+    }
+
+    async fn read_and_beyond<const MOST: usize>(
+        &self,
+        buffer: &mut [u8],
+        beyond: &mut BytesMut,
+    ) -> Result<usize, NetError> {
+        self.until_some(|| {
+            let mut next = [0; MOST];
+            let got = self.try_read([buffer, &mut next])?;
+            let within = got.map(|got| got.min(buffer.len()));
+            beyond.extend_from_slice(&next[..got.unwrap_or(0) - within.unwrap_or(0)]);
+            Ok(within)
         })
         .await
     }
@@ -274,15 +297,25 @@ impl Socket {
         }
     }
 
-    /// Reads what is there. `None` if nothing is.
-    fn try_read(&self, buffer: &mut [u8]) -> Result<Option<usize>, NetError> {
+    /// Reads what is there into the first buffer, then the second. `None` if nothing is.
+    fn try_read(&self, [first, second]: [&mut [u8]; 2]) -> Result<Option<usize>, NetError> {
+        let room = first.len() + second.len();
+        let mut vectors = [first, second]
+            .map(|part| libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() });
         loop {
-            // SAFETY: `buffer` is valid for writing, with its length.
-            let got = unsafe {
-                libc::recv(self.fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
+            let got = if vectors[1].iov_len == 0 {
+                // SAFETY: `first` is valid for writing, with its length.
+                unsafe { libc::recv(self.fd(), vectors[0].iov_base, vectors[0].iov_len, libc::MSG_DONTWAIT) }
+            } else {
+                // SAFETY: all-zero bytes are a valid value of this plain structure.
+                let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+                message.msg_iov = vectors.as_mut_ptr();
+                message.msg_iovlen = vectors.len();
+                // SAFETY: the vectors point to buffers that are borrowed exclusively here, with their lengths.
+                unsafe { libc::recvmsg(self.fd(), &raw mut message, libc::MSG_DONTWAIT) }
             };
             if got >= 0 {
-                self.is_drained.set((got as usize) < buffer.len());
+                self.is_drained.set((got as usize) < room);
                 return Ok(Some(got as usize));
             }
             match io::Error::last_os_error() {

@@ -90,6 +90,19 @@ impl Side {
         .await
     }
 
+    async fn read_and_beyond<const MOST: usize>(
+        &self,
+        buffer: &mut [u8],
+        beyond: &mut BytesMut,
+    ) -> Result<usize, NetError> {
+        let mut all = vec![0; buffer.len() + MOST];
+        let count = self.read(&mut all).await?;
+        let within = count.min(buffer.len());
+        buffer[..within].copy_from_slice(&all[..within]);
+        beyond.extend_from_slice(&all[within..count]);
+        Ok(within)
+    }
+
     async fn write_all(&self, slices: &[Bytes]) -> Result<(), NetError> {
         let mut gathered = BytesMut::new();
         for (index, slice) in slices.iter().enumerate() {
@@ -209,6 +222,14 @@ impl SimReader {
 
     pub async fn receive<const MOST: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
         self.0.receive::<MOST>(into).await
+    }
+
+    pub async fn read_and_beyond<const MOST: usize>(
+        &mut self,
+        buffer: &mut [u8],
+        beyond: &mut BytesMut,
+    ) -> Result<usize, NetError> {
+        self.0.read_and_beyond::<MOST>(buffer, beyond).await
     }
 
     pub fn shutdown(&self) {
