@@ -279,13 +279,14 @@ impl Log {
         Ok(())
     }
 
-    /// Sees to it that the end's partial block is at hand.
+    /// Sees to it that the end's partial block is at hand, as long as the log ends in `segment`.
     pub(crate) async fn load_partial(self: &Rc<Self>, segment: &Rc<Segment>) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         let end = u64::from(segment.length.get());
         {
             let state = self.state.borrow();
-            if state.open.is_some() || state.partial.is_some() || end == block_floor(end) {
+            let is_there = state.open.is_some() || state.partial.is_some() || end == block_floor(end);
+            if is_there || !state.grows_at(segment) {
                 return Ok(());
             }
         }
@@ -306,7 +307,8 @@ impl Log {
             return Err(AppendError::Failed);
         }
         let mut state = self.state.borrow_mut();
-        if state.open.is_none() && state.partial.is_none() && u64::from(segment.length.get()) == end {
+        let is_wanted = state.open.is_none() && state.partial.is_none() && state.grows_at(segment);
+        if is_wanted && u64::from(segment.length.get()) == end {
             state.partial = Some(block.slice(..length));
         }
         Ok(())

@@ -138,6 +138,13 @@ impl LogState {
     pub fn has(&self, segment: &Rc<Segment>) -> bool {
         self.segments.iter().any(|other| Rc::ptr_eq(other, segment))
     }
+
+    /// Whether appends go to a segment, and nobody is about to change that. A roll, a truncation or a deletion may come between whatever
+    /// an append waits for.
+    pub fn grows_at(&self, segment: &Rc<Segment>) -> bool {
+        let is_last = self.segments.last().is_some_and(|last| Rc::ptr_eq(last, segment));
+        is_last && !self.is_closed && !self.is_blocked
+    }
 }
 
 impl Log {

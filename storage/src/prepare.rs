@@ -120,7 +120,7 @@ pub(crate) async fn run_ahead(volume: Rc<Volume>) {
 }
 
 impl Volume {
-    /// Sees to it that offsets can be given for `bytes` more.
+    /// Sees to it that offsets can be given for `bytes` more, as long as that is where the log grows.
     pub(crate) async fn reserve_blocks(
         &self,
         log: &Rc<Log>,
@@ -135,8 +135,13 @@ impl Volume {
             if !self.begin_structural(segment).await {
                 return Err(AppendError::Failed);
             }
-            let outcome = self.extend(log, segment, bytes).await;
+            // Whoever waits finds the log changed: blocks behind a segment that was cut would stay there, and a deleted log's file is not found.
+            let is_wanted = !self.is_stopping.get() && log.state.borrow().grows_at(segment);
+            let outcome = if is_wanted { self.extend(log, segment, bytes).await } else { Ok(()) };
             self.end_structural(log, segment);
+            if !is_wanted {
+                return Ok(());
+            }
             match outcome {
                 Ok(()) => {}
                 Err(DiskError::NoSpace { .. }) => return Err(AppendError::NoSpace),

@@ -1,0 +1,88 @@
+//! What comes between two steps of an append: a deletion, a stop, a roll.
+
+mod support;
+
+use std::rc::Rc;
+
+use futures_util::future::join;
+use logan_storage::failure::AppendError;
+use logan_storage::log::Log;
+use logan_storage::volume::Volume;
+use support::disk::Disk;
+use support::runtime::Runtime;
+use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
+
+const MS: u64 = 1_000_000;
+
+/// A log with a segment, and spares that are all taken, so that the next append of `bytes` waits for one, though it only needs blocks.
+async fn without_spares(disk: &Rc<Disk>, runtime: &Rc<Runtime>, slow_ns: u64) -> (Rc<Volume>, Rc<Log>) {
+    let volume = serve(disk, runtime, volume_config(), log_config()).await.unwrap();
+    let keys = (0..3).map(|n| (key("orders", n), log_config()));
+    let logs = volume.create_logs(keys.collect()).await.unwrap();
+    append_settled(&logs[0], &batch(1, 1000, 1, 1)).await.unwrap();
+    runtime.sleep_ns(1_000 * MS).await;
+    *disk.slow.borrow_mut() = Some(("logan/spare-".into(), slow_ns));
+    for log in &logs[1..] {
+        append_settled(log, &batch(1, 1000, 1, 1)).await.unwrap();
+    }
+    (volume, Rc::clone(&logs[0]))
+}
+
+#[test]
+fn a_log_that_is_deleted_while_an_append_waits_for_room_fails_nothing() {
+    for seed in 1..20 {
+        let disk = Disk::new();
+        live(&disk, seed, |disk, runtime| async move {
+            let (volume, log) = without_spares(&disk, &runtime, 100 * MS).await;
+            let deletion = async {
+                runtime.sleep_ns(runtime.below(50 * MS)).await;
+                volume.delete_log(&log).await
+            };
+            let bytes = batch(1, 100_000, 2, 1);
+            let (appended, deleted) = join(append_settled(&log, &bytes), deletion).await;
+            assert_eq!((appended, deleted), (Err(AppendError::Closed), Ok(())));
+            assert!(!volume.failed().is_failed(), "{:?}", volume.failed().reason());
+        });
+    }
+}
+
+#[test]
+fn a_stop_leaves_files_that_end_with_their_data_whoever_waits_for_room() {
+    for (seed, slow_us) in (1..8).flat_map(|seed| (0..60).map(move |at| (seed, at * 20))) {
+        let disk = Disk::new();
+        live(&disk, seed, |disk, runtime| async move {
+            let (volume, log) = without_spares(&disk, &runtime, slow_us * 1000).await;
+            let (_reserved, stopped) = join(log.reserve(100_000), stop(&disk, &runtime, volume)).await;
+            let () = stopped;
+        });
+        let length = disk.content("orders-0/00000000000000000000.log").unwrap().len();
+        assert_eq!(length, batch(1, 1000, 1, 1).len(), "seed {seed}, {slow_us} us");
+    }
+}
+
+/// The end's block is read from disk for an append, and the log is rolled meanwhile.
+#[test]
+fn a_roll_while_the_end_is_read_begins_with_an_empty_block() {
+    for seed in 1..60 {
+        let disk = Disk::new();
+        live(&disk, seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            append_settled(&log, &batch(1, 1000, 1, 1)).await.unwrap();
+            // The file is closed then, and the block forgotten.
+            runtime.sleep_ns(120_000 * MS).await;
+            let append = async {
+                runtime.sleep_ns(runtime.below(100_000)).await;
+                append_settled(&log, &batch(1, 1000, 2, 1)).await
+            };
+            let roll = async {
+                runtime.sleep_ns(runtime.below(100_000)).await;
+                log.roll().await
+            };
+            let (appended, rolled) = join(append, roll).await;
+            assert_eq!((appended, rolled), (Ok(2), Ok(())), "seed {seed}");
+            assert_eq!(append_settled(&log, &batch(1, 1000, 3, 1)).await, Ok(3));
+            assert_eq!(support::workload::read_all(&log).await.len(), 3);
+        });
+    }
+}
