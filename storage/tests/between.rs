@@ -1,12 +1,14 @@
-//! What comes between two steps of an append: a deletion, a stop, a roll.
+//! What comes between two steps of an append: a deletion, a stop, a roll; and offsets that do not follow each other.
 
 mod support;
 
 use std::rc::Rc;
 
 use futures_util::future::join;
+use logan_storage::config::LogConfig;
 use logan_storage::failure::AppendError;
 use logan_storage::log::Log;
+use logan_storage::recovery::OpenError;
 use logan_storage::volume::Volume;
 use support::disk::Disk;
 use support::runtime::Runtime;
@@ -84,5 +86,29 @@ fn a_roll_while_the_end_is_read_begins_with_an_empty_block() {
             assert_eq!(append_settled(&log, &batch(1, 1000, 3, 1)).await, Ok(3));
             assert_eq!(support::workload::read_all(&log).await.len(), 3);
         });
+    }
+}
+
+/// Neither a base offset nor what follows it is covered by a batch's CRC.
+#[test]
+fn a_base_offset_that_cannot_be_is_damage_and_no_panic() {
+    for wrong in [-7, 3, i64::MAX - 1, 1 << 40] {
+        let disk = Disk::new();
+        let config = LogConfig { segment_bytes: 4000, ..log_config() };
+        live(&disk, 1, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), config.clone()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), config).await.unwrap();
+            for n in 0..10 {
+                append_settled(&log, &batch(1, 3000, n, 1)).await.unwrap();
+            }
+            stop(&disk, &runtime, volume).await;
+        });
+        disk.damage("orders-0/00000000000000000009.log", |bytes| {
+            bytes[..8].copy_from_slice(&wrong.to_be_bytes())
+        });
+        let opened = live(&disk, 2, |disk, runtime| async move {
+            serve(&disk, &runtime, volume_config(), log_config()).await.map(|_| ())
+        });
+        assert!(matches!(opened, Err(OpenError::Damaged(_))), "{wrong}: {opened:?}");
     }
 }

@@ -208,7 +208,12 @@ async fn end_of(
         // The index may be what is wrong.
         walked = walk_to_end(&*file, 0, end, max_batch_bytes).await?;
     }
+    // No CRC covers a base offset. A log would go on from there.
+    let possible = segment.base..=segment.base.saturating_add(i64::from(i32::MAX) + 1);
     match walked {
+        Ok(Some(next)) if !possible.contains(&next) => {
+            Ok(Err(format!("{name}: segment {}: its last batch ends before offset {next}", segment.base)))
+        }
         Ok(next) => Ok(Ok(next.unwrap_or(segment.base))),
         Err(damage) => Ok(Err(format!("{name}: segment {}: {damage}", segment.base))),
     }
