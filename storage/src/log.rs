@@ -139,6 +139,18 @@ impl LogState {
         self.segments.iter().any(|other| Rc::ptr_eq(other, segment))
     }
 
+    /// An empty log that goes on behind a gap begins there, as the ledger says: once its first segment is durable.
+    pub fn begin_behind_gap(&mut self, first: &Rc<Segment>) {
+        let ends = &mut self.ends;
+        let is_first = self.segments.first().is_some_and(|segment| Rc::ptr_eq(segment, first));
+        if is_first && ends.durable == ends.log_start && ends.durable < first.base {
+            ends.log_start = first.base;
+            ends.durable = first.base;
+            ends.written = ends.written.max(first.base);
+            ends.settled = ends.settled.max(first.base);
+        }
+    }
+
     /// Whether appends go to a segment, and nobody is about to change that. A roll, a truncation or a deletion may come between whatever
     /// an append waits for.
     pub fn grows_at(&self, segment: &Rc<Segment>) -> bool {

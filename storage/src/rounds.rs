@@ -539,6 +539,7 @@ impl Volume {
 
     fn on_rolled(&self, log: &Rc<Log>, segment: &Rc<Segment>, sealed: Option<Rc<Segment>>) {
         self.keep_promise(SEGMENT_BOUND as u64);
+        log.state.borrow_mut().begin_behind_gap(segment);
         self.add_name_work(NameWork::Segment { log: Rc::clone(log), segment: Rc::clone(segment) });
         if let Some(sealed) = sealed {
             self.add_name_work(NameWork::Cut { log: Rc::clone(log), segment: sealed });

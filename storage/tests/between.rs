@@ -5,6 +5,7 @@ mod support;
 use std::rc::Rc;
 
 use futures_util::future::join;
+use logan_storage::append::{Append, Offsets};
 use logan_storage::config::LogConfig;
 use logan_storage::failure::AppendError;
 use logan_storage::log::Log;
@@ -87,6 +88,32 @@ fn a_roll_while_the_end_is_read_begins_with_an_empty_block() {
             assert_eq!(support::workload::read_all(&log).await.len(), 3);
         });
     }
+}
+
+async fn keep(log: &Rc<Log>, base: i64) {
+    let mut bytes = batch(1, 1000, 1, 1);
+    bytes[..8].copy_from_slice(&base.to_be_bytes());
+    let append = Append { batches: &bytes, offsets: Offsets::Keep };
+    while let Err(AppendError::MustWait) = log.append(&append) {
+        log.reserve(bytes.len()).await.unwrap();
+    }
+    log.wait_settled(base + 1).await.unwrap();
+}
+
+/// What a follower gets first may begin far behind where its empty log ends.
+#[test]
+fn an_empty_log_that_goes_on_behind_a_gap_begins_there() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        keep(&log, 100).await;
+        assert_eq!(log.ends().log_start, 100);
+        log.set_log_start(50).await.unwrap();
+        log.set_log_start(100).await.unwrap();
+        volume.check();
+        stop(&disk, &runtime, volume).await;
+    });
 }
 
 /// Neither a base offset nor what follows it is covered by a batch's CRC.
