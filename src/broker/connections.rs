@@ -37,7 +37,7 @@ impl Connections {
         self.next.set(number + 1);
         let last_used_ns = Cell::new(shards::monotonic_ns());
         let open = Rc::new(Open {
-            peer: Peer { number, address },
+            peer: Peer { number, address, listener: place.listener() },
             last_used_ns,
             close: Signal::default(),
             place: RefCell::new(place),

@@ -5,14 +5,18 @@
 use std::rc::Rc;
 
 use super::metadata::CLUSTER_OPERATIONS;
-use super::{Context, topics};
+use super::{Context, Peer, topics};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_cluster::DescribeClusterBroker;
 use crate::protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 
 const BROKERS: i8 = 1;
 
-pub(super) fn handle(context: &Rc<Context>, request: &DescribeClusterRequest) -> DescribeClusterResponse {
+pub(super) fn handle(
+    context: &Rc<Context>,
+    peer: &Peer,
+    request: &DescribeClusterRequest,
+) -> DescribeClusterResponse {
     if request.endpoint_type != BROKERS {
         let known = request.endpoint_type == 2;
         let error_code =
@@ -28,14 +32,16 @@ pub(super) fn handle(context: &Rc<Context>, request: &DescribeClusterRequest) ->
         };
     }
     let image = context.image();
-    let brokers = topics::endpoints(&image).map(|(broker_id, host, port)| DescribeClusterBroker {
-        broker_id,
-        host: host.into(),
-        port,
-        rack: image
-            .broker(crate::model::NodeId(broker_id))
-            .and_then(|broker| broker.rack.as_deref().map(Into::into)),
-        ..Default::default()
+    let brokers = topics::endpoints(context, &image, peer.listener).map(|(broker_id, host, port)| {
+        DescribeClusterBroker {
+            broker_id,
+            host: host.into(),
+            port,
+            rack: image
+                .broker(crate::model::NodeId(broker_id))
+                .and_then(|broker| broker.rack.as_deref().map(Into::into)),
+            ..Default::default()
+        }
     });
     let mut response = DescribeClusterResponse {
         cluster_id: image.cluster_id().into(),

@@ -16,7 +16,7 @@ use futures_util::future::{Either, join_all, select, select_all};
 use logan_shards as shards;
 
 use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted};
-use super::{Context, Credit, topics};
+use super::{Context, Credit, Peer, topics};
 use crate::limits;
 use crate::mail::{
     Answer, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
@@ -59,21 +59,20 @@ struct Terms {
     wait: Duration,
 }
 
-/// `connection` is the number of the one that the request came by.
 pub(super) async fn handle(
     context: &Rc<Context>,
-    connection: u64,
+    peer: &Peer,
     version: i16,
     request: FetchRequest,
 ) -> (FetchResponse, Option<Credit>) {
-    let answer = answer(context, connection, version, request).await;
+    let answer = answer(context, peer, version, request).await;
     context.unregister_ended();
     answer.unwrap_or_else(|error_code| (FetchResponse { error_code, ..Default::default() }, None))
 }
 
 async fn answer(
     context: &Rc<Context>,
-    connection: u64,
+    peer: &Peer,
     version: i16,
     request: FetchRequest,
 ) -> Result<(FetchResponse, Option<Credit>), ErrorCode> {
@@ -81,7 +80,7 @@ async fn answer(
     let read_committed = request.isolation_level == 1;
     let terms = terms(context, &request);
     let now_ms = shards::wall_clock_ms();
-    let begun = context.sessions.borrow_mut().begin(now_ms, connection, asked(version, &request))?;
+    let begun = context.sessions.borrow_mut().begin(now_ms, peer.number, asked(version, &request))?;
     let split = match &begun {
         Begun::Parts(full) => split(context, is_consumer, &full.parts),
         Begun::Session(session) => ask_for_news(context, is_consumer, session),
@@ -93,11 +92,11 @@ async fn answer(
     let said = {
         let mut sessions = context.sessions.borrow_mut();
         match begun {
-            Begun::Parts(full) => sessions.finish_full(now_ms, connection, full, found, shards::random_u64),
+            Begun::Parts(full) => sessions.finish_full(now_ms, peer.number, full, found, shards::random_u64),
             Begun::Session(session) => sessions.finish_incremental(session, found)?,
         }
     };
-    let mut response = assemble(context, said, read_committed);
+    let mut response = assemble(context, peer, said, read_committed);
     keep_what_is_known(version, &mut response);
     Ok((response, credit.filter(|credit| credit.bytes() > 0)))
 }
@@ -418,7 +417,7 @@ fn add(found: &mut Vec<FetchedPart>, of: &Share, answer: Option<FetchAnswer>) {
     }
 }
 
-fn assemble(context: &Context, said: Said, read_committed: bool) -> FetchResponse {
+fn assemble(context: &Context, peer: &Peer, said: Said, read_committed: bool) -> FetchResponse {
     let mut response = FetchResponse { session_id: said.session, ..Default::default() };
     let image = context.image();
     let mut moved = false;
@@ -448,7 +447,7 @@ fn assemble(context: &Context, said: Said, read_committed: bool) -> FetchRespons
         }
     }
     if moved {
-        response.node_endpoints = topics::endpoints(&image)
+        response.node_endpoints = topics::endpoints(context, &image, peer.listener)
             .map(|(node_id, host, port)| NodeEndpoint {
                 node_id,
                 host: host.into(),

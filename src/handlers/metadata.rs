@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use logan_shards as shards;
 
-use super::{Context, admin, topics};
+use super::{Context, Peer, admin, topics};
 use crate::metadata::{Command, Image, NewTopic, Partition, Refused, Reply, Topic};
 use crate::model::Uuid;
 use crate::protocol::messages::metadata::{
@@ -23,6 +23,7 @@ pub(super) const TOPIC_OPERATIONS: i32 = 0xdf8;
 
 pub(super) async fn handle(
     context: &Rc<Context>,
+    peer: &Peer,
     version: i16,
     request: MetadataRequest,
 ) -> MetadataResponse {
@@ -50,7 +51,7 @@ pub(super) async fn handle(
     if request.include_cluster_authorized_operations {
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
     }
-    response.brokers = topics::endpoints(&image)
+    response.brokers = topics::endpoints(context, &image, peer.listener)
         .map(|(node_id, host, port)| MetadataResponseBroker {
             node_id,
             host: host.into(),

@@ -62,6 +62,8 @@ pub struct Peer {
     /// Never used again.
     pub number: u64,
     pub address: String,
+    /// The place in the settings of the listener that it came in by.
+    pub listener: usize,
 }
 
 /// What becomes of a request.
@@ -172,12 +174,14 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome
     }
     tracing::trace!(peer = peer.address, api = frame.api.name(), version = frame.version, "request");
     match frame.api {
-        ApiKey::Produce => produce::handle(context, frame).await,
+        ApiKey::Produce => produce::handle(context, peer, frame).await,
         ApiKey::Fetch => fetched(context, peer, &frame).await,
         ApiKey::ListOffsets => {
             answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await
         }
-        ApiKey::Metadata => answer(&frame, |request| metadata::handle(context, frame.version, request)).await,
+        ApiKey::Metadata => {
+            answer(&frame, |request| metadata::handle(context, peer, frame.version, request)).await
+        }
         ApiKey::CreateTopics => answer(&frame, |request| create_topics::handle(context, request)).await,
         ApiKey::DeleteTopics => {
             answer(&frame, |request| delete_topics::handle(context, frame.version, request)).await
@@ -194,7 +198,9 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome
             answer(&frame, |request| incremental_alter_configs::handle(context, request)).await
         }
         ApiKey::DescribeQuorum => answer(&frame, |request| describe_quorum::handle(context, request)).await,
-        ApiKey::DescribeCluster => answer_now(&frame, |request| describe_cluster::handle(context, request)),
+        ApiKey::DescribeCluster => {
+            answer_now(&frame, |request| describe_cluster::handle(context, peer, request))
+        }
         ApiKey::DescribeTopicPartitions => {
             answer_now(&frame, |request| describe_topic_partitions::handle(context, request))
         }
@@ -227,7 +233,7 @@ async fn fetched(context: &Rc<Context>, peer: &Peer, frame: &Frame) -> Outcome {
         Ok(request) => request,
         Err(error) => return malformed(frame, &error),
     };
-    let (response, credit) = fetch::handle(context, peer.number, frame.version, request).await;
+    let (response, credit) = fetch::handle(context, peer, frame.version, request).await;
     match respond(frame, &response) {
         Outcome::Respond(encoded, _) => Outcome::Respond(encoded, credit),
         other => other,

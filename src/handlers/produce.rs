@@ -9,7 +9,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use logan_storage::batch::Batch;
 
-use super::{Context, Outcome, later, malformed, respond, topics};
+use super::{Context, Outcome, Peer, later, malformed, respond, topics};
 use crate::config::TopicSettings;
 use crate::config::topic::{CompressionType, TimestampType};
 use crate::limits;
@@ -54,7 +54,7 @@ struct Plan {
     parts: Vec<Vec<AppendPart>>,
 }
 
-pub(super) async fn handle(context: &Rc<Context>, frame: Frame) -> Outcome {
+pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome {
     let request: ProduceRequest = match frame.decode() {
         Ok(request) => request,
         Err(error) => return malformed(&frame, &error),
@@ -81,10 +81,10 @@ pub(super) async fn handle(context: &Rc<Context>, frame: Frame) -> Outcome {
             pending.push((shard, sent));
         }
     }
-    let context = context.clone();
+    let (context, listener) = (context.clone(), peer.listener);
     later(async move {
         let results = collect(pending).await;
-        let mut response = assemble(&context, plan.topics, &results);
+        let mut response = assemble(&context, listener, plan.topics, &results);
         if frame.version < LEADER_HINTS_SINCE {
             forget_leaders(&mut response);
         }
@@ -215,6 +215,7 @@ async fn collect(pending: Vec<(ShardId, Pending)>) -> Vec<(ShardId, Vec<AppendRe
 
 fn assemble(
     context: &Context,
+    listener: usize,
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
     results: &[(ShardId, Vec<AppendResult>)],
 ) -> ProduceResponse {
@@ -237,7 +238,7 @@ fn assemble(
     }
     let moved = |part: &PartitionProduceResponse| part.current_leader.leader_id >= 0;
     if response.responses.iter().flat_map(|topic| &topic.partition_responses).any(moved) {
-        response.node_endpoints = endpoints(context);
+        response.node_endpoints = endpoints(context, listener);
     }
     response
 }
@@ -294,9 +295,9 @@ fn rejected(index: i32, invalid: Invalid) -> PartitionProduceResponse {
     }
 }
 
-fn endpoints(context: &Context) -> Vec<NodeEndpoint> {
+fn endpoints(context: &Context, listener: usize) -> Vec<NodeEndpoint> {
     let image = context.image();
-    topics::endpoints(&image)
+    topics::endpoints(context, &image, listener)
         .map(|(node_id, host, port)| NodeEndpoint { node_id, host: host.into(), port, ..Default::default() })
         .collect()
 }

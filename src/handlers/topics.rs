@@ -63,10 +63,16 @@ pub(super) fn leader(image: &Image, partition: PartitionId) -> Option<(i32, i32)
     Some((partition.leader?.0, partition.leader_epoch.0))
 }
 
-/// Where clients reach the brokers: node id, host and port.
-pub(super) fn endpoints(image: &Image) -> impl Iterator<Item = (i32, &str, i32)> {
-    image.brokers().filter_map(|broker| {
-        let endpoint = broker.endpoints.first()?;
+/// Where clients that came in by a listener (its place in the settings) reach the brokers: node id, host and port. A client is told of the
+/// listener of that name only: it may reach no other one. Brokers that do not have it are left out, as Kafka does.
+pub(super) fn endpoints<'a>(
+    context: &'a Context,
+    image: &'a Image,
+    listener: usize,
+) -> impl Iterator<Item = (i32, &'a str, i32)> {
+    let name = &context.settings.broker.listeners[listener].advertised.name;
+    image.brokers().filter_map(move |broker| {
+        let endpoint = broker.endpoints.iter().find(|endpoint| endpoint.listener == *name)?;
         Some((broker.id.0, endpoint.host.as_str(), i32::from(endpoint.port)))
     })
 }

@@ -135,6 +135,37 @@ fn the_inter_broker_listener_takes_the_place_of_others() {
     broker.assert_alive();
 }
 
+/// Host and port of the brokers that Metadata v1 names.
+fn brokers(connection: &mut Connection) -> Vec<(String, i32)> {
+    let response = connection.call(wire::METADATA, 1, &Writer::default().i32(0));
+    let mut r = wire::Reader(&response);
+    let one = |r: &mut wire::Reader<'_>| {
+        let (_id, host, port, _rack) = (r.i32(), r.string(), r.i32(), r.string());
+        (host, port)
+    };
+    (0..r.count()).map(|_| one(&mut r)).collect()
+}
+
+/// A client is told of the listener that it came in by: it may reach no other (Kafka 4.3.1 was asked).
+#[test]
+fn clients_are_told_of_their_own_listener() {
+    let scratch = Scratch::new("listeners");
+    let (inner, outer) = (free_port(), free_port());
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{inner},OUTER://127.0.0.1:{outer}");
+    let advertised =
+        format!("advertised.listeners=OUTER://outside.example:7777,PLAINTEXT://127.0.0.1:{inner}");
+    let protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTER:PLAINTEXT";
+    let mut settings = Settings::new(&scratch, &["logan.shards=2", &listeners, &advertised, protocols]);
+    settings.port = inner;
+    let broker = Broker::start(settings);
+    for _ in 0..4 {
+        let told = brokers(&mut Connection::open(broker.address()));
+        assert_eq!(told, [("127.0.0.1".to_owned(), i32::from(inner))]);
+        let told = brokers(&mut Connection::open(SocketAddr::from(([127, 0, 0, 1], outer))));
+        assert_eq!(told, [("outside.example".to_owned(), 7777)]);
+    }
+}
+
 #[test]
 fn connections_that_come_too_fast_wait() {
     let scratch = Scratch::new("rate");
