@@ -4,6 +4,8 @@
 //! Source: `ConfigurationControlManager`, `ControllerConfigurationValidator` and `DynamicBrokerConfig` of Kafka 4.3.1, and what its
 //! broker answered.
 
+use std::collections::BTreeSet;
+
 use super::layers::{Layers, Overrides};
 use super::rules;
 use super::table::{self, Changed, Scope, Setting, Type};
@@ -133,9 +135,10 @@ fn apply(
     alterations: &[Alteration<'_>],
 ) -> Result<Overrides, Refused> {
     let mut after = current.clone();
-    for (at, alteration) in alterations.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for alteration in alterations {
         let name = alteration.name;
-        if alterations[..at].iter().any(|before| before.name == name) {
+        if !seen.insert(name) {
             return Err(Refused::Request("Error due to duplicate config keys".to_owned()));
         }
         let value = match (alteration.operation, alteration.value) {
@@ -178,13 +181,13 @@ fn change_list(
     let own = current.get(name).map(|text| entries(text));
     let mut list =
         own.unwrap_or_else(|| inherited().map_or_else(Vec::new, |value| entries(&value.to_string())));
-    for entry in entries(value) {
-        let has = list.contains(&entry);
-        match operation {
-            Operation::Subtract => list.retain(|other| *other != entry),
-            _ if !has => list.push(entry),
-            _ => {}
-        }
+    let entries = entries(value);
+    if operation == Operation::Subtract {
+        let gone: BTreeSet<String> = entries.into_iter().collect();
+        list.retain(|entry| !gone.contains(entry));
+    } else {
+        let mut there: BTreeSet<String> = list.iter().cloned().collect();
+        list.extend(entries.into_iter().filter(|entry| there.insert(entry.clone())));
     }
     Ok(list.join(","))
 }

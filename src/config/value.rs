@@ -1,5 +1,6 @@
 //! Values of settings: text to typed, checked as Kafka's `ConfigDef` checks it, and back to the text that Kafka shows.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::table::{Setting, Type};
@@ -395,13 +396,8 @@ fn parts(text: &str, units: &str) -> Option<usize> {
 }
 
 fn without_repeats(entries: Vec<String>) -> Vec<String> {
-    let mut once: Vec<String> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if !once.contains(&entry) {
-            once.push(entry);
-        }
-    }
-    once
+    let mut seen = BTreeSet::new();
+    entries.into_iter().filter(|entry| seen.insert(entry.clone())).collect()
 }
 
 #[cfg(test)]

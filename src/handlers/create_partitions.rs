@@ -1,5 +1,6 @@
 //! `CreatePartitions` v0-3 (KIP-195): more partitions for existing topics, placed by count or by assignment.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{Context, admin};
@@ -13,15 +14,21 @@ pub(super) async fn handle(
     context: &Rc<Context>,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let is_doubled = |topic: &CreatePartitionsTopic| {
-        request.topics.iter().filter(|other| other.name == topic.name).count() > 1
-    };
-    let (doubled, asked): (Vec<_>, Vec<_>) = request.topics.iter().partition(|topic| is_doubled(topic));
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for topic in &request.topics {
+        *times.entry(topic.name.as_str()).or_default() += 1;
+    }
     let mut results = Vec::new();
-    for topic in doubled {
-        if !results.iter().any(|result: &CreatePartitionsTopicResult| result.name == topic.name) {
-            let message = "Duplicate topic name.".into();
-            results.push(result(topic, Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message })));
+    let mut asked = Vec::new();
+    for topic in &request.topics {
+        match times.insert(topic.name.as_str(), 0) {
+            Some(1) => asked.push(topic),
+            // It was answered where it stood first.
+            Some(0) | None => {}
+            Some(_) => {
+                let message = "Duplicate topic name.".into();
+                results.push(result(topic, Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message })));
+            }
         }
     }
     let topics = asked.iter().map(|topic| more_partitions(topic)).collect();

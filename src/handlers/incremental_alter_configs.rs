@@ -1,5 +1,6 @@
 //! `IncrementalAlterConfigs` v0-1 (KIP-339): sets, deletes, appends and subtracts settings of topics, of this broker and of all brokers.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::{Context, admin, describe_configs};
@@ -18,13 +19,13 @@ pub(super) async fn handle(
     let mut responses: Vec<AlterConfigsResourceResponse> = request.resources.iter().map(unanswered).collect();
     let mut places = Vec::new();
     let mut resources = Vec::new();
+    let named = |asked: &AlterConfigsResource| (asked.resource_type, asked.resource_name.clone());
+    let mut seen = BTreeSet::new();
+    let doubled: BTreeSet<(i8, Str)> =
+        request.resources.iter().map(named).filter(|named| !seen.insert(named.clone())).collect();
     for (place, asked) in request.resources.iter().enumerate() {
-        let same = |other: &&AlterConfigsResource| {
-            other.resource_type == asked.resource_type && other.resource_name == asked.resource_name
-        };
-        let doubled = request.resources.iter().filter(same).count() > 1;
         match changes(context, asked) {
-            _ if doubled => refuse(
+            _ if doubled.contains(&named(asked)) => refuse(
                 &mut responses[place],
                 ErrorCode::INVALID_REQUEST,
                 "Each resource must appear at most once.",
@@ -58,6 +59,7 @@ pub(super) async fn handle(
 fn changes(context: &Context, asked: &AlterConfigsResource) -> Result<ConfigChanges, (ErrorCode, String)> {
     let resource = resource(context, asked.resource_type, &asked.resource_name)?;
     let mut changes = Vec::with_capacity(asked.configs.len());
+    let mut seen = BTreeSet::new();
     for config in &asked.configs {
         let operation = match config.config_operation {
             0 => ConfigOperation::Set,
@@ -66,7 +68,7 @@ fn changes(context: &Context, asked: &AlterConfigsResource) -> Result<ConfigChan
             3 => ConfigOperation::Subtract,
             other => return Err((ErrorCode::INVALID_REQUEST, format!("Unknown operation type {other}"))),
         };
-        if asked.configs.iter().filter(|other| other.name == config.name).count() > 1 {
+        if !seen.insert(config.name.as_str()) {
             return Err((ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys".to_owned()));
         }
         let value = config.value.as_ref().map(Str::to_string);

@@ -3,6 +3,7 @@
 //! There is no tiered storage: the earliest local offset is the log's start, and what only a tier has is -1 (KIP-405, KIP-1005,
 //! KIP-1023). `isolation_level` makes no difference while there are no transactions.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
@@ -34,12 +35,13 @@ pub(super) async fn handle(
     for (t, topic) in request.topics.iter().enumerate() {
         let found = topics::find(&image, crate::model::Uuid::ZERO, &topic.name);
         let mut answered = ListOffsetsTopicResponse { name: topic.name.clone(), ..Default::default() };
+        let doubled = doubled(&topic.partitions);
         for (p, asked) in topic.partitions.iter().enumerate() {
             let mut part =
                 ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
             let partition = found.and_then(|topic| topics::partition(topic, asked.partition_index));
             match (partition, question(version, asked.timestamp)) {
-                _ if is_doubled(&topic.partitions, asked) => part.error_code = ErrorCode::INVALID_REQUEST,
+                _ if doubled.contains(&asked.partition_index) => part.error_code = ErrorCode::INVALID_REQUEST,
                 (Err(error), _) | (Ok(_), Err(error)) => part.error_code = error,
                 (Ok(_), Ok(None)) => {}
                 (Ok(partition), Ok(Some(what))) => {
@@ -77,9 +79,10 @@ fn question(version: i16, timestamp: i64) -> Result<Option<OffsetQuestion>, Erro
     if version < since { Err(ErrorCode::UNSUPPORTED_VERSION) } else { Ok(question) }
 }
 
-fn is_doubled(partitions: &[ListOffsetsPartition], asked: &ListOffsetsPartition) -> bool {
-    partitions.len() > 1
-        && partitions.iter().filter(|other| other.partition_index == asked.partition_index).count() > 1
+/// The partitions that are asked for more than once.
+fn doubled(partitions: &[ListOffsetsPartition]) -> BTreeSet<i32> {
+    let mut seen = BTreeSet::new();
+    partitions.iter().map(|asked| asked.partition_index).filter(|index| !seen.insert(*index)).collect()
 }
 
 /// Questions about offsets, gathered by owner: one message for each.

@@ -3,7 +3,7 @@
 //!
 //! An automatically created topic is answered as created, not, as Kafka does, as unknown at first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use logan_shards as shards;
@@ -33,7 +33,7 @@ pub(super) async fn handle(
     let failed = if request.allow_auto_topic_creation && context.settings.broker.auto_create_topics_enable {
         create_missing(context, &asked).await
     } else {
-        Vec::new()
+        BTreeMap::new()
     };
     let image = context.image();
     response.topics = if all {
@@ -76,7 +76,7 @@ pub(super) async fn handle(
 }
 
 /// Creates the topics that are asked for by name and do not exist; returns those that could not be created.
-async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> Vec<(Str, Refused)> {
+async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> BTreeMap<Str, Refused> {
     let missing: BTreeSet<Str> = {
         let image = context.image();
         let names =
@@ -84,14 +84,14 @@ async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> Ve
         names.filter(|name| image.topic(name).is_none()).collect()
     };
     if missing.is_empty() {
-        return Vec::new();
+        return BTreeMap::new();
     }
     let new = |name: &Str| NewTopic {
         name: name.to_string(),
         partitions: -1,
         replication_factor: -1,
         assignments: Vec::new(),
-        configs: std::collections::BTreeMap::new(),
+        configs: BTreeMap::new(),
         id: Uuid::random(shards::random_u64),
     };
     let command = Command::CreateTopics { topics: missing.iter().map(new).collect(), validate_only: false };
@@ -106,13 +106,17 @@ async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> Ve
     }
 }
 
-fn answer(image: &Image, asked: &MetadataRequestTopic, failed: &[(Str, Refused)]) -> MetadataResponseTopic {
+fn answer(
+    image: &Image,
+    asked: &MetadataRequestTopic,
+    failed: &BTreeMap<Str, Refused>,
+) -> MetadataResponseTopic {
     let name = asked.name.clone().unwrap_or_default();
     let error_code = match topics::find(image, asked.topic_id, &name) {
         Ok(topic) => return described(topic),
         Err(error) => error,
     };
-    let creation = failed.iter().find(|(of, _)| *of == name).map(|(_, refused)| ErrorCode(refused.error));
+    let creation = failed.get(&name).map(|refused| ErrorCode(refused.error));
     let error_code = match creation {
         Some(error) => error,
         None if asked.topic_id.is_zero() && !crate::metadata::is_valid_topic_name(&name) => {

@@ -281,6 +281,65 @@ fn idle_connections() {
     }
 }
 
+/// Lengths of compact strings and arrays: one more, in as many bytes as they need.
+fn compact(length: usize) -> Vec<u8> {
+    let (mut number, mut bytes) = (length + 1, Vec::new());
+    while number > 127 {
+        bytes.push((number & 127 | 128) as u8);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+/// A request of a megabyte or two may name very many things: it takes as long as their number says, and not its square.
+#[test]
+fn requests_that_name_very_many_things() {
+    const MANY: usize = 100_000;
+    const CREATE_PARTITIONS: i16 = 37;
+    const TOPIC: i8 = 2;
+    let scratch = Scratch::new("many");
+    let mut broker = broker(&scratch);
+    create(&broker, "many");
+    let count = || Writer::default().i32(MANY as i32);
+    let names = |prefix: &'static str| (0..MANY).map(move |number| format!("{prefix}{number}"));
+    let partitions = (0..MANY)
+        .fold(Writer::default().i32(-1).i8(0).i32(1).string("many").i32(MANY as i32), |w, p| {
+            w.i32(p as i32).i32(-1).i64(-1)
+        });
+    let metadata = names("a b ").fold(count(), |w, name| w.string(&name)).i8(1);
+    let growth = names("t").fold(count(), |w, name| w.string(&name).i32(2).i32(-1)).i32(30_000).i8(1);
+    let resources = names("t").fold(count(), |w, name| w.i8(TOPIC).string(&name).i32(0)).i8(1);
+    let one = Writer::default().i32(1).i8(TOPIC).string("many").i32(MANY as i32);
+    let settings = names("s").fold(one, |w, name| w.string(&name).i8(0).string("1")).i8(1);
+    // Version 1 of the last has strings longer than 32 KiB.
+    let list = (0..MANY).map(|number| format!("{number}:1")).collect::<Vec<_>>().join(",");
+    let long_list = |operation: i8| {
+        let (key, head) =
+            ("leader.replication.throttled.replicas", Writer::default().i8(0).raw(&compact(1)).i8(TOPIC));
+        let head =
+            head.raw(&compact(4)).raw(b"many").raw(&compact(1)).raw(&compact(key.len())).raw(key.as_bytes());
+        head.i8(operation).raw(&compact(list.len())).raw(list.as_bytes()).i8(0).i8(0).i8(1).i8(0)
+    };
+    for (what, api, version, body) in [
+        ("partitions", wire::LIST_OFFSETS, 5, partitions),
+        ("topics to create", wire::METADATA, 4, metadata),
+        ("topics to grow", CREATE_PARTITIONS, 1, growth),
+        ("resources", wire::INCREMENTAL_ALTER_CONFIGS, 0, resources),
+        ("settings", wire::INCREMENTAL_ALTER_CONFIGS, 0, settings),
+        ("entries of a list", wire::INCREMENTAL_ALTER_CONFIGS, 1, long_list(0)),
+        ("entries of a list to append", wire::INCREMENTAL_ALTER_CONFIGS, 1, long_list(2)),
+        ("entries of a list to take off", wire::INCREMENTAL_ALTER_CONFIGS, 1, long_list(3)),
+    ] {
+        let mut connection = Connection::open(broker.address());
+        let began = Instant::now();
+        let response = connection.call(api, version, &body);
+        println!("{MANY} {what}: {} bytes after {:.1?}", response.len(), began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(4), "{MANY} {what} took {:?}", began.elapsed());
+    }
+    assert_serves(&mut broker, "many");
+}
+
 fn open_files() -> u64 {
     let limits = std::fs::read_to_string("/proc/self/limits").expect("Linux has it");
     let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("Linux has it");
