@@ -34,19 +34,22 @@ pub enum ClaimError {
 }
 
 /// Reads the `meta.properties` of all directories, and writes it where it is missing: a lone node formats itself. Returns the cluster's
-/// id, and the directories in their order.
+/// id, and the directories in their order: `None` for one that cannot be read or written, which is offline.
 ///
-/// The directory at place `metadata` keeps the metadata. It is written to first, so that any other one that has the cluster's id was
-/// given what this one says, whenever a start was interrupted.
+/// The directory at place `metadata` keeps the metadata: without it there is no node. It is written to first, so that any other one that
+/// has the cluster's id was given what this one says, whenever a start was interrupted.
 pub(super) async fn claim(
     directories: Vec<Directory>,
     metadata: usize,
     node: NodeId,
-) -> Result<(String, Vec<Claimed>), ClaimError> {
+) -> Result<(String, Vec<Option<Claimed>>), ClaimError> {
     let mut found = Vec::new();
     let mut cluster: Option<String> = None;
-    for directory in directories {
-        let meta = read(&directory).await?;
+    for (place, directory) in directories.into_iter().enumerate() {
+        let Some(meta) = online(read(&directory).await, place == metadata)? else {
+            found.push(None);
+            continue;
+        };
         if let Some(meta) = &meta {
             if meta.node_id != node.0 {
                 return Err(ClaimError::OtherNode { path: directory.path(), found: meta.node_id, own: node });
@@ -59,18 +62,28 @@ pub(super) async fn claim(
                 _ => cluster = Some(meta.cluster_id.clone()),
             }
         }
-        found.push((directory, meta));
+        found.push(Some((directory, meta)));
     }
     let cluster = cluster.unwrap_or_else(|| Uuid::random(shards::random_u64).to_string());
-    let (directory, meta) = &found[metadata];
-    let first = id_of(directory, meta.as_ref(), &cluster, node).await?;
-    let mut claimed = Vec::new();
-    for (place, (directory, meta)) in found.into_iter().enumerate() {
-        let id =
-            if place == metadata { first } else { id_of(&directory, meta.as_ref(), &cluster, node).await? };
-        claimed.push(Claimed { directory, id });
+    let mut claimed: Vec<Option<Claimed>> = found.iter().map(|_| None).collect();
+    let others = (0..found.len()).filter(|place| *place != metadata);
+    for place in [metadata].into_iter().chain(others) {
+        let Some((directory, meta)) = found[place].take() else { continue };
+        let id = online(id_of(&directory, meta.as_ref(), &cluster, node).await, place == metadata)?;
+        claimed[place] = id.map(|id| Claimed { directory, id });
     }
     Ok((cluster, claimed))
+}
+
+/// `None` after an I/O error of a directory that the node can do without.
+fn online<T>(outcome: Result<T, ClaimError>, is_needed: bool) -> Result<Option<T>, ClaimError> {
+    match outcome {
+        Err(ClaimError::Io(error)) if !is_needed => {
+            tracing::error!("a log directory is offline: {error}");
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
 }
 
 /// The id that a directory has, or is given now.
@@ -109,6 +122,7 @@ async fn sign(directory: &Directory, cluster: &str, node: NodeId) -> Result<Uuid
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use logan_shards::sim::{Fault, FaultKind, SimOptions, Simulation, Site, Verb};
@@ -116,24 +130,44 @@ mod tests {
     use super::*;
     use crate::mail::Mail;
 
-    /// A start that is interrupted between two directories leaves the one unsigned that cannot serve alone.
-    #[test]
-    fn the_directory_of_the_metadata_is_signed_first() {
+    /// What comes of claiming two directories while one of them cannot be read or written: which of them are claimed, or `None` if none is,
+    /// and which have a `meta.properties`. The second keeps the metadata.
+    fn claim_two(verb: Verb, failing: &'static str) -> (Option<Vec<bool>>, [bool; 2]) {
         let simulation = Simulation::new(SimOptions::calm(1));
-        let is_written = |site: &Site| site.verb == Verb::Write && site.path.starts_with("/other/");
-        let fault = Fault::always(FaultKind::Error(5), is_written);
+        let is_hit = move |site: &Site| site.verb == verb && site.path.starts_with(failing);
+        let claimed = Arc::new(Mutex::new(None));
+        let place = claimed.clone();
+        let fault = Fault::always(FaultKind::Error(5), is_hit);
         simulation.add_fault(fault);
-        let node = simulation.add_node::<Mail>("node", 1, |_seat| {
-            Box::pin(async {
+        let node = simulation.add_node::<Mail>("node", 1, move |_seat| {
+            let place = place.clone();
+            Box::pin(async move {
                 let mut directories = Vec::new();
                 for path in ["/other", "/metadata"] {
                     directories.push(Directory::open(path).await.expect("it can be opened"));
                 }
-                claim(directories, 1, NodeId(1)).await.map(|_| ()).expect_err("one cannot be written to");
+                let outcome = claim(directories, 1, NodeId(1)).await.ok();
+                *place.lock().unwrap() =
+                    Some(outcome.map(|(_, all)| all.iter().map(Option::is_some).collect()));
             })
         });
         simulation.run_for(Duration::from_secs(1));
         let signed = |path: &str| simulation.files(node, path, false).contains_key(META_PROPERTIES);
-        assert_eq!((signed("/metadata"), signed("/other")), (true, false));
+        let claimed = claimed.lock().unwrap().take().expect("the claim ends");
+        (claimed, [signed("/other"), signed("/metadata")])
+    }
+
+    /// A start that is interrupted between two directories leaves the one unsigned that cannot serve alone.
+    #[test]
+    fn the_directory_of_the_metadata_is_signed_first() {
+        assert_eq!(claim_two(Verb::Write, "/metadata/"), (None, [false, false]));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_claimed_is_offline_and_the_node_goes_on() {
+        for verb in [Verb::Write, Verb::Read] {
+            let (claimed, [_, is_signed]) = claim_two(verb, "/other/");
+            assert_eq!((claimed, is_signed), (Some(vec![false, true]), true), "{verb:?}");
+        }
     }
 }

@@ -144,7 +144,7 @@ async fn open_directories(settings: &BrokerSettings) -> Result<(String, Vec<Opti
     let (cluster_id, claimed) = directories::claim(directories, metadata, settings.node_id).await?;
     let mut all: Vec<Option<Claimed>> = settings.log_dirs.iter().map(|_| None).collect();
     for (place, claimed) in online.into_iter().zip(claimed) {
-        all[place] = Some(claimed);
+        all[place] = claimed;
     }
     Ok((cluster_id, all))
 }
