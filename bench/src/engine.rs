@@ -126,6 +126,7 @@ async fn open(options: &Options, shards: u16) -> Result<Vec<VolumePart>, String>
         owner,
         accept_loss: false,
         max_batch_bytes: 1 << 30,
+        hang_after: Duration::from_secs(30),
         mutations: Mutations::default(),
     };
     let opened = open_directory(Rc::new(LogDirectory::new(directory)), Rc::new(ShardHost), open).await;

@@ -199,6 +199,7 @@ async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<O
             owner: owner.clone(),
             accept_loss: shell.plan.accept_loss,
             max_batch_bytes: limits::STORED_BATCH_BYTES,
+            hang_after: limits::ROUND_HANGS_AFTER,
             mutations: shell.plan.mutations.storage,
         };
         let path = directory.path();
@@ -254,7 +255,7 @@ fn report(path: &str, opened: &Opened) {
         tracing::error!("{path}: lost for good: {loss}");
     }
     for orphan in &opened.orphans {
-        tracing::warn!("{path}: nothing names {orphan}; it is left as it is");
+        tracing::warn!("{path}: nothing names {orphan}; it is kept");
     }
 }
 

@@ -88,6 +88,7 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         owner: Rc::new(|_| 0),
         accept_loss,
         max_batch_bytes: limits::STORED_BATCH_BYTES,
+        hang_after: limits::ROUND_HANGS_AFTER,
         mutations: Mutations::default(),
     };
     let opened = open_directory(Rc::clone(&directory), Rc::new(ShardHost), options).await;
@@ -98,7 +99,7 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         other => failed(&other),
     })?;
     for orphan in orphans {
-        tracing::warn!("{path}/{orphan} belongs to no log: it is left as it is");
+        tracing::warn!("{path}/{orphan} belongs to no log: it is kept");
     }
     let mut stopped = Vec::new();
     for part in parts {

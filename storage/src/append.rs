@@ -67,7 +67,7 @@ impl Log {
             return Err(AppendError::MustWait);
         }
         if must_roll(self.key(), state, &survey, length, volume.host.wall_clock_ms()) {
-            volume.roll(state, survey.base_offset, length)?;
+            volume.roll(state, survey.base_offset, length).inspect_err(|_| state.is_roll_wanted = true)?;
         }
         let segment = Rc::clone(state.segments.last().ok_or(AppendError::MustWait)?);
         let end = u64::from(segment.length.get());
@@ -115,16 +115,17 @@ impl Log {
             })
             .await?;
         let (must_roll, segment) = {
-            let state = self.state.borrow();
+            let mut state = self.state.borrow_mut();
             let survey = Survey {
                 base_offset: state.ends.log_end,
                 last_offset: state.ends.log_end,
                 max_timestamp: i64::MAX,
             };
-            let must_roll = must_roll(self.key(), &state, &survey, bytes, volume.host.wall_clock_ms());
+            // Timestamps and offsets, which only the append knows, may make it roll, too: it has said so then.
+            let must_roll = std::mem::take(&mut state.is_roll_wanted)
+                || must_roll(self.key(), &state, &survey, bytes, volume.host.wall_clock_ms());
             (must_roll, state.segments.last().cloned())
         };
-        // Timestamps, which only the append knows, may make it roll, too: so there is always a spare.
         volume.get_spare(bytes, must_roll).await?;
         let Some(segment) = segment else { return Ok(()) };
         let end = u64::from(segment.length.get()) + bytes as u64;
@@ -149,6 +150,11 @@ fn survey(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<S
         };
         if base < next || delta < 0 || base.checked_add(delta).is_none_or(|last| last == i64::MAX) {
             return Err(AppendError::OutOfOrder { offset: base, log_end: next });
+        }
+        // All of it goes into one segment, whose index has four bytes for an offset.
+        let first = if is_first { base } else { survey.base_offset };
+        if base + delta - first > i64::from(i32::MAX) {
+            return Err(AppendError::OutOfOrder { offset: base + delta, log_end: first });
         }
         if batch.attributes().is_control() {
             Marker::of(&batch)?;
@@ -245,7 +251,7 @@ impl Volume {
         let Some(Pending::Run(run)) = state.pending.back_mut() else {
             unreachable!("an open chunk belongs to the last run")
         };
-        let chunk = open.seal(run.segment.base);
+        let chunk = open.seal();
         state.partial = Some(chunk.partial());
         state.cache.push_back(chunk.clone());
         run.chunks.push(chunk);

@@ -201,6 +201,12 @@ impl<'a> Batch<'a> {
         Ok(len)
     }
 
+    /// The max timestamp of the batch that begins at `bytes`, of which [`HEADER_LEN`] bytes are enough; nothing else of it is looked at.
+    pub fn first_max_timestamp(bytes: &[u8]) -> Option<i64> {
+        Self::peek(bytes, LONGEST).ok()?;
+        bytes.get(..HEADER_LEN).map(|header| i64::from_be_bytes(take(header, MAX_TIMESTAMP)))
+    }
+
     /// [`Self::parse`] for bytes that must be one batch and nothing else, with its CRC.
     pub fn whole(bytes: &'a [u8]) -> Result<Self, BatchError> {
         let batch = Self::parse(bytes, bytes.len())?;

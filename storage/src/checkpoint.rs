@@ -1,7 +1,7 @@
 //! Checkpoints of the ledger in two slots, so that round-log files can be used again (STORAGE §3).
 //!
-//! Invariants: a checkpoint is encoded in one turn; it is written to the slot that does not hold the newest one; the round log learns
-//! of it only after its sync; both slots have blocks for `capacity` bytes, which is never less than what the ledger needs and what was
+//! Invariants: a checkpoint is encoded in one turn; it is written to the slot that does not hold the newest durable one, also when an
+//! attempt before it failed; the round log learns of it only after its sync; both slots have blocks for `capacity` bytes, which is never less than what the ledger needs and what was
 //! `promised`: nothing that makes a checkpoint longer is let in before there is room for it, so that none fails for want of space.
 
 use std::cell::Cell;
@@ -19,6 +19,8 @@ use crate::segment::block_ceil;
 use crate::volume::Volume;
 
 pub const SLOTS: usize = 2;
+/// The slot of a round log's first checkpoint.
+pub(crate) const FIRST_SLOT: usize = 1;
 /// Room at first, whatever the ledger needs.
 pub const LEAST_CAPACITY: u64 = 64 << 10;
 /// A lap of the round log that took less time than this makes its files grow.
@@ -31,8 +33,10 @@ pub(crate) struct Checkpoints {
     promised: Cell<u64>,
     is_wanted: Cell<bool>,
     is_growing: Cell<bool>,
-    /// The sequence of the last durable checkpoint.
+    /// The sequence of the last durable checkpoint of this life.
     completed: Cell<u64>,
+    /// The slot of the newest durable checkpoint.
+    newest: Cell<usize>,
     last_ns: Cell<u64>,
     work: Notify,
 }
@@ -50,6 +54,7 @@ impl Checkpoints {
             is_wanted: Cell::new(false),
             is_growing: Cell::new(false),
             completed: Cell::new(0),
+            newest: Cell::new(FIRST_SLOT),
             last_ns: Cell::new(0),
             work: Notify::default(),
         })
@@ -69,11 +74,6 @@ pub(crate) fn capacity_for(bound: u64) -> u64 {
     block_ceil((bound + bound / 2).max(LEAST_CAPACITY))
 }
 
-/// The slot that a checkpoint with this sequence is written to.
-pub(crate) fn slot_of(sequence: u64) -> usize {
-    (sequence % SLOTS as u64) as usize
-}
-
 /// Writes a checkpoint's bytes from the file's beginning on, padded, and syncs them.
 pub(crate) async fn write_slot(
     directory: &dyn Directory,
@@ -89,7 +89,7 @@ pub(crate) async fn write_slot(
         file.write(at as u64 * PIECE, buffer.seal().slice(..padded))
     });
     try_join_all(pieces.collect::<Vec<_>>()).await?;
-    file.sync_data().await
+    file.sync_data().await.map_err(DiskError::of_sync)
 }
 
 pub(crate) async fn run(volume: Rc<Volume>) {
@@ -133,7 +133,9 @@ impl Volume {
             (content, (ledger.head.round, at), ledger.sequence)
         };
         let (round, counted) = round;
-        write_slot(&*self.directory, &*self.checkpoint.slots[slot_of(sequence)], &content).await?;
+        let slot = (self.checkpoint.newest.get() + 1) % SLOTS;
+        write_slot(&*self.directory, &*self.checkpoint.slots[slot], &content).await?;
+        self.checkpoint.newest.set(slot);
         {
             let mut log = self.round_log.borrow_mut();
             log.checkpoint_round = log.checkpoint_round.max(round);
@@ -171,7 +173,7 @@ impl Volume {
             }
         }
         if from < until {
-            file.sync_data().await?;
+            file.sync_data().await.map_err(DiskError::of_sync)?;
             self.round_log.borrow_mut().files[index].prepared = until;
         }
         Ok(())

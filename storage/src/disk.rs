@@ -42,6 +42,25 @@ pub enum DiskError {
     Failed { path: String, operation: &'static str, errno: i32, message: String },
 }
 
+const ENOSPC: i32 = 28;
+
+impl DiskError {
+    /// The error of a sync. What finds no space is tried again when there is some, but not a sync: what a failed one has lost stays lost,
+    /// and the next one would call it durable. So it fails the directory, as any other failed sync does.
+    #[must_use]
+    pub fn of_sync(self) -> Self {
+        match self {
+            Self::NoSpace { path } => Self::Failed {
+                path,
+                operation: "sync",
+                errno: ENOSPC,
+                message: "no space left on the device".into(),
+            },
+            other => other,
+        }
+    }
+}
+
 /// How one flush may stand for the files of a round (STORAGE §5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flushing {

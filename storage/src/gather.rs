@@ -55,12 +55,11 @@ impl OpenChunk {
         place
     }
 
-    pub fn seal(mut self, segment_base: i64) -> Chunk {
+    pub fn seal(mut self) -> Chunk {
         let padded = self.filled.next_multiple_of(BLOCK);
         let capacity = self.buffer.bytes().len();
         self.buffer.bytes_mut()[self.filled..padded].fill(0);
         Chunk {
-            segment_base,
             position: self.position,
             first_batch: self.first_batch,
             filled: self.filled,
@@ -75,7 +74,6 @@ impl OpenChunk {
 /// Sealed bytes of one segment: first to be written, then the tail cache.
 #[derive(Debug, Clone)]
 pub struct Chunk {
-    pub segment_base: i64,
     /// Of the first byte of `data` in the segment; on a block.
     position: u64,
     first_batch: usize,

@@ -131,7 +131,8 @@ impl Volume {
             // A log that is deleted or truncated just now has none that would last.
             group.retain(|log| {
                 let state = log.state.borrow();
-                !state.is_closed && !state.is_blocked && !log.is_hinting.replace(true)
+                let is_open = !state.is_closed && !state.is_blocked && !self.is_stopping.get();
+                is_open && !log.is_hinting.replace(true)
             });
             let outcome = self.write_group(&group).await;
             for log in group {
@@ -297,14 +298,8 @@ impl Volume {
         superseded
     }
 
-    /// Replaces a hint file without syncing it. What a crash leaves under its name must be recognised as not whole, or be whole.
-    pub(crate) async fn write_unsynced(&self, path: &str, content: &[u8]) -> Result<(), DiskError> {
-        self.write_beside(path, content).await?;
-        self.directory.rename(&beside(path), path).await
-    }
-
-    /// Writes what is to replace a hint file under a name beside it, and syncs nothing.
-    async fn write_beside(&self, path: &str, content: &[u8]) -> Result<Rc<dyn File>, DiskError> {
+    /// Writes what is to replace a hint file under a name [`beside`] it, and syncs nothing.
+    pub(crate) async fn write_beside(&self, path: &str, content: &[u8]) -> Result<Rc<dyn File>, DiskError> {
         let new = beside(path);
         allow_missing(self.directory.remove_file(&new).await)?;
         let file = self.directory.open(&new, OpenMode::CreateNew).await?;
@@ -363,7 +358,7 @@ impl Volume {
     }
 
     /// Returns false if the indexes are not in memory.
-    pub(crate) async fn write_indexes(&self, directory: &str, segment: &Segment) -> Result<bool, DiskError> {
+    async fn write_indexes(&self, directory: &str, segment: &Segment) -> Result<bool, DiskError> {
         let files = segment.index.borrow().as_ref().map(|index| (index.offsets.clone(), index.times.clone()));
         let Some((offsets, times)) = files else { return Ok(false) };
         let path = segment_path(directory, segment.base, SegmentFile::OffsetIndex);
@@ -391,6 +386,6 @@ impl Volume {
 }
 
 /// The name of what is to replace a file.
-fn beside(path: &str) -> String {
+pub(crate) fn beside(path: &str) -> String {
     format!("{path}.new")
 }

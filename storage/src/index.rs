@@ -473,6 +473,21 @@ mod tests {
         assert!(far.encode(1 << 32).is_err());
     }
 
+    /// Kafka before 4.0 gave a whole append one entry, with the position of its first batch and the last offset of all of it.
+    #[test]
+    fn no_entry_goes_back_behind_one_of_an_older_kafka() {
+        let last = OffsetEntry { offset: 100, position: 5_000 };
+        let bytes = last.encode(0).unwrap();
+        let times = TimeIndex::parse(0, &[]).unwrap();
+        let mut writer = IndexWriter::resume(4096, &OffsetIndex::parse(0, &bytes).unwrap(), &times);
+        let mut added = Vec::new();
+        for (position, offset) in [(5_000, 20), (10_000, 60), (15_000, 100), (20_000, 101)] {
+            let bytes = batch(offset, 1, 7, 100);
+            added.extend(writer.on_batch(position, &Batch::parse(&bytes, LONGEST).unwrap()).unwrap().offset);
+        }
+        assert_eq!(added, [OffsetEntry { offset: 101, position: 20_000 }]);
+    }
+
     #[test]
     fn full_when_kafka_says_so() {
         let mut writer = IndexWriter::new(0, 0);

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use crate::failure::ReadError;
+use crate::failure::{AppendError, ReadError};
 use crate::index::TimeEntry;
 use crate::log::Log;
 use crate::read::Limits;
@@ -37,13 +37,11 @@ impl Log {
             return self.rebuild_index_now(volume, segment).await;
         }
         // The last segment grows; and what was appended is not on disk yet.
-        if !volume.quiet(self).await {
-            return Err(ReadError::Failed);
-        }
-        let outcome = self.rebuild_index_now(volume, segment).await;
-        self.state.borrow_mut().is_blocked = false;
-        volume.progress.notify();
-        outcome
+        let _quiet = volume.quiet(self).await.map_err(|error| match error {
+            AppendError::Closed => ReadError::Closed,
+            _ => ReadError::Failed,
+        })?;
+        self.rebuild_index_now(volume, segment).await
     }
 
     /// As [`Self::rebuild_index`], of a segment that does not grow.
@@ -97,6 +95,32 @@ impl Log {
                 at.indexed = 0;
             }
         });
+    }
+
+    /// Whether the time index of a sealed segment tells of timestamps as large as those of the batches behind the last entry of the offset index.
+    /// Nothing counts a time index's entries: one that lacks its last is noticed by these batches if they are the latest, as they mostly
+    /// are. (Loading a log compares those of its last segment.)
+    pub(crate) async fn reaches_last_batches(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+    ) -> Result<bool, ReadError> {
+        if segment.is_index_proven.get() || !self.is_sealed(segment) {
+            return Ok(true);
+        }
+        let known = segment.index.borrow().as_ref().map(|index| (index.last_entry(), index.last_time()));
+        let Some((Some(last), largest)) = known else { return Ok(true) };
+        let mut reaches = true;
+        let scanned = volume
+            .scan(self, segment, last.position, segment.length.get(), |_, batch| {
+                reaches &= batch.max_timestamp() <= largest;
+            })
+            .await;
+        match scanned {
+            // The offset index may lead astray.
+            Err(ReadError::Corrupt { .. }) => Ok(false),
+            outcome => outcome.map(|()| reaches),
+        }
     }
 
     /// Whether the batch that a time index entry names has its timestamp. What nobody may read says nothing against it.

@@ -347,7 +347,16 @@ pub fn log_directory(topic: &str, partition: i32) -> String {
 /// The name that a partition's directory gets before it is deleted: `topic-3.<unique>-delete`, the topic cut so that the name fits
 /// into [`LONGEST_NAME`] bytes. `unique` must not repeat.
 pub fn delete_directory(topic: &str, partition: i32, unique: u128) -> String {
-    let suffix = format!("-{partition}.{unique:032x}-delete");
+    suffixed_directory(topic, partition, unique, "-delete")
+}
+
+/// As [`delete_directory`], the name that a directory gets which nothing knows: `topic-3.<unique>-stray`.
+pub fn stray_directory(topic: &str, partition: i32, unique: u128) -> String {
+    suffixed_directory(topic, partition, unique, "-stray")
+}
+
+fn suffixed_directory(topic: &str, partition: i32, unique: u128, suffix: &str) -> String {
+    let suffix = format!("-{partition}.{unique:032x}{suffix}");
     let room = LONGEST_NAME - suffix.len();
     // Topic names are ASCII; another name is cut where a character begins.
     format!("{}{suffix}", &topic[..topic.floor_char_boundary(room)])

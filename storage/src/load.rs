@@ -25,6 +25,19 @@ const SCAN_BYTES: usize = 1 << 20;
 /// The largest hint file that is read; a longer one is not believed.
 const LONGEST_HINT: usize = 64 << 20;
 
+/// A log is being loaded, also for others who wait for it, until this is dropped: whoever reads may give up.
+struct Loading<'a> {
+    log: &'a Log,
+    volume: &'a Volume,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.log.state.borrow_mut().is_loading = false;
+        self.volume.progress.notify();
+    }
+}
+
 /// What the ledger vouches for.
 #[derive(Debug, Clone, Copy)]
 struct Vouched {
@@ -56,6 +69,7 @@ impl Log {
         if !must_load {
             return Ok(());
         }
+        let loading = Loading { log: self, volume: &volume };
         let mut believes_indexes = true;
         let outcome = loop {
             let segments = self.state.borrow().segments.clone();
@@ -70,18 +84,19 @@ impl Log {
         if !believes_indexes && outcome.is_ok() {
             self.forget_indexes(&volume);
         }
+        let (producers, epochs) = outcome?;
         {
             let mut state = self.state.borrow_mut();
-            state.is_loading = false;
-            if let Ok((producers, epochs)) = &outcome {
-                state.producers = producers.clone();
-                state.producers_checked_ms = volume.host.wall_clock_ms();
-                state.epochs = epochs.clone();
-                state.is_loaded = true;
-            }
+            state.producers = producers;
+            state.producers_checked_ms = volume.host.wall_clock_ms();
+            state.epochs = epochs;
+            // As Kafka's `truncateFromStart`, which every load of a log does: an epoch of which nothing is left has no end to be told.
+            let log_start = state.ends.log_start;
+            state.epochs.truncate_start(log_start);
+            state.is_loaded = true;
         }
-        volume.progress.notify();
-        outcome.map(|_| ())
+        drop(loading);
+        Ok(())
     }
 
     async fn load_hints(
@@ -102,7 +117,7 @@ impl Log {
         let (mut epochs, epochs_to) = self.load_epochs(volume, vouched, segments[0].base).await;
         let indexed = if believes_indexes { vouched.indexed } else { 0 };
         let mut index = self.load_index_files(volume, last, indexed, interval_bytes).await;
-        let mut resumed = index.last_entry().map(Resumed::at);
+        let mut resumed = index.last_entry().map(|entry| Resumed::at(entry, index.last_time()));
         let from = producers.end_offset().min(epochs_to);
         for segment in segments {
             let is_last = Rc::ptr_eq(segment, last);
@@ -140,9 +155,19 @@ impl Log {
                 return Err(contradicted(segment, begin.position.into()));
             }
         }
+        if last.first_timestamp.get().is_none() && last.length.get() > 0 {
+            last.first_timestamp.set(self.first_timestamp(volume, last).await?);
+        }
         last.set_index(index, resumed.is_none());
         epochs.truncate_end(end);
         Ok((producers, epochs))
+    }
+
+    /// The max timestamp of a segment's first batch, from which `segment.ms` counts, as Kafka's `loadFirstBatchTimestamp` gets it.
+    async fn first_timestamp(&self, volume: &Volume, segment: &Segment) -> Result<Option<i64>, ReadError> {
+        let file = volume.open_segment(self, segment).await?;
+        let block = file.read(0, BLOCK).await?;
+        Ok(Batch::first_max_timestamp(&block))
     }
 
     fn has_all(&self, segments: &[Rc<Segment>]) -> bool {
@@ -355,7 +380,8 @@ impl Volume {
         })
     }
 
-    /// Shows all batches between two positions, each with a CRC that fits. Nothing else may be there.
+    /// Shows all batches between two positions, each with a CRC that fits, and a base offset that follows the one before. Nothing else may be
+    /// there.
     pub(crate) async fn scan(
         &self,
         log: &Log,
@@ -367,6 +393,7 @@ impl Volume {
         let mut position = u64::from(from);
         let until = u64::from(until);
         let mut want = SCAN_BYTES;
+        let mut next_offset = segment.base;
         if position >= until {
             return Ok(());
         }
@@ -382,6 +409,14 @@ impl Volume {
                         if let Err(error) = batch.check_crc() {
                             return Err(corrupt(segment, position, &error));
                         }
+                        if batch.base_offset() < next_offset || batch.last_offset_delta() < 0 {
+                            return Err(ReadError::Corrupt {
+                                base: segment.base,
+                                position,
+                                reason: format!("base offset {} is not what follows", batch.base_offset()),
+                            });
+                        }
+                        next_offset = batch.next_offset();
                         visit(position as u32, &batch);
                         position += batch.len() as u64;
                         rest = &rest[batch.len()..];
@@ -421,20 +456,25 @@ struct Resumed {
     begins: bool,
     /// A batch ends with its offset.
     ends: bool,
+    /// The largest timestamp that the time index tells of: when the offset index was given this entry, it had one for all batches so far.
+    largest: i64,
+    is_late: bool,
 }
 
 impl Resumed {
-    fn at(entry: OffsetEntry) -> Self {
-        Self { entry, begins: false, ends: false }
+    fn at(entry: OffsetEntry, largest: i64) -> Self {
+        Self { entry, begins: false, ends: false, largest, is_late: false }
     }
 
     fn on_batch(&mut self, position: u32, batch: &Batch<'_>) {
-        self.begins |= position == self.entry.position && self.entry.fits(batch);
+        let is_here = position == self.entry.position;
+        self.begins |= is_here && self.entry.fits(batch);
+        self.is_late |= is_here && batch.max_timestamp() > self.largest;
         self.ends |= batch.last_offset() == self.entry.offset;
     }
 
     fn is_right(&self) -> bool {
-        self.begins && self.ends
+        self.begins && self.ends && !self.is_late
     }
 }
 

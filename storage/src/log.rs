@@ -76,10 +76,14 @@ pub(crate) struct LogState {
     /// Indexes, epochs and producers are known, and the end's partial block is at hand.
     pub is_loaded: bool,
     pub is_loading: bool,
-    /// Deleted, or the volume has stopped.
+    /// Deleted.
     pub is_closed: bool,
-    /// A truncation, deletion or stop is under way: appends wait.
+    /// A truncation or deletion is under way: appends wait.
     pub is_blocked: bool,
+    /// A higher log start is on its way: neither another one nor a truncation may be decided by the ends as they are.
+    pub is_raising: bool,
+    /// An append must begin a segment, for a reason that only its batches tell, and there was no spare for it.
+    pub is_roll_wanted: bool,
     pub is_busy: bool,
     /// It waits for its turn to be prepared ahead.
     pub is_preparation_wanted: bool,
@@ -187,6 +191,8 @@ impl Log {
             is_loading: false,
             is_closed: false,
             is_blocked: false,
+            is_raising: false,
+            is_roll_wanted: false,
             is_busy: false,
             is_preparation_wanted: false,
             pending: VecDeque::new(),

@@ -1,18 +1,24 @@
 //! Names follow the log (STORAGE §3): directories, renames, cuts and removals, each after its entry is durable, in order.
 //!
 //! Invariants: works of one kind that stand together are done together and synced once; the ledger learns of them only after that
-//! sync; nothing is removed before its entry is covered. Works that find no space are tried again, from their beginning.
+//! sync; nothing is removed before its entry is covered. Works that find no space are tried again, from their beginning. All works of a
+//! log whose directory's name another log still has wait, in order, until that is renamed: another shard may be about to delete it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem::discriminant;
 use std::rc::Rc;
+use std::time::Duration;
 
+use futures_util::future::select;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::config::SYNC_ONE_BY_ONE;
 use crate::disk::{BLOCK, DiskError, File, OpenMode, Priority};
-use crate::kafka_files::{PARTITION_METADATA, SegmentFile, write_partition_metadata};
-use crate::key::{FOLDER, LogId, segment_path};
+use crate::kafka_files::{
+    PARTITION_METADATA, SegmentFile, read_partition_metadata, write_partition_metadata,
+};
+use crate::key::{FOLDER, LogId, LogKey, segment_path};
 use crate::ledger::{Deleted, Retired};
 use crate::log::Log;
 use crate::notify::Notify;
@@ -22,6 +28,10 @@ use crate::volume::Volume;
 /// Works done together at most, and operations in flight for them.
 const MOST_TOGETHER: usize = 4096;
 const IN_FLIGHT: usize = 64;
+/// How often a name is asked for that another log still has.
+const ASK_EVERY: Duration = Duration::from_millis(10);
+/// So many times [`crate::VolumeConfig::hang_after`] is long enough for whatever its holder's shard has to do before it renames.
+const HOLD_HANGS: u32 = 10;
 
 pub(crate) enum NameWork {
     /// The directory of a new log, with its `partition.metadata`.
@@ -42,7 +52,17 @@ pub(crate) struct Names {
     is_working: Cell<bool>,
     /// The works in front were begun before, and found no space.
     is_again: Cell<bool>,
+    held: RefCell<Held>,
     work: Notify,
+}
+
+/// Logs whose directories' names others still have, and everything that was ordered for them since.
+#[derive(Default)]
+struct Held {
+    logs: BTreeSet<u32>,
+    works: VecDeque<NameWork>,
+    /// When each was held first, in monotonic nanoseconds.
+    since_ns: BTreeMap<u32, u64>,
 }
 
 impl Names {
@@ -52,14 +72,60 @@ impl Names {
 
     /// Everything ordered so far is done.
     pub fn is_idle(&self) -> bool {
-        self.queue.borrow().is_empty() && !self.is_working.get()
+        self.queue.borrow().is_empty() && !self.is_working.get() && self.held.borrow().works.is_empty()
+    }
+
+    /// Takes the next works that can be done together out of the queue, and puts those aside whose log must wait.
+    fn take_together(&self) -> Vec<NameWork> {
+        let (mut queue, mut held) = (self.queue.borrow_mut(), self.held.borrow_mut());
+        let mut together: Vec<NameWork> = Vec::new();
+        while together.len() < MOST_TOGETHER
+            && let Some(work) = queue.front()
+        {
+            if work.log().is_some_and(|log| held.logs.contains(&log)) {
+                held.works.extend(queue.pop_front());
+                continue;
+            }
+            if together.first().is_some_and(|first| discriminant(first) != discriminant(work)) {
+                break;
+            }
+            together.extend(queue.pop_front());
+        }
+        together
+    }
+
+    /// Everything that was put aside gets its turn again, before what was ordered later.
+    fn ask_again(&self) {
+        let (mut queue, mut held) = (self.queue.borrow_mut(), self.held.borrow_mut());
+        held.logs.clear();
+        while let Some(work) = held.works.pop_back() {
+            queue.push_front(work);
+        }
+    }
+}
+
+impl NameWork {
+    /// The number of the log that it is for, unless it may come whenever its turn is.
+    fn log(&self) -> Option<u32> {
+        match self {
+            Self::Directory { log } | Self::Segment { log, .. } | Self::Cut { log, .. } => Some(log.number),
+            Self::Remove { retired, .. } => Some(retired.log),
+            // Nobody deletes a log before it has its name.
+            Self::Delete { .. } => None,
+        }
     }
 }
 
 pub(crate) async fn run(volume: Rc<Volume>) {
     let names = &volume.names;
     loop {
-        names.work.until(|| (!names.queue.borrow().is_empty() || volume.is_ended()).then_some(())).await;
+        let work = names.work.until(|| (!names.queue.borrow().is_empty() || volume.is_ended()).then_some(()));
+        if names.held.borrow().works.is_empty() {
+            work.await;
+        } else {
+            select(std::pin::pin!(work), volume.host.sleep(ASK_EVERY)).await;
+            names.ask_again();
+        }
         if volume.failed.is_failed() || (volume.is_ended() && names.queue.borrow().is_empty()) {
             return;
         }
@@ -81,18 +147,7 @@ impl Volume {
     }
 
     async fn do_next_names(self: &Rc<Self>) -> Result<(), DiskError> {
-        let mut together = Vec::new();
-        {
-            let mut queue = self.names.queue.borrow_mut();
-            while together.len() < MOST_TOGETHER
-                && let Some(work) = queue.front()
-                && together
-                    .first()
-                    .is_none_or(|first| std::mem::discriminant(first) == std::mem::discriminant(work))
-            {
-                together.extend(queue.pop_front());
-            }
-        }
+        let together = self.names.take_together();
         let outcome = match together.first() {
             Some(NameWork::Directory { .. }) => self.make_directories(&together).await,
             Some(NameWork::Segment { .. }) => self.name_segments(&together).await,
@@ -118,30 +173,63 @@ impl Volume {
                 _ => None,
             })
             .collect();
-        let mut synced: Vec<String> = logs.iter().map(|log| log.key().directory_name()).collect();
-        synced.push(String::new());
-        let is_each_synced = synced.len() <= SYNC_ONE_BY_ONE;
-        stream::iter(logs.iter().map(|log| self.make_log_directory(log, is_each_synced)))
-            .buffer_unordered(IN_FLIGHT)
-            .try_collect::<Vec<()>>()
+        let is_each_synced = logs.len() < SYNC_ONE_BY_ONE;
+        let made = stream::iter(logs.iter().map(|log| self.make_log_directory(log, is_each_synced)))
+            .buffered(IN_FLIGHT)
+            .try_collect::<Vec<bool>>()
             .await?;
-        // For many directories this is a sync of the whole file system, which is for the files in them, too.
-        self.sync_directories(&synced).await?;
-        for log in logs {
+        let mut named = Vec::with_capacity(logs.len());
+        for (log, is_made) in logs.into_iter().zip(made) {
+            if is_made { named.push(log) } else { self.hold(log)? }
+        }
+        if is_each_synced {
+            let names = named.iter().map(|log| log.key().directory_name());
+            self.sync_directories(&names.chain([String::new()]).collect::<Vec<_>>()).await?;
+        } else {
+            // For the files in the directories, too.
+            self.directory.sync_file_system().await.map_err(DiskError::of_sync)?;
+        }
+        for log in named {
+            self.names.held.borrow_mut().since_ns.remove(&log.number);
             self.in_ledger(log.number, |entry| entry.is_named = true);
         }
         Ok(())
     }
 
-    async fn make_log_directory(&self, log: &Rc<Log>, is_synced: bool) -> Result<(), DiskError> {
+    /// Puts a log's works aside until its name is free. The name's holder is being deleted: whoever creates a log under the name of another
+    /// has decided that.
+    fn hold(&self, log: &Rc<Log>) -> Result<(), DiskError> {
+        let now_ns = self.host.monotonic_ns();
+        let mut held = self.names.held.borrow_mut();
+        let since_ns = *held.since_ns.entry(log.number).or_insert(now_ns);
+        // The holder's shard may have stopped for good; then this one cannot stop cleanly, and the next start gives the name away.
+        let hang_after = self.config.hang_after;
+        let most = if self.is_stopping.get() { hang_after / HOLD_HANGS } else { hang_after * HOLD_HANGS };
+        if Duration::from_nanos(now_ns - since_ns) > most {
+            return Err(DiskError::AlreadyExists { path: log.key().directory_name() });
+        }
+        held.logs.insert(log.number);
+        held.works.push_back(NameWork::Directory { log: Rc::clone(log) });
+        Ok(())
+    }
+
+    /// Returns false if another log has the name yet.
+    async fn make_log_directory(&self, log: &Rc<Log>, is_synced: bool) -> Result<bool, DiskError> {
         let name = log.key().directory_name();
         let path = format!("{name}/{PARTITION_METADATA}");
         let text = write_partition_metadata(log.key().topic_id);
         match self.directory.make_directory(&name).await {
             Ok(()) => {}
-            // Left by a life that got no further. Nobody else's: a name is given again only after its last holder's rename.
             Err(DiskError::AlreadyExists { .. }) => {
-                return self.directory.write_small(&path, text.into_bytes()).await;
+                if has_topic_id(&*self.directory, log.key()).await? == Some(false) {
+                    return Ok(false);
+                }
+                // Left by an attempt that got no further; or another log's after all, which was renamed just now.
+                return match self.directory.write_small(&path, text.into_bytes()).await {
+                    Ok(()) => Ok(true),
+                    Err(DiskError::NotFound { .. }) => Ok(false),
+                    Err(error) => Err(error),
+                };
             }
             Err(error) => return Err(error),
         }
@@ -153,7 +241,10 @@ impl Volume {
         bytes[text.len()..BLOCK].fill(0);
         file.write(0, buffer.seal().slice(..BLOCK)).await?;
         file.set_length(text.len() as u64).await?;
-        if is_synced { file.sync_data().await } else { Ok(()) }
+        if is_synced {
+            file.sync_data().await.map_err(DiskError::of_sync)?;
+        }
+        Ok(true)
     }
 
     async fn name_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
@@ -174,7 +265,7 @@ impl Volume {
         }
         // The new names first: where a rename is not one step for both directories, the file must not lose its last name.
         self.sync_directories(&synced.into_iter().collect::<Vec<_>>()).await?;
-        self.directory.sync_directory(FOLDER).await?;
+        self.sync_directories(&[FOLDER.to_owned()]).await?;
         for (log, segment, spare) in named {
             segment.spare.set(None);
             self.in_ledger(log.number, |entry| {
@@ -284,7 +375,7 @@ impl Volume {
                 Err(error) => return Err(error),
             }
         }
-        self.directory.sync_directory("").await?;
+        self.sync_directories(&[String::new()]).await?;
         let sequence = {
             let mut ledger = self.ledger.borrow_mut();
             for deleted in &mut ledger.deleted {
@@ -331,6 +422,19 @@ impl Volume {
     }
 }
 
+/// Whether a log's directory says that it is of the log's topic. None if there is no such file, or nothing that can be read in it.
+pub(crate) async fn has_topic_id(
+    directory: &dyn crate::disk::Directory,
+    key: &LogKey,
+) -> Result<Option<bool>, DiskError> {
+    let path = format!("{}/{PARTITION_METADATA}", key.directory_name());
+    match directory.read_small(&path, BLOCK).await {
+        Ok(bytes) => Ok(read_partition_metadata(&bytes).ok().map(|id| id == key.topic_id)),
+        Err(DiskError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes a given-up segment under whichever name it has. Doing it again does nothing.
 pub(crate) async fn remove_segment(
     directory: &dyn crate::disk::Directory,
@@ -360,10 +464,17 @@ pub(crate) async fn remove_deleted_log(
         Err(DiskError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
+    let mut is_left = false;
     for file in files {
+        if file.is_directory {
+            // Nothing of ours, and no reason to fail.
+            tracing::warn!("{name}/{} is in the way: the directory of a deleted log stays", file.name);
+            is_left = true;
+            continue;
+        }
         allow_missing(directory.remove_file(&format!("{name}/{}", file.name)).await)?;
     }
-    allow_missing(directory.remove_directory(&name).await)
+    if is_left { Ok(()) } else { allow_missing(directory.remove_directory(&name).await) }
 }
 
 pub(crate) fn allow_missing(outcome: Result<(), DiskError>) -> Result<(), DiskError> {

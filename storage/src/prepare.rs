@@ -218,7 +218,7 @@ impl Volume {
         if self.config.mutations.file_size_is_prepared {
             return Ok(block_floor(length).max(block_floor(end)));
         }
-        file.sync_data().await?;
+        file.sync_data().await.map_err(DiskError::of_sync)?;
         let from = block_floor(end);
         let until = block_floor(length);
         if until <= from { Ok(from) } else { file.prepared_until(from, until).await }

@@ -20,7 +20,7 @@ use crate::segment::{Resume, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
 
 /// Read from disk at least and at most, unless one batch is larger.
-const LEAST: usize = 64 << 10;
+pub(crate) const LEAST: usize = 64 << 10;
 const MOST: usize = 1 << 20;
 
 /// Whole batches, from the one that holds the offset asked for.
@@ -304,9 +304,15 @@ impl Log {
         segment: &Rc<Segment>,
     ) -> Result<(), ReadError> {
         self.load_index(volume, segment).await?;
+        if segment.is_largest_proven.get() {
+            return Ok(());
+        }
         let largest = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
-        let Some(largest) = largest.filter(|_| !segment.is_largest_proven.get()) else { return Ok(()) };
-        if !self.is_time_right(segment, largest).await? {
+        let is_right = match largest {
+            Some(largest) => self.is_time_right(segment, largest).await?,
+            None => true,
+        };
+        if !is_right || !self.reaches_last_batches(volume, segment).await? {
             self.rebuild_index(volume, segment).await?;
         }
         segment.is_largest_proven.set(true);

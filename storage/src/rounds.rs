@@ -46,8 +46,6 @@ pub(crate) struct RoundQueue {
     undurable: VecDeque<Undurable>,
     /// Files written since their last sync, where each must be synced by itself.
     unsynced: Vec<Rc<dyn File>>,
-    /// When the oldest round in flight was submitted.
-    pub oldest_began_ns: Option<u64>,
 }
 
 /// An entry that is not a write, and who waits for its round to be durable.
@@ -105,7 +103,6 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             break;
         }
         while let Some(round) = volume.build_round(flights.len()) {
-            volume.queue.borrow_mut().oldest_began_ns.get_or_insert(round.began_ns);
             if volume.config.mutations.acknowledge_before_writes {
                 volume.settle_early(&round);
             }
@@ -120,7 +117,6 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         if flights.is_empty() {
             volume.wait_idle(work).await;
         } else if let Either::Right((Some(round), _)) = select(work, flights.next()).await {
-            volume.queue.borrow_mut().oldest_began_ns = None;
             volume.settle(round);
         }
     }

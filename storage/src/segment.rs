@@ -207,6 +207,12 @@ impl SegmentIndex {
         OffsetIndex::parse(self.base, &self.offsets).ok().and_then(|index| index.last())
     }
 
+    /// The largest timestamp of the time index's entries; [`NO_TIMESTAMP`] if there is none.
+    pub fn last_time(&self) -> i64 {
+        let last = TimeIndex::parse(self.base, &self.times).ok().and_then(|index| index.last());
+        last.map_or(NO_TIMESTAMP, |entry| entry.timestamp)
+    }
+
     /// Up to which offset no batch has a timestamp as large as `timestamp`: an entry, or the segment's beginning.
     pub fn time_entry_of(&self, timestamp: i64) -> TimeEntry {
         let beginning = TimeEntry { timestamp: NO_TIMESTAMP, offset: self.base };

@@ -64,6 +64,6 @@ impl Volume {
         segment.prepared.set(Some(reached));
         // Rounds that were planned before may still write to shared blocks; the sync is for them, too.
         self.progress.until(|| (!log.state.borrow().is_busy || self.failed.is_failed()).then_some(())).await;
-        file.sync_data().await
+        file.sync_data().await.map_err(DiskError::of_sync)
     }
 }

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use crate::disk::{DiskError, File, Flushing, OpenMode};
 use crate::failure::AppendError;
@@ -150,6 +150,7 @@ impl Volume {
         outcome
     }
 
+    /// At least one of `count`.
     async fn make_spares(&self, count: usize) -> Result<Vec<SpareFile>, DiskError> {
         let many = count > KEEP;
         let reserved = self.spares.wanted_bytes.get().max(if many { LEAST_BYTES } else { KEPT_BYTES });
@@ -159,10 +160,21 @@ impl Volume {
             let number = self.spares.next_number.replace(self.spares.next_number.get() + 1);
             Spare { round_log: self.spares.round_log, number }
         });
-        let made = try_join_all(numbers.map(|name| self.make_spare(name, reserved, prepared))).await?;
+        // On a disk that is nearly full some find room and the others do not: those that were made are used.
+        let (mut made, mut missed) = (Vec::with_capacity(count), None);
+        for outcome in join_all(numbers.map(|name| self.make_spare(name, reserved, prepared))).await {
+            match outcome {
+                Ok(spare) => made.push(spare),
+                Err(error @ DiskError::NoSpace { .. }) => missed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = missed.filter(|_| made.is_empty()) {
+            return Err(error);
+        }
         let files: Vec<Rc<dyn File>> = made.iter().map(|spare| Rc::clone(&spare.file)).collect();
         self.sync_files(&files).await?;
-        self.directory.sync_directory(FOLDER).await?;
+        self.sync_directories(&[FOLDER.to_owned()]).await?;
         Ok(made)
     }
 

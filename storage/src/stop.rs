@@ -1,15 +1,18 @@
 //! The clean stop: rounds finished, segments cut, hints written, and then, once for all shards, Kafka's files and the clean root
 //! (STORAGE §4, "Stop").
 //!
-//! Invariants: the root says clean only after everything it stands for is synced; Kafka's marker comes after that, and `logan/` goes
-//! last, its root as the last of it.
+//! Invariants: a hint file takes the place of one that the ledger vouches for only once what is in it is synced, because until the root says clean
+//! a start believes the ledger; the root says clean only after everything it stands for is synced; Kafka's marker comes after that, and `logan/`
+//! goes last, its root as the last of it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::disk::{Directory, DiskError};
 use crate::failure::{LogFailed, ReadError};
+use crate::hints::beside;
 use crate::kafka_files::{
     CLEAN_SHUTDOWN, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
     RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT, SegmentFile, SegmentFileName, write_clean_shutdown,
@@ -48,13 +51,23 @@ pub enum CloseError {
     Root(#[from] crate::codec::FormatError),
 }
 
+/// What closing the logs leaves to be done for all of them together.
+#[derive(Default)]
+struct Closing {
+    /// Files that were written beside the ones they replace.
+    replaced: Vec<String>,
+    /// Snapshots that nobody would look for.
+    removed: Vec<String>,
+    /// Files that look like a segment of a log, and are none.
+    nameless: Vec<String>,
+}
+
 impl Volume {
     /// Finishes everything that was appended, and writes what a clean directory has. Appends end with an error from now on. After
     /// this the volume does nothing any more.
     pub async fn stop(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
         self.is_stopping.set(true);
         for log in self.logs() {
-            log.state.borrow_mut().is_blocked = true;
             let ends = log.ends();
             self.queue.borrow_mut().is_flush_wanted |= ends.durable < ends.log_end;
         }
@@ -93,12 +106,13 @@ impl Volume {
         })
         .await?;
         let logs = self.logs();
-        let closed = stream::iter(logs.iter().map(|log| self.close(log)))
+        let closing = RefCell::new(Closing::default());
+        let closed = stream::iter(logs.iter().map(|log| self.close(log, &closing)))
             .buffer_unordered(IN_FLIGHT)
             .try_collect::<Vec<()>>()
             .await;
         let closed = match closed {
-            Ok(_) => self.directory.sync_file_system().await.map_err(ReadError::from),
+            Ok(_) => self.put_in_place(closing.into_inner()).await.map_err(ReadError::from),
             Err(error) => Err(error),
         };
         if let Err(error) = closed {
@@ -123,8 +137,28 @@ impl Volume {
             .await
     }
 
-    /// Cuts the last segment and writes the hints that are not on disk. The caller syncs.
-    async fn close(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), ReadError> {
+    async fn put_in_place(&self, closing: Closing) -> Result<(), DiskError> {
+        let Closing { replaced, removed, nameless } = closing;
+        self.directory.sync_file_system().await?;
+        let renames = replaced.into_iter().map(|path| (beside(&path), path));
+        let set_aside = nameless.into_iter().map(|path| {
+            let aside = format!("{path}.stray");
+            tracing::warn!("{path} is no segment of its log: it is {aside} now");
+            (path, aside)
+        });
+        stream::iter(renames.chain(set_aside))
+            .map(|(from, to)| async move { self.directory.rename(&from, &to).await })
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect::<Vec<()>>()
+            .await?;
+        for path in removed {
+            allow_missing(self.directory.remove_file(&path).await)?;
+        }
+        self.directory.sync_file_system().await
+    }
+
+    /// Cuts the last segment and writes the hints that are not on disk, each beside the one it replaces.
+    async fn close(self: &Rc<Self>, log: &Rc<Log>, closing: &RefCell<Closing>) -> Result<(), ReadError> {
         let segments = log.state.borrow().segments.clone();
         let end = log.ends().log_end;
         let vouched: Vec<(i64, bool)> = self
@@ -136,8 +170,9 @@ impl Volume {
             .unwrap_or_default();
         let is_right = |segment: &Rc<Segment>| vouched.contains(&(segment.base, true));
         // That a file is closed and its hints are vouched for does not say that it ends with its data: it may have been written to, with
-        // blocks prepared behind, and closed for want of use.
-        if segments.iter().all(|segment| is_right(segment) && segment.is_exact.get()) {
+        // blocks prepared behind, and closed for want of use. After a life that ended otherwise every directory is looked through.
+        let is_looked_through = self.began_cut || !segments.is_empty();
+        if is_looked_through && segments.iter().all(|segment| is_right(segment) && segment.is_exact.get()) {
             return Ok(());
         }
         log.load().await?;
@@ -156,41 +191,75 @@ impl Volume {
                 continue;
             }
             log.load_index(self, segment).await?;
-            self.write_index_files(&directory, segment).await?;
+            self.write_index_files(&directory, segment, closing).await?;
             segment.file.borrow_mut().take();
         }
         if !segments.is_empty() {
-            self.write_log_hints(log, &directory).await?;
+            self.write_log_hints(log, &directory, closing).await?;
         }
+        self.look_for_strays(log, &directory, closing).await?;
         Ok(())
     }
 
-    async fn write_index_files(&self, directory: &str, segment: &Segment) -> Result<(), DiskError> {
+    async fn write_index_files(
+        &self,
+        directory: &str,
+        segment: &Segment,
+        closing: &RefCell<Closing>,
+    ) -> Result<(), DiskError> {
         let files = segment.index.borrow().as_ref().map(|index| (index.offsets.clone(), index.times.clone()));
         let Some((offsets, times)) = files else { return Ok(()) };
         let path = segment_path(directory, segment.base, SegmentFile::OffsetIndex);
-        self.write_unsynced(&path, &offsets).await?;
+        self.replace(path, &offsets, closing).await?;
         let path = segment_path(directory, segment.base, SegmentFile::TimeIndex);
-        self.write_unsynced(&path, &times).await
+        self.replace(path, &times, closing).await
     }
 
-    async fn write_log_hints(&self, log: &Rc<Log>, directory: &str) -> Result<(), DiskError> {
-        let closing = ClosingHints::of(&log.state.borrow());
-        let path = segment_path(directory, closing.offset, SegmentFile::ProducerSnapshot);
-        self.write_unsynced(&path, &closing.snapshot).await?;
+    async fn replace(
+        &self,
+        path: String,
+        content: &[u8],
+        closing: &RefCell<Closing>,
+    ) -> Result<(), DiskError> {
+        self.write_beside(&path, content).await?;
+        closing.borrow_mut().replaced.push(path);
+        Ok(())
+    }
+
+    async fn write_log_hints(
+        &self,
+        log: &Rc<Log>,
+        directory: &str,
+        closing: &RefCell<Closing>,
+    ) -> Result<(), DiskError> {
+        let hints = ClosingHints::of(&log.state.borrow());
+        let path = segment_path(directory, hints.offset, SegmentFile::ProducerSnapshot);
+        self.replace(path, &hints.snapshot, closing).await?;
         let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
-        self.write_unsynced(&path, closing.epochs.as_bytes()).await?;
-        let bases = log.segment_bases();
-        // Snapshots of an end that was truncated since would be ahead of the log; those that were written while it ran stand where no
-        // segment begins.
+        self.replace(path, hints.epochs.as_bytes(), closing).await
+    }
+
+    /// What a clean start would take for a part of the log: snapshots of an end that was truncated since, those that were written while the log
+    /// ran and stand where no segment begins, and segment files that the ledger does not know.
+    async fn look_for_strays(
+        &self,
+        log: &Log,
+        directory: &str,
+        closing: &RefCell<Closing>,
+    ) -> Result<(), DiskError> {
+        let (bases, end) = (log.segment_bases(), log.ends().log_end);
         for entry in self.directory.list(directory).await? {
             let Some(file) = SegmentFileName::parse(&entry.name) else { continue };
-            let is_stray = file.file == SegmentFile::ProducerSnapshot
-                && (file.offset > closing.offset
-                    || file.offset < closing.offset && !bases.contains(&file.offset));
-            if is_stray && file.stage == FileStage::Live {
-                allow_missing(self.directory.remove_file(&format!("{directory}/{}", entry.name)).await)?;
+            if file.stage != FileStage::Live || bases.contains(&file.offset) && file.offset <= end {
+                continue;
             }
+            let mut closing = closing.borrow_mut();
+            match file.file {
+                SegmentFile::ProducerSnapshot if file.offset != end => &mut closing.removed,
+                SegmentFile::Log => &mut closing.nameless,
+                _ => continue,
+            }
+            .push(format!("{directory}/{}", entry.name));
         }
         Ok(())
     }

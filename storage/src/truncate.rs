@@ -39,16 +39,8 @@ impl Log {
 
     async fn truncate_quiet(self: &Rc<Self>, offset: i64, is_full: bool) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
-        if !volume.quiet(self).await {
-            return Err(AppendError::Failed);
-        }
-        if self.is_closed() {
-            return Err(AppendError::Closed);
-        }
-        let outcome = self.truncate_now(&volume, offset, is_full).await;
-        self.state.borrow_mut().is_blocked = false;
-        volume.progress.notify();
-        outcome
+        let _quiet = volume.quiet(self).await?;
+        self.truncate_now(&volume, offset, is_full).await
     }
 
     async fn truncate_now(
@@ -154,8 +146,12 @@ impl Log {
     }
 
     /// Raises the log start: what lies below is not shown any more, and goes when nobody can need it. At most to `settled`.
+    ///
+    /// # Errors
+    /// [`AppendError::OutOfOrder`] above `settled`; [`AppendError::MustWait`] while the log is truncated or deleted.
     pub async fn set_log_start(self: &Rc<Self>, offset: i64) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
+        let _turn = self.begin_raising(&volume).await?;
         let ends = self.ends();
         if offset <= ends.log_start {
             return Ok(());
@@ -163,23 +159,39 @@ impl Log {
         if offset > ends.settled {
             return Err(AppendError::OutOfOrder { offset, log_end: ends.settled });
         }
-        if self.state.borrow().is_blocked {
-            return Err(AppendError::MustWait);
-        }
         let done = volume.submit(Entry::LogStart { log: self.number, offset });
         let Some(round) = volume.answer(done).await else { return Err(AppendError::Failed) };
         self.show_log_start(&volume, offset, round);
-        let log = Rc::clone(self);
+        let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
         let task = async move {
-            volume.covered(round).await;
-            if !volume.failed.is_failed() {
-                volume.remove_retired(&log, round);
+            of_task.covered(round).await;
+            if !of_task.failed.is_failed() {
+                of_task.remove_retired(&log, round);
             }
         };
-        if let Some(volume) = self.volume.upgrade() {
-            volume.host.spawn(Priority::Background, Box::pin(task));
-        }
+        volume.host.spawn(Priority::Background, Box::pin(task));
         Ok(())
+    }
+
+    /// Waits until no other entry about this log's ends is on its way: the next one is built on what that one leaves.
+    async fn begin_raising<'a>(&'a self, volume: &'a Volume) -> Result<Raising<'a>, AppendError> {
+        volume
+            .progress
+            .until(|| {
+                let mut state = self.state.borrow_mut();
+                if volume.failed.is_failed() {
+                    return Some(Err(AppendError::Failed));
+                }
+                if state.is_closed || volume.is_stopping.get() {
+                    return Some(Err(AppendError::Closed));
+                }
+                if state.is_blocked {
+                    return Some(Err(AppendError::MustWait));
+                }
+                (!std::mem::replace(&mut state.is_raising, true)).then_some(Ok(()))
+            })
+            .await?;
+        Ok(Raising { log: self, volume })
     }
 
     fn show_log_start(&self, volume: &Volume, offset: i64, round: u64) {
@@ -190,21 +202,23 @@ impl Log {
         };
         let mut state = self.state.borrow_mut();
         state.ends.log_start = state.ends.log_start.max(offset);
+        // Their chunks stay in the cache until their turn comes: what is freed there is counted in order, from the oldest on.
         state.segments.retain(|segment| !gone.contains(&segment.base));
-        if let Some(first) = state.segments.first().map(|first| first.base) {
-            state.cache.retain(|chunk| chunk.segment_base >= first);
-        }
         state.epochs.truncate_start(offset);
         state.producers.on_log_start(offset);
     }
 
     /// Seals the last segment and begins another, unless it is empty.
+    ///
+    /// # Errors
+    /// [`AppendError::MustWait`] if something came between; it is worth another attempt.
     pub async fn roll(self: &Rc<Self>) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         self.reserve(0).await?;
         volume.get_spare(0, true).await?;
         let mut state = self.state.borrow_mut();
-        if state.is_closed || state.is_blocked {
+        // A truncation since has left epochs and producers of an end that is gone.
+        if state.is_closed || state.is_blocked || !state.is_loaded {
             return Err(AppendError::MustWait);
         }
         if state.segments.last().is_none_or(|last| last.length.get() == 0) {
@@ -215,6 +229,19 @@ impl Log {
         drop(state);
         volume.enqueue(self);
         Ok(())
+    }
+}
+
+/// A log start is being raised; ends when this is dropped.
+struct Raising<'a> {
+    log: &'a Log,
+    volume: &'a Volume,
+}
+
+impl Drop for Raising<'_> {
+    fn drop(&mut self) {
+        self.log.state.borrow_mut().is_raising = false;
+        self.volume.progress.notify();
     }
 }
 

@@ -5,12 +5,12 @@
 //! a log is in `logs` exactly while it is in `by_number`; `next_number` is above every number ever given.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures_util::future::{Either, join_all, select, try_join_all};
+use futures_util::future::{Either, select, try_join_all};
 
 use crate::config::{CACHE_AT_FIRST, CACHE_GROWS_EVERY_NS, CACHE_STEP, LogConfig, VolumeConfig};
 use crate::disk::{Directory, DiskError, Flushing, Host, OpenMode, Priority};
@@ -51,6 +51,8 @@ pub struct Volume {
     logs: RefCell<BTreeMap<Arc<LogKey>, Rc<Log>>>,
     pub(crate) by_number: RefCell<BTreeMap<u32, Rc<Log>>>,
     next_number: Cell<u32>,
+    /// Keys of logs whose Create entry is on its way.
+    creating: RefCell<BTreeSet<Arc<LogKey>>>,
     pub(crate) ledger: RefCell<Ledger>,
     pub(crate) round_log: RefCell<RoundLog>,
     pub(crate) queue: RefCell<RoundQueue>,
@@ -115,6 +117,7 @@ impl Volume {
             logs: RefCell::new(BTreeMap::new()),
             by_number: RefCell::new(BTreeMap::new()),
             next_number: Cell::new(part.ledger.next_number),
+            creating: RefCell::default(),
             round_log: RefCell::new(RoundLog::new(id, files)),
             queue: RefCell::new(RoundQueue::default()),
             spares: Spares::new(id),
@@ -205,7 +208,10 @@ impl Volume {
     }
 
     /// Creates many logs at the price of a few: they share rounds, and their directories' names are synced together.
-    /// A key that exists already gives the log that there is.
+    /// A key that exists already, or that somebody is creating, gives that log. The logs are in the order of their keys.
+    ///
+    /// # Errors
+    /// [`AppendError::NoSpace`] before anything is created; [`AppendError::Closed`] if the volume stops.
     pub async fn create_logs(
         self: &Rc<Self>,
         keys: Vec<(LogKey, LogConfig)>,
@@ -222,31 +228,39 @@ impl Volume {
         let bytes = keys.iter().map(|(key, _)| 256 + key.topic.len() as u64).sum();
         loop {
             self.grow_checkpoints(bytes).await?;
+            // A stop may have ended the rounds meanwhile: nobody would take the entries.
+            if self.is_stopping.get() {
+                return Err(AppendError::Closed);
+            }
             if self.promise_checkpoint(bytes) {
                 break;
             }
         }
-        let mut submitted = Vec::with_capacity(keys.len());
+        let (mut wanted, mut submitted) = (Vec::with_capacity(keys.len()), Vec::new());
         for (key, config) in keys {
             let key = Arc::new(key);
-            if self.logs.borrow().contains_key(&key) {
-                submitted.push((key, None));
+            wanted.push(Arc::clone(&key));
+            if self.logs.borrow().contains_key(&key) || !self.creating.borrow_mut().insert(Arc::clone(&key)) {
                 continue;
             }
             let number = self.next_number.replace(self.next_number.get() + 1);
             let entry = Entry::Create { log: number, key: Arc::clone(&key), offset: 0 };
-            submitted.push((key, Some((number, config, self.submit(entry)))));
+            submitted.push((key, number, config, self.submit(entry)));
         }
-        let mut made = Vec::with_capacity(submitted.len());
-        for (key, new) in submitted {
-            if let Some((number, config, done)) = new {
-                let Some(_round) = self.answer(done).await else { return Err(AppendError::Failed) };
-                self.add_log(number, config);
-            }
-            made.push(self.log(&key).ok_or(AppendError::Failed)?);
+        for (key, number, config, done) in submitted {
+            let Some(_round) = self.answer(done).await else { return Err(AppendError::Failed) };
+            self.add_log(number, config);
+            self.creating.borrow_mut().remove(&key);
         }
         self.keep_promise(bytes);
-        Ok(made)
+        self.progress.notify();
+        let mut logs = Vec::with_capacity(wanted.len());
+        for key in wanted {
+            let is_made = || !self.creating.borrow().contains(&key) || self.failed.is_failed();
+            self.progress.until(|| is_made().then_some(())).await;
+            logs.push(self.log(&key).ok_or(AppendError::Failed)?);
+        }
+        Ok(logs)
     }
 
     /// Waits for an entry's round, and returns it; `None` if the volume fails before it is durable.
@@ -271,12 +285,7 @@ impl Volume {
 
     /// Deletes a log. When this returns it is gone for good; its files follow. Reads and appends of it end with an error.
     pub async fn delete_log(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), AppendError> {
-        if !self.quiet(log).await {
-            return Err(AppendError::Failed);
-        }
-        if log.is_closed() {
-            return Err(AppendError::Closed);
-        }
+        let _quiet = self.quiet(log).await?;
         // So that whoever completes the deletion knows that a directory of this name was this log's.
         self.progress
             .until(|| {
@@ -298,8 +307,11 @@ impl Volume {
             state.cache.clear();
             state.open = None;
             state.pending.clear();
+            // The cache's order may keep the log for long.
             for segment in &state.segments {
                 segment.file.borrow_mut().take();
+                segment.index.borrow_mut().take();
+                segment.ahead.borrow_mut().clear();
             }
         }
         self.logs.borrow_mut().remove(log.key());
@@ -307,21 +319,28 @@ impl Volume {
         self.progress.notify();
     }
 
-    /// Blocks appends to a log and waits until everything appended is durable and nothing is in flight. Returns false if the
-    /// volume fails first. Whoever asked unblocks the log.
-    pub(crate) async fn quiet(&self, log: &Rc<Log>) -> bool {
+    /// Blocks appends to a log until what is returned is dropped, and waits until everything appended is durable and nothing is in
+    /// flight.
+    ///
+    /// # Errors
+    /// [`AppendError::Closed`] if the log is deleted or the volume stops first, [`AppendError::Failed`] if the directory fails.
+    pub(crate) async fn quiet<'a>(&'a self, log: &'a Rc<Log>) -> Result<Quiet<'a>, AppendError> {
         let is_free = || {
             let mut state = log.state.borrow_mut();
-            if state.is_closed || self.failed.is_failed() {
-                return Some(());
+            if self.failed.is_failed() {
+                return Some(Err(AppendError::Failed));
             }
-            if state.is_blocked || state.is_loading {
+            if state.is_closed || self.is_stopping.get() {
+                return Some(Err(AppendError::Closed));
+            }
+            if state.is_blocked || state.is_loading || state.is_raising {
                 return None;
             }
             state.is_blocked = true;
-            Some(())
+            Some(Ok(()))
         };
-        self.progress.until(is_free).await;
+        self.progress.until(is_free).await?;
+        let quiet = Quiet { volume: self, log };
         self.queue.borrow_mut().is_flush_wanted |= log.ends().durable < log.ends().log_end;
         self.work.notify();
         self.progress
@@ -332,14 +351,19 @@ impl Volume {
                     self.queue.borrow_mut().is_flush_wanted |= state.ends.durable < state.ends.log_end;
                     self.work.notify();
                 }
-                (is_quiet || state.is_closed || self.failed.is_failed()).then_some(())
+                (is_quiet || self.failed.is_failed()).then_some(())
             })
             .await;
-        !self.failed.is_failed()
+        if self.failed.is_failed() { Err(AppendError::Failed) } else { Ok(quiet) }
     }
 
+    /// Every log is quiet, and nobody is about to change one.
     pub(crate) fn is_quiet_everywhere(&self) -> bool {
-        self.by_number.borrow().values().all(|log| self.is_quiet(log))
+        let is_unchanged = |log: &Log| {
+            let state = log.state.borrow();
+            !state.is_blocked && !state.is_raising
+        };
+        self.by_number.borrow().values().all(|log| is_unchanged(log) && self.is_quiet(log))
     }
 
     /// Nothing of a log is pending or in flight, the ledger knows all of it, and nobody writes down what is known of it. Whoever changes
@@ -434,24 +458,17 @@ impl Volume {
         } else {
             try_join_all(files.iter().map(|file| file.sync_data())).await.map(|_| ())
         };
-        // What a failed sync has lost stays lost: unlike any other operation it is not tried again when there is space.
-        synced.map_err(|error| match error {
-            DiskError::NoSpace { path } => DiskError::Failed {
-                path,
-                operation: "sync",
-                errno: 28,
-                message: "no space left on the device".into(),
-            },
-            other => other,
-        })
+        synced.map_err(DiskError::of_sync)
     }
 
     /// Syncs the names in directories: one by one if they are few, all at once otherwise.
     pub(crate) async fn sync_directories(&self, paths: &[String]) -> Result<(), DiskError> {
-        if paths.len() > crate::config::SYNC_ONE_BY_ONE {
-            return self.directory.sync_file_system().await;
-        }
-        join_all(paths.iter().map(|path| self.directory.sync_directory(path))).await.into_iter().collect()
+        let synced = if paths.len() > crate::config::SYNC_ONE_BY_ONE {
+            self.directory.sync_file_system().await
+        } else {
+            try_join_all(paths.iter().map(|path| self.directory.sync_directory(path))).await.map(|_| ())
+        };
+        synced.map_err(DiskError::of_sync)
     }
 
     /// Whether one flush stands for all files.
@@ -478,7 +495,7 @@ impl Volume {
             queue.gathered,
             queue.cover_wanted,
             queue.is_flush_wanted,
-            queue.oldest_began_ns,
+            self.directory.flights().oldest_began_ns(),
             log.next_round,
             log.durable_through,
             log.covered,
@@ -514,7 +531,31 @@ impl Volume {
         for log in self.logs() {
             assert!(log.number < self.next_number.get());
             log.check();
+            self.check_cache(&log);
         }
+    }
+
+    /// What may be freed of a log's tail cache is what is settled in it.
+    fn check_cache(&self, log: &Rc<Log>) {
+        let state = log.state.borrow();
+        let settled = state.cache.iter().filter(|chunk| chunk.next_offset <= state.ends.settled);
+        let settled: usize = settled.map(|chunk| chunk.capacity).sum();
+        let order = self.cache_order.borrow();
+        let counted = order.iter().filter(|at| Rc::ptr_eq(&at.log, log) && at.generation == state.generation);
+        assert_eq!(counted.map(|at| at.bytes).sum::<usize>(), settled, "{}: the tail cache", log.key());
+    }
+}
+
+/// A log that is quiet, and to which nobody appends.
+pub(crate) struct Quiet<'a> {
+    volume: &'a Volume,
+    log: &'a Log,
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        self.log.state.borrow_mut().is_blocked = false;
+        self.volume.progress.notify();
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::select;
 
-use crate::disk::DiskError;
+use crate::disk::{Directory, DiskError, Host};
 use crate::volume::Volume;
 
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often each log's producers are looked through: Kafka's default of `producer.id.expiration.check.interval.ms`.
 const PRODUCERS_EVERY_MS: i64 = 600_000;
 /// Producers that one look goes through; the other logs' wait for the next look.
@@ -29,6 +29,18 @@ pub(crate) async fn run(volume: Rc<Volume>) {
     volume.wake_everybody();
 }
 
+/// The error of a directory of which an operation takes longer than `hang_after`.
+pub(crate) fn hang(directory: &dyn Directory, host: &dyn Host, hang_after: Duration) -> Option<DiskError> {
+    let began_ns = directory.flights().oldest_began_ns()?;
+    let age = Duration::from_nanos(host.monotonic_ns().saturating_sub(began_ns));
+    (age > hang_after).then(|| DiskError::Failed {
+        path: directory.path(),
+        operation: "wait",
+        errno: 0,
+        message: format!("no answer for {} s", age.as_secs()),
+    })
+}
+
 impl Volume {
     /// Waits until the directory has failed (true) or the volume has stopped (false).
     pub async fn until_failed(&self) -> bool {
@@ -41,17 +53,8 @@ impl Volume {
     }
 
     fn look_for_hang(&self) {
-        let of_rounds = self.queue.borrow().oldest_began_ns;
-        let of_all = self.directory.flights().oldest_began_ns();
-        let Some(began_ns) = of_rounds.into_iter().chain(of_all).min() else { return };
-        let age = Duration::from_nanos(self.host.monotonic_ns().saturating_sub(began_ns));
-        if age > self.config.hang_after {
-            self.fail(&DiskError::Failed {
-                path: self.directory.path(),
-                operation: "wait",
-                errno: 0,
-                message: format!("no answer for {} s", age.as_secs()),
-            });
+        if let Some(error) = hang(&*self.directory, &*self.host, self.config.hang_after) {
+            self.fail(&error);
         }
     }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use logan_storage::append::{Append, Offsets};
 use logan_storage::batch::Attributes;
-use logan_storage::config::VolumeConfig;
-use logan_storage::disk::Host;
+use logan_storage::config::{LogConfig, VolumeConfig};
+use logan_storage::disk::{DiskError, Host};
 use logan_storage::failure::{AppendError, FailedMark};
 use logan_storage::log::Log;
 use logan_storage::producers::Producers;
 use logan_storage::read::Limits;
-use logan_storage::recovery::{OpenOptions, Opened, open_directory};
+use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
@@ -30,6 +30,7 @@ fn options() -> OpenOptions {
         owner: Rc::new(|_| 0),
         accept_loss: false,
         max_batch_bytes: 8 << 20,
+        hang_after: volume_config().hang_after,
         mutations: volume_config().mutations,
     }
 }
@@ -366,7 +367,7 @@ fn large_appends_and_many_logs_share_the_machine() {
 
 /// Batches of 10 KB, two to a read, of which the tail cache holds a part.
 async fn long_log(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> (Rc<Volume>, Rc<Log>, Vec<u8>) {
-    let config = VolumeConfig { cache_bytes: 512 << 10, ..volume_config() };
+    let config = VolumeConfig { cache_bytes: 1 << 20, ..volume_config() };
     let (volume, _) = open(Rc::clone(disk), Rc::clone(runtime), config).await;
     let log = volume.create_log(key("long", 0), log_config()).await.unwrap();
     let batches: Vec<Vec<u8>> = (0..200).map(|n| batch(2, 10_000, n, 1)).collect();
@@ -389,7 +390,7 @@ fn a_reader_on_disk_is_read_ahead_for_and_gets_every_byte_once() {
             all.extend(joined(&read.slices));
             offset = read.next_offset;
             was_ahead |= volume.ahead_bytes() > 0;
-            assert!(volume.ahead_bytes() <= 64 << 10);
+            assert!(volume.ahead_bytes() <= 128 << 10);
         }
         assert!(all == expected, "{} bytes for {}", all.len(), expected.len());
         assert!(was_ahead);
@@ -628,4 +629,174 @@ fn producers_that_expired_are_left_out_of_a_snapshot_that_is_loaded() {
         log.load().await.unwrap();
         assert_eq!(log.producers().iter().map(|(id, _)| id).collect::<Vec<_>>(), [2, 3]);
     });
+}
+
+/// Readers that ask for little at a time have as much read ahead of them as others, and it is counted.
+#[test]
+fn what_is_read_ahead_is_counted_as_what_it_takes() {
+    run_on(14, |disk, runtime| async move {
+        let config = VolumeConfig { cache_bytes: 1 << 20, ..volume_config() };
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), config).await;
+        let logs =
+            volume.create_logs((0..30).map(|n| (key("many", n), log_config())).collect()).await.unwrap();
+        for n in 0..10 {
+            for log in &logs {
+                let end = append(log, &batch(1, 10_000, n, 1)).await.unwrap();
+                log.wait_settled(end).await.unwrap();
+            }
+        }
+        let little = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+        let mut was_ahead = 0;
+        for offset in 0..3 {
+            for log in &logs {
+                assert_eq!(log.read(offset, little).await.unwrap().next_offset, offset + 1);
+                was_ahead = was_ahead.max(volume.ahead_bytes());
+            }
+        }
+        assert!((64 << 10..=128 << 10).contains(&was_ahead), "{was_ahead} bytes");
+    });
+}
+
+/// All of an append goes into one segment, and a segment spans what four bytes can say.
+#[test]
+fn batches_that_span_more_than_a_segment_can_are_refused() {
+    run_on(15, |disk, runtime| async move {
+        let (volume, _) = open(disk, runtime, volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        let one = batch(i32::MAX, 100, 1, 1);
+        let both = [one.clone(), one.clone()].concat();
+        assert!(matches!(append(&log, &both).await, Err(AppendError::OutOfOrder { .. })));
+        for n in 1..4 {
+            assert_eq!(append(&log, &one).await, Ok(n * i64::from(i32::MAX)));
+        }
+        log.wait_settled(log.ends().log_end).await.unwrap();
+        volume.check();
+    });
+}
+
+/// Of epochs whose records are all below the log start nothing is told, before a start as after it.
+#[test]
+fn epochs_below_the_log_start_are_forgotten_by_a_start_too() {
+    for stops in [false, true] {
+        let disk = Disk::new();
+        let known = support::live(&disk, 1, move |disk, runtime| async move {
+            let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            for epoch in 0..6 {
+                let bytes = batch(1, 1000, epoch as u64, 1);
+                let append = Append { batches: &bytes, offsets: Offsets::Assign { leader_epoch: epoch } };
+                while let Err(AppendError::MustWait) = log.append(&append) {
+                    log.reserve(bytes.len()).await.unwrap();
+                }
+            }
+            log.wait_settled(6).await.unwrap();
+            log.set_log_start(4).await.unwrap();
+            let known = log.epoch_end_offset(1);
+            if stops {
+                stop_cleanly(disk, runtime, volume).await;
+            }
+            known
+        });
+        let found = support::live(&disk, 2, |disk, runtime| async move {
+            let (volume, _) = open(disk, runtime, volume_config()).await;
+            let log = volume.log(&key("orders", 0)).unwrap();
+            log.load().await.unwrap();
+            log.epoch_end_offset(1)
+        });
+        assert_eq!(found, known, "stops {stops}");
+    }
+}
+
+/// A segment grows old by the timestamps in it, however often the process starts.
+#[test]
+fn a_segment_is_as_old_after_a_start_as_before() {
+    for stops in [false, true] {
+        let config = LogConfig { segment_ms: 10_000, index_interval_bytes: 1000, ..log_config() };
+        let disk = Disk::new();
+        let of_log = config.clone();
+        support::live(&disk, 1, move |disk, runtime| async move {
+            let config = VolumeConfig { recovery_bytes: 1000, ..volume_config() };
+            let volume = support::serve(&disk, &runtime, config, of_log.clone()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), of_log).await.unwrap();
+            for n in 0..10 {
+                support::append_settled(&log, &batch(1, 1000, n, 50)).await.unwrap();
+            }
+            // So that hints are written, and the first batch is not read again.
+            runtime.sleep_ns(1_000_000_000).await;
+            if stops {
+                support::stop(&disk, &runtime, volume).await;
+            }
+        });
+        support::live(&disk, 2, move |disk, runtime| async move {
+            let volume = support::serve(&disk, &runtime, volume_config(), config).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            support::append_settled(&log, &batch(1, 1000, 2, 10_000)).await.unwrap();
+            assert_eq!(log.segment_bases(), [0]);
+            support::append_settled(&log, &batch(1, 1000, 3, 10_051)).await.unwrap();
+            assert_eq!(log.segment_bases(), [0, 11], "stops {stops}");
+        });
+    }
+}
+
+/// A log that was emptied, and goes on behind what hints were vouched for before, has no producers and epochs of what is gone.
+#[test]
+fn an_emptied_log_knows_no_producers_and_epochs_of_what_is_gone() {
+    for appends in [false, true] {
+        let disk = Disk::new();
+        support::live(&disk, 1, move |disk, runtime| async move {
+            let config = VolumeConfig { recovery_bytes: 1000, ..volume_config() };
+            let (volume, _) = open(disk, Rc::clone(&runtime), config).await;
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            let now_ms = TestHost(Rc::clone(&runtime)).wall_clock_ms();
+            append(&log, &batch_of(1, Attributes(0), 10, 3000, 1, now_ms)).await.unwrap();
+            log.wait_settled(10).await.unwrap();
+            // Hints of this moment are written, and a checkpoint vouches for them.
+            runtime.sleep_ns(2_000_000_000).await;
+            log.truncate_fully_and_start_at(40).await.unwrap();
+            if appends {
+                append(&log, &batch(1, 100, 1, now_ms)).await.unwrap();
+                log.wait_settled(41).await.unwrap();
+            }
+        });
+        support::live(&disk, 2, move |disk, runtime| async move {
+            let (volume, _) = open(disk, runtime, volume_config()).await;
+            let log = volume.log(&key("orders", 0)).unwrap();
+            log.load().await.unwrap();
+            assert_eq!(log.ends().log_start, 40);
+            assert!(log.producers().is_empty());
+            let epoch = log.latest_epoch().map(|epoch| epoch.start_offset);
+            assert_eq!(epoch, appends.then_some(40));
+        });
+    }
+}
+
+/// A disk that does not answer while a directory is opened leaves it offline.
+#[test]
+fn an_operation_that_hangs_at_start_ends_the_start() {
+    let disk = Disk::new();
+    support::live(&disk, 1, |disk, runtime| async move {
+        let (volume, _) = open(disk, Rc::clone(&runtime), volume_config()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        append(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+        log.wait_settled(1).await.unwrap();
+    });
+    let mut hangs = 1;
+    loop {
+        let disk = disk.copy();
+        disk.hangs_at.set(hangs);
+        let (opened, took_ns) = support::live(&disk, hangs, |disk, runtime| async move {
+            let opened = support::open(&disk, &runtime, options()).await;
+            (opened, TestHost(runtime).monotonic_ns())
+        });
+        if disk.operations.get() < hangs {
+            opened.expect("nothing hung");
+            break;
+        }
+        let Err(OpenError::Disk(DiskError::Failed { operation: "wait", .. })) = opened else {
+            panic!("operation {hangs}: {opened:?}")
+        };
+        assert!(took_ns < 60_000_000_000, "operation {hangs}: {took_ns} ns");
+        hangs += 1;
+    }
+    assert!(hangs > 20, "a start has {hangs} operations");
 }

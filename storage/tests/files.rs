@@ -220,6 +220,18 @@ fn a_log_whose_directory_is_gone_is_missed_at_start() {
     }
 }
 
+#[test]
+fn accept_loss_goes_on_without_log_starts_that_cannot_be_read() {
+    let disk = Disk::new();
+    three_logs(&disk, true);
+    disk.damage("log-start-offset-checkpoint", |bytes| bytes[0] = b'x');
+    let opened = live(&disk, 2, |disk, runtime| async move { open(&disk, &runtime, open_options()).await });
+    assert!(matches!(opened, Err(OpenError::Damaged(_))), "{opened:?}");
+    let lossy = OpenOptions { accept_loss: true, ..open_options() };
+    let opened = live(&disk, 3, |disk, runtime| async move { open(&disk, &runtime, lossy).await }).unwrap();
+    assert_eq!((opened.report.losses.len(), opened.parts[0].ledger.logs.len()), (1, 3));
+}
+
 /// What Kafka 4.3.1 wrote for a segment with two aborted transactions; for segments without any it writes no such file.
 const TXN_INDEX: &str = "00000000000000000001\
     0000000000000bb80000000000000bba0000000000000bbb0000000000000000\

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use logan_storage::config::{LogConfig, Mutations};
 use logan_storage::failure::AppendError;
+use logan_storage::key::LogKey;
 use support::disk::Disk;
 use support::runtime::Runtime;
 use support::workload::{Model, Setup, check_disk, compare, start, stop, work};
@@ -143,6 +144,112 @@ fn a_checkpoint_without_room_refuses_rolls_before_an_offset_is_given() {
         volume.check();
         *disk.full_for.borrow_mut() = None;
         assert_eq!(support::append_settled(&rolling, &bytes).await, Ok(settled + 1));
+        assert!(!volume.failed().is_failed());
+    });
+    assert!(done.is_some() && !runtime.is_stuck.get(), "it does not end");
+}
+
+fn new_topic(number: i32) -> LogKey {
+    support::key(&format!("topic{number}"), 0)
+}
+
+/// A checkpoint that finds no space is tried again, and the power goes at any operation of that: the one before it is still there.
+#[test]
+fn a_checkpoint_that_found_no_space_leaves_the_one_before_it() {
+    const NO_SPACE: i32 = 28;
+    for (dies_after, seed) in (1..40).flat_map(|at| [(at, 1), (at, 2)]) {
+        let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+        let (dk, rt) = (Rc::clone(&disk), Rc::clone(&runtime));
+        runtime.run(async move {
+            let volume =
+                support::serve(&dk, &rt, support::volume_config(), support::log_config()).await.unwrap();
+            let log = volume.create_log(new_topic(0), support::log_config()).await.unwrap();
+            let other = volume.create_log(new_topic(1), support::log_config()).await.unwrap();
+            // So many that a checkpoint takes a few sectors, and can be torn.
+            let more = (2..40).map(|n| (new_topic(n), support::log_config()));
+            volume.create_logs(more.collect()).await.unwrap();
+            support::append_settled(&log, &support::batch(1, 3000, 1, 1)).await.unwrap();
+            rt.sleep_ns(1_000_000_000).await;
+            *dk.fails_once.borrow_mut() = Some(("write", "logan/checkpoint-".into(), NO_SPACE));
+            // A deletion asks for a checkpoint.
+            volume.delete_log(&other).await.unwrap();
+            while dk.fails_once.borrow().is_some() {
+                rt.sleep_ns(100_000).await;
+            }
+            dk.dies_at.set(dk.operations.get() + dies_after);
+            rt.sleep_ns(10_000_000_000).await;
+        });
+        assert!(disk.fails_once.borrow().is_none(), "a checkpoint was written");
+        runtime.kill();
+        disk.lose_power(&runtime);
+        let runtime = Runtime::new(seed);
+        let rt = Rc::clone(&runtime);
+        let end = runtime.run(async move {
+            let volume = support::serve(&disk, &rt, support::volume_config(), support::log_config()).await;
+            let volume =
+                volume.unwrap_or_else(|error| panic!("dies after {dies_after}, seed {seed}: {error}"));
+            volume.log(&new_topic(0)).map(|log| log.ends().log_end)
+        });
+        runtime.kill();
+        assert_eq!(end, Some(Some(1)), "dies after {dies_after}, seed {seed}");
+    }
+}
+
+/// What a failed sync has lost stays lost. Nothing is tried again after it, as after any other operation that finds no space: a second sync
+/// would call durable what is not there.
+#[test]
+fn a_sync_that_finds_no_space_is_not_tried_again() {
+    const NO_SPACE: i32 = 28;
+    for (operation, path) in
+        [("sync", "logan/checkpoint-"), ("sync directory", "logan"), ("sync", "logan/spare-")]
+    {
+        let (disk, runtime) = (Disk::new(), Runtime::new(1));
+        let _killed = runtime.killed_at_last();
+        let (dk, rt) = (Rc::clone(&disk), Rc::clone(&runtime));
+        let failed = runtime.run(async move {
+            let volume =
+                support::serve(&dk, &rt, support::volume_config(), support::log_config()).await.unwrap();
+            let log = volume.create_log(new_topic(0), support::log_config()).await.unwrap();
+            let other = volume.create_log(new_topic(1), support::log_config()).await.unwrap();
+            rt.sleep_ns(1_000_000_000).await;
+            *dk.fails_once.borrow_mut() = Some((operation, path.into(), NO_SPACE));
+            for n in 0..3 {
+                let appended = support::append_settled(&log, &support::batch(1, 3000, n, 1)).await;
+                assert!(matches!(appended, Ok(_) | Err(AppendError::Failed)), "{appended:?}");
+                let _failed = log.roll().await;
+            }
+            let _failed = volume.delete_log(&other).await;
+            rt.sleep_ns(5_000_000_000).await;
+            volume.failed().is_failed()
+        });
+        assert!(disk.fails_once.borrow().is_none(), "there was a {operation} of {path}");
+        assert_eq!(failed, Some(true), "{operation} of {path}");
+    }
+}
+
+/// Many logs want their first segment, and one spare finds no room: the others are used, and none lies about for nobody.
+#[test]
+fn spares_that_found_room_are_used_where_another_found_none() {
+    const NO_SPACE: i32 = 28;
+    let (disk, runtime) = (Disk::new(), Runtime::new(1));
+    let _killed = runtime.killed_at_last();
+    let rt = Rc::clone(&runtime);
+    let done = runtime.run(async move {
+        let volume =
+            support::serve(&disk, &rt, support::volume_config(), support::log_config()).await.unwrap();
+        let keys = (0..40).map(|n| (new_topic(n), support::log_config()));
+        let logs = volume.create_logs(keys.collect()).await.unwrap();
+        rt.sleep_ns(1_000_000_000).await;
+        let bytes = support::batch(1, 3000, 1, 1);
+        *disk.fails_once.borrow_mut() = Some(("allocate", "logan/spare-".into(), NO_SPACE));
+        let all = logs.iter().map(|log| support::append_settled(log, &bytes));
+        for outcome in futures_util::future::join_all(all).await {
+            assert!(matches!(outcome, Ok(1) | Err(AppendError::NoSpace)), "{outcome:?}");
+        }
+        assert!(disk.fails_once.borrow().is_none());
+        rt.sleep_ns(1_000_000_000).await;
+        let spares = disk.paths().iter().filter(|path| path.starts_with("logan/spare-")).count();
+        assert!(spares <= 2, "{spares} spares lie about");
         assert!(!volume.failed().is_failed());
     });
     assert!(done.is_some() && !runtime.is_stuck.get(), "it does not end");

@@ -157,6 +157,51 @@ fn a_time_index_that_the_batches_contradict_is_made_anew() {
     }
 }
 
+#[test]
+fn a_time_index_that_lacks_its_last_entries_is_made_anew() {
+    let right = closed_log();
+    for segment in SEGMENTS {
+        let entries = right.content(&path(segment, "timeindex")).unwrap().len() / 12;
+        assert!(entries > 10, "{entries} entries");
+        for left in [0, 1, entries / 2, entries - 2, entries - 1] {
+            let disk = right.copy();
+            disk.damage(&path(segment, "timeindex"), |bytes| bytes.truncate(12 * left));
+            is_mended(&disk, &right, &format!("{left} entries of the time index of {segment}"));
+        }
+    }
+}
+
+/// The power goes while a stop puts index files in the places of others that the ledger vouches for.
+#[test]
+fn a_stop_that_is_cut_leaves_indexes_that_are_right() {
+    for (cut, seed) in (0..80).step_by(2).flat_map(|cut| [(cut, 1), (cut, 2)]) {
+        let (disk, runtime) = (closed_log(), support::runtime::Runtime::new(seed));
+        let (dk, rt) = (Rc::clone(&disk), Rc::clone(&runtime));
+        runtime.run(async move {
+            let config = logan_storage::config::VolumeConfig { recovery_bytes: 4000, ..volume_config() };
+            let volume = serve(&dk, &rt, config, self::config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            // Older and older: nothing behind them tells of the largest timestamp.
+            for n in 2 * BATCHES..3 * BATCHES {
+                let bytes = batch(1, 400 + 7 * n as usize, n as u64, 3 * BATCHES - n);
+                append_settled(&log, &bytes).await.unwrap();
+            }
+            rt.sleep_ns(1_000_000_000).await;
+            dk.dies_at.set(dk.operations.get() + cut);
+            let _cut_or_done = volume.stop().await;
+        });
+        runtime.kill();
+        disk.lose_power(&runtime);
+        live(&disk, 3, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            let largest = log.max_timestamp().await.unwrap().unwrap();
+            let expected = (20 * BATCHES - 10, 2 * BATCHES - 1);
+            assert_eq!((largest.timestamp, largest.offset), expected, "cut at {cut}, seed {seed}");
+        });
+    }
+}
+
 /// A truncation looks its position up, too.
 #[test]
 fn a_truncation_is_not_led_astray() {

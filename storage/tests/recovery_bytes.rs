@@ -26,6 +26,7 @@ async fn open(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> Rc<Volume> {
         owner: Rc::new(|_| 0),
         accept_loss: false,
         max_batch_bytes: 8 << 20,
+        hang_after: volume_config().hang_after,
         mutations: volume_config().mutations,
     };
     let directory = TestDirectory::over(disk, runtime);
@@ -135,4 +136,30 @@ fn a_truncation_below_the_snapshot_leaves_the_segments_before_it_vouched_for() {
     // A segment's hints are vouched for when a quarter of what may be read was sealed; the last segment has none.
     let read = disk.segment_bytes_read.get();
     assert!(read <= RECOVERY_BYTES / 4 + 3 * 200_000, "{read} bytes were read");
+}
+
+/// Hints of sealed segments keep what a load must read so low that none are written of a moment, so no other checkpoint vouches for them.
+#[test]
+fn sealed_segments_are_vouched_for_while_nothing_else_asks_for_a_checkpoint() {
+    let disk = Disk::new();
+    support::live(&disk, 1, |disk, runtime| async move {
+        let volume = open(&disk, &runtime).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..300 {
+            let end = append(&log, &batch(1, 10_000, n, 1), 0).await;
+            log.wait_settled(end).await.unwrap();
+            if n % 10 == 9 {
+                log.roll().await.unwrap();
+                // The segment is cut and has its hints.
+                runtime.sleep_ns(100_000_000).await;
+            }
+        }
+    });
+    disk.segment_bytes_read.set(0);
+    support::live(&disk, 2, |disk, runtime| async move {
+        let volume = open(&disk, &runtime).await;
+        volume.log(&key("orders", 0)).unwrap().load().await.unwrap();
+    });
+    let read = disk.segment_bytes_read.get();
+    assert!(read <= RECOVERY_BYTES / 4 + 2 * 100_000, "{read} bytes of {RECOVERY_BYTES} were read");
 }

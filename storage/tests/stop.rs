@@ -29,6 +29,7 @@ async fn open(
         owner: Rc::new(|_| 0),
         accept_loss: false,
         max_batch_bytes: 8 << 20,
+        hang_after: volume_config().hang_after,
         mutations: config.mutations,
     };
     let directory = TestDirectory::over(disk, runtime);

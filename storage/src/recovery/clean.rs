@@ -27,9 +27,11 @@ pub(super) async fn look_through(
     options: &OpenOptions,
 ) -> Result<Found, OpenError> {
     let entries = directory.list("").await?;
-    let starts = read_offsets(directory, LOG_START_CHECKPOINT)
-        .await?
-        .map_err(|damage| OpenError::Damaged(vec![damage]))?;
+    let mut damages = Vec::new();
+    let starts = read_offsets(directory, LOG_START_CHECKPOINT).await?.unwrap_or_else(|damage| {
+        damages.push(damage);
+        Offsets::new()
+    });
     let ends = read_offsets(directory, RECOVERY_POINT_CHECKPOINT).await?.unwrap_or_else(|damage| {
         // Nothing is built on it: it only shows what is missing.
         tracing::warn!("{damage}: where logs ended is not compared with what their clean stop recorded");
@@ -47,7 +49,7 @@ pub(super) async fn look_through(
         .await?;
     let mut found = Found::default();
     found.report.was_clean = true;
-    let mut damages = missing(&directories, &ends);
+    damages.extend(missing(&directories, &ends));
     for log in looked {
         match log {
             Ok(log) => {
@@ -232,6 +234,7 @@ async fn walk_to_end(
         let block = read_range(file, start, end, want).await?;
         let mut rest = block.get((position - start) as usize..).unwrap_or_default();
         let before = position;
+        let is_short = block.len() < want && start + (block.len() as u64) < end;
         want = PIECE;
         while position < end {
             match Batch::parse(rest, max_batch_bytes) {
@@ -247,7 +250,7 @@ async fn walk_to_end(
                 Err(error) => return Ok(Err(format!("at {position}: {error}"))),
             }
         }
-        if position == before && want == PIECE {
+        if position == before && (want == PIECE || is_short) {
             return Ok(Err(format!("at {position}: the file ends within a batch")));
         }
     }

@@ -1,21 +1,22 @@
 //! Founding a directory again: what was found flushed, names completed, fresh checkpoints and round logs written, everything flushed, the
 //! root switched, and only then what nobody needs any more removed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{Found, IN_FLIGHT, OpenError, OpenOptions, Opened};
-use crate::checkpoint::{SLOTS, capacity_for, slot_of, write_slot};
+use crate::checkpoint::{FIRST_SLOT, SLOTS, capacity_for, write_slot};
 use crate::config::{ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
 use crate::disk::{BLOCK, Directory, DiskError, OpenMode};
 use crate::kafka_files::{
-    DirectoryKind, DirectoryName, PARTITION_METADATA, SegmentFile, read_partition_metadata,
-    write_partition_metadata,
+    DirectoryKind, DirectoryName, PARTITION_METADATA, SegmentFile, stray_directory, write_partition_metadata,
 };
 use crate::key::{FOLDER, LogId, LogKey, ROOT_PATH, checkpoint_path, round_log_path, segment_path};
 use crate::ledger::{Deleted, Ledger, LedgerLog, Retired};
-use crate::names::{remove_deleted_log, remove_segment};
+use crate::names::{has_topic_id, remove_deleted_log, remove_segment};
 use crate::root::Root;
 use crate::volume::VolumePart;
 
@@ -30,6 +31,7 @@ pub(super) async fn found_again(
         // after the next power loss, and its files would stand under names that no log has.
         directory.sync_file_system().await?;
     }
+    delete_superseded(directory, &mut found, options.accept_loss).await?;
     complete_names(directory, &mut found).await?;
     let root = Root {
         sequence: old.sequence + 1,
@@ -47,10 +49,53 @@ pub(super) async fn found_again(
     }
     write_root(directory, &root).await?;
     free(directory, &root, &found, &mut parts).await?;
-    let orphans = orphans(directory, &found).await?;
+    let orphans = set_orphans_aside(directory, &found, &root).await?;
     let mut report = found.report;
     report.logs = found.logs.len();
     Ok(Opened { parts, report, orphans })
+}
+
+/// Deletes logs whose names were given to others: the shard that was to delete such a log had not come to it yet. Whoever has the name on
+/// disk is the older one, because the newer one waits for it.
+async fn delete_superseded(
+    directory: &dyn Directory,
+    found: &mut Found,
+    accept_loss: bool,
+) -> Result<(), OpenError> {
+    let mut holders: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, log) in found.logs.iter().enumerate() {
+        holders.entry(log.key.directory_name()).or_default().push(at);
+    }
+    let mut superseded = BTreeSet::new();
+    for (name, holders) in holders.into_iter().filter(|(_, holders)| holders.len() > 1) {
+        let mut older = None;
+        for at in &holders {
+            if has_topic_id(directory, &found.logs[*at].key).await? == Some(true) {
+                older = Some(*at);
+            }
+        }
+        if let (2, Some(older)) = (holders.len(), older) {
+            superseded.insert(older);
+            continue;
+        }
+        let loss =
+            format!("{name}: {} logs have this name, and nothing tells which is the last", holders.len());
+        if !accept_loss {
+            return Err(OpenError::Damaged(vec![loss]));
+        }
+        let most = |at: &&usize| found.logs[**at].next_offset - found.logs[**at].log_start;
+        let kept = holders.iter().max_by_key(most).copied();
+        superseded.extend(holders.into_iter().filter(|at| Some(*at) != kept));
+        found.report.losses.push(loss);
+    }
+    for at in superseded.into_iter().rev() {
+        let log = found.logs.remove(at);
+        let of_log = found.retired.extract_if(.., |(key, _)| *key == *log.key);
+        let retired = of_log.filter_map(|(_, retired)| retired.spare);
+        let spares = log.segments.iter().filter_map(|segment| segment.spare).chain(retired).collect();
+        found.deleted.push(Deleted { id: log.id, key: log.key, round: 0, is_renamed: false, spares });
+    }
+    Ok(())
 }
 
 /// Makes every log's directory and every segment's name what the ledgers say.
@@ -72,22 +117,16 @@ async fn complete_delete(directory: &dyn Directory, deleted: &mut Deleted) -> Re
     let name = deleted.key.directory_name();
     let target = deleted.id.deleted_directory(&deleted.key);
     // A directory counts only with the topic's id in it. Without any it can only be of a log that was deleted before it was named.
-    if directory.list(&target).await.is_err() && has_topic_id(directory, &deleted.key).await?.unwrap_or(false)
-    {
+    let is_renamed = match directory.list(&target).await {
+        Ok(_) => true,
+        Err(DiskError::NotFound { .. }) => false,
+        Err(error) => return Err(error),
+    };
+    if !is_renamed && has_topic_id(directory, &deleted.key).await? == Some(true) {
         directory.rename(&name, &target).await?;
     }
     deleted.is_renamed = true;
     Ok(())
-}
-
-/// Whether a log's directory says that it is of the log's topic. None if there is no such file.
-async fn has_topic_id(directory: &dyn Directory, key: &LogKey) -> Result<Option<bool>, DiskError> {
-    let path = format!("{}/{PARTITION_METADATA}", key.directory_name());
-    match directory.read_small(&path, BLOCK).await {
-        Ok(bytes) => Ok(Some(read_partition_metadata(&bytes).is_ok_and(|id| id == key.topic_id))),
-        Err(DiskError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 async fn complete_log(directory: &dyn Directory, log: &mut LedgerLog) -> Result<(), DiskError> {
@@ -178,7 +217,7 @@ async fn write_part(
     for slot in 0..SLOTS {
         let file = create(directory, &checkpoint_path(id, slot)).await?;
         file.allocate(0, part.checkpoint_capacity).await?;
-        if slot == slot_of(part.ledger.sequence) {
+        if slot == FIRST_SLOT {
             write_slot(directory, &*file, &part.ledger.encode()).await?;
         }
     }
@@ -215,10 +254,10 @@ async fn free(
     found: &Found,
     parts: &mut [VolumePart],
 ) -> Result<(), DiskError> {
+    let logs: BTreeMap<&LogKey, &LedgerLog> = found.logs.iter().map(|log| (&*log.key, log)).collect();
     for (key, retired) in &found.retired {
-        let log = found.logs.iter().find(|log| *log.key == *key);
         // The name may have a new holder; then the old one's file went when it was given.
-        if !log.is_some_and(|log| log.segments.iter().any(|segment| segment.base == retired.base)) {
+        if !logs.get(key).is_some_and(|log| log.segments.iter().any(|segment| segment.base == retired.base)) {
             remove_segment(directory, retired, &key.directory_name()).await?;
         }
     }
@@ -268,18 +307,30 @@ async fn cut_sealed(directory: &dyn Directory, log: &mut LedgerLog) -> Result<()
     Ok(())
 }
 
-/// Partition directories that no log has.
-async fn orphans(directory: &dyn Directory, found: &Found) -> Result<Vec<String>, DiskError> {
-    let known: std::collections::BTreeSet<String> =
-        found.logs.iter().map(|log| log.key.directory_name()).collect();
+/// Directories that no log has. Those that look like a log's are set aside under another name, as Kafka does: whoever gets this name next
+/// must not find them there.
+async fn set_orphans_aside(
+    directory: &dyn Directory,
+    found: &Found,
+    root: &Root,
+) -> Result<Vec<String>, DiskError> {
+    let known: BTreeSet<String> = found.logs.iter().map(|log| log.key.directory_name()).collect();
     let entries = directory.list("").await?;
     let is_orphan = |name: &str| match DirectoryName::parse(name) {
         Some(parsed) => parsed.kind != DirectoryKind::Log || !known.contains(name),
         None => name != FOLDER,
     };
-    Ok(entries
-        .into_iter()
-        .filter(|entry| entry.is_directory && is_orphan(&entry.name))
-        .map(|entry| entry.name)
-        .collect())
+    let mut orphans = Vec::new();
+    for entry in entries.into_iter().filter(|entry| entry.is_directory && is_orphan(&entry.name)) {
+        let parsed = DirectoryName::parse(&entry.name).filter(|name| name.kind == DirectoryKind::Log);
+        let Some(DirectoryName { topic, partition, .. }) = parsed else {
+            orphans.push(entry.name);
+            continue;
+        };
+        let aside = stray_directory(topic, partition, u128::from(root.sequence));
+        directory.rename(&entry.name, &aside).await?;
+        tracing::warn!("{} is no log's directory: it is {aside} now", entry.name);
+        orphans.push(aside);
+    }
+    Ok(orphans)
 }

@@ -10,6 +10,9 @@ mod replay;
 pub(crate) use fresh::write_root;
 
 use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use crate::codec::FormatError;
 use crate::config::Mutations;
@@ -20,6 +23,7 @@ use crate::ledger::{Deleted, LedgerLog, Retired};
 use crate::names::allow_missing;
 use crate::root::{FILE_LEN, MOST_ROUND_LOGS, Root};
 use crate::volume::VolumePart;
+use crate::watch::{LOOK_EVERY, hang};
 
 /// Operations in flight while a directory is looked through.
 const IN_FLIGHT: usize = 64;
@@ -34,6 +38,8 @@ pub struct OpenOptions {
     pub accept_loss: bool,
     /// The longest a batch may be that is read back.
     pub max_batch_bytes: usize,
+    /// An operation that takes longer than this leaves the directory offline.
+    pub hang_after: Duration,
     #[doc(hidden)]
     pub mutations: Mutations,
 }
@@ -43,7 +49,7 @@ pub struct OpenOptions {
 pub struct Opened {
     pub parts: Vec<VolumePart>,
     pub report: Report,
-    /// Directories and files that nothing names: never adopted, never deleted.
+    /// Directories that nothing names: never adopted, never deleted. One with the name of a log's was given another name, which is this.
     pub orphans: Vec<String>,
 }
 
@@ -91,6 +97,10 @@ pub(crate) struct Found {
 }
 
 /// Locks, recovers and re-founds a log directory. Call it once per directory, on one shard.
+///
+/// # Errors
+/// [`OpenError::Damaged`] says what is lost where; whatever else leaves the directory as it can be opened again. An operation that hangs
+/// is an error, too, and with it all later ones of this `directory`.
 pub async fn open_directory(
     directory: Rc<dyn Directory>,
     host: Rc<dyn Host>,
@@ -99,22 +109,50 @@ pub async fn open_directory(
     if usize::from(options.shards) > MOST_ROUND_LOGS || options.shards == 0 {
         return Err(OpenError::TooManyShards { shards: options.shards });
     }
+    let opening = open(&*directory, &*host, &options);
+    match select(std::pin::pin!(opening), std::pin::pin!(until_hang(&*directory, &*host, options.hang_after)))
+        .await
+    {
+        Either::Left((opened, _)) => opened,
+        Either::Right((hang, _)) => {
+            directory.flights().end_all();
+            Err(hang.into())
+        }
+    }
+}
+
+/// No volume watches the directory yet.
+async fn until_hang(directory: &dyn Directory, host: &dyn Host, hang_after: Duration) -> DiskError {
+    let every = LOOK_EVERY.min(hang_after / 4);
+    loop {
+        host.sleep(every).await;
+        if let Some(error) = hang(directory, host, hang_after) {
+            return error;
+        }
+    }
+}
+
+async fn open(
+    directory: &dyn Directory,
+    host: &dyn Host,
+    options: &OpenOptions,
+) -> Result<Opened, OpenError> {
     directory.lock().await?;
     let began_ns = host.monotonic_ns();
-    let root = read_root(&*directory).await?;
+    let root = read_root(directory).await?;
     let root = match root {
         Some(root) => root,
-        None => adopt(&*directory).await?,
+        None => adopt(directory).await?,
     };
     // Where a root exists it alone decides; Kafka's marker must not outlive what we change.
     allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
     directory.sync_directory("").await?;
     let found = if root.is_clean {
-        clean::look_through(&*directory, &options).await?
+        clean::look_through(directory, options).await?
     } else {
-        replay::recover(&*directory, &root, &options).await?
+        replay::recover(directory, &root, options).await?
     };
-    let opened = fresh::found_again(&*directory, root, found, &options).await?;
+    let opened = fresh::found_again(directory, root, found, options).await?;
     let took_ms = host.monotonic_ns().saturating_sub(began_ns) / 1_000_000;
     tracing::debug!(directory = %directory.path(), took_ms, report = ?opened.report, "a log directory is open");
     Ok(opened)

@@ -101,7 +101,7 @@ async fn replay(
 ) -> Result<Ledger, Fault> {
     let mut slots = Vec::new();
     for slot in 0..SLOTS {
-        slots.push(read_file(directory, &checkpoint_path(id, slot), options, found).await?);
+        slots.push(read_file(directory, &checkpoint_path(id, slot), Kind::Checkpoint, options, found).await?);
     }
     let Some(mut ledger) = newest(&slots).filter(|ledger| ledger.round_log == id) else {
         return Err(Fault::Damage("no checkpoint is whole".into()));
@@ -164,20 +164,34 @@ async fn replay_round(
     Ok(true)
 }
 
-/// A whole file of the round log. With `accept_loss`, one that cannot be read holds nothing.
+enum Kind {
+    Checkpoint,
+    Rounds,
+}
+
+/// A file of the round log, as far as anything is in it. With `accept_loss`, one that cannot be read holds nothing.
 async fn read_file(
     directory: &dyn Directory,
     path: &str,
+    kind: Kind,
     options: &OpenOptions,
     found: &mut Found,
 ) -> Result<Vec<u8>, Fault> {
     let read = async {
         let file = directory.open(path, OpenMode::Existing).await?;
         let length = file.length().await?;
-        if path.contains("rounds-") && length > ROUND_LOG_FILE_MOST {
-            return Err(Fault::Damage(format!("{path} has {length} bytes")));
+        match kind {
+            Kind::Checkpoint => {
+                // What it states is believed only once its CRC fits, but no more is read.
+                let first = file.read(0, BLOCK).await?;
+                let stated = Ledger::stated_length(&first).unwrap_or(0);
+                Ok(read_until(&*file, block_ceil(stated.min(length))).await?)
+            }
+            Kind::Rounds if length > ROUND_LOG_FILE_MOST => {
+                Err(Fault::Damage(format!("{path} has {length} bytes")))
+            }
+            Kind::Rounds => Ok(read_until(&*file, length).await?),
         }
-        Ok(read_whole(&*file).await?)
     };
     match read.await {
         Err(fault) if options.accept_loss => {
@@ -262,8 +276,9 @@ async fn has_crc(file: &dyn File, position: u64, length: u64, expected: u32) -> 
     Ok(crc.value() == expected)
 }
 
-pub(super) async fn read_whole(file: &dyn File) -> Result<Vec<u8>, DiskError> {
-    let length = block_floor(file.length().await?);
+/// The whole blocks before `until`, as far as the file has them.
+async fn read_until(file: &dyn File, until: u64) -> Result<Vec<u8>, DiskError> {
+    let length = block_floor(until);
     let mut whole = Vec::new();
     let mut at = 0;
     while at < length {
@@ -294,7 +309,7 @@ impl RecordReader {
     ) -> Result<Self, Fault> {
         let mut files = Vec::new();
         for index in 0..ROUND_LOG_FILES {
-            files.push(read_file(directory, &round_log_path(id, index), options, found).await?);
+            files.push(read_file(directory, &round_log_path(id, index), Kind::Rounds, options, found).await?);
         }
         if head.file as usize >= files.len() {
             return Err(Fault::Damage(format!("the checkpoint stands in file {}", head.file)));

@@ -92,6 +92,8 @@ pub struct Disk {
     /// This operation fails with EIO, and so on.
     pub fails_at: Cell<u64>,
     pub hangs_at: Cell<u64>,
+    /// The next operation of this name on a path that contains the text fails, with this error number.
+    pub fails_once: RefCell<Option<(&'static str, String, i32)>>,
     pub is_locked: Cell<bool>,
     /// A mutation: the lock ends with its process, and not with that process's last write.
     pub lock_dies_with_process: Cell<bool>,
@@ -114,6 +116,7 @@ impl Disk {
             dies_at: Cell::new(u64::MAX),
             fails_at: Cell::new(u64::MAX),
             hangs_at: Cell::new(u64::MAX),
+            fails_once: RefCell::new(None),
             is_locked: Cell::new(false),
             lock_dies_with_process: Cell::new(false),
             slow: RefCell::new(None),
@@ -494,6 +497,13 @@ async fn step(disk: &Disk, runtime: &Runtime, operation: &'static str, path: &st
     if number == disk.hangs_at.get() {
         std::future::pending::<()>().await;
     }
+    let is_hit = |(name, text, _): &(&str, String, i32)| *name == operation && path.contains(text);
+    if disk.fails_once.borrow().as_ref().is_some_and(is_hit) {
+        return Err(match disk.fails_once.take() {
+            Some((_, _, 28)) => DiskError::NoSpace { path: path.into() },
+            _ => DiskError::Failed { path: path.into(), operation, errno: 5, message: "injected".into() },
+        });
+    }
     if number == disk.fails_at.get() {
         return Err(DiskError::Failed { path: path.into(), operation, errno: 5, message: "injected".into() });
     }
@@ -591,6 +601,10 @@ impl Directory for TestDirectory {
             self.step("unlink", path).await?;
             let mut state = self.disk.state.borrow_mut();
             let Some(place) = state.place(path) else { return not_found(path) };
+            if let Some(Name::Directory(_)) = state.names.get(&place) {
+                let message = "it is a directory".into();
+                return Err(DiskError::Failed { path: path.into(), operation: "unlink", errno: 21, message });
+            }
             state.names.remove(&place).map_or_else(|| not_found(path), |_| Ok(()))
         })
     }

@@ -103,6 +103,7 @@ pub fn open_options() -> OpenOptions {
         owner: Rc::new(|_| 0),
         accept_loss: false,
         max_batch_bytes: 8 << 20,
+        hang_after: volume_config().hang_after,
         mutations: Mutations::default(),
     }
 }

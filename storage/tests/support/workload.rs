@@ -129,6 +129,7 @@ pub async fn start(disk: &Rc<Disk>, runtime: &Rc<Runtime>, setup: &Setup) -> Res
         owner: Rc::new(move |key| (key.partition as u16) % shards),
         accept_loss: false,
         max_batch_bytes: 8 << 20,
+        hang_after: volume_config().hang_after,
         mutations: setup.mutations,
     };
     let opened = loop {

@@ -1,0 +1,220 @@
+//! Names of directories: who has one, who gets it next, and what nobody has.
+
+mod support;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use logan_storage::disk::{Directory, Host};
+use logan_storage::failure::FailedMark;
+use logan_storage::key::LogKey;
+use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
+use logan_storage::stop::close_directory;
+use logan_storage::volume::Volume;
+use support::disk::{Disk, TestDirectory};
+use support::runtime::{Runtime, TestHost};
+use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
+
+const MS: u64 = 1_000_000;
+
+/// The same name in another life of its topic: with two shards the other one owns it.
+fn key_of_life(life: u8) -> LogKey {
+    LogKey { topic_id: [life; 16], ..key("orders", 0) }
+}
+
+async fn serve_on_two(
+    disk: &Rc<Disk>,
+    runtime: &Rc<Runtime>,
+    accept_loss: bool,
+) -> Result<Vec<Rc<Volume>>, OpenError> {
+    let directory = TestDirectory::over(disk, runtime);
+    let host: Rc<dyn Host> = Rc::new(TestHost(Rc::clone(runtime)));
+    let owner = Rc::new(|key: &LogKey| u16::from(key.topic_id[0] % 2));
+    let options = OpenOptions { shards: 2, owner, accept_loss, ..open_options() };
+    let opened = open_directory(Rc::clone(&directory), Rc::clone(&host), options).await?;
+    let failed = Arc::new(FailedMark::new());
+    let mut volumes = Vec::new();
+    for part in opened.parts {
+        let (directory, host) = (Rc::clone(&directory), Rc::clone(&host));
+        let config = volume_config();
+        let volume =
+            Volume::start(directory, host, part, config, &|_| log_config(), Arc::clone(&failed)).await?;
+        volumes.push(volume);
+    }
+    Ok(volumes)
+}
+
+/// The first shard has a log, and does not come to renaming it for a while after it is deleted; the second creates one of the same name, and
+/// writes to it.
+async fn name_given_again(disk: &Rc<Disk>, runtime: &Rc<Runtime>, deletes: bool) -> Vec<Rc<Volume>> {
+    let volumes = serve_on_two(disk, runtime, false).await.unwrap();
+    let old = volumes[0].create_log(key_of_life(2), log_config()).await.unwrap();
+    let busy = LogKey { topic_id: [4; 16], ..key("busy", 0) };
+    let busy = volumes[0].create_log(busy, log_config()).await.unwrap();
+    for n in 0..3 {
+        append_settled(&old, &batch(1, 3000, n, 1)).await.unwrap();
+        append_settled(&busy, &batch(1, 3000, n, 1)).await.unwrap();
+    }
+    runtime.sleep_ns(1_000 * MS).await;
+    *disk.slow.borrow_mut() = Some(("busy-0".into(), 2_000 * MS));
+    busy.roll().await.unwrap();
+    runtime.sleep_ns(100 * MS).await;
+    if deletes {
+        volumes[0].delete_log(&old).await.unwrap();
+    }
+    let new = volumes[1].create_log(key_of_life(3), log_config()).await.unwrap();
+    append_settled(&new, &batch(1, 3000, 99, 1)).await.unwrap();
+    new.roll().await.unwrap();
+    append_settled(&new, &batch(1, 3000, 99, 1)).await.unwrap();
+    runtime.sleep_ns(500 * MS).await;
+    volumes
+}
+
+async fn check_new(disk: &Rc<Disk>, runtime: &Rc<Runtime>) {
+    let volumes = serve_on_two(disk, runtime, false).await.unwrap();
+    assert!(volumes[0].log(&key_of_life(2)).is_none());
+    let new = volumes[1].log(&key_of_life(3)).expect("the new log is there");
+    assert_eq!(support::workload::read_all(&new).await.len(), 2);
+    assert_eq!(append_settled(&new, &batch(1, 3000, 99, 1)).await, Ok(3));
+    runtime.sleep_ns(1_000 * MS).await;
+    assert!(!volumes[0].failed().is_failed());
+}
+
+#[test]
+fn a_name_is_given_again_only_when_its_last_holder_on_another_shard_is_renamed() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volumes = name_given_again(&disk, &runtime, true).await;
+        *disk.slow.borrow_mut() = None;
+        runtime.sleep_ns(30_000 * MS).await;
+        assert!(!volumes[0].failed().is_failed(), "{:?}", volumes[0].failed().reason());
+        for path in ["orders-0/00000000000000000000.log", "orders-0/00000000000000000001.log"] {
+            assert!(disk.content(path).is_some(), "{path} of {:?}", disk.paths());
+        }
+        assert!(disk.paths().iter().all(|path| !path.contains("-delete")), "{:?}", disk.paths());
+    });
+    live(&disk, 2, |disk, runtime| async move { check_new(&disk, &runtime).await });
+}
+
+/// The process dies before the old log is renamed, or before it is deleted at all: the name is the new log's then.
+#[test]
+fn a_start_gives_a_name_to_whoever_waited_for_it() {
+    for (deletes, stops) in [(true, false), (false, false), (true, true)] {
+        let disk = Disk::new();
+        live(&disk, 1, move |disk, runtime| async move {
+            let volumes = name_given_again(&disk, &runtime, deletes).await;
+            if stops {
+                *disk.slow.borrow_mut() = None;
+                let (first, second) = futures_util::join!(volumes[0].stop(), volumes[1].stop());
+                let directory: Rc<dyn Directory> = TestDirectory::over(&disk, &runtime);
+                assert!(first.is_ok() && second.is_ok(), "{:?}", volumes[0].failed().reason());
+                close_directory(directory, vec![first.unwrap(), second.unwrap()], 1).await.unwrap();
+            }
+        });
+        *disk.slow.borrow_mut() = None;
+        live(&disk, 2, |disk, runtime| async move { check_new(&disk, &runtime).await });
+    }
+}
+
+/// After a loss that was accepted, files of a log lie about that nobody knows any more.
+#[test]
+fn what_a_lost_log_has_left_is_not_a_part_of_the_next_one_of_its_name() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        for n in 0..3 {
+            append_settled(&log, &batch(1, 3000, n, 1)).await.unwrap();
+            log.roll().await.unwrap();
+        }
+        runtime.sleep_ns(1_000 * MS).await;
+    });
+    for slot in 0..2 {
+        disk.damage(&format!("logan/checkpoint-1-{slot}"), |bytes| bytes.fill(0));
+    }
+    let lossy = OpenOptions { accept_loss: true, ..open_options() };
+    let opened: Opened =
+        live(&disk, 2, |disk, runtime| async move { open(&disk, &runtime, lossy).await }).unwrap();
+    assert!(opened.parts[0].ledger.logs.is_empty());
+    let [aside] = &opened.orphans[..] else { panic!("{:?}", opened.orphans) };
+    assert!(aside.starts_with("orders-0.") && aside.ends_with("-stray"), "{aside}");
+    assert!(disk.content(&format!("{aside}/00000000000000000002.log")).is_some(), "nothing is deleted");
+    live(&disk, 3, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        append_settled(&log, &batch(1, 3000, 9, 1)).await.unwrap();
+        stop(&disk, &runtime, volume).await;
+    });
+    live(&disk, 4, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        assert_eq!((log.segment_bases(), log.ends().log_end), (vec![0], 1));
+    });
+}
+
+/// A segment file that the ledger does not know, in a log's directory: as an older program or a restored copy leaves it.
+#[test]
+fn a_segment_file_that_nothing_names_is_not_adopted_at_a_clean_start() {
+    const STRAY: &str = "orders-0/00000000000000000700.log";
+    for has_records in [true, false] {
+        let disk = Disk::new();
+        live(&disk, 1, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            if has_records {
+                append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+            }
+            runtime.sleep_ns(1_000 * MS).await;
+        });
+        let mut bytes = batch(1, 3000, 2, 1);
+        bytes[..8].copy_from_slice(&700_i64.to_be_bytes());
+        disk.create(STRAY, &bytes);
+        live(&disk, 2, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            stop(&disk, &runtime, volume).await;
+        });
+        assert_eq!(disk.content(&format!("{STRAY}.stray")), Some(bytes), "it is kept under another name");
+        live(&disk, 3, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            assert_eq!(volume.log(&key("orders", 0)).unwrap().ends().log_end, i64::from(has_records));
+        });
+    }
+}
+
+/// Somebody made a directory in that of a log that is deleted.
+#[test]
+fn a_directory_within_a_deleted_logs_fails_nothing() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+        runtime.sleep_ns(1_000 * MS).await;
+        disk.make_directory_now("orders-0/backup");
+        volume.delete_log(&log).await.unwrap();
+        runtime.sleep_ns(1_000 * MS).await;
+        assert!(!volume.failed().is_failed(), "{:?}", volume.failed().reason());
+        stop(&disk, &runtime, volume).await;
+    });
+}
+
+/// Whether a deleted log's directory was renamed is asked of the disk; no answer is none.
+#[test]
+fn an_error_while_a_deletion_is_completed_is_not_taken_for_an_answer() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+        runtime.sleep_ns(1_000 * MS).await;
+        *disk.slow.borrow_mut() = Some(("orders-0".into(), 1_000 * MS));
+        volume.delete_log(&log).await.unwrap();
+    });
+    *disk.slow.borrow_mut() = None;
+    *disk.fails_once.borrow_mut() = Some(("list", "-delete".into(), 5));
+    let opened = live(&disk, 2, |disk, runtime| async move { open(&disk, &runtime, open_options()).await });
+    assert!(matches!(opened, Err(OpenError::Disk(_))), "{opened:?}");
+    let opened = live(&disk, 3, |disk, runtime| async move { open(&disk, &runtime, open_options()).await });
+    assert!(opened.unwrap().parts[0].ledger.logs.is_empty());
+    assert!(disk.paths().iter().all(|path| !path.starts_with("orders-0")), "{:?}", disk.paths());
+}
