@@ -58,6 +58,11 @@ pub const VALIDATION_STEP_BYTES: usize = 64 << 10;
 /// What the records of one produced batch may come to, decompressed: more is a bomb.
 pub const UNPACKED_BYTES: usize = 256 << 20;
 
+// ---- Questions about offsets
+
+/// So many of one request are looked up at a time: each may read a batch from disk, and a request asks about as many as fit into it.
+pub const OFFSET_QUERIES_AT_ONCE: usize = 8;
+
 // ---- Log directories
 
 /// The longest batch that is read back from a log. `max.message.bytes` may have been larger than it is now, so this is only a bound on

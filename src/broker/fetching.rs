@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use logan_shards::{self as shards, Queue};
 use logan_storage::{Limits, Log, Read, ReadError};
 
@@ -16,6 +17,9 @@ use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, F
 use crate::model::{LeaderEpoch, Offset};
 use crate::partition::{FetchTicket, Replica};
 use crate::protocol::ErrorCode;
+
+/// Logs that are read in at a time for one fetch.
+const LOADED_AT_ONCE: usize = 32;
 
 /// A fetch that waits until enough is ready.
 pub struct Parked {
@@ -46,31 +50,31 @@ impl Owner {
             }
             self.register(*id, std::mem::take(changes));
         }
-        if let Some(cold) = self.cold_log(&request) {
-            let owner = self.clone();
-            shards::spawn(Queue::Fetch, async move {
-                if let Err(error) = cold.load().await {
-                    // The fetch itself then finds out, or its directory has failed by then.
-                    tracing::error!(log = %cold.key(), %error, "the log's epochs cannot be read");
-                }
-                owner.fetch_loaded(call, request);
-            })
-            .detach();
-            return;
+        let cold = self.cold_logs(&request);
+        if cold.is_empty() {
+            return self.fetch_loaded(call, request);
         }
-        self.fetch_loaded(call, request);
+        self.loading.borrow_mut().insert(call, false);
+        let owner = self.clone();
+        shards::spawn(Queue::Fetch, async move {
+            stream::iter(cold).for_each_concurrent(LOADED_AT_ONCE, load).await;
+            if owner.loading.borrow_mut().remove(&call) == Some(true) {
+                request.shortage = Shortage::Read;
+            }
+            owner.fetch_loaded(call, request);
+        })
+        .detach();
     }
 
-    /// A log whose epochs must be read first, because the client says which epoch it knows.
-    fn cold_log(&self, request: &FetchRequest) -> Option<Rc<Log>> {
+    /// Logs whose epochs must be read first, because the client says which epochs it knows.
+    fn cold_logs(&self, request: &FetchRequest) -> Vec<Rc<Log>> {
         let parts = match &request.of {
             FetchOf::Parts(parts) => Cow::from(parts),
             FetchOf::Session(id, _) => Cow::from(self.parts_with_news(*id)),
         };
         let asks = parts.iter().filter(|part| part.last_fetched_epoch.0 >= 0);
-        asks.filter_map(|part| self.hosted(part.partition))
-            .map(|hosted| hosted.log.clone())
-            .find(|log| !log.is_loaded())
+        let logs = asks.filter_map(|part| self.hosted(part.partition)).map(|hosted| hosted.log.clone());
+        logs.filter(|log| !log.is_loaded()).collect()
     }
 
     fn fetch_loaded(self: &Rc<Self>, call: Call, request: FetchRequest) {
@@ -78,7 +82,8 @@ impl Owner {
         let enough = looked.is_enough(request.min_bytes);
         match request.shortage {
             Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(looked.answer)),
-            Shortage::Park if !enough => {
+            // A session that ended while logs were read in is told of nothing any more.
+            Shortage::Park if !enough && self.is_registered(&request.of) => {
                 drop(looked);
                 self.park(call, request);
             }
@@ -88,8 +93,10 @@ impl Owner {
 
     /// The connection's shard waits no longer.
     pub fn on_fetch_now(self: &Rc<Self>, call: Call) {
-        let number =
-            self.parked.borrow().iter().find(|(_, parked)| parked.call == call).map(|(number, _)| *number);
+        if let Some(hurries) = self.loading.borrow_mut().get_mut(&call) {
+            *hurries = true;
+        }
+        let number = self.parked_calls.borrow().get(&call).copied();
         if let Some(number) = number {
             self.unpark_and_answer(number);
         }
@@ -109,6 +116,7 @@ impl Owner {
 
     /// Answers everything that is parked, with what there is: the node is stopping.
     pub fn empty_parked(self: &Rc<Self>) {
+        self.loading.borrow_mut().values_mut().for_each(|hurries| *hurries = true);
         let numbers: Vec<u64> = self.parked.borrow().keys().copied().collect();
         for number in numbers {
             self.unpark_and_answer(number);
@@ -129,11 +137,13 @@ impl Owner {
                 self.set_parked(*id, Some(number));
             }
         }
+        self.parked_calls.borrow_mut().insert(call, number);
         self.parked.borrow_mut().insert(number, Parked { call, request });
     }
 
     pub(super) fn unpark_and_answer(self: &Rc<Self>, number: u64) {
         let Some(parked) = self.parked.borrow_mut().remove(&number) else { return };
+        self.parked_calls.borrow_mut().remove(&parked.call);
         match &parked.request.of {
             FetchOf::Parts(parts) => {
                 for hosted in parts.iter().filter_map(|part| self.hosted(part.partition)) {
@@ -273,6 +283,13 @@ impl Owner {
             }
         }
         cold
+    }
+}
+
+async fn load(log: Rc<Log>) {
+    if let Err(error) = log.load().await {
+        // The fetch itself then finds out, or its directory has failed by then.
+        tracing::error!(log = %log.key(), %error, "the log's epochs cannot be read");
     }
 }
 

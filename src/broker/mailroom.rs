@@ -6,7 +6,7 @@ use std::rc::Rc;
 use logan_shards::{self as shards, Queue};
 
 use super::{Shell, applying, listener, shutdown, startup};
-use crate::mail::{Answer, FetchOf, Mail, Shortage};
+use crate::mail::{Answer, FetchAnswer, FetchOf, Mail, Shortage};
 use crate::model::{ImageVersion, RegistrationId};
 
 /// Reads this shard's lanes for as long as it lives.
@@ -34,11 +34,10 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
         Mail::Fetch(call, request) => shell.owner.on_fetch(call, *request),
         Mail::FetchNow(call) => on_fetch_now(shell, call),
         Mail::Unregister(id) => {
-            // What waits for an image here would register it again.
-            shell.early.borrow_mut().retain(|mail| !is_fetch_of(mail, id));
+            give_up_early(shell, id);
             shell.owner.on_unregister(id);
         }
-        Mail::Offsets(call, queries) => shell.owner.on_offsets(call, queries),
+        Mail::Offsets(call, request) => shell.owner.on_offsets(call, request.queries),
         Mail::Socket(handoff, place) => listener::on_socket(shell, handoff, place),
         Mail::MakeRoom(others) => listener::make_room(shell, others),
         Mail::Answer(number, answer) => shell.router.on_answer(number, *answer),
@@ -84,12 +83,22 @@ fn routed_by(mail: &Mail) -> Option<ImageVersion> {
     match mail {
         Mail::Append(_, request) => Some(request.image),
         Mail::Fetch(_, request) => Some(request.image),
+        Mail::Offsets(_, request) => Some(request.image),
         _ => None,
     }
 }
 
-fn is_fetch_of(mail: &Mail, id: RegistrationId) -> bool {
-    matches!(mail, Mail::Fetch(_, request) if matches!(request.of, FetchOf::Session(of, _) if of == id))
+/// Fetches of a registration that wait for an image would register it again. Nobody waits for them any more, but their calls are open until
+/// they are answered.
+fn give_up_early(shell: &Rc<Shell>, id: RegistrationId) {
+    for mail in shell.early.take() {
+        match mail {
+            Mail::Fetch(call, request) if matches!(request.of, FetchOf::Session(of, _) if of == id) => {
+                shell.router.answer(call, Answer::Fetch(FetchAnswer::default()));
+            }
+            other => shell.early.borrow_mut().push(other),
+        }
+    }
 }
 
 /// A parked fetch is answered now; one that came early has nothing to wait for here.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use logan_shards::{self as shards, Queue};
 
 use super::owner::{Hosted, Owner};
@@ -17,7 +17,9 @@ impl Owner {
     pub fn on_offsets(self: &Rc<Self>, call: Call, queries: Vec<OffsetQuery>) {
         let owner = self.clone();
         shards::spawn(Queue::Fetch, async move {
-            let answers = join_all(queries.iter().map(|query| owner.answer_query(query))).await;
+            // Each may read a batch, and all of them together are as many as fit into a frame.
+            let answers = stream::iter(&queries).map(|query| owner.answer_query(query));
+            let answers = answers.buffered(limits::OFFSET_QUERIES_AT_ONCE).collect().await;
             owner.router.answer(call, Answer::Offsets(answers));
         })
         .detach();

@@ -57,7 +57,11 @@ pub struct Owner {
     /// Partitions whose log lies in a directory that is offline, or that could not be created.
     offline: RefCell<BTreeSet<PartitionId>>,
     pub(super) parked: RefCell<BTreeMap<u64, super::fetching::Parked>>,
+    /// Their numbers, by the calls that they answer.
+    pub(super) parked_calls: RefCell<BTreeMap<Call, u64>>,
     pub(super) next_parked: Cell<u64>,
+    /// Fetches for which logs are read in first, and whether their askers wait no longer.
+    pub(super) loading: RefCell<BTreeMap<Call, bool>>,
     pub(super) registrations: RefCell<BTreeMap<RegistrationId, Registration>>,
     groups: RefCell<Slots<Group>>,
 }
@@ -92,7 +96,9 @@ impl Owner {
             partitions: RefCell::new(BTreeMap::new()),
             offline: RefCell::new(BTreeSet::new()),
             parked: RefCell::new(BTreeMap::new()),
+            parked_calls: RefCell::default(),
             next_parked: Cell::new(0),
+            loading: RefCell::default(),
             registrations: RefCell::new(BTreeMap::new()),
             groups: RefCell::new(Slots::new()),
         })

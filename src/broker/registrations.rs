@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::owner::Owner;
-use crate::mail::{FetchPart, FetchedPart, PartChange, Told};
+use crate::mail::{FetchOf, FetchPart, FetchedPart, PartChange, Told};
 use crate::model::{PartNumber, RegistrationId};
 use crate::partition::NewsTicket;
 
@@ -148,6 +148,14 @@ impl Owner {
         // What is not hosted here is news at every look.
         let Some(hosted) = self.hosted(part.partition) else { return };
         hosted.replica.borrow_mut().watch(NewsTicket { registration, part: part.number });
+    }
+
+    /// Whether what is fetched stands here: partitions always do, a session only until it ends.
+    pub(super) fn is_registered(&self, of: &FetchOf) -> bool {
+        match of {
+            FetchOf::Parts(_) => true,
+            FetchOf::Session(id, _) => self.registrations.borrow().contains_key(id),
+        }
     }
 
     /// The session's fetch that waits for more.

@@ -9,7 +9,10 @@
 //!
 //! Not here: fetches of followers (refused with `REPLICA_NOT_AVAILABLE`), rack-aware read replicas (KIP-392), throttling.
 
+use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select, select_all};
@@ -19,7 +22,7 @@ use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted
 use super::{Context, Credit, Peer, topics};
 use crate::limits;
 use crate::mail::{
-    Answer, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
+    Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
     Shortage,
 };
 use crate::model::{LeaderEpoch, Offset, PartNumber, PartitionId, RegistrationId, ShardId};
@@ -104,7 +107,8 @@ async fn answer(
 fn terms(context: &Context, request: &FetchRequest) -> Terms {
     let asked = |bytes: i32| u64::try_from(bytes).unwrap_or(0);
     let allowed = u64::from(context.settings.broker.fetch_max_bytes).min(context.largest_response);
-    let max_bytes = asked(request.max_bytes).min(allowed);
+    // Nothing at all is never meant: one batch always goes.
+    let max_bytes = asked(request.max_bytes).min(allowed).max(1);
     let min_bytes = asked(request.min_bytes).min(max_bytes);
     let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
     Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms) }
@@ -117,7 +121,7 @@ fn asked(version: i16, request: &FetchRequest) -> Asked {
         for partition in &topic.partitions {
             let wanted = Wanted {
                 offset: Offset(partition.fetch_offset),
-                max_bytes: u64::try_from(partition.partition_max_bytes).unwrap_or(0),
+                max_bytes: u64::try_from(partition.partition_max_bytes).unwrap_or(0).max(1),
                 current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),
                 last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
             };
@@ -186,16 +190,11 @@ fn ask_for_news(context: &Context, is_consumer: bool, of: &Incremental) -> Split
 /// Returns what the owners answer, with the memory credit of what was read.
 async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit>, Vec<FetchedPart>) {
     let Split { mut shares, refused } = split;
-    let park = refused.is_empty() && !terms.wait.is_zero() && terms.min_bytes > 0;
+    // As in Kafka, partitions that are not known hurry nobody, and where there are no others there is nothing to wait for.
+    let park = !terms.wait.is_zero() && terms.min_bytes > 0;
     let mut found = refused;
     let credit = match &mut shares[..] {
-        [] => {
-            if park {
-                // An incremental fetch of a session without partitions waits all the same.
-                shards::sleep(terms.wait).await;
-            }
-            None
-        }
+        [] => None,
         [only] => {
             let mut credit = context.responses.take(terms.max_bytes).await;
             let shortage = if park { Shortage::Report } else { Shortage::Read };
@@ -274,17 +273,51 @@ async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
 async fn wait_or_hurry(
     context: &Context,
     shard: ShardId,
-    mut pending: Pending,
+    pending: Pending,
     wait: Duration,
 ) -> Option<FetchAnswer> {
-    let answer = match select(&mut pending, std::pin::pin!(shards::sleep(wait))).await {
+    let mut waiting = Waiting::new(context, shard, pending);
+    let answer = match select(&mut waiting, std::pin::pin!(shards::sleep(wait))).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), _)) => {
-            context.router.tell(shard, Mail::FetchNow(pending.call)).await;
-            pending.await
+            context.router.tell(shard, Mail::FetchNow(waiting.pending.call)).await;
+            waiting.await
         }
     };
     as_fetch(answer)
+}
+
+/// A question that an owner keeps until there is something to say. If it is given up, the owner is told when the connection has ended: it
+/// would keep it for as long as nothing happens at its partitions.
+struct Waiting {
+    given_up: Rc<RefCell<Vec<(ShardId, Call)>>>,
+    shard: ShardId,
+    pending: Pending,
+    is_answered: bool,
+}
+
+impl Waiting {
+    fn new(context: &Context, shard: ShardId, pending: Pending) -> Self {
+        Self { given_up: context.given_up.clone(), shard, pending, is_answered: false }
+    }
+}
+
+impl Future for Waiting {
+    type Output = Option<Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Option<Answer>> {
+        let answer = Pin::new(&mut self.pending).poll(task);
+        self.is_answered |= answer.is_ready();
+        answer
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.given_up.borrow_mut().push((self.shard, self.pending.call));
+        }
+    }
 }
 
 fn as_fetch(answer: Option<Answer>) -> Option<FetchAnswer> {
@@ -305,7 +338,8 @@ async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, re
             let missing = terms.min_bytes.saturating_sub(total - own).max(1);
             let asking =
                 Asking { grant: 0, at_least_one: false, min_bytes: missing, shortage: Shortage::Park };
-            pending.push(ask(context, share, asking).await);
+            let asked = ask(context, share, asking).await;
+            pending.push(Waiting::new(context, share.shard, asked));
         }
         let left = deadline_ns.saturating_sub(shards::monotonic_ns());
         let timer = std::pin::pin!(shards::sleep(Duration::from_nanos(left)));
@@ -313,14 +347,14 @@ async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, re
             Either::Left(((answer, at, _), _)) => (Some((at, as_fetch(answer))), true),
             Either::Right(((), _)) => (None, false),
         };
-        for (at, pending) in pending.iter_mut().enumerate() {
+        for (at, waiting) in pending.iter_mut().enumerate() {
             let answer = match &first {
                 Some((done, answer)) if *done == at => {
                     answer.as_ref().map(|answer| (answer.ready, has_error(answer)))
                 }
                 _ => {
-                    context.router.tell(shares[at].shard, Mail::FetchNow(pending.call)).await;
-                    as_fetch(pending.await).map(|answer| (answer.ready, has_error(&answer)))
+                    context.router.tell(waiting.shard, Mail::FetchNow(waiting.pending.call)).await;
+                    as_fetch(waiting.await).map(|answer| (answer.ready, has_error(&answer)))
                 }
             };
             let (bytes, failed) = answer.unwrap_or((0, true));

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 
 use super::{Context, topics};
-use crate::mail::{Answer, Mail, OffsetAnswer, OffsetQuery, OffsetQuestion};
+use crate::mail::{Answer, Mail, OffsetAnswer, OffsetQuery, OffsetQuestion, OffsetRequest};
 use crate::model::{LeaderEpoch, Offset, ShardId};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::list_offsets::{
@@ -107,8 +107,9 @@ impl<'a, P: Copy> Queries<'a, P> {
         let mut pending = Vec::new();
         for (shard, (places, queries)) in self.by_shard.into_iter().enumerate() {
             if !queries.is_empty() {
+                let request = Box::new(OffsetRequest { image: self.context.version(), queries });
                 let asked =
-                    self.context.router.ask(ShardId(shard as u16), |call| Mail::Offsets(call, queries)).await;
+                    self.context.router.ask(ShardId(shard as u16), |call| Mail::Offsets(call, request)).await;
                 pending.push(async move { (places, asked.await) });
             }
         }

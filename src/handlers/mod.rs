@@ -32,9 +32,9 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::config::{Layers, Settings};
 use crate::limits;
-use crate::mail::{Mail, Router};
+use crate::mail::{Call, Mail, Router};
 use crate::metadata::{Image, Resource};
-use crate::model::ImageVersion;
+use crate::model::{ImageVersion, ShardId};
 use crate::protocol::{ApiKey, DecodeError, Encoded, Frame, Message, Request, frame};
 
 use topics::TopicCache;
@@ -53,6 +53,8 @@ pub struct Context {
     version: Cell<ImageVersion>,
     topics: TopicCache,
     sessions: RefCell<fetch_sessions::Sessions>,
+    /// Fetches that wait at their owners, and that nobody waits for any more.
+    given_up: Rc<RefCell<Vec<(ShardId, Call)>>>,
     /// The producer ids that this shard may still give out: next and end.
     producer_ids: Cell<(i64, i64)>,
 }
@@ -110,6 +112,7 @@ impl Context {
             version: Cell::new(ImageVersion::default()),
             topics: TopicCache::default(),
             sessions: RefCell::new(fetch_sessions::Sessions::new(shard, shards, slots)),
+            given_up: Rc::default(),
             producer_ids: Cell::new((0, 0)),
             settings,
         })
@@ -134,6 +137,9 @@ impl Context {
     pub fn on_closed(&self, connection: u64) {
         self.sessions.borrow_mut().leave(connection);
         self.unregister_ended();
+        for (shard, call) in self.given_up.take() {
+            self.router.post(shard, Mail::FetchNow(call));
+        }
     }
 
     /// Tells the owners of sessions that ended.

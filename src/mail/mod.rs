@@ -19,8 +19,8 @@ use crate::model::{
 };
 use crate::quota::connections::Place;
 
-/// Who asked, and the number by which the asker knows the question. Numbers are the asker's own and are used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who asked, and the number by which the asker knows the question. Numbers are the asker's own, and are not used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
     pub shard: ShardId,
     pub number: u64,
@@ -47,7 +47,7 @@ pub enum Mail {
     FetchNow(Call),
     /// A registration of the sender's ends. Nothing about it follows.
     Unregister(RegistrationId),
-    Offsets(Call, Vec<OffsetQuery>),
+    Offsets(Call, Box<OffsetRequest>),
     /// For the shard that runs the quorum: how it stands.
     Quorum(Call),
     /// Answer everybody, and close their connections.
@@ -237,6 +237,13 @@ pub struct FetchedPart {
     pub leader_epoch: LeaderEpoch,
     pub slices: Vec<Bytes>,
     pub bytes: u64,
+}
+
+/// Questions about offsets of partitions of one shard.
+#[derive(Debug)]
+pub struct OffsetRequest {
+    pub image: ImageVersion,
+    pub queries: Vec<OffsetQuery>,
 }
 
 /// A question about the offsets of one partition.

@@ -1,6 +1,6 @@
 //! Questions to other shards and the answers to them.
 //!
-//! Invariants: an open call has exactly one sender in `open`; a number is not used again before its call was answered.
+//! Invariants: an open call has exactly one sender in `open`; a number is used once.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ struct Open {
     calls: BTreeMap<u64, oneshot::Sender<Answer>>,
 }
 
-/// An answer that is still to come. Dropping it forgets the call; a late answer is then ignored.
+/// An answer that is still to come. Whoever drops it does not want it any more: the answer is then ignored.
 pub struct Pending {
     pub call: Call,
     answer: oneshot::Receiver<Answer>,
