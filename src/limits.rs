@@ -25,6 +25,10 @@ pub const LARGE_FRAME_BYTES: usize = 2 << 20;
 /// How long a frame that has begun may stop, in milliseconds.
 pub const FRAME_STALL_MS: u64 = 10_000;
 
+/// Beyond that, a frame for which memory was taken must come at this rate at least, on average: less is a peer that keeps memory from others,
+/// a byte now and then. A frame of 1 MiB has 18 s, one of 100 MiB a quarter of an hour: far longer than clients wait for an answer.
+pub const FRAME_LEAST_BYTES_PER_MS: u64 = 128;
+
 /// How long a response may borrow buffers of the log engine while it is written, in milliseconds (DESIGN §4). What is left of it then is
 /// copied, and the buffers go back.
 pub const LEASE_MS: u64 = 500;

@@ -15,7 +15,7 @@ use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, R
 
 use super::Shell;
 use super::connections::Open;
-use super::responses::{Lent, Responses, Slot};
+use super::responses::{Lent, Responses, Slot, until_written};
 use crate::handlers::{self, Credit, Outcome};
 use crate::limits;
 use crate::protocol::{Announced, Frame, FrameReader, Step};
@@ -84,21 +84,21 @@ async fn read_requests(
             Err(ended) => return ended,
         };
         open.last_used_ns.set(shards::monotonic_ns());
-        let (slot, until_written) = match handlers::handle(&shell.context, &open.peer, frame).await {
+        let (slot, written) = match handlers::handle(&shell.context, &open.peer, frame).await {
             Outcome::Close(reason) => return Ended::Refused(reason),
             Outcome::Respond(encoded, Some(lease)) => {
                 lent.put(encoded, lease);
-                let (written, until_written) = oneshot::channel();
-                (Slot::Lent { written, request: credit }, Some(until_written))
+                let (told, written) = oneshot::channel();
+                (Slot::Lent { written: told, request: credit }, Some(written))
             }
             outcome => (Slot::Own { outcome, request: credit }, None),
         };
         if slots.send(slot).await.is_err() {
             return Ended::Closed;
         }
-        if let Some(until_written) = until_written {
+        if let Some(written) = written {
             // A client that asks and does not read holds the memory of one answer, not of all it asks for.
-            until_written.await.ok();
+            until_written(shell, lent, written).await;
             if !lent.is_taken() {
                 return Ended::Closed;
             }
@@ -112,21 +112,27 @@ struct Requests {
     reader: Reader,
     frames: FrameReader,
     received: BytesMut,
+    /// Until when the frame that memory was taken for must be here, in nanoseconds of the monotonic clock, once that was asked for.
+    deadline_ns: Option<u64>,
 }
 
 impl Requests {
     fn new(shell: &Rc<Shell>, reader: Reader) -> Self {
         let frames = FrameReader::new(shell.context.settings.broker.socket_request_max_bytes as usize);
-        Self { shell: shell.clone(), reader, frames, received: BytesMut::new() }
+        Self { shell: shell.clone(), reader, frames, received: BytesMut::new(), deadline_ns: None }
     }
 
     async fn next(&mut self) -> Result<(Frame, Credit), Ended> {
         let mut credit = None;
+        let mut size = 0;
+        self.deadline_ns = None;
         loop {
             match self.frames.step(&mut self.received)? {
-                Step::Need(_) => self.receive().await?,
+                Step::Need(_) => self.receive(size).await?,
                 Step::Admit(announced) => {
                     credit = Some(self.shell.frame_credit(announced.size).await);
+                    size = announced.size;
+                    self.deadline_ns = None;
                     let is_complete = self.received.len() >= 4 + announced.size;
                     if announced.size > limits::FIRST_READ_BYTES && !is_complete {
                         let frame = self.receive_rest(announced).await?;
@@ -145,13 +151,26 @@ impl Requests {
         }
     }
 
-    /// Receives what is there. A frame that has begun must go on within a bound: its memory is kept from others.
-    async fn receive(&mut self) -> Result<(), Ended> {
+    /// Receives what is there. A frame of `size` bytes that has begun must go on within a bound, and come to its end within another: its
+    /// memory is kept from others.
+    async fn receive(&mut self, size: usize) -> Result<(), Ended> {
         // The memory comes with the first byte, not with the connection.
         let is_begun = !self.received.is_empty();
+        let left = if is_begun { Some(self.left(size)) } else { None };
         let receiving = self.reader.receive::<{ limits::FIRST_READ_BYTES }>(&mut self.received);
-        let count = if is_begun { within_frame(receiving).await? } else { receiving.await? };
+        let count = match left {
+            Some(left) => within_frame(left, receiving).await?,
+            None => receiving.await?,
+        };
         if count == 0 { Err(Ended::Closed) } else { Ok(()) }
+    }
+
+    /// How long a frame of `size` bytes may still take.
+    fn left(&mut self, size: usize) -> Duration {
+        let now_ns = shards::monotonic_ns();
+        let whole_ms = limits::FRAME_STALL_MS + size as u64 / limits::FRAME_LEAST_BYTES_PER_MS;
+        let deadline_ns = *self.deadline_ns.get_or_insert(now_ns + whole_ms * 1_000_000);
+        Duration::from_nanos(deadline_ns.saturating_sub(now_ns))
     }
 
     /// Receives the rest of a frame straight into one pooled buffer, and with its end the beginning of the next.
@@ -162,10 +181,11 @@ impl Requests {
         buffer.bytes_mut()[..filled].copy_from_slice(&self.received);
         self.received = BytesMut::new();
         while filled < whole {
+            let left = self.left(announced.size);
             let rest = &mut buffer.bytes_mut()[filled..whole];
             let reading =
                 self.reader.read_and_beyond::<{ limits::FIRST_READ_BYTES }>(rest, &mut self.received);
-            let count = within_frame(reading).await?;
+            let count = within_frame(left, reading).await?;
             if count == 0 {
                 return Err(Ended::Closed);
             }
@@ -176,10 +196,14 @@ impl Requests {
     }
 }
 
-async fn within_frame(reading: impl Future<Output = Result<usize, NetError>>) -> Result<usize, Ended> {
-    let patience = Duration::from_millis(limits::FRAME_STALL_MS);
-    match shards::timeout(patience, reading).await {
+async fn within_frame(
+    left: Duration,
+    reading: impl Future<Output = Result<usize, NetError>>,
+) -> Result<usize, Ended> {
+    let stall = Duration::from_millis(limits::FRAME_STALL_MS);
+    match shards::timeout(stall.min(left), reading).await {
         Ok(read) => Ok(read?),
-        Err(_) => Err(Ended::Refused(format!("a frame stopped half-way for {} s", patience.as_secs()))),
+        Err(_) if left < stall => Err(Ended::Refused("a frame came too slowly".to_owned())),
+        Err(_) => Err(Ended::Refused(format!("a frame stopped half-way for {} s", stall.as_secs()))),
     }
 }

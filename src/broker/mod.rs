@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`startup`], `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
+//! | [`startup`], `takeover`, `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
 //! | `mailroom` | what a shard does with each message |
 //! | [`owner`], `fetching`, `registrations`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
@@ -29,6 +29,7 @@ mod shutdown;
 mod signal;
 mod slots;
 mod startup;
+mod takeover;
 
 use std::cell::{Ref, RefCell};
 use std::pin::pin;
@@ -60,7 +61,7 @@ pub struct Plan {
     pub settings: Arc<Settings>,
     /// Go on without records that cannot be recovered (`logan recover --accept-loss`).
     pub accept_loss: bool,
-    /// Told by shard 0: that the node is ready, or why it is not.
+    /// Told that the node is ready, why it is not, or why it is not any more.
     pub report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync>,
     pub mutations: Mutations,
     pub loads: Loads,

@@ -2,6 +2,7 @@
 //! shard of this node, and then answered.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -52,10 +53,20 @@ pub(super) struct Opened {
     pub image: Image,
     /// No topic was ever created here.
     pub is_new: bool,
+    /// Topics whose deletion the log still tells of.
+    pub deleted: BTreeSet<Uuid>,
 }
 
-/// Rebuilds the image from a snapshot and the entries after it; and says whether no topic was ever created.
-pub(super) fn replay(cluster_id: &str, recovered: logan_raft::Recovered) -> Result<(Image, bool), String> {
+/// What a snapshot and the entries after it come to.
+pub(super) struct Replayed {
+    pub image: Image,
+    /// See [`Opened`].
+    pub is_new: bool,
+    pub deleted: BTreeSet<Uuid>,
+}
+
+/// Rebuilds the image from a snapshot and the entries after it.
+pub(super) fn replay(cluster_id: &str, recovered: logan_raft::Recovered) -> Result<Replayed, String> {
     let mut is_new = recovered.snapshot.is_none();
     let mut image = match recovered.snapshot {
         None => Image::new(cluster_id),
@@ -66,14 +77,19 @@ pub(super) fn replay(cluster_id: &str, recovered: logan_raft::Recovered) -> Resu
                 .map_err(|error| format!("snapshot {index}: {error}"))?
         }
     };
+    let mut deleted = BTreeSet::new();
     for entry in recovered.committed {
         for record in records_of(&entry)? {
-            is_new &= !matches!(record, Record::Topic { .. });
+            match record {
+                Record::Topic { .. } => is_new = false,
+                Record::RemoveTopic { id } => drop(deleted.insert(id)),
+                _ => {}
+            }
             image.apply(&record).map_err(|error| format!("entry {}: {error}", entry.index))?;
         }
         image.set_version(ImageVersion(entry.index));
     }
-    Ok((image, is_new))
+    Ok(Replayed { image, is_new, deleted })
 }
 
 fn records_of(entry: &Committed) -> Result<Vec<Record>, String> {

@@ -90,10 +90,47 @@ impl Lent {
         );
     }
 
-    /// Whether the one that was put here is written, or about to be: else its writer has ended.
+    /// Whether the one that was put here is written, or about to be: else its writer has ended, or has others to write before.
     pub(super) fn is_taken(&self) -> bool {
         self.0.borrow().is_none()
     }
+
+    /// Copies what waits here, if it borrows. False if there is no memory for it. Others run in between: it may be written meanwhile.
+    pub(super) async fn end_lease(&self, shell: &Shell) -> bool {
+        let borrowed =
+            self.0.borrow().as_ref().filter(|held| !held.is_copied).map(|held| held.slices.clone());
+        let Some(borrowed) = borrowed else { return true };
+        let Some((slices, credit)) = copy(shell, &borrowed).await else { return false };
+        if let Some(held) = self.0.borrow_mut().as_mut().filter(|held| !held.is_copied) {
+            *held = Held { slices, credit, is_copied: true };
+        }
+        true
+    }
+}
+
+/// How long a response may borrow buffers now.
+fn lease(shell: &Shell) -> Duration {
+    let is_contended = shell.context.responses.is_contended();
+    Duration::from_millis(if is_contended { limits::LEASE_UNDER_PRESSURE_MS } else { limits::LEASE_MS })
+}
+
+/// Waits until the response that was put there is written. A response that waits behind another one, which may take as long as a disk
+/// takes to acknowledge, gives its buffers back when its lease is over.
+pub(super) async fn until_written(shell: &Shell, lent: &Lent, mut written: oneshot::Receiver<()>) {
+    let began_ns = shards::monotonic_ns();
+    // Its writer looks after what it has taken.
+    while !lent.is_taken() {
+        let look = Duration::from_millis(limits::LEASE_UNDER_PRESSURE_MS);
+        if shards::timeout(look, &mut written).await.is_ok() {
+            return;
+        }
+        let waited = Duration::from_nanos(shards::monotonic_ns() - began_ns);
+        if waited >= lease(shell) && lent.end_lease(shell).await {
+            break;
+        }
+    }
+    // It is told by being dropped.
+    written.await.ok();
 }
 
 impl Responses {
@@ -194,30 +231,16 @@ impl Responses {
         if stalled_ms >= limits::WRITE_STALL_MS {
             return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms")));
         }
-        let is_contended = self.shell.context.responses.is_contended();
-        let lease_ms = if is_contended { limits::LEASE_UNDER_PRESSURE_MS } else { limits::LEASE_MS };
-        if (now_ns - patience.began_ns) / 1_000_000 < lease_ms {
+        if Duration::from_nanos(now_ns - patience.began_ns) < lease(&self.shell) {
             return Ok(());
         }
-        let copied = outgoing.end_lease(&self.shell).await && self.end_lease_behind().await;
+        // What waits behind the write may borrow too, and waits for the same peer.
+        let copied = outgoing.end_lease(&self.shell).await && self.lent.end_lease(&self.shell).await;
         if !copied && stalled_ms >= limits::LEASE_MS {
             let why = "and there is no memory to keep what it asked for";
             return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms, {why}")));
         }
         Ok(())
-    }
-
-    /// What waits behind the write may borrow too, and waits for the same peer. False if there is no memory for it.
-    async fn end_lease_behind(&mut self) -> bool {
-        let Some(mut held) = self.lent.0.take() else { return true };
-        if !held.is_copied
-            && let Some((slices, credit)) = copy(&self.shell, &held.slices).await
-        {
-            held = Held { slices, credit, is_copied: true };
-        }
-        let is_copied = held.is_copied;
-        self.lent.0.replace(Some(held));
-        is_copied
     }
 }
 

@@ -15,12 +15,12 @@ use logan_storage::{FailedMark, LogKey, OpenError, OpenOptions, Opened, Volume, 
 use super::directories::{self, ClaimError, Claimed};
 use super::disk::{LogDirectory, ShardHost};
 use super::raft_files::{NoPeers, RaftDirectory, ShardClock};
-use super::{Shell, applying, listener, partition_of, quorum};
+use super::{Shell, applying, listener, partition_of, quorum, takeover};
 use crate::config::BrokerSettings;
 use crate::limits;
 use crate::mail::{Answer, Boot, Call, Mail, Router};
-use crate::metadata::{Command, Endpoint, Image, NewTopic, QUORUM_SHARD, Registration, Reply};
-use crate::model::{PartitionId, PartitionIndex, Uuid};
+use crate::metadata::{Command, Endpoint, Image, QUORUM_SHARD, Registration, Reply};
+use crate::model::{PartitionId, Uuid};
 
 /// The shard that leads start and stop, and runs the quorum.
 pub(super) const LEADING_SHARD: ShardId = QUORUM_SHARD;
@@ -69,6 +69,20 @@ pub enum StartError {
     NoMetadataDirectory { path: String },
     #[error("the metadata log: {0}")]
     Metadata(String),
+    #[error(
+        "the log directories hold topics to be taken over, and one of them is offline: partitions that lie there would begin anew. Bring it \
+         back, or take it out of log.dirs for good"
+    )]
+    HalfTakenOver,
+    #[error("the topics of the log directories cannot be taken over: {0}")]
+    NotTakenOver(String),
+    #[error(
+        "{path} holds {log}, whose topic the metadata does not know. Nothing is deleted that it does not say was deleted: run `logan recover \
+         {path}`, move what is not of this node out of it, and start again"
+    )]
+    UnknownTopic { path: String, log: String },
+    #[error("{path} has failed: without its metadata, or without any log directory, a node cannot go on")]
+    Lost { path: String },
     #[error("{0}")]
     Listener(String),
     #[error(
@@ -98,13 +112,16 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let opened = open_metadata(&cluster_id, metadata, settings).await?;
     let is_new = opened.is_new;
     let image = Arc::new(opened.image.clone());
-    let foreign = if is_new { foreign_topics(&volumes) } else { BTreeMap::new() };
+    let (foreign, volumes) = if is_new {
+        (takeover::foreign_topics(&claimed, &volumes)?, volumes)
+    } else {
+        (BTreeMap::new(), without_unknown(settings, volumes, &opened)?)
+    };
     boot_all(shell, &claimed, volumes, &image, is_new).await?;
     let addresses = bind_all(shell).await?;
     quorum::begin(shell, opened, metadata.id);
-    let log_dirs = claimed.iter().flatten().map(|claimed| claimed.id).collect();
-    let broker_epoch = register(shell, &addresses, log_dirs).await?;
-    adopt(shell, foreign).await?;
+    let broker_epoch = register(shell, &addresses).await?;
+    takeover::adopt(shell, foreign).await?;
     listener::set_limits(shell, &shell.context.image()).await;
     everyone(shell, Mail::Accept).await?;
     let ready = Ready {
@@ -259,6 +276,31 @@ fn report(path: &str, opened: &Opened) {
     }
 }
 
+/// A directory with logs of topics that the metadata does not know, and that it did not delete, is offline, unless it is the only one.
+fn without_unknown(
+    settings: &BrokerSettings,
+    volumes: Vec<Option<Opened>>,
+    metadata: &quorum::Opened,
+) -> Result<Vec<Option<Opened>>, StartError> {
+    let mut known = Vec::new();
+    for (path, opened) in settings.log_dirs.iter().zip(volumes) {
+        let unknown = opened
+            .as_ref()
+            .and_then(|opened| takeover::unknown_log(opened, &metadata.image, &metadata.deleted));
+        let Some(log) = unknown else {
+            known.push(opened);
+            continue;
+        };
+        let error = StartError::UnknownTopic { path: path.display().to_string(), log };
+        if settings.log_dirs.len() == 1 {
+            return Err(error);
+        }
+        tracing::error!("a log directory is offline: {error}");
+        known.push(None);
+    }
+    Ok(known)
+}
+
 /// Where the raft log lies.
 fn metadata_directory<'a>(
     settings: &BrokerSettings,
@@ -283,7 +325,7 @@ async fn open_metadata(
         logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64))
             .await
             .map_err(|error| StartError::Metadata(error.to_string()))?;
-    let (image, is_new) = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
+    let replayed = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
     let driver = opened.driver;
     let quorum = opened.quorum;
     shards::spawn(Queue::Control, async move {
@@ -293,7 +335,13 @@ async fn open_metadata(
         }
     })
     .detach();
-    Ok(quorum::Opened { quorum, events: opened.events, image, is_new })
+    Ok(quorum::Opened {
+        quorum,
+        events: opened.events,
+        image: replayed.image,
+        is_new: replayed.is_new,
+        deleted: replayed.deleted,
+    })
 }
 
 /// Gives every shard its part of every directory.
@@ -328,11 +376,10 @@ async fn boot_all(
 pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
     *shell.directory_ids.borrow_mut() = boot.directories;
     let paths = shell.plan.settings.broker.log_dirs.clone();
-    for ((path, part), failed) in paths.iter().zip(boot.volumes).zip(boot.failed) {
+    for (place, (part, failed)) in boot.volumes.into_iter().zip(boot.failed).enumerate() {
+        let path = paths[place].display().to_string();
         let volume = match part {
-            Some(part) => {
-                Some(start_volume(shell, &path.display().to_string(), part, failed, &boot.image).await?)
-            }
+            Some(part) => Some(start_volume(shell, place, &path, part, failed, &boot.image).await?),
             None => None,
         };
         shell.volumes.borrow_mut().push(volume);
@@ -380,6 +427,7 @@ async fn create_missing(shell: &Rc<Shell>, image: &Arc<Image>) {
 
 async fn start_volume(
     shell: &Rc<Shell>,
+    place: usize,
     path: &str,
     part: VolumePart,
     failed: Arc<FailedMark>,
@@ -408,12 +456,12 @@ async fn start_volume(
         .map_err(|error| error.to_string())?;
     let owner = shell.owner.clone();
     volume.set_settled_hook(Rc::new(move |log| owner.on_settled(log)));
-    watch_for_failure(shell, path.to_owned(), volume.clone());
+    watch_for_failure(shell, place, path.to_owned(), volume.clone());
     Ok(volume)
 }
 
 /// Everyone who waits for a partition of a failed directory is told; a node without directories stops.
-fn watch_for_failure(shell: &Rc<Shell>, path: String, volume: Rc<Volume>) {
+fn watch_for_failure(shell: &Rc<Shell>, place: usize, path: String, volume: Rc<Volume>) {
     let shell = shell.clone();
     shards::spawn(Queue::Control, async move {
         if !volume.until_failed().await {
@@ -427,13 +475,28 @@ fn watch_for_failure(shell: &Rc<Shell>, path: String, volume: Rc<Volume>) {
             shell.owner.on_failed(partition_of(log.key()));
         }
         let any_left = shell.volumes.borrow().iter().flatten().any(|volume| !volume.failed().is_failed());
-        let keeps_metadata = path == shell.plan.settings.broker.metadata_log_dir.display().to_string();
+        let broker = &shell.plan.settings.broker;
+        let keeps_metadata = broker.log_dirs[place] == broker.metadata_log_dir;
         if keeps_metadata || !any_left {
-            tracing::error!("the node stops: it has lost its last log directory, or that of its metadata");
+            let lost = StartError::Lost { path };
+            tracing::error!("the node stops: {lost}");
+            (shell.plan.report)(Err(lost));
             shell.stop.request();
+        } else if shell.router.shard() == LEADING_SHARD {
+            lose_directory(&shell, place).await;
         }
     })
     .detach();
+}
+
+/// Nothing more is placed in a directory that failed.
+async fn lose_directory(shell: &Rc<Shell>, place: usize) {
+    let directory = shell.directory_ids.borrow()[place];
+    let command = Command::LoseDirectory { broker: shell.plan.settings.broker.node_id, directory };
+    // If this comes before the registration, that says which directories there are.
+    if let Err(error) = decide(shell, command).await {
+        tracing::warn!("the metadata does not know that {directory} is offline: {error}");
+    }
 }
 
 /// Binds the listeners on every shard; the leading one first, so that a port chosen by the system is the same for all.
@@ -464,7 +527,9 @@ async fn bind_all(shell: &Rc<Shell>) -> Result<Vec<String>, StartError> {
 }
 
 /// Registers this broker with the addresses that clients are told. Returns its epoch.
-async fn register(shell: &Rc<Shell>, addresses: &[String], log_dirs: Vec<Uuid>) -> Result<i64, StartError> {
+async fn register(shell: &Rc<Shell>, addresses: &[String]) -> Result<i64, StartError> {
+    // What is asked for then stands at the moment at which it is asked for.
+    shell.leading.wait().await;
     let settings = &shell.plan.settings.broker;
     let endpoints = settings.listeners.iter().zip(addresses).map(|(listener, bound)| {
         let chosen =
@@ -482,7 +547,7 @@ async fn register(shell: &Rc<Shell>, addresses: &[String], log_dirs: Vec<Uuid>) 
         incarnation: Uuid::random(shards::random_u64),
         endpoints: endpoints.collect(),
         rack: settings.rack.clone(),
-        log_dirs,
+        log_dirs: online(shell),
     };
     match decide(shell, Command::RegisterBroker(registration)).await? {
         Reply::Registered { epoch } => Ok(epoch),
@@ -490,8 +555,17 @@ async fn register(shell: &Rc<Shell>, addresses: &[String], log_dirs: Vec<Uuid>) 
     }
 }
 
+/// The ids of the directories in which something can be placed.
+fn online(shell: &Shell) -> Vec<Uuid> {
+    let volumes = shell.volumes.borrow();
+    let directories = shell.directory_ids.borrow();
+    let is_online =
+        |volume: &Option<Rc<Volume>>| volume.as_ref().is_some_and(|volume| !volume.failed().is_failed());
+    volumes.iter().zip(&*directories).filter(|(volume, _)| is_online(volume)).map(|(_, id)| *id).collect()
+}
+
 /// Asks the quorum, once it leads: a lone voter campaigns at once, and may still be at it.
-async fn decide(shell: &Rc<Shell>, command: Command) -> Result<Reply, StartError> {
+pub(super) async fn decide(shell: &Rc<Shell>, command: Command) -> Result<Reply, StartError> {
     shell.leading.wait().await;
     let command = Box::new(command);
     let answer = shell.router.ask(QUORUM_SHARD, |call| Mail::Command(call, command)).await.await;
@@ -499,47 +573,6 @@ async fn decide(shell: &Rc<Shell>, command: Command) -> Result<Reply, StartError
         Some(Answer::Command(Ok((reply, _)))) => Ok(reply),
         Some(Answer::Command(Err(refused))) => Err(StartError::Metadata(refused.message)),
         _ => Err(StartError::Metadata("the quorum did not answer".into())),
-    }
-}
-
-/// Topics of logs that are here before any topic was ever created: the directory is Kafka's. By id: name and number of partitions.
-fn foreign_topics(volumes: &[Option<Opened>]) -> BTreeMap<Uuid, (String, i32)> {
-    let mut topics: BTreeMap<Uuid, (String, i32)> = BTreeMap::new();
-    let parts = volumes.iter().flatten().flat_map(|opened| &opened.parts);
-    for log in parts.flat_map(|part| part.ledger.logs.values()) {
-        let PartitionId { topic, index: PartitionIndex(index) } = partition_of(&log.key);
-        let entry = topics.entry(topic).or_insert_with(|| (log.key.topic.clone(), 0));
-        entry.1 = entry.1.max(index + 1);
-    }
-    topics
-}
-
-/// Takes over the topics of a directory that Kafka closed, under their ids.
-async fn adopt(shell: &Rc<Shell>, foreign: BTreeMap<Uuid, (String, i32)>) -> Result<(), StartError> {
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    let node = shell.plan.settings.broker.node_id;
-    let topics = foreign.into_iter().map(|(id, (name, partitions))| {
-        tracing::info!("topic {name} with {partitions} partitions is taken over from the log directory");
-        NewTopic {
-            name,
-            partitions: -1,
-            replication_factor: -1,
-            assignments: (0..partitions).map(|index| (index, vec![node])).collect(),
-            configs: BTreeMap::new(),
-            id,
-        }
-    });
-    let command = Command::CreateTopics { topics: topics.collect(), validate_only: false };
-    match decide(shell, command).await? {
-        Reply::Topics(created) => {
-            for refused in created.into_iter().filter_map(Result::err) {
-                tracing::error!("a topic of the log directory is not taken over: {}", refused.message);
-            }
-            Ok(())
-        }
-        other => panic!("the reply {other:?} does not belong to a creation of topics"),
     }
 }
 

@@ -30,6 +30,11 @@ pub enum Command {
         broker: NodeId,
     },
     RegisterBroker(Registration),
+    /// A log directory of a broker has failed: nothing is placed there until the broker registers anew.
+    LoseDirectory {
+        broker: NodeId,
+        directory: Uuid,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub struct NewTopic {
     pub replication_factor: i16,
     /// Replicas of each partition; empty: placed by the leader.
     pub assignments: Vec<(i32, Vec<NodeId>)>,
+    /// Of partitions whose logs are there already: the directory of each. The others are placed.
+    pub directories: BTreeMap<i32, Uuid>,
     pub configs: BTreeMap<String, Option<String>>,
     /// The topic's id if it is created; drawn by whoever asks, since deciding is pure.
     pub id: Uuid,

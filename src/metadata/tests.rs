@@ -62,6 +62,10 @@ fn new_topic(text: &str) -> NewTopic {
         let (index, replicas) = one.split_once(':').expect(one);
         (index.parse().expect(index), nodes(replicas))
     });
+    let directories = words.get("dirs").into_iter().flat_map(|all| all.split(';')).map(|one| {
+        let (index, directory) = one.split_once(':').expect(one);
+        (index.parse().expect(index), Uuid([directory.parse().expect(directory); 16]))
+    });
     let configs = words.0.iter().filter_map(|word| word.strip_prefix("config.")).map(|config| {
         config
             .split_once('=')
@@ -71,6 +75,7 @@ fn new_topic(text: &str) -> NewTopic {
         partitions: words.number("partitions"),
         replication_factor: words.number("factor") as i16,
         assignments: assignments.collect(),
+        directories: directories.collect(),
         configs: configs.collect(),
         id: id_of(&name),
         name,
@@ -152,6 +157,11 @@ fn command(text: &str) -> Command {
             let (id, incarnation) = rest.split_once(' ').expect(rest);
             let incarnation = incarnation.parse().expect(incarnation);
             Command::RegisterBroker(registration(id.parse().expect(id), incarnation))
+        }
+        "lose" => {
+            let (id, directory) = rest.split_once(' ').expect(rest);
+            let directory = Uuid([directory.parse().expect(directory); 16]);
+            Command::LoseDirectory { broker: NodeId(id.parse().expect(id)), directory }
         }
         other => panic!("{other}"),
     }
@@ -340,6 +350,7 @@ fn create(name: &str, partitions: i32) -> Command {
             partitions,
             replication_factor: 1,
             assignments: Vec::new(),
+            directories: BTreeMap::new(),
             configs: BTreeMap::new(),
             id: id_of(name),
         }],
@@ -470,6 +481,7 @@ fn any_command() -> impl Strategy<Value = Command> {
                 partitions,
                 replication_factor,
                 assignments: Vec::new(),
+                directories: BTreeMap::new(),
                 configs: BTreeMap::from([("retention.ms".to_owned(), Some("5".to_owned()))]),
                 id: Uuid([id; 16]),
             }],
@@ -497,7 +509,11 @@ fn any_command() -> impl Strategy<Value = Command> {
     let ids = (0..4_i32).prop_map(|id| Command::AllocateProducerIds { broker: NodeId(id) });
     let register = (0..4_i32, 0..3_u8)
         .prop_map(|(id, incarnation)| Command::RegisterBroker(registration(id, incarnation)));
-    prop_oneof![4 => create, 2 => delete, 2 => grow, 2 => alter, 1 => ids, 1 => register]
+    let lose = (0..4_i32, any::<bool>()).prop_map(|(id, first)| {
+        let directory = Uuid([if first { 10 } else { 20 } + id as u8; 16]);
+        Command::LoseDirectory { broker: NodeId(id), directory }
+    });
+    prop_oneof![4 => create, 2 => delete, 2 => grow, 2 => alter, 1 => ids, 1 => register, 1 => lose]
 }
 
 proptest! {

@@ -1,16 +1,16 @@
-//! Brokers: registration.
+//! Brokers: registration, and log directories that fail.
 //!
 //! A broker registers once it can serve, and counts as alive from then on. Fencing by missed heartbeats comes with replication.
 
-use super::Draft;
+use super::{Draft, Stop, registered};
 use crate::metadata::image::{Broker, FeatureRange, Partition};
-use crate::metadata::record::{PartitionChange, Record};
+use crate::metadata::record::{BrokerChange, PartitionChange, Record};
 use crate::metadata::{Registration, Reply, SUPPORTED_FEATURES};
-use crate::model::{NodeId, PartitionId};
+use crate::model::{NodeId, PartitionId, Uuid};
 
 pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     let before = draft.image.broker(asked.id);
-    let after = registered(draft, asked, before);
+    let after = registration(draft, asked, before);
     let epoch = after.epoch;
     if before == Some(&after) {
         return Reply::Registered { epoch };
@@ -29,7 +29,23 @@ pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     Reply::Registered { epoch }
 }
 
-fn registered(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>) -> Broker {
+pub(super) fn lose_directory(draft: &mut Draft<'_>, id: NodeId, directory: Uuid) -> Result<Reply, Stop> {
+    let broker = registered(&draft.image, id)?;
+    let left: Vec<Uuid> = broker.log_dirs.iter().copied().filter(|online| *online != directory).collect();
+    if left.len() < broker.log_dirs.len() {
+        let change = BrokerChange {
+            id,
+            epoch: broker.epoch,
+            fenced: None,
+            begins_shutdown: false,
+            log_dirs: Some(left),
+        };
+        draft.push_unbounded(Record::BrokerChange(change));
+    }
+    Ok(Reply::Done(vec![Ok(())]))
+}
+
+fn registration(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>) -> Broker {
     let features = SUPPORTED_FEATURES.iter().map(|feature| FeatureRange {
         name: feature.name.to_owned(),
         min: feature.min,

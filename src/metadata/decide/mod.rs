@@ -9,7 +9,7 @@ mod configs;
 mod topics;
 
 use super::record::{ProducerIds, Record};
-use super::{Command, Image, Refused, Reply, Resource, error};
+use super::{Broker, Command, Image, Refused, Reply, Resource, error};
 use crate::config::{FixedSettings, Layers};
 use crate::limits::RECORDS_PER_COMMAND;
 use crate::model::NodeId;
@@ -54,6 +54,9 @@ pub fn decide(image: &Image, grounds: Grounds<'_>, command: &Command) -> Result<
         }
         Command::AllocateProducerIds { broker } => (allocate_producer_ids(&mut draft, *broker), false),
         Command::RegisterBroker(registration) => (Ok(brokers::register(&mut draft, registration)), false),
+        Command::LoseDirectory { broker, directory } => {
+            (brokers::lose_directory(&mut draft, *broker, *directory), false)
+        }
     };
     let reply = match reply {
         Ok(reply) => reply,
@@ -158,12 +161,15 @@ fn refused(error: i16, message: impl Into<String>) -> Refused {
     Refused { error, message: message.into() }
 }
 
-fn allocate_producer_ids(draft: &mut Draft<'_>, broker: NodeId) -> Result<Reply, Stop> {
-    let Some(registered) = draft.image.broker(broker) else {
+fn registered(image: &Image, broker: NodeId) -> Result<&Broker, Stop> {
+    image.broker(broker).ok_or_else(|| {
         let message = format!("Broker ID {broker} is not currently registered");
-        return Err(Stop::Refused(refused(error::BROKER_ID_NOT_REGISTERED, message)));
-    };
-    let broker_epoch = registered.epoch;
+        Stop::Refused(refused(error::BROKER_ID_NOT_REGISTERED, message))
+    })
+}
+
+fn allocate_producer_ids(draft: &mut Draft<'_>, broker: NodeId) -> Result<Reply, Stop> {
+    let broker_epoch = registered(&draft.image, broker)?.epoch;
     let first = draft.image.next_producer_id();
     let Some(next) = first.checked_add(PRODUCER_ID_BLOCK) else {
         let message =

@@ -83,7 +83,7 @@ fn create_one(draft: &mut Draft<'_>, topic: &NewTopic) -> Result<CreatedTopic, T
         draft.push(Record::Config { resource, name, value: Some(value) })?;
     }
     let (partitions, replication_factor) = (placed.len() as i32, placed[0].len() as i16);
-    put_partitions(draft, topic.id, 0, placed)?;
+    put_partitions(draft, topic.id, 0, placed, &topic.directories)?;
     Ok(CreatedTopic { id: topic.id, partitions, replication_factor })
 }
 
@@ -211,16 +211,19 @@ fn check_replicas(
     }
 }
 
-/// Adds partitions `first..`, with these replicas.
+/// Adds partitions `first..`, with these replicas, each in the directory that is known, or else in one that is chosen.
 fn put_partitions(
     draft: &mut Draft<'_>,
     topic: Uuid,
     first: i32,
     placed: Vec<Vec<NodeId>>,
+    known: &BTreeMap<i32, Uuid>,
 ) -> Result<(), Stop> {
     for (replicas, index) in placed.into_iter().zip(first..) {
-        let directories =
-            replicas.iter().map(|replica| placement::directory(&draft.image, *replica)).collect();
+        let place = |replica: &NodeId| {
+            known.get(&index).copied().unwrap_or_else(|| placement::directory(&draft.image, *replica))
+        };
+        let directories = replicas.iter().map(place).collect();
         let isr = active(&draft.image, &replicas);
         let partition = Partition {
             leader: Some(isr[0]),
@@ -307,7 +310,7 @@ fn grow_one(draft: &mut Draft<'_>, asked: &MorePartitions) -> Result<(), Trouble
             assignments.clone()
         }
     };
-    Ok(put_partitions(draft, id, present, placed)?)
+    Ok(put_partitions(draft, id, present, placed, &BTreeMap::new())?)
 }
 
 fn grow_refused(factor: usize, why: &str) -> Refused {
