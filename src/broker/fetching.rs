@@ -91,6 +91,11 @@ impl Owner {
         }
     }
 
+    /// Fetches that wait here for more.
+    pub fn fetches_waiting(&self) -> usize {
+        self.parked.borrow().len() + self.loading.borrow().len()
+    }
+
     /// The connection's shard waits no longer.
     pub fn on_fetch_now(self: &Rc<Self>, call: Call) {
         if let Some(hurries) = self.loading.borrow_mut().get_mut(&call) {

@@ -99,6 +99,8 @@ pub(super) fn make_room(shell: &Rc<Shell>, others: u16) {
 
 /// Tells the gate what is allowed, by the settings as they stand.
 pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
+    let turn = shell.limits_asked.get() + 1;
+    shell.limits_asked.set(turn);
     let layers = handlers::layers(&shell.plan.settings, image);
     let live = LiveSettings::resolve(&layers);
     let mut of_addresses = BTreeMap::new();
@@ -107,6 +109,10 @@ pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
             Ok(addresses) => of_addresses.extend(addresses.into_iter().map(|address| (address, *most))),
             Err(error) => tracing::error!("max.connections.per.ip.overrides: {error}"),
         }
+    }
+    if shell.limits_asked.get() != turn {
+        // Names may take long. Who came later knows better, and tells the gate.
+        return;
     }
     let broker = &shell.plan.settings.broker;
     let of_listener = |listener: &config::listeners::Listener| {
@@ -143,7 +149,16 @@ pub(super) fn on_socket(shell: &Rc<Shell>, handoff: Handoff, place: Place) {
 }
 
 fn begin(shell: &Rc<Shell>, connection: Connection, place: Place) {
-    if shell.stop.is_requested() || shell.connections.count() >= limits::CONNECTIONS_PER_SHARD {
+    let is_full = shell.connections.count() >= limits::CONNECTIONS_PER_SHARD;
+    if is_full {
+        let (peer, shard) = (connection.peer_address(), shell.router.shard());
+        tracing::info!(
+            peer,
+            "a connection is refused: shard {shard} has {} open",
+            limits::CONNECTIONS_PER_SHARD
+        );
+    }
+    if is_full || shell.stop.is_requested() {
         connection.shutdown();
         return;
     }

@@ -31,7 +31,7 @@ mod slots;
 mod startup;
 mod takeover;
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
@@ -130,6 +130,8 @@ pub struct Shell {
     resolved: RefCell<Option<applying::Resolved>>,
     /// Bound, until connections are accepted from them.
     listeners: RefCell<Vec<Listener>>,
+    /// How often the gate was to be told its limits.
+    limits_asked: Cell<u64>,
     /// Requests that were routed by an image which this shard has not applied yet.
     early: RefCell<Vec<Mail>>,
     /// Where commands go on the shard that runs the quorum.
@@ -243,6 +245,7 @@ impl Shell {
             directory_ids: RefCell::default(),
             resolved: RefCell::default(),
             listeners: RefCell::default(),
+            limits_asked: Cell::default(),
             early: RefCell::default(),
             commands: RefCell::default(),
             leading: Signal::default(),
@@ -269,7 +272,11 @@ impl Shell {
 
     /// What is under way, for whoever finds a shard that does not move.
     pub fn describe(&self) -> String {
-        let mut text = format!("shard {}: {} connections", self.router.shard(), self.connections.count());
+        let (shard, connections) = (self.router.shard(), self.connections.count());
+        let mut text = format!(
+            "shard {shard}: {connections} connections, {} fetches wait",
+            self.owner.fetches_waiting()
+        );
         for volume in self.volumes.borrow().iter().flatten() {
             text.push('\n');
             text.push_str(&volume.describe());

@@ -77,9 +77,11 @@ pub(super) async fn adopt(shell: &Rc<Shell>, foreign: Foreign) -> Result<(), Sta
     let topics: Vec<NewTopic> = topics.collect();
     for validate_only in [true, false] {
         let command = Command::CreateTopics { topics: topics.clone(), validate_only };
-        let Reply::Topics(created) = decide(shell, command).await? else {
-            panic!("another reply than to a creation of topics");
-        };
+        let reply = decide(shell, command).await.map_err(|error| match error {
+            StartError::Metadata(why) => StartError::NotTakenOver(why),
+            other => other,
+        });
+        let Reply::Topics(created) = reply? else { panic!("another reply than to a creation of topics") };
         if let Some(refused) = created.into_iter().find_map(Result::err) {
             return Err(StartError::NotTakenOver(refused.message));
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use logan_storage::kafka_files::{META_PROPERTIES, MetaProperties};
 
-use super::{ConfigArguments, Failure, files, start};
+use super::{ConfigArguments, Failure, files, say, start};
 use crate::config::BrokerSettings;
 use crate::model::Uuid;
 
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = start::settings(&arguments.config)?.broker;
     for line in format(&settings, arguments.cluster_id.as_deref(), arguments.ignore_formatted)? {
-        println!("{line}");
+        say(format_args!("{line}"))?;
     }
     Ok(())
 }

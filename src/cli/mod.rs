@@ -11,6 +11,8 @@ mod recover;
 mod start;
 
 use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -83,7 +85,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => start::run(&ConfigArguments { config: None, overrides: Vec::new() }),
         Some(Command::Start(config)) => start::run(&config),
         Some(Command::Format(arguments)) => format::run(&arguments),
-        Some(Command::RandomUuid) => files::random_uuid().map(|uuid| println!("{uuid}")),
+        Some(Command::RandomUuid) => files::random_uuid().and_then(|uuid| say(format_args!("{uuid}"))),
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Recover(arguments)) => recover::run(&arguments),
     });
@@ -94,6 +96,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line of results. A standard output that is closed is a failure, and not a panic.
+fn say(line: fmt::Arguments<'_>) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Failure::new(format!("cannot print: {error}")))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use logan_storage::recovery::{OpenError, OpenOptions, Opened, Report, open_direc
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::broker::disk::{LogDirectory, ShardHost};
 use crate::config::{FixedSettings, Layers, LiveSettings, Overrides, TopicSettings};
 use crate::limits;
@@ -33,26 +33,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for path in &arguments.directories {
         match on_a_shard(path, arguments.accept_loss) {
-            Ok(report) => say(path, &report),
+            Ok(report) => tell(path, &report)?,
             Err(failure) => failures.push(failure.to_string()),
         }
     }
     if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
 }
 
-fn say(path: &Path, report: &Report) {
+fn tell(path: &Path, report: &Report) -> Result<(), Failure> {
     let path = path.display();
-    println!(
+    say(format_args!(
         "{path}: {} logs, {} rounds replayed, {} verified ({} bytes), {} dropped as never acknowledged",
         report.logs,
         report.rounds_replayed,
         report.rounds_verified,
         report.bytes_verified,
         report.rounds_dropped
-    );
-    for loss in &report.losses {
-        println!("{path}: lost: {loss}");
-    }
+    ))?;
+    report.losses.iter().try_for_each(|loss| say(format_args!("{path}: lost: {loss}")))
 }
 
 /// Runs the recovery where the engine runs: on a shard, with its ring.
@@ -108,7 +106,7 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         let volume =
             Volume::start(Rc::clone(&directory), host, part, volume_config(), &|_| log_config(), mark).await;
         let volume = volume.map_err(|error| failed(&error))?;
-        stopped.push(volume.stop().await.map_err(|_| failed(&"a write or a flush failed"))?);
+        stopped.push(volume.stop().await.map_err(|error| failed(&error))?);
     }
     // Kafka's marker carries the epoch that the broker had; none was given here.
     close_directory(directory, stopped, -1).await.map_err(|error| failed(&error))?;

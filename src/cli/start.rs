@@ -1,6 +1,6 @@
 //! `logan start`
 
-use super::{ConfigArguments, Failure, files};
+use super::{ConfigArguments, Failure, files, say};
 use crate::broker;
 use crate::config::Settings;
 
@@ -13,8 +13,13 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     for remark in &settings.remarks {
         tracing::warn!("{remark}");
     }
-    broker::start(settings, false, |ready| println!("{ready}"))
-        .map_err(|error| Failure::new(error.to_string()))
+    let on_ready = |ready: &broker::Ready| {
+        // A broker serves, whether or not anybody listens to what it says.
+        if say(format_args!("{ready}")).is_err() {
+            tracing::info!("{ready}");
+        }
+    };
+    broker::start(settings, false, on_ready).map_err(|error| Failure::new(error.to_string()))
 }
 
 /// Reads the settings that the arguments name.

@@ -7,6 +7,7 @@ use super::metadata::{TOPIC_OPERATIONS, leaderless};
 use super::{Context, topics};
 use crate::metadata::{Image, Topic};
 use crate::model::{PartitionIndex, Uuid};
+use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_topic_partitions::{
     DescribeTopicPartitionsResponseCursor, DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
@@ -25,9 +26,14 @@ pub(super) fn handle(
         request.topics.iter().map(|topic| topic.name.to_string()).collect()
     };
     let (from_topic, mut from_partition) = match &request.cursor {
-        Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index.max(0)),
+        Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index),
         None => (String::new(), 0),
     };
+    // A page goes on with one of the topics that are asked for.
+    let is_lost = !all && request.cursor.is_some() && !asked.contains(&from_topic);
+    if from_partition < 0 || is_lost {
+        return refused(request);
+    }
     let limit = request
         .response_partition_limit
         .clamp(1, context.settings.broker.max_request_partition_size_limit as i32);
@@ -48,6 +54,16 @@ pub(super) fn handle(
         }
     }
     response
+}
+
+/// Kafka says so of every topic that is named, and nothing where all are asked for.
+fn refused(request: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
+    let topics = request.topics.iter().map(|topic| DescribeTopicPartitionsResponseTopic {
+        error_code: ErrorCode::INVALID_REQUEST,
+        name: Some(topic.name.clone()),
+        ..Default::default()
+    });
+    DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() }
 }
 
 /// At most `limit` partitions of a topic from `from` on, and the first that was left out.

@@ -237,6 +237,10 @@ fn show_record(image: &Image, record: &Record) -> String {
             format!("config {} {value}", show_resource(resource))
         }
         Record::RegisterBroker(broker) => format!("broker {} epoch={}", broker.id, broker.epoch),
+        Record::BrokerChange(BrokerChange { id, log_dirs: Some(left), .. }) => {
+            let left: Vec<String> = left.iter().map(|directory| directory.0[0].to_string()).collect();
+            format!("broker {id} dirs={}", left.join(","))
+        }
         Record::ProducerIds(ids) => format!("producer ids of {} up to {}", ids.broker, ids.next),
         Record::FeatureLevel { name, level } => format!("feature {name}={level}"),
         other => format!("{other:?}"),
@@ -336,6 +340,11 @@ fn configurations_are_altered() {
 #[test]
 fn brokers_register_and_take_producer_ids() {
     check(include_str!("golden/brokers.txt"), 0, "");
+}
+
+#[test]
+fn directories_are_kept_and_lost() {
+    check(include_str!("golden/directories.txt"), 0, "");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch};
@@ -107,4 +107,101 @@ fn there_is_a_largest_timestamp_at_every_moment() {
     let produced = producer.join().expect("all was produced");
     assert_eq!(at_max_timestamp(&mut connection, &topic), (0, began_ms + produced, produced));
     assert!(produced > 10, "only {produced} batches were produced beside 2000 questions");
+}
+
+/// `Fetch` v11 without a session, of partitions of topics; how long it took, and how many bytes the answer has.
+fn fetch(
+    connection: &mut Connection,
+    parts: &[(&str, i32)],
+    wait_ms: i32,
+    max_bytes: i32,
+) -> (Duration, usize) {
+    let body = Writer::default().i32(-1).i32(wait_ms).i32(1).i32(max_bytes).i8(0).i32(0).i32(-1);
+    let body = parts.iter().fold(body.i32(parts.len() as i32), |body, (topic, partition)| {
+        body.string(topic).i32(1).i32(*partition).i32(-1).i64(0).i64(-1).i32(max_bytes)
+    });
+    let began = Instant::now();
+    let response = connection.call(wire::FETCH, 11, &body.i32(0).string(""));
+    (began.elapsed(), response.len())
+}
+
+/// What is not known hurries nobody else; and who asks for nothing else is answered at once.
+#[test]
+fn a_fetch_waits_for_what_may_still_come() {
+    const WAIT_MS: i32 = 1_000;
+    const WAIT: Duration = Duration::from_millis(1_000);
+    let scratch = Scratch::new("waits");
+    let broker = Broker::any(&scratch, &["logan.shards=2"]);
+    let mut connection = Connection::open(broker.address());
+    let unique = |name: &str| format!("{name}-{}", std::process::id());
+    let (quiet, full) = (unique("quiet"), unique("full"));
+    assert_eq!(connection.create_topic(&quiet, 3, &[]), 0);
+    assert_eq!(connection.create_topic(&full, 1, &[]), 0);
+    broker.settle();
+    let mut took = |parts: &[(&str, i32)]| fetch(&mut connection, parts, WAIT_MS, 1 << 20).0;
+    assert!(took(&[]) < WAIT / 2, "nothing is asked for");
+    assert!(took(&[("nowhere", 0)]) < WAIT / 2 && took(&[(&quiet, 9)]) < WAIT / 2, "nothing can come");
+    for beside in [&[(&*quiet, 0)][..], &[(&quiet, 0), (&quiet, 1), (&quiet, 2)]] {
+        let unknown = [&[("nowhere", 0)], beside].concat();
+        assert!(took(&unknown) >= WAIT && took(beside) >= WAIT, "{beside:?}");
+    }
+    // KIP-74: one batch always goes, whatever the bounds are.
+    for _ in 0..2 {
+        assert_eq!(produce(&mut connection, &full, &Batch::of(&[&[b'v'; 100]])).0, 0);
+    }
+    let (_, one) = fetch(&mut connection, &[(&full, 0)], 0, 1);
+    let (waited, none) = fetch(&mut connection, &[(&full, 0)], WAIT_MS, 0);
+    assert!(one > 100 && none == one && waited < WAIT / 2, "{one}, and {none} after {waited:?}");
+}
+
+/// `DescribeTopicPartitions` v0 of topics, from a cursor on: error and number of partitions of each topic, and whether there is more.
+fn describe(
+    connection: &mut Connection,
+    topics: &[&str],
+    cursor: Option<(&str, i32)>,
+) -> (Vec<(i16, usize)>, bool) {
+    const DESCRIBE_TOPIC_PARTITIONS: i16 = 75;
+    // Compact, as above.
+    let name = |w: Writer, name: &str| w.i8(name.len() as i8 + 1).raw(name.as_bytes());
+    let body = Writer::default().i8(0).i8(topics.len() as i8 + 1);
+    let body = topics.iter().fold(body, |body, topic| name(body, topic).i8(0)).i32(100);
+    let body = match cursor {
+        Some((topic, partition)) => name(body.i8(1), topic).i32(partition).i8(0),
+        None => body.i8(-1),
+    };
+    let response = connection.call(DESCRIBE_TOPIC_PARTITIONS, 0, &body.i8(0));
+    let mut r = Reader(&response);
+    assert_eq!((r.i8(), r.i32()), (0, 0));
+    let topics = (1..r.i8()).map(|_| {
+        let error = r.i16();
+        let length = r.i8() as usize - 1;
+        let (_name, _id, _internal) = (r.take(length), r.take(16), r.i8());
+        let partitions = r.i8() as usize - 1;
+        for _ in 0..partitions {
+            // Error, index, leader and epoch; one replica, in the ISR; no other list; no tags.
+            let (_fixed, _replicas, _isr) = (r.take(14), r.take(5), r.take(5));
+            r.take(4);
+        }
+        let (_operations, _tags) = (r.i32(), r.i8());
+        (error, partitions)
+    });
+    (topics.collect(), r.i8() == 1)
+}
+
+/// A cursor that cannot be one of a page before is refused.
+#[test]
+fn cursors_of_pages() {
+    const INVALID_REQUEST: i16 = 42;
+    let scratch = Scratch::new("cursors");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let mut connection = Connection::open(broker.address());
+    let topic = format!("cursors-{}", std::process::id());
+    assert_eq!(connection.create_topic(&topic, 2, &[]), 0);
+    broker.settle();
+    let mut ask = |topics: &[&str], cursor| describe(&mut connection, topics, cursor);
+    assert_eq!(ask(&[&topic], None), (vec![(0, 2)], false));
+    assert_eq!(ask(&[&topic], Some((&topic, 1))), (vec![(0, 1)], false));
+    assert_eq!(ask(&[&topic], Some((&topic, -1))), (vec![(INVALID_REQUEST, 0)], false));
+    assert_eq!(ask(&[&topic], Some(("zz", 0))), (vec![(INVALID_REQUEST, 0)], false));
+    assert_eq!(ask(&[], Some((&topic, -1))), (vec![], false));
 }

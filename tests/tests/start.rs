@@ -4,9 +4,9 @@ use logan_tests::batch::Batch;
 use logan_tests::broker::{self, Broker, Refused, Scratch, Settings};
 use logan_tests::wire::Connection;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The start must have ended by itself, with words that say what is wrong, and not in a panic.
@@ -98,6 +98,134 @@ fn a_directory_of_another_cluster() {
     both.overrides.push(format!("log.dirs={},{}", first.data.display(), second.data.display()));
     let refused = refused(both);
     assert_says(&refused, &["cluster", &second.data.display().to_string()]);
+}
+
+/// The settings, with two log directories.
+fn two_directories(settings: &Settings) -> (PathBuf, PathBuf, String) {
+    let (first, second) = (settings.data.clone(), settings.folder.join("second-data"));
+    let dirs = format!("log.dirs={},{}", first.display(), second.display());
+    (first, second, dirs)
+}
+
+/// Takes the metadata out of a directory that was closed: it is then as Kafka would have left it.
+fn forget_metadata(directory: &Path) {
+    for entry in fs::read_dir(directory).expect("it was just written") {
+        let path = entry.expect("it was just written").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("logan-metadata-")) {
+            fs::remove_file(path).expect("it is ours");
+        }
+    }
+}
+
+/// Topics of a directory that Kafka closed are taken over where their logs are: a directory that is offline later on does not let them begin
+/// anew elsewhere. Nor is anything taken over while one is offline.
+#[test]
+fn topics_are_taken_over_where_they_are() {
+    const TOPICS: usize = 12;
+    let scratch = Scratch::new("taken-over");
+    let mut settings = Settings::new(&scratch, &["logan.shards=2"]);
+    let (first, second, dirs) = two_directories(&settings);
+    settings.overrides.push(dirs);
+    let mut broker = Broker::start(settings);
+    let mut connection = Connection::open(broker.address());
+    let topics: Vec<String> = (0..TOPICS).map(|number| format!("taken-{number}")).collect();
+    for topic in &topics {
+        assert_eq!(connection.create_topic(topic, 1, &[]), 0);
+        assert_eq!(connection.produce(topic, 0, -1, &Batch::of(&[b"kept"]).encode()).error, 0);
+    }
+    assert!(broker.stop().success());
+    forget_metadata(&first);
+    let lies_in = |directory: &Path, topic: &str| directory.join(format!("{topic}-0")).is_dir();
+    let in_second = topics.iter().filter(|topic| lies_in(&second, topic)).count();
+    assert_eq!(in_second, TOPICS / 2);
+
+    let aside = scratch.path().join("aside");
+    let away = || {
+        fs::rename(&second, &aside).expect("on the same file system");
+        fs::write(&second, "no directory").expect("the scratch directory is writable");
+    };
+    let back = || {
+        fs::remove_file(&second).expect("just written");
+        fs::rename(&aside, &second).expect("on the same file system");
+    };
+    away();
+    assert_says(&refused(broker.settings().clone()), &["to be taken over", "is offline"]);
+    back();
+    broker.restart();
+    let mut connection = Connection::open(broker.address());
+    for topic in &topics {
+        assert_eq!(connection.list_offset(topic, 0, -1), (0, -1, 1), "{topic}");
+    }
+    assert!(broker.stop().success());
+    away();
+    broker.restart();
+    let mut connection = Connection::open(broker.address());
+    for topic in &topics {
+        let expected = if lies_in(&first, topic) { (0, -1, 1) } else { (56, -1, -1) };
+        assert_eq!(connection.list_offset(topic, 0, -1), expected, "{topic}");
+    }
+    assert!(broker.stop().success());
+}
+
+/// What the metadata does not know, and does not say that it was deleted, is left alone: another broker may have written it.
+#[test]
+fn logs_of_unknown_topics_are_not_deleted() {
+    let scratch = Scratch::new("unknown");
+    let settings = closed_directory(&scratch);
+    let (known, unknown) = (settings.data.join("kept-0"), settings.data.join("made-elsewhere-0"));
+    fs::create_dir(&unknown).expect("the scratch directory is writable");
+    for entry in fs::read_dir(known).expect("it was just written") {
+        let path = entry.expect("it was just written").path();
+        fs::copy(&path, unknown.join(path.file_name().expect("a file")))
+            .expect("the scratch directory is writable");
+    }
+    let other = "version: 0\ntopic_id: AHRRMCHaiXggb1xmceDAfg\n";
+    fs::write(unknown.join("partition.metadata"), other).expect("the scratch directory is writable");
+    let log = unknown.join("00000000000000000000.log");
+    let bytes = fs::read(&log).expect("a segment");
+    for _ in 0..2 {
+        assert_says(&refused(settings.clone()), &["made-elsewhere-0", "does not know"]);
+        assert!(fs::read(&log).is_ok_and(|now| now.starts_with(&bytes)), "it is still there");
+    }
+    // What the message says to do.
+    let recovered = Command::new(broker::binary()).arg("recover").arg(&settings.data).output();
+    assert!(recovered.expect("the binary runs").status.success());
+    fs::rename(&unknown, scratch.path().join("made-elsewhere-0")).expect("on the same file system");
+    let broker = Broker::start(settings);
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.list_offset("kept", 0, -1), (0, -1, 1));
+}
+
+/// Whoever started the broker may have closed the pipe that it writes to.
+#[test]
+fn nobody_listens_to_what_is_printed() {
+    let scratch = Scratch::new("silent");
+    let settings = Settings::new(&scratch, &["logan.shards=1"]);
+    let mut command = Command::new(broker::binary());
+    command.arg("start").stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{}", settings.port);
+    for setting in [listeners, format!("log.dirs={}", settings.data.display())] {
+        command.arg("--override").arg(setting);
+    }
+    let mut child = command.spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    let began = Instant::now();
+    let is_served = loop {
+        let connected = TcpStream::connect(("127.0.0.1", settings.port));
+        if connected.is_ok() || began.elapsed() > Duration::from_mins(1) {
+            break connected.is_ok();
+        }
+        if child.try_wait().expect("our own child").is_some() {
+            break false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    // The line is printed at the end of the start.
+    std::thread::sleep(Duration::from_millis(500));
+    let ended = child.try_wait().expect("our own child");
+    let _ = child.kill();
+    child.wait().expect("our own child");
+    assert!(is_served && ended.is_none(), "served: {is_served}, ended: {ended:?}");
 }
 
 /// Garbage in a file that counts keeps the start from believing it; the file is named. What only helps is built again.
