@@ -46,6 +46,9 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
             let status = shell.commands().status();
             shell.router.answer(call, Answer::Quorum(status));
         }
+        Mail::LostDirectory(place) => {
+            in_background(shell, move |shell| async move { startup::lose_directory(&shell, place).await });
+        }
         Mail::Boot(call, boot) => in_background(shell, |shell| async move {
             let booted = startup::boot(&shell, *boot).await;
             shell.router.answer(call, Answer::Done(booted));

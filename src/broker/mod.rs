@@ -53,7 +53,7 @@ use connections::Connections;
 use owner::Owner;
 use signal::Signal;
 
-pub use startup::{Ready, StartError};
+pub use startup::{Ready, StartError, lock};
 
 /// What every shard of a node is started with.
 #[derive(Clone)]

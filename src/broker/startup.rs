@@ -78,7 +78,7 @@ pub enum StartError {
     NotTakenOver(String),
     #[error(
         "{path} holds {log}, whose topic the metadata does not know. Nothing is deleted that it does not say was deleted: run `logan recover \
-         {path}`, move what is not of this node out of it, and start again"
+         {path}`, move what is not of this node out of it, run `logan recover --accept-loss {path}`, and start again"
     )]
     UnknownTopic { path: String, log: String },
     #[error("{path} has failed: without its metadata, or without any log directory, a node cannot go on")]
@@ -182,7 +182,7 @@ async fn open_directory(path: &str) -> Result<Directory, StartError> {
 }
 
 /// A process that was killed holds its lock until its last write has landed: so a held lock is waited for, within a bound.
-async fn lock(directory: &Directory) -> Result<(), shards::IoError> {
+pub async fn lock(directory: &Directory) -> Result<(), shards::IoError> {
     let deadline_ns = shards::monotonic_ns() + limits::LOCK_WAIT.as_nanos() as u64;
     let mut said = false;
     loop {
@@ -482,15 +482,16 @@ fn watch_for_failure(shell: &Rc<Shell>, place: usize, path: String, volume: Rc<V
             tracing::error!("the node stops: {lost}");
             (shell.plan.report)(Err(lost));
             shell.stop.request();
-        } else if shell.router.shard() == LEADING_SHARD {
-            lose_directory(&shell, place).await;
+        } else {
+            // Other shards see the mark when they look next.
+            shell.router.post(LEADING_SHARD, Mail::LostDirectory(place));
         }
     })
     .detach();
 }
 
-/// Nothing more is placed in a directory that failed.
-async fn lose_directory(shell: &Rc<Shell>, place: usize) {
+/// On the leading shard: nothing more is placed in a directory that failed.
+pub(super) async fn lose_directory(shell: &Rc<Shell>, place: usize) {
     let directory = shell.directory_ids.borrow()[place];
     let command = Command::LoseDirectory { broker: shell.plan.settings.broker.node_id, directory };
     // If this comes before the registration, that says which directories there are.

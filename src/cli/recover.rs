@@ -14,6 +14,7 @@ use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 
 use super::{Failure, say};
+use crate::broker;
 use crate::broker::disk::{LogDirectory, ShardHost};
 use crate::config::{FixedSettings, Layers, LiveSettings, Overrides, TopicSettings};
 use crate::limits;
@@ -80,6 +81,7 @@ fn on_a_shard(path: &Path, accept_loss: bool) -> Result<Report, Failure> {
 async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{path}: {error}"));
     let directory = shards::Directory::open(path).await.map_err(|error| failed(&error))?;
+    broker::lock(&directory).await.map_err(|error| failed(&error))?;
     let directory: Rc<dyn Directory> = Rc::new(LogDirectory::new(directory));
     let options = OpenOptions {
         shards: 1,

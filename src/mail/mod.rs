@@ -50,6 +50,8 @@ pub enum Mail {
     Offsets(Call, Box<OffsetRequest>),
     /// For the shard that runs the quorum: how it stands.
     Quorum(Call),
+    /// For the same: the log directory at this place in the settings has failed, as the sender was the first to see, perhaps.
+    LostDirectory(usize),
     /// Answer everybody, and close their connections.
     Drain(Call),
     /// Finish rounds and stop the volumes.
@@ -74,6 +76,7 @@ impl Mail {
             | Mail::Image(..)
             | Mail::Command(..)
             | Mail::Quorum(..)
+            | Mail::LostDirectory(..)
             | Mail::MakeRoom(..)
             | Mail::Drain(..)
             | Mail::Stop(..)

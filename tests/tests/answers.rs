@@ -129,7 +129,7 @@ fn fetch(
 #[test]
 fn a_fetch_waits_for_what_may_still_come() {
     const WAIT_MS: i32 = 1_000;
-    const WAIT: Duration = Duration::from_millis(1_000);
+    const WAIT: Duration = Duration::from_secs(1);
     let scratch = Scratch::new("waits");
     let broker = Broker::any(&scratch, &["logan.shards=2"]);
     let mut connection = Connection::open(broker.address());
