@@ -118,13 +118,19 @@ impl NameWork {
 
 pub(crate) async fn run(volume: Rc<Volume>) {
     let names = &volume.names;
+    let mut asked_ns = 0;
     loop {
         let work = names.work.until(|| (!names.queue.borrow().is_empty() || volume.is_ended()).then_some(()));
         if names.held.borrow().works.is_empty() {
             work.await;
         } else {
             select(std::pin::pin!(work), volume.host.sleep(ASK_EVERY)).await;
-            names.ask_again();
+            // Not at each turn: what was ordered later, and for other logs, would never come to its own.
+            let now_ns = volume.host.monotonic_ns();
+            if Duration::from_nanos(now_ns - asked_ns) >= ASK_EVERY {
+                asked_ns = now_ns;
+                names.ask_again();
+            }
         }
         if volume.failed.is_failed() || (volume.is_ended() && names.queue.borrow().is_empty()) {
             return;

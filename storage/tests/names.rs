@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use logan_storage::disk::{Directory, Host};
 use logan_storage::failure::FailedMark;
+use logan_storage::kafka_files::read_partition_metadata;
 use logan_storage::key::LogKey;
 use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
 use logan_storage::stop::close_directory;
@@ -94,6 +95,39 @@ fn a_name_is_given_again_only_when_its_last_holder_on_another_shard_is_renamed()
         assert!(disk.paths().iter().all(|path| !path.contains("-delete")), "{:?}", disk.paths());
     });
     live(&disk, 2, |disk, runtime| async move { check_new(&disk, &runtime).await });
+}
+
+/// Each of two shards waits for a name that the other one has yet, and only then comes to what frees it.
+#[test]
+fn what_is_ordered_behind_a_name_that_is_held_is_done() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volumes = serve_on_two(&disk, &runtime, false).await.unwrap();
+        let of_life = |topic, life| LogKey { topic_id: [life; 16], ..key(topic, 0) };
+        let old = [(0, of_life("a", 2)), (1, of_life("b", 3))];
+        let new = [(1, of_life("a", 5)), (0, of_life("b", 4))];
+        for (shard, key) in old.iter().chain(&new) {
+            let log = volumes[*shard].create_log(key.clone(), log_config()).await.unwrap();
+            append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+            runtime.sleep_ns(1_000 * MS).await;
+        }
+        for (shard, key) in &old {
+            let log = volumes[*shard].log(key).unwrap();
+            volumes[*shard].delete_log(&log).await.unwrap();
+        }
+        runtime.sleep_ns(5_000 * MS).await;
+        for (name, life) in [("a-0", 5), ("b-0", 4)] {
+            let metadata = disk.content(&format!("{name}/partition.metadata")).unwrap();
+            assert_eq!(read_partition_metadata(&metadata), Ok([life; 16]));
+            assert!(
+                disk.content(&format!("{name}/00000000000000000000.log")).is_some(),
+                "{:?}",
+                disk.paths()
+            );
+        }
+        let (first, second) = futures_util::join!(volumes[0].stop(), volumes[1].stop());
+        assert!(first.is_ok() && second.is_ok());
+    });
 }
 
 /// The process dies before the old log is renamed, or before it is deleted at all: the name is the new log's then.
