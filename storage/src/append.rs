@@ -12,7 +12,8 @@ use crate::key::LogKey;
 use crate::ledger::SEGMENT_BOUND;
 use crate::log::{Log, LogState};
 use crate::producers::Marker;
-use crate::segment::{ClosingHints, Segment, SegmentIndex, block_ceil, block_floor};
+use crate::segment::{Aborted, ClosingHints, Segment, SegmentIndex, block_ceil, block_floor};
+use crate::txn_index::{AbortedTxn, TxnIndex};
 use crate::volume::Volume;
 
 /// Who gives the batches their offsets.
@@ -239,6 +240,7 @@ impl Volume {
         segment.prepared.set(Some(spare.prepared));
         segment.adopt(spare.file);
         segment.set_index(SegmentIndex::new(base, state.config.index_interval_bytes), true);
+        *segment.aborted.borrow_mut() = Some(Aborted { index: TxnIndex::default(), is_written: true });
         state.pending.push_back(Pending::Roll { segment: Rc::clone(&segment), spare: spare.name });
         state.segments.push(segment);
         state.partial = None;
@@ -290,7 +292,7 @@ impl Volume {
 
 /// Copies, stamps, and brings everything up to date that is derived from batches.
 fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
-    let LogState { open: Some(open), pending, producers, epochs, ends, .. } = state else {
+    let LogState { open: Some(open), pending, producers, epochs, has_aborted, ends, .. } = state else {
         unreachable!("room was made")
     };
     let Some(Pending::Run(run)) = pending.back_mut() else { unreachable!("room was made") };
@@ -313,7 +315,10 @@ fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
         run.messages += (i64::from(batch.last_offset_delta()) + 1) as u64;
         offset = batch.next_offset();
         at += batch.len();
-        derive(index.as_mut(), producers, Some(&mut *epochs), position, &batch);
+        if let Some(txn) = derive(index.as_mut(), producers, Some(&mut *epochs), position, &batch) {
+            segment.add_aborted(txn);
+            *has_aborted = true;
+        }
     }
     run.crc.update(bytes);
     run.length += bytes.len() as u32;
@@ -321,14 +326,14 @@ fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
     open.next_offset = offset;
 }
 
-/// What the indexes, the producers and the epochs learn from a batch that is in the log.
+/// What the indexes, the producers and the epochs learn from a batch that is in the log. Returns the transaction that it aborts.
 pub(crate) fn derive(
     index: Option<&mut SegmentIndex>,
     producers: &mut crate::producers::Producers,
     epochs: Option<&mut crate::epochs::LeaderEpochs>,
     position: u32,
     batch: &Batch<'_>,
-) {
+) -> Option<AbortedTxn> {
     if let Some(index) = index
         && let Err(error) = index.on_batch(position, batch)
     {
@@ -338,8 +343,12 @@ pub(crate) fn derive(
     if let Some(epochs) = epochs {
         epochs.assign(batch.leader_epoch(), batch.base_offset());
     }
-    if let Err(error) = producers.apply(batch) {
-        tracing::warn!(%error, offset = batch.base_offset(), "a control batch is not one");
+    match producers.apply(batch) {
+        Ok(ended) => ended.and_then(|ended| ended.aborted()),
+        Err(error) => {
+            tracing::warn!(%error, offset = batch.base_offset(), "a control batch is not one");
+            None
+        }
     }
 }
 

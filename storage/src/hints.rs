@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::aborted::Unwritten;
 use crate::config::PIECE;
 use crate::disk::{BLOCK, DiskError, File, OpenMode};
 use crate::failure::ReadError;
@@ -55,6 +56,7 @@ struct Moment {
     closing: ClosingHints,
     /// Of the segments whose indexes are to be written: base, bytes that the indexes cover, and both files.
     indexes: Vec<(i64, u32, Vec<u8>, Vec<u8>)>,
+    aborted: Vec<Unwritten>,
 }
 
 /// Keeps what a first load after a crash must read below `recovery_bytes`.
@@ -224,6 +226,7 @@ impl Volume {
             Some((segment.base, segment.length.get(), index.offsets.clone(), index.times.clone()))
         };
         let indexes = behind.iter().filter_map(files).collect();
+        let aborted = log.unwritten_aborted(closing.offset);
         self.queue.borrow_mut().is_flush_wanted |= log.ends().durable < closing.offset;
         self.work.notify();
         let is_same = self
@@ -236,7 +239,7 @@ impl Volume {
                 (state.ends.durable >= closing.offset).then_some(true)
             })
             .await;
-        Ok(is_same.then_some(Moment { log: Rc::clone(log), closing, indexes }))
+        Ok(is_same.then_some(Moment { log: Rc::clone(log), closing, indexes, aborted }))
     }
 
     /// Puts the files of some logs into their places: first the bytes, synced, then the names.
@@ -247,6 +250,9 @@ impl Volume {
             for (base, _, offsets, times) in &moment.indexes {
                 files.push((segment_path(&directory, *base, SegmentFile::OffsetIndex), &offsets[..]));
                 files.push((segment_path(&directory, *base, SegmentFile::TimeIndex), &times[..]));
+            }
+            for (base, bytes) in moment.aborted.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+                files.push((segment_path(&directory, *base, SegmentFile::TxnIndex), &bytes[..]));
             }
             let snapshot = segment_path(&directory, moment.closing.offset, SegmentFile::ProducerSnapshot);
             files.push((snapshot, &moment.closing.snapshot[..]));
@@ -266,7 +272,7 @@ impl Volume {
     }
 
     fn vouch_for(&self, moment: Moment) {
-        let Moment { log, closing, indexes } = moment;
+        let Moment { log, closing, indexes, aborted } = moment;
         self.ledger.borrow_mut().vouch(log.number, |entry| {
             if entry.generation != closing.generation {
                 return;
@@ -276,7 +282,9 @@ impl Volume {
                     at.indexed = at.indexed.max((*length).min(at.length));
                 }
             }
+            entry.vouch_for_aborted(&aborted);
             entry.vouch_for(closing.offset);
+            log.note_written(&aborted);
         });
     }
 
@@ -332,6 +340,12 @@ impl Volume {
         let length = segment.length.get();
         let generation = log.generation();
         let is_indexed = self.write_indexes(&directory, segment).await?;
+        let aborted =
+            closing.as_ref().map(|closing| log.unwritten_aborted(closing.offset)).unwrap_or_default();
+        for (base, bytes) in aborted.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+            let path = segment_path(&directory, *base, SegmentFile::TxnIndex);
+            self.directory.write_small(&path, bytes.clone()).await?;
+        }
         if let Some(closing) = &closing {
             self.write_closing(log, &directory, closing).await?;
         }
@@ -345,7 +359,9 @@ impl Volume {
                 at.indexed = length;
             }
             if let Some(closing) = closing.filter(|closing| closing.generation == entry.generation) {
+                entry.vouch_for_aborted(&aborted);
                 entry.vouch_for(closing.offset);
+                log.note_written(&aborted);
             }
         });
         segment.closing.borrow_mut().take();

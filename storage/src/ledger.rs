@@ -25,6 +25,7 @@ const SEGMENT_LEN: usize = 26;
 pub const SEGMENT_BOUND: usize = 32;
 const IS_CUT: u8 = 1;
 const HAS_SNAPSHOT: u8 = 2;
+const HAS_ABORTED: u8 = 4;
 
 /// Where the next record of a round log goes, and what it must chain to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub struct LedgerSegment {
     pub is_cut: bool,
     /// A producer snapshot of `base` is synced.
     pub has_snapshot: bool,
+    /// A transaction index is synced. It is right for the markers below the log's `snapshot`; where this is not set, they abort nothing.
+    pub has_aborted: bool,
     /// The file may still have this name: its rename is not synced.
     pub spare: Option<Spare>,
 }
@@ -404,6 +407,7 @@ impl LedgerLog {
                     indexed: 0,
                     is_cut: false,
                     has_snapshot: false,
+                    has_aborted: false,
                     spare: Some(spare),
                 });
                 Ok(Vec::new())
@@ -490,7 +494,11 @@ impl LedgerLog {
             put_i64(out, segment.base);
             put_u32(out, segment.length);
             put_u32(out, segment.indexed);
-            let flags = [(segment.is_cut, IS_CUT), (segment.has_snapshot, HAS_SNAPSHOT)];
+            let flags = [
+                (segment.is_cut, IS_CUT),
+                (segment.has_snapshot, HAS_SNAPSHOT),
+                (segment.has_aborted, HAS_ABORTED),
+            ];
             put_u8(out, flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum());
             put_optional_spare(out, segment.spare);
         }
@@ -515,12 +523,21 @@ impl LedgerLog {
         for _ in 0..count {
             let (base, length, indexed) = (reader.i64(), reader.u32(), reader.u32());
             let flags = reader.u8();
-            if flags & !(IS_CUT | HAS_SNAPSHOT) != 0 {
+            if flags & !(IS_CUT | HAS_SNAPSHOT | HAS_ABORTED) != 0 {
                 return Err(FormatError::BadValue { field: "segment flags", value: i64::from(flags) });
             }
-            let (is_cut, has_snapshot) = (flags & IS_CUT != 0, flags & HAS_SNAPSHOT != 0);
+            let [is_cut, has_snapshot, has_aborted] =
+                [IS_CUT, HAS_SNAPSHOT, HAS_ABORTED].map(|flag| flags & flag != 0);
             let spare = get_optional_spare(reader)?;
-            log.segments.push(LedgerSegment { base, length, indexed, is_cut, has_snapshot, spare });
+            log.segments.push(LedgerSegment {
+                base,
+                length,
+                indexed,
+                is_cut,
+                has_snapshot,
+                has_aborted,
+                spare,
+            });
         }
         if log.is_consistent() {
             Ok(log)

@@ -1,4 +1,5 @@
 //! See this crate's README.
+pub mod aborted;
 mod ahead;
 pub mod append;
 pub mod batch;
@@ -40,6 +41,7 @@ pub mod varint;
 pub mod volume;
 pub mod watch;
 
+pub use aborted::Committed;
 pub use append::{Append, Appended, Offsets};
 pub use config::{LogConfig, Mutations, VolumeConfig};
 pub use failure::{AppendError, FailedMark, LogFailed, ReadError};

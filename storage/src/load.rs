@@ -17,7 +17,7 @@ use crate::key::segment_path;
 use crate::ledger::LedgerLog;
 use crate::log::Log;
 use crate::producers::Producers;
-use crate::segment::{Segment, SegmentIndex, block_floor};
+use crate::segment::{Aborted, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
 
 /// Read at a time while scanning.
@@ -78,13 +78,17 @@ impl Log {
                 Err(_) if !self.has_all(&segments) => {}
                 // Either the batches are damaged, or an index has led astray.
                 Err(ReadError::Corrupt { .. }) if believes_indexes => believes_indexes = false,
-                outcome => break outcome,
+                outcome => {
+                    break outcome.map(|(producers, epochs, aborted)| {
+                        (producers, epochs, self.set_aborted(&segments, aborted))
+                    });
+                }
             }
         };
         if !believes_indexes && outcome.is_ok() {
             self.forget_indexes(&volume);
         }
-        let (producers, epochs) = outcome?;
+        let (producers, epochs, has_aborted) = outcome?;
         {
             let mut state = self.state.borrow_mut();
             state.producers = producers;
@@ -93,6 +97,7 @@ impl Log {
             // As Kafka's `truncateFromStart`, which every load of a log does: an epoch of which nothing is left has no end to be told.
             let log_start = state.ends.log_start;
             state.epochs.truncate_start(log_start);
+            state.has_aborted = has_aborted;
             state.is_loaded = true;
         }
         drop(loading);
@@ -104,22 +109,23 @@ impl Log {
         volume: &Rc<Volume>,
         segments: &[Rc<Segment>],
         believes_indexes: bool,
-    ) -> Result<(Producers, LeaderEpochs), ReadError> {
+    ) -> Result<(Producers, LeaderEpochs, Vec<Option<Aborted>>), ReadError> {
         let (end, interval_bytes) = {
             let state = self.state.borrow();
             (state.ends.log_end, state.config.index_interval_bytes)
         };
         let vouched = self.vouched(volume);
         let Some(last) = segments.last() else {
-            return Ok((Producers::new(end), LeaderEpochs::new()));
+            return Ok((Producers::new(end), LeaderEpochs::new(), Vec::new()));
         };
-        let mut producers = self.load_producers(volume, vouched, segments[0].base).await;
+        let mut producers = self.load_producers(volume, vouched.snapshot, segments[0].base).await;
+        let mut aborted = self.aborted_below(volume, segments, producers.end_offset()).await?;
         let (mut epochs, epochs_to) = self.load_epochs(volume, vouched, segments[0].base).await;
         let indexed = if believes_indexes { vouched.indexed } else { 0 };
         let mut index = self.load_index_files(volume, last, indexed, interval_bytes).await;
         let mut resumed = index.last_entry().map(|entry| Resumed::at(entry, index.last_time()));
         let from = producers.end_offset().min(epochs_to);
-        for segment in segments {
+        for (segment, aborted) in segments.iter().zip(&mut aborted) {
             let is_last = Rc::ptr_eq(segment, last);
             let behind =
                 segments.iter().find(|other| other.base > segment.base).map_or(end, |next| next.base);
@@ -148,7 +154,10 @@ impl Log {
                     }
                     // What the file knows must not be learnt again from its middle: an epoch would seem to begin there.
                     let epochs = (batch.base_offset() >= epochs_to).then_some(&mut epochs);
-                    derive(index, &mut producers, epochs, position, batch);
+                    if let Some(txn) = derive(index, &mut producers, epochs, position, batch) {
+                        // A segment that the snapshot covers has no marker behind it.
+                        is_astray |= aborted.as_mut().is_none_or(|aborted| !aborted.add(txn));
+                    }
                 })
                 .await?;
             if is_astray || (is_last && resumed.is_some_and(|resumed| !resumed.is_right())) {
@@ -160,7 +169,7 @@ impl Log {
         }
         last.set_index(index, resumed.is_none());
         epochs.truncate_end(end);
-        Ok((producers, epochs))
+        Ok((producers, epochs, aborted))
     }
 
     /// The max timestamp of a segment's first batch, from which `segment.ms` counts, as Kafka's `loadFirstBatchTimestamp` gets it.
@@ -206,12 +215,13 @@ impl Log {
         vouched.unwrap_or(Vouched { snapshot: -1, epochs: -1, indexed: 0 })
     }
 
-    async fn load_producers(&self, volume: &Volume, vouched: Vouched, first: i64) -> Producers {
-        if vouched.snapshot >= 0 {
-            let path =
-                segment_path(&self.key().directory_name(), vouched.snapshot, SegmentFile::ProducerSnapshot);
+    /// From a snapshot, if there is one. One below the `first` batch that is left is as good as none, as it is to Kafka: what the batches
+    /// in between said, that a transaction has ended say, is not known any more.
+    pub(crate) async fn load_producers(&self, volume: &Volume, snapshot: i64, first: i64) -> Producers {
+        if snapshot >= first {
+            let path = segment_path(&self.key().directory_name(), snapshot, SegmentFile::ProducerSnapshot);
             match volume.directory.read_small(&path, LONGEST_HINT).await {
-                Ok(bytes) => match Producers::read_snapshot(&bytes, vouched.snapshot) {
+                Ok(bytes) => match Producers::read_snapshot(&bytes, snapshot) {
                     Ok(mut producers) => {
                         // As Kafka's `loadFromSnapshot`: what the batches behind it say is taken in whatever its age, until the next look.
                         let expiration_ms = self.state.borrow().config.producer_expiration_ms;

@@ -96,6 +96,8 @@ pub(crate) struct LogState {
     /// Wall clock, in milliseconds: when silent producers were looked for last.
     pub producers_checked_ms: i64,
     pub epochs: LeaderEpochs,
+    /// Markers in this log may have aborted transactions. Without, nobody looks for them.
+    pub has_aborted: bool,
     pub rate: Rate,
     /// Records that no flush covers yet.
     pub unflushed_messages: u64,
@@ -202,6 +204,7 @@ impl Log {
             producers: Producers::new(end),
             producers_checked_ms: now_ms,
             epochs: LeaderEpochs::new(),
+            has_aborted: false,
             rate: Rate::default(),
             unflushed_messages: 0,
         };

@@ -137,7 +137,7 @@ impl Log {
     }
 
     /// Whether what was found in a segment counts: the log is still the one that was asked, and the segment one of its own.
-    fn still_has(&self, segment: &Rc<Segment>, generation: u32) -> Result<bool, ReadError> {
+    pub(crate) fn still_has(&self, segment: &Rc<Segment>, generation: u32) -> Result<bool, ReadError> {
         let state = self.state.borrow();
         if state.is_closed {
             return Err(ReadError::Closed);

@@ -12,6 +12,7 @@ use crate::batch::{Batch, NO_TIMESTAMP};
 use crate::disk::{BLOCK, File};
 use crate::index::{IndexError, IndexWriter, OffsetEntry, OffsetIndex, TimeEntry, TimeIndex};
 use crate::key::Spare;
+use crate::txn_index::{AbortedTxn, TxnIndex};
 
 pub struct Segment {
     pub base: i64,
@@ -46,6 +47,16 @@ pub struct Segment {
     pub(crate) ahead: RefCell<Vec<Rc<Piece>>>,
     /// What the log knew when the segment was sealed, until it is written.
     pub closing: RefCell<Option<ClosingHints>>,
+    /// The transactions that markers in this segment have aborted, if they are in memory; see `aborted.rs`.
+    pub aborted: RefCell<Option<Aborted>>,
+}
+
+/// A segment's aborted transactions.
+#[derive(Debug, Clone)]
+pub struct Aborted {
+    pub index: TxnIndex,
+    /// The ledger vouches for all of it.
+    pub is_written: bool,
 }
 
 /// Readers from disk whose places are remembered for each segment.
@@ -91,6 +102,7 @@ impl Segment {
             resumes: RefCell::new(VecDeque::new()),
             ahead: RefCell::new(Vec::new()),
             closing: RefCell::new(None),
+            aborted: RefCell::new(None),
         }
     }
 
@@ -121,6 +133,14 @@ impl Segment {
         *self.index.borrow_mut() = Some(index);
         self.is_index_proven.set(is_proven);
         self.is_largest_proven.set(is_proven);
+    }
+
+    /// Takes notice of a marker that was appended.
+    pub fn add_aborted(&self, txn: AbortedTxn) {
+        let mut aborted = self.aborted.borrow_mut();
+        let aborted = aborted.as_mut().expect("what is appended to is loaded");
+        aborted.index.push(txn).expect("offsets are given in order");
+        aborted.is_written = false;
     }
 
     pub fn open_file(&self) -> Option<Rc<dyn File>> {

@@ -172,7 +172,8 @@ impl Volume {
         // That a file is closed and its hints are vouched for does not say that it ends with its data: it may have been written to, with
         // blocks prepared behind, and closed for want of use. After a life that ended otherwise every directory is looked through.
         let is_looked_through = self.began_cut || !segments.is_empty();
-        if is_looked_through && segments.iter().all(|segment| is_right(segment) && segment.is_exact.get()) {
+        let is_exact = segments.iter().all(|segment| is_right(segment) && segment.is_exact.get());
+        if is_looked_through && is_exact && log.unwritten_aborted(end).is_empty() {
             return Ok(());
         }
         log.load().await?;
@@ -240,26 +241,62 @@ impl Volume {
     }
 
     /// What a clean start would take for a part of the log: snapshots of an end that was truncated since, those that were written while the log
-    /// ran and stand where no segment begins, and segment files that the ledger does not know.
+    /// ran and stand where no segment begins, one that stands where one does and is from before the log was emptied, transaction indexes
+    /// that nobody vouched for, and segment files that the ledger does not know.
     async fn look_for_strays(
-        &self,
-        log: &Log,
+        self: &Rc<Self>,
+        log: &Rc<Log>,
         directory: &str,
         closing: &RefCell<Closing>,
-    ) -> Result<(), DiskError> {
+    ) -> Result<(), ReadError> {
+        let files = self.directory.list(directory).await?;
+        let files = files.iter().filter_map(|entry| SegmentFileName::parse(&entry.name));
+        let files: Vec<SegmentFileName> = files.filter(|file| file.stage == FileStage::Live).collect();
+        self.write_aborted(log, directory, &files, closing).await?;
+        let vouched: Vec<i64> = self
+            .in_ledger(log.number, |entry| {
+                entry.segments.iter().filter(|at| at.has_snapshot).map(|at| at.base).collect()
+            })
+            .unwrap_or_default();
         let (bases, end) = (log.segment_bases(), log.ends().log_end);
-        for entry in self.directory.list(directory).await? {
-            let Some(file) = SegmentFileName::parse(&entry.name) else { continue };
-            if file.stage != FileStage::Live || bases.contains(&file.offset) && file.offset <= end {
-                continue;
-            }
+        for file in files {
+            let offset = file.offset;
             let mut closing = closing.borrow_mut();
             match file.file {
-                SegmentFile::ProducerSnapshot if file.offset != end => &mut closing.removed,
-                SegmentFile::Log => &mut closing.nameless,
+                SegmentFile::ProducerSnapshot if offset != end && !vouched.contains(&offset) => {
+                    &mut closing.removed
+                }
+                SegmentFile::TxnIndex if log.has_no_aborted(offset) => &mut closing.removed,
+                SegmentFile::Log if !bases.contains(&offset) || offset > end => &mut closing.nameless,
                 _ => continue,
             }
-            .push(format!("{directory}/{}", entry.name));
+            .push(segment_path(directory, offset, file.file));
+        }
+        Ok(())
+    }
+
+    /// `files` are those in the log's directory.
+    async fn write_aborted(
+        self: &Rc<Self>,
+        log: &Rc<Log>,
+        directory: &str,
+        files: &[SegmentFileName],
+        closing: &RefCell<Closing>,
+    ) -> Result<(), ReadError> {
+        let segments = log.state.borrow().segments.clone();
+        for segment in segments.iter().filter(|segment| segment.aborted.borrow().is_none()) {
+            // Once the directory is closed, only the file itself says that there is one.
+            let is_file =
+                |file: &SegmentFileName| file.file == SegmentFile::TxnIndex && file.offset == segment.base;
+            if !files.iter().any(is_file) {
+                log.read_aborted_of(self, segment).await?;
+            }
+        }
+        for (base, bytes) in log.unwritten_aborted(i64::MAX) {
+            if !bytes.is_empty() {
+                let path = segment_path(directory, base, SegmentFile::TxnIndex);
+                self.replace(path, &bytes, closing).await?;
+            }
         }
         Ok(())
     }

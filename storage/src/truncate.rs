@@ -90,6 +90,7 @@ impl Log {
             segment.length.set(position);
             segment.index.borrow_mut().take();
             segment.closing.borrow_mut().take();
+            segment.truncate_aborted(offset);
             // What is reserved and prepared is found out again: the file may have been cut when it was sealed.
             segment.reserved.set(0);
             segment.is_exact.set(false);

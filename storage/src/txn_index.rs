@@ -56,62 +56,68 @@ impl AbortedTxn {
     }
 }
 
-/// What a fetch must be told about aborted transactions, from one segment's index.
+/// The aborted transactions whose markers one segment holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
-    pub aborted: Vec<AbortedTxn>,
-    /// Whether no later segment's index can hold more of them.
-    pub is_complete: bool,
+pub struct TxnIndex {
+    entries: Vec<AbortedTxn>,
 }
 
-/// The entries of a transaction index, borrowed.
-#[derive(Debug, Clone, Copy)]
-pub struct TxnIndex<'a> {
-    entries: &'a [[u8; ENTRY_LEN]],
-}
-
-impl<'a> TxnIndex<'a> {
-    /// Checks every entry. Such an index is small: it grows by one entry with each aborted transaction.
-    pub fn parse(base_offset: i64, bytes: &'a [u8]) -> Result<Self, TxnIndexError> {
-        let (entries, torn) = bytes.as_chunks();
+impl TxnIndex {
+    /// Reads a file. Such an index is small: it grows by one entry with each aborted transaction.
+    pub fn parse(base_offset: i64, bytes: &[u8]) -> Result<Self, TxnIndexError> {
+        let (chunks, torn) = bytes.as_chunks();
         if !torn.is_empty() {
             return Err(TxnIndexError::TornEntry { len: bytes.len() });
         }
-        let mut last = None;
-        for (slot, entry) in entries.iter().enumerate() {
+        let mut index = Self { entries: Vec::with_capacity(chunks.len()) };
+        for (slot, entry) in chunks.iter().enumerate() {
             let entry = AbortedTxn::decode(entry)
                 .map_err(|version| TxnIndexError::UnknownVersion { slot, version })?;
-            if entry.last_offset < base_offset || last.is_some_and(|last| entry.last_offset <= last) {
+            if entry.last_offset < base_offset {
                 return Err(TxnIndexError::OutOfOrder { slot });
             }
-            last = Some(entry.last_offset);
+            index.push(entry)?;
         }
-        Ok(Self { entries })
+        Ok(index)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = AbortedTxn> + 'a {
-        // Versions were checked by `parse`.
-        self.entries.iter().filter_map(|entry| AbortedTxn::decode(entry).ok())
+    /// The bytes of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        self.entries.iter().flat_map(AbortedTxn::encode).collect()
     }
 
-    /// The transactions with records or markers in `fetch_offset..upper_bound`.
-    pub fn collect(&self, fetch_offset: i64, upper_bound: i64) -> Found {
-        let mut found = Found::default();
-        for entry in self.iter() {
-            if entry.last_offset >= fetch_offset && entry.first_offset < upper_bound {
-                found.aborted.push(entry);
+    pub fn entries(&self) -> &[AbortedTxn] {
+        &self.entries
+    }
+
+    /// Adds the transaction that a marker behind all others has ended.
+    pub fn push(&mut self, entry: AbortedTxn) -> Result<(), TxnIndexError> {
+        if self.entries.last().is_some_and(|last| last.last_offset >= entry.last_offset) {
+            return Err(TxnIndexError::OutOfOrder { slot: self.entries.len() });
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Adds to `found` the transactions with records or markers in `from..until`. Returns whether no later segment has more of them.
+    pub fn collect(&self, from: i64, until: i64, found: &mut Vec<AbortedTxn>) -> bool {
+        let first = self.entries.partition_point(|entry| entry.last_offset < from);
+        for entry in &self.entries[first..] {
+            if entry.first_offset < until {
+                found.push(*entry);
             }
-            if entry.last_stable_offset >= upper_bound {
-                found.is_complete = true;
-                break;
+            if entry.last_stable_offset >= until {
+                return true;
             }
         }
-        found
+        // What has ended before `from` may say the same.
+        self.entries[..first].last().is_some_and(|entry| entry.last_stable_offset >= until)
     }
 
-    /// The length in bytes of the index once the log ends before `end_offset`.
-    pub fn len_when_truncated_to(&self, end_offset: i64) -> usize {
-        self.iter().take_while(|entry| entry.last_offset < end_offset).count() * ENTRY_LEN
+    /// Forgets the markers from `end_offset` on.
+    pub fn truncate_to(&mut self, end_offset: i64) {
+        let kept = self.entries.partition_point(|entry| entry.last_offset < end_offset);
+        self.entries.truncate(kept);
     }
 }
 
@@ -128,16 +134,24 @@ mod tests {
     #[test]
     fn a_fetch_is_told_what_overlaps() {
         let all = [txn(0, 0, 10, 2), txn(1, 5, 15, 16), txn(2, 18, 35, 25), txn(3, 32, 50, 40)];
-        let bytes: Vec<u8> = all.iter().flat_map(AbortedTxn::encode).collect();
-        let index = TxnIndex::parse(0, &bytes).unwrap();
-        let collect = |from, to| index.collect(from, to);
-        assert_eq!(collect(0, 100), Found { aborted: all.to_vec(), is_complete: false });
-        assert_eq!(collect(0, 32), Found { aborted: all[..3].to_vec(), is_complete: true });
-        assert_eq!(collect(0, 35), Found { aborted: all.to_vec(), is_complete: true });
-        assert_eq!(collect(10, 35), Found { aborted: all.to_vec(), is_complete: true });
-        assert_eq!(collect(11, 35), Found { aborted: all[1..].to_vec(), is_complete: true });
-        assert_eq!(collect(20, 41), Found { aborted: all[2..].to_vec(), is_complete: false });
-        assert_eq!(index.len_when_truncated_to(35), 68);
+        let mut index = TxnIndex::default();
+        all.iter().for_each(|entry| index.push(*entry).unwrap());
+        assert_eq!(index.push(all[3]), Err(TxnIndexError::OutOfOrder { slot: 4 }));
+        assert_eq!(TxnIndex::parse(0, &index.encode()), Ok(index.clone()));
+        let collect = |from, until| {
+            let mut found = Vec::new();
+            let is_complete = index.collect(from, until, &mut found);
+            (found, is_complete)
+        };
+        assert_eq!(collect(0, 100), (all.to_vec(), false));
+        assert_eq!(collect(0, 32), (all[..3].to_vec(), true));
+        assert_eq!(collect(0, 35), (all.to_vec(), true));
+        assert_eq!(collect(10, 35), (all.to_vec(), true));
+        assert_eq!(collect(11, 35), (all[1..].to_vec(), true));
+        assert_eq!(collect(20, 41), (all[2..].to_vec(), false));
+        assert_eq!(collect(51, 52), (Vec::new(), false));
+        index.truncate_to(35);
+        assert_eq!(index.entries(), &all[..2]);
     }
 
     #[test]
@@ -169,9 +183,11 @@ mod tests {
                     entry[..2].fill(0);
                 }
             }
-            if let Ok(index) = TxnIndex::parse(base, &bytes) {
-                prop_assert!(index.collect(from, to).aborted.len() * ENTRY_LEN <= bytes.len());
-                prop_assert!(index.len_when_truncated_to(to) <= bytes.len());
+            if let Ok(mut index) = TxnIndex::parse(base, &bytes) {
+                prop_assert_eq!(index.encode(), bytes);
+                index.collect(from, to, &mut Vec::new());
+                index.truncate_to(to);
+                prop_assert!(index.entries().iter().all(|entry| entry.last_offset < to));
             }
         }
     }

@@ -100,6 +100,7 @@ impl Volume {
                 segment.file.borrow_mut().take();
                 if !state.segments.last().is_some_and(|last| Rc::ptr_eq(last, segment)) {
                     segment.index.borrow_mut().take();
+                    segment.drop_aborted();
                 }
             }
             let is_cold = state.segments.iter().all(|segment| segment.file.borrow().is_none());

@@ -248,7 +248,7 @@ fn a_transaction_index_of_kafkas_stays_as_long_as_its_segment() {
     let bytes: Vec<u8> =
         digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
     assert_eq!(
-        TxnIndex::parse(1, &bytes).unwrap().iter().map(|txn| txn.last_offset).collect::<Vec<_>>(),
+        TxnIndex::parse(1, &bytes).unwrap().entries().iter().map(|txn| txn.last_offset).collect::<Vec<_>>(),
         [3002, 3008]
     );
     let disk = Disk::new();

@@ -134,8 +134,10 @@ pub fn files(input: &[u8]) {
             }
         }
         2 => {
-            if let Ok(index) = TxnIndex::parse(100, content) {
-                let _ = (index.collect(100, 200), index.len_when_truncated_to(150), index.iter().count());
+            if let Ok(mut index) = TxnIndex::parse(100, content) {
+                assert_eq!(index.encode(), content);
+                index.collect(100, 200, &mut Vec::new());
+                index.truncate_to(150);
             }
         }
         3 => {

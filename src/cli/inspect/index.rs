@@ -35,7 +35,7 @@ pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
         }
         SegmentFile::TxnIndex => {
             let index = TxnIndex::parse(base, &bytes).map_err(|error| failed(path, error))?;
-            for one in index.iter() {
+            for one in index.entries() {
                 lines.line(format_args!(
                     "producer={} first={} last={} last_stable={}",
                     one.producer_id, one.first_offset, one.last_offset, one.last_stable_offset

@@ -154,6 +154,7 @@ async fn look_at(
                 indexed,
                 is_cut: true,
                 has_snapshot: files.contains(&SegmentFile::ProducerSnapshot),
+                has_aborted: files.contains(&SegmentFile::TxnIndex),
                 spare: None,
             });
         }

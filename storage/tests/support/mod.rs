@@ -97,6 +97,30 @@ pub fn batch_of(
     out
 }
 
+/// What a coordinator appends when a transaction ends: the marker of Kafka's `EndTransactionMarker`.
+pub fn marker(producer_id: i64, coordinator_epoch: i32, is_commit: bool) -> Vec<u8> {
+    // Attributes, both deltas; a key of a version and a kind; a value of a version and the epoch; no headers. Lengths in zigzag.
+    let mut record = vec![0, 0, 0, 8, 0, 0, 0, u8::from(is_commit), 12, 0, 0];
+    record.extend(coordinator_epoch.to_be_bytes());
+    record.push(0);
+    record.insert(0, record.len() as u8 * 2);
+    let header = Header {
+        base_offset: 0,
+        leader_epoch: 0,
+        attributes: Attributes(Attributes::TRANSACTIONAL | Attributes::CONTROL),
+        last_offset_delta: 0,
+        base_timestamp: 1,
+        max_timestamp: 1,
+        producer_id,
+        producer_epoch: 0,
+        base_sequence: -1,
+        count: 1,
+    };
+    let mut out = Vec::new();
+    header.write_batch(&record, &mut out);
+    out
+}
+
 pub fn open_options() -> OpenOptions {
     OpenOptions {
         shards: 1,
