@@ -42,7 +42,7 @@ impl LaneCapacity {
     }
 }
 
-/// Parts of a core that the task queues get when all of them have work.
+/// Parts of a core that the task queues get when all of them have work: how long each runs before the others have their turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueShares {
     pub produce: usize,
@@ -65,7 +65,7 @@ pub struct RealOptions {
     pub pin: bool,
     pub queue_shares: QueueShares,
     pub lane_capacity: LaneCapacity,
-    /// How long a queue runs before the others and the I/O get a look-in.
+    /// How long the queue with the most shares runs before the others and the I/O get a look-in; the others run for less, by their shares.
     pub slice: Duration,
     /// Entries of each shard's file ring: operations submitted at once. More wait in the shard's own queue.
     pub ring_depth: u32,

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use logan_shards::{
     AlignedBuffer, Class, Connection, Directory, Flushing, Handoff, IoError, Listener, NetError, OpenMode,
-    Queue, RealOptions, Seat, ShardId, run, sleep, spawn, timeout, yield_now,
+    Queue, RealOptions, Seat, ShardId, run, sleep, spawn, timeout, yield_if_needed, yield_now,
 };
 
 fn options(shards: u16) -> RealOptions {
@@ -511,6 +511,31 @@ fn a_busy_task_that_yields_lets_others_run() {
         });
         join_all(tasks).await;
         assert_eq!(*log.borrow(), ["a", "b", "a", "b", "a", "b"]);
+    });
+}
+
+#[test]
+fn queues_get_their_shares_of_the_core() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let worked = Rc::new(Cell::new([0_u64; 2]));
+        let tasks = [Queue::Produce, Queue::Background].map(|queue| {
+            let worked = worked.clone();
+            spawn(queue, async move {
+                loop {
+                    let until = logan_shards::monotonic_ns() + 20_000;
+                    while logan_shards::monotonic_ns() < until {}
+                    let mut both = worked.get();
+                    both[usize::from(queue == Queue::Background)] += 1;
+                    worked.set(both);
+                    yield_if_needed().await;
+                }
+            })
+        });
+        sleep(Duration::from_millis(500)).await;
+        drop(tasks);
+        let [produce, background] = worked.get();
+        // 1000 shares to 100.
+        assert!(background > 0 && produce > 5 * background, "{produce} : {background}");
     });
 }
 

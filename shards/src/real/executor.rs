@@ -1,8 +1,8 @@
 //! The shard's executor: task queues with shares, timers, and wake-ups from other threads.
 //!
-//! A turn runs each queue that has tasks once, those that had the least of their share first, and again as long as tasks wake others and
-//! the turn is short; then it submits I/O and takes completions. When no task is runnable the turn ends in the ring, asleep, until a
-//! completion, a timer or another thread.
+//! A turn runs each queue that has tasks once, for a slice as long as its share, those that had the least of it first, and again as long
+//! as tasks wake others and the turn is short; then it submits I/O and takes completions. When no task is runnable the turn ends in the
+//! ring, asleep, until a completion, a timer or another thread.
 //!
 //! Invariants:
 //! - A task is in a run queue or in the inbox exactly if `scheduled` is set, and in one of them once.
@@ -53,7 +53,6 @@ pub(crate) struct Executor {
     inbox: Arc<Inbox>,
     /// Polls of tasks so far.
     polls: Cell<u64>,
-    slice_ns: u64,
     /// When the running task should yield.
     slice_end: Cell<u64>,
 }
@@ -91,6 +90,8 @@ struct Inbox {
 struct RunQueue {
     tasks: VecDeque<Arc<TaskRef>>,
     shares: u64,
+    /// How long it runs before the others have their turn: the queue with the most shares for the machine's whole slice.
+    slice_ns: u64,
     /// Nanoseconds run, weighted: a queue with twice the shares ages half as fast.
     age: u64,
 }
@@ -154,11 +155,10 @@ pub(crate) fn run<F: Future<Output = ()> + 'static>(
     let executor = Rc::new(Executor {
         ring: Rc::new(ring),
         tasks: RefCell::default(),
-        queues: RefCell::new(run_queues(shares)),
+        queues: RefCell::new(run_queues(shares, slice)),
         timers: RefCell::default(),
         inbox: Arc::new(Inbox { woken: Mutex::new(Some(Vec::new())), event: EventFd::new()? }),
         polls: Cell::new(0),
-        slice_ns: slice.as_nanos() as u64,
         slice_end: Cell::new(0),
     });
     let before = CURRENT.replace(Some(executor.clone()));
@@ -182,15 +182,20 @@ pub(crate) fn run<F: Future<Output = ()> + 'static>(
     Ok(())
 }
 
-fn run_queues(shares: QueueShares) -> [RunQueue; QUEUES] {
-    let queue = |shares: u64| RunQueue { tasks: VecDeque::new(), shares: shares.max(1), age: 0 };
-    std::array::from_fn(|index| match Queue::ALL.get(index) {
-        Some(Queue::Produce) => queue(shares.produce as u64),
-        Some(Queue::Fetch) => queue(shares.fetch as u64),
-        Some(Queue::Replication) => queue(shares.replication as u64),
-        Some(Queue::Control) => queue(shares.control as u64),
-        Some(Queue::Background) => queue(shares.background as u64),
-        None => queue(INTERNAL_SHARES),
+fn run_queues(shares: QueueShares, slice: Duration) -> [RunQueue; QUEUES] {
+    let shares: [u64; QUEUES] = std::array::from_fn(|index| match Queue::ALL.get(index) {
+        Some(Queue::Produce) => shares.produce as u64,
+        Some(Queue::Fetch) => shares.fetch as u64,
+        Some(Queue::Replication) => shares.replication as u64,
+        Some(Queue::Control) => shares.control as u64,
+        Some(Queue::Background) => shares.background as u64,
+        None => INTERNAL_SHARES,
+    });
+    let most = shares.into_iter().fold(1, u64::max);
+    shares.map(|shares| {
+        let shares = shares.max(1);
+        let slice_ns = slice.as_nanos() as u64 * shares / most;
+        RunQueue { tasks: VecDeque::new(), shares, slice_ns, age: 0 }
     })
 }
 
@@ -225,11 +230,14 @@ impl Executor {
         (0..QUEUES).filter(|q| !tried[*q] && !queues[*q].tasks.is_empty()).min_by_key(|q| queues[*q].age)
     }
 
-    /// Runs the tasks that are in the queue now, for one slice at most.
+    /// Runs the tasks that are in the queue now, for one slice of it at most.
     fn run_queue(&self, index: usize) {
         let start = monotonic_ns();
-        self.slice_end.set(start + self.slice_ns);
-        let count = self.queues.borrow()[index].tasks.len();
+        let (count, slice_ns) = {
+            let queue = &self.queues.borrow()[index];
+            (queue.tasks.len(), queue.slice_ns)
+        };
+        self.slice_end.set(start + slice_ns);
         let mut now = start;
         for _ in 0..count {
             let Some(task) = self.queues.borrow_mut()[index].tasks.pop_front() else { break };
