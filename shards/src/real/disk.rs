@@ -1,7 +1,7 @@
 //! Directories and files of the real machine.
 //!
 //! Reads, writes, reservations and syncs go through the shard's ring. What the ring cannot do without a kernel thread of its own
-//! anyway (names, extent maps, the sync of a whole file system) runs on the shard's blocking thread.
+//! anyway (names, extent maps, the sync of a whole file system) runs on the blocking threads of the directory's device.
 
 use std::cell::RefCell;
 use std::fs;
@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, Weak};
 use bytes::Bytes;
 use io_uring::{opcode, types};
 
+use super::blocking::{Resource, blocking};
+use super::executor;
 use super::filesystem;
 use super::ring::fd;
 use super::ring::{self, Memory};
-use super::{blocking::blocking, executor};
 use crate::buffer::AlignedBuffer;
 use crate::disk::{BLOCK, DirectoryEntry, Flushing, IoError, OpenMode};
 use crate::{machine, runtime};
@@ -56,7 +57,7 @@ fn io_error(path: &str, operation: &'static str, error: &io::Error) -> IoError {
 impl RealDirectory {
     pub(crate) async fn open(path: &str) -> Result<Self, IoError> {
         let as_written = path.to_owned();
-        let opened = blocking({
+        let opened = blocking(Resource::Paths, {
             let path = path.to_owned();
             move || -> io::Result<(PathBuf, u64, Flushing, bool)> {
                 fs::create_dir_all(&path)?;
@@ -88,7 +89,11 @@ impl RealDirectory {
         self.0.can_share_extents
     }
 
-    /// Runs `work` with the absolute path of `path` on the blocking thread.
+    fn resource(&self) -> Resource {
+        Resource::Device(self.0.device)
+    }
+
+    /// Runs `work` with the absolute path of `path` on a blocking thread.
     async fn at<T: Send + 'static>(
         &self,
         path: &str,
@@ -97,7 +102,8 @@ impl RealDirectory {
     ) -> Result<T, IoError> {
         let absolute = self.0.root.join(path);
         let full = || if path.is_empty() { self.path() } else { format!("{}/{path}", self.0.as_written) };
-        blocking(move || work(&absolute)).await.map_err(|error| io_error(&full(), operation, &error))
+        let done = blocking(self.resource(), move || work(&absolute)).await;
+        done.map_err(|error| io_error(&full(), operation, &error))
     }
 
     pub(crate) async fn lock(&self) -> Result<(), IoError> {
@@ -181,12 +187,13 @@ impl RealDirectory {
             })
             .await?;
         let name = format!("{}/{path}", self.0.as_written);
-        Ok(RealFile { handle: Handle::new(file, name), direct, number })
+        Ok(RealFile { handle: Handle::new(file, name, self.resource()), direct, number })
     }
 
     pub(crate) async fn open_plain(&self, path: &str, mode: OpenMode) -> Result<RealPlainFile, IoError> {
         let file = self.at(path, "open", move |path| open(path, mode, 0)).await?;
-        Ok(RealPlainFile { handle: Handle::new(file, format!("{}/{path}", self.0.as_written)) })
+        let name = format!("{}/{path}", self.0.as_written);
+        Ok(RealPlainFile { handle: Handle::new(file, name, self.resource()) })
     }
 
     pub(crate) async fn read_small(&self, path: &str, limit: usize) -> Result<Vec<u8>, IoError> {
@@ -276,11 +283,12 @@ fn take_lock(root: &Path, path: &Path) -> io::Result<Arc<OwnedFd>> {
 struct Handle {
     file: Option<Rc<OwnedFd>>,
     path: String,
+    resource: Resource,
 }
 
 impl Handle {
-    fn new(file: fs::File, path: String) -> Self {
-        Self { file: Some(Rc::new(OwnedFd::from(file))), path }
+    fn new(file: fs::File, path: String, resource: Resource) -> Self {
+        Self { file: Some(Rc::new(OwnedFd::from(file))), path, resource }
     }
 
     fn file(&self) -> &Rc<OwnedFd> {
@@ -309,7 +317,7 @@ impl Handle {
         if result < 0 { Err(self.failed("fallocate", result)) } else { Ok(()) }
     }
 
-    /// Runs `work` on the blocking thread.
+    /// Runs `work` on a blocking thread.
     async fn blocking<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -317,7 +325,8 @@ impl Handle {
     ) -> Result<T, IoError> {
         // A descriptor of its own, since this one may be closed meanwhile.
         let own = self.file().try_clone().map_err(|error| io_error(&self.path, operation, &error))?;
-        blocking(move || work(&own)).await.map_err(|error| io_error(&self.path, operation, &error))
+        let done = blocking(self.resource, move || work(&own)).await;
+        done.map_err(|error| io_error(&self.path, operation, &error))
     }
 
     async fn set_length(&self, length: u64) -> Result<(), IoError> {
@@ -341,7 +350,7 @@ impl Drop for Handle {
             && machine::is_real()
             && let Ok(file) = Rc::try_unwrap(file)
         {
-            executor::spawn_internal(blocking(move || drop(file))).detach();
+            executor::spawn_internal(blocking(self.resource, move || drop(file))).detach();
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::blocking::blocking;
+use super::blocking::{Resource, blocking};
 use super::executor;
 use crate::net::NetError;
 use crate::runtime::lock;
@@ -149,7 +149,7 @@ impl RealConnection {
             literal
         } else {
             let name = address.to_owned();
-            blocking(move || resolve(&name)).await?
+            blocking(Resource::Resolver, move || resolve(&name)).await?
         };
         let failed = |operation, error: &io::Error| failed(address, operation, error);
         let fd = socket(&peer).map_err(|error| failed("socket", &error))?;
@@ -437,7 +437,7 @@ pub(crate) async fn addresses_of(host: &str) -> Result<Vec<String>, NetError> {
         return Ok(vec![literal.to_string()]);
     }
     let name = host.to_owned();
-    blocking(move || {
+    blocking(Resource::Resolver, move || {
         let found = (name.as_str(), 0).to_socket_addrs();
         let found =
             found.map_err(|error| NetError::BadAddress { address: name, message: error.to_string() })?;
