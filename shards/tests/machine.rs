@@ -337,6 +337,16 @@ fn a_lock_belongs_to_the_process_and_outlives_no_run() {
 }
 
 #[test]
+fn a_lock_that_may_not_be_taken_is_nobody_elses() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        // Nobody may make files there, root neither.
+        let directory = Directory::open("/sys").await.unwrap();
+        let refused = directory.lock().await.unwrap_err();
+        assert!(matches!(refused, IoError::PermissionDenied { .. }), "{refused}");
+    });
+}
+
+#[test]
 fn a_dropped_write_keeps_its_memory_until_it_has_landed() {
     let scratch = Scratch::new("dropped");
     on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {

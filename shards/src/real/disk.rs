@@ -110,9 +110,7 @@ impl RealDirectory {
         let root = self.0.root.clone();
         let taken = self.at(LOCK_FILE, "lock", move |path| take_lock(&root, path)).await;
         let lock = taken.map_err(|error| match error {
-            IoError::PermissionDenied { path } | IoError::Failed { path, errno: libc::EAGAIN, .. } => {
-                IoError::Locked { path }
-            }
+            IoError::Failed { path, errno: libc::EAGAIN, .. } => IoError::Locked { path },
             other => other,
         })?;
         executor::current().ring().pin(&lock).map_err(|error| io_error(LOCK_FILE, "lock", &error))?;
