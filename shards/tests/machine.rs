@@ -454,6 +454,32 @@ fn refusals_and_taken_ports_have_names() {
 }
 
 #[test]
+fn those_who_connect_do_not_keep_the_others_from_their_turn() {
+    const CLIENTS: usize = 1000;
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_address();
+        let clients: Vec<_> = (0..CLIENTS).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+        let turns = Rc::new(Cell::new(0));
+        let other = spawn(Queue::Fetch, {
+            let turns = turns.clone();
+            async move {
+                loop {
+                    turns.set(turns.get() + 1);
+                    yield_now().await;
+                }
+            }
+        });
+        let before = turns.get();
+        for _ in 0..CLIENTS {
+            listener.accept().await.unwrap();
+        }
+        assert!(turns.get() > before, "nobody else had a turn");
+        drop((other, clients));
+    });
+}
+
+#[test]
 fn shards_share_a_port_and_hand_connections_over() {
     let address = Arc::new(Mutex::new(None::<String>));
     let served = Arc::new(AtomicU64::new(0));

@@ -61,6 +61,8 @@ impl RealListener {
     }
 
     pub(crate) async fn accept(&self) -> Result<RealConnection, NetError> {
+        // Thousands may wait at once, and must not keep the others from their turn.
+        executor::yield_if_needed().await;
         loop {
             // SAFETY: no address is asked for, so no memory is passed.
             let fd = unsafe {
@@ -74,11 +76,14 @@ impl RealListener {
             if fd >= 0 {
                 // SAFETY: just opened, and nobody else's.
                 let connection = RealConnection::new(unsafe { OwnedFd::from_raw_fd(fd) });
-                // A peer that is gone already gets no connection, and the next one is waited for.
-                if let Ok(connection) = connection {
-                    return Ok(connection);
+                match connection {
+                    Ok(connection) => return Ok(connection),
+                    // Most likely its peer is gone already; the next one is waited for.
+                    Err(error) => {
+                        tracing::debug!(address = %self.address, %error, "a connection was lost as it came");
+                        continue;
+                    }
                 }
-                continue;
             }
             let error = io::Error::last_os_error();
             match error.raw_os_error() {
