@@ -87,7 +87,7 @@ impl Connection {
         }
     }
 
-    /// `address:port` of the other side.
+    /// `address:port` of the other side. A peer that came over IPv4 has an address of IPv4, whatever the listener's is.
     pub fn peer_address(&self) -> String {
         match &self.0 {
             Kind::Real(connection) => connection.peer_address(),

@@ -454,6 +454,24 @@ fn refusals_and_taken_ports_have_names() {
 }
 
 #[test]
+fn a_peer_that_came_over_ipv4_has_an_address_of_ipv4() {
+    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+        let listener = match Listener::bind("[::]:0") {
+            Ok(listener) => listener,
+            // A machine without IPv6 cannot map anything to it.
+            Err(NetError::Failed { errno: libc::EAFNOSUPPORT, .. } | NetError::BadAddress { .. }) => return,
+            Err(error) => panic!("{error}"),
+        };
+        let port = listener.local_address().rsplit_once(':').unwrap().1.to_owned();
+        let client = Connection::connect(&format!("127.0.0.1:{port}")).await.unwrap();
+        let accepted = listener.accept().await.unwrap();
+        assert_eq!(accepted.peer_address(), client.local_address());
+        assert_eq!(accepted.local_address(), client.peer_address());
+        assert_eq!(logan_shards::host_of(&accepted.peer_address()), "127.0.0.1");
+    });
+}
+
+#[test]
 fn those_who_connect_do_not_keep_the_others_from_their_turn() {
     const CLIENTS: usize = 1000;
     on_shards::<(), _, _>(1, (), |_seat, ()| async {

@@ -140,7 +140,7 @@ pub(crate) struct RealWriter(Rc<Socket>);
 
 impl RealConnection {
     fn new(fd: OwnedFd) -> io::Result<Self> {
-        let peer = address_of(&fd, libc::getpeername)?;
+        let peer = unmapped(address_of(&fd, libc::getpeername)?);
         set_option(&fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
         set_option(&fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
         set_option(&fd, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, KEEPALIVE.0)?;
@@ -182,7 +182,7 @@ impl RealConnection {
     pub(crate) fn local_address(&self) -> String {
         // A connected socket has an address as long as it is open; a wildcard stands in should the kernel think otherwise.
         address_of(&self.0.fd, libc::getsockname)
-            .map_or_else(|_| "0.0.0.0:0".to_owned(), |address| address.to_string())
+            .map_or_else(|_| "0.0.0.0:0".to_owned(), |address| unmapped(address).to_string())
     }
 
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
@@ -439,7 +439,7 @@ fn failed(address: &str, operation: &'static str, error: &io::Error) -> NetError
 
 pub(crate) async fn addresses_of(host: &str) -> Result<Vec<String>, NetError> {
     if let Ok(literal) = host.parse::<IpAddr>() {
-        return Ok(vec![literal.to_string()]);
+        return Ok(vec![literal.to_canonical().to_string()]);
     }
     let name = host.to_owned();
     blocking(Resource::Resolver, move || {
@@ -505,6 +505,11 @@ fn address_of(fd: &OwnedFd, call: NameCall) -> io::Result<SocketAddr> {
     // SAFETY: `storage` is valid for writing, with its length.
     check(unsafe { call(fd.as_raw_fd(), (&raw mut storage).cast(), &raw mut length) })?;
     from_kernel(&storage)
+}
+
+/// A socket of IPv6 shows an address of IPv4 within one of its own. Everybody else, Java included, writes it as it is.
+fn unmapped(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 fn to_kernel(address: &SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
