@@ -75,11 +75,11 @@ impl<M: Send + 'static> Start<M> {
     fn shard(self, main: impl Fn(Seat<M>) -> LocalBoxFuture<'static, ()> + 'static) {
         // Dropped last, when nothing of the shard is left.
         let _ended = self.ended;
-        let ring = match prepare(self.core, &self.options) {
+        let ring = match prepare(self.shard, self.core, &self.options) {
             Ok(ring) => ring,
             Err(error) => {
                 // The other end waits until every sender is gone.
-                let _ = self.ready.send(Err(start_error(self.shard, &error)));
+                let _ = self.ready.send(Err(error));
                 return;
             }
         };
@@ -102,14 +102,18 @@ impl<M: Send + 'static> Start<M> {
 }
 
 /// What can fail, before any shard begins.
-fn prepare(core: Option<usize>, options: &RealOptions) -> io::Result<ring::Ring> {
+fn prepare(shard: ShardId, core: Option<usize>, options: &RealOptions) -> Result<ring::Ring, StartError> {
     if let Some(core) = core {
-        placement::bind_to(core)?;
+        placement::bind_to(core).map_err(|error| StartError::Shard {
+            shard,
+            message: format!("it cannot be bound to core {core}: {error}"),
+        })?;
     }
-    ring::Ring::new(options.ring_depth)
+    ring::Ring::new(options.ring_depth).map_err(|error| ring_error(shard, &error))
 }
 
-fn start_error(shard: ShardId, error: &io::Error) -> StartError {
+/// Why there is no ring.
+fn ring_error(shard: ShardId, error: &io::Error) -> StartError {
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EPERM | libc::EINVAL) => StartError::NoIoUring(error.to_string()),
         Some(libc::ENOMEM) => {
@@ -167,4 +171,18 @@ fn stop_on_panic() {
             std::process::abort();
         }));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_is_gone_is_not_blamed_on_the_ring() {
+        let beyond = libc::CPU_SETSIZE as usize - 1;
+        assert!(!placement::cores().contains(&beyond), "a machine with 1,024 cores has this one");
+        let error = prepare(ShardId(3), Some(beyond), &RealOptions::standard()).err().expect("no such core");
+        let StartError::Shard { shard: ShardId(3), message } = &error else { panic!("{error}") };
+        assert!(message.contains("core 1023"), "{message}");
+    }
 }
