@@ -194,7 +194,8 @@ enum FileKind {
 }
 
 impl File {
-    /// Device and inode: a different file under the same name has a different number.
+    /// Tells the file from others that are there, by device and inode, as a number that is the same for every handle of it. The number of a
+    /// file that is gone may be another's later.
     pub fn number(&self) -> u64 {
         either!(FileKind, self, file => file.number())
     }

@@ -169,10 +169,6 @@ impl World {
         self.processes.borrow().node_of(process)
     }
 
-    pub fn node_name(&self, node: NodeId) -> String {
-        self.processes.borrow().name(node).to_owned()
-    }
-
     /// Starts a process on a node that has none.
     pub(crate) fn start(self: &Rc<Self>, node: NodeId) -> ProcessId {
         let (process, boot) = {
