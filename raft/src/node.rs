@@ -195,6 +195,8 @@ impl Node {
             {
                 contradiction("two members lead in one term")
             }
+            // raft's log has term 0 wherever it has no entry, so this would fit behind any gap.
+            MessageType::MsgAppend if message.log_term == 0 => contradiction("it follows no entry"),
             MessageType::MsgAppend => {
                 let mut before = message.log_term;
                 for (at, entry) in message.entries.iter().enumerate() {
@@ -214,12 +216,10 @@ impl Node {
                 }
                 Ok(())
             }
-            MessageType::MsgAppendResponse if message.term == raft.term && !message.reject => {
-                if message.index > last {
-                    contradiction("it acknowledges entries that never left")
-                } else {
-                    Ok(())
-                }
+            MessageType::MsgAppendResponse
+                if message.term == raft.term && (message.index > last || message.reject_hint > last) =>
+            {
+                contradiction("it answers to entries that never left")
             }
             _ => Ok(()),
         }

@@ -152,7 +152,26 @@ fn a_message_that_contradicts_the_log_is_refused() {
     replaces.entries = vec![entry].into();
     let mut misdirected = message(MessageType::MsgHeartbeat);
     misdirected.to = 99;
-    for wrong in [far_commit, replaces, misdirected] {
+    // raft takes the term of an entry that it does not have for 0, so both would be appended behind a gap, and end the process.
+    let mut behind_a_gap = message(MessageType::MsgAppend);
+    (behind_a_gap.index, behind_a_gap.commit) = (node.last_index() + 5, node.last_index() + 5);
+    let mut entry_behind_a_gap = behind_a_gap.clone();
+    let mut entry = Entry::default();
+    (entry.index, entry.term) = (behind_a_gap.index + 1, node.term());
+    entry_behind_a_gap.entries = vec![entry].into();
+    for wrong in [far_commit, replaces, misdirected, behind_a_gap, entry_behind_a_gap] {
+        assert!(node.on_message(crate::message::encode(&wrong)).is_err(), "{wrong:?}");
+    }
+    node.check();
+    let leads = cluster.nodes.iter().position(Node::is_leader).expect("one leads");
+    let node = &mut cluster.nodes[leads];
+    let mut answer = Message::default();
+    answer.set_msg_type(MessageType::MsgAppendResponse);
+    (answer.to, answer.from, answer.term) = (MEMBERS[leads], MEMBERS[at], node.term());
+    let mut acknowledges = answer.clone();
+    acknowledges.index = node.last_index() + 1;
+    (answer.reject, answer.reject_hint) = (true, u64::MAX);
+    for wrong in [acknowledges, answer] {
         assert!(node.on_message(crate::message::encode(&wrong)).is_err(), "{wrong:?}");
     }
     node.check();
