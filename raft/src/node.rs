@@ -249,11 +249,11 @@ impl Node {
     pub fn on_durable(&mut self, write: Write) -> Effects {
         let Write { hard_state, entries, mut ready, .. } = write;
         let view = self.raw.mut_store();
+        let turned = ready.ss().is_some() || hard_state.term != view.hard_state().term;
         view.append(&hard_state, &entries).expect("raft's entries continue its log");
         let mut messages = ready.take_messages();
         messages.extend(ready.take_persisted_messages());
         let mut committed = ready.take_committed_entries();
-        let turned = ready.ss().is_some() || hard_state.term != self.raw.raft.term;
         let mut light = self.raw.advance(ready);
         messages.extend(light.take_messages());
         committed.extend(light.take_committed_entries());

@@ -176,3 +176,21 @@ fn a_message_that_contradicts_the_log_is_refused() {
     }
     node.check();
 }
+
+#[test]
+fn a_follower_without_a_leader_tells_of_each_new_term() {
+    use raft::eraftpb::{Message, MessageType};
+    let mut node = Node::new(MEMBERS[0], LogView::fresh(&MEMBERS), &Limits::standard(), 1).expect("as above");
+    for term in [5, 6] {
+        let mut vote = Message::default();
+        vote.set_msg_type(MessageType::MsgRequestVote);
+        // With an empty log: it is heard, and not voted for.
+        (vote.to, vote.from, vote.term, vote.log_term, vote.index) = (MEMBERS[0], MEMBERS[1], term, 1, 0);
+        node.on_message(crate::message::encode(&vote)).expect("a member is correct");
+        let mut events = Vec::new();
+        while let Some(write) = node.ready() {
+            events.extend(node.on_durable(write).events);
+        }
+        assert_eq!(events, [Event::Following { leader: None, term }]);
+    }
+}
