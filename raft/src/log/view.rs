@@ -18,9 +18,9 @@ pub struct LogView {
     entries: Vec<Entry>,
 }
 
-/// An entry that does not continue the log, or a commit that is not in it.
+/// An entry that does not continue the log, or would replace one that is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("entry {index} does not follow the entries before it")]
+#[error("entry {index} does not follow the entries before it, or replaces a committed one")]
 pub struct Gap {
     pub index: u64,
 }
@@ -82,7 +82,8 @@ impl LogView {
         for entry in entries {
             let before = entry.index.checked_sub(1).and_then(|index| self.term_of(index));
             // A committed entry is never replaced.
-            if before.is_none_or(|term| entry.term < term) || entry.index <= self.base.index {
+            let decided = self.base.index.max(self.hard.commit);
+            if before.is_none_or(|term| entry.term < term) || entry.index <= decided {
                 return Err(Gap { index: entry.index });
             }
             self.entries.truncate((entry.index - self.base.index - 1) as usize);

@@ -237,6 +237,18 @@ fn a_damaged_or_missing_snapshot_is_an_error() {
 }
 
 #[test]
+fn a_frame_that_replaces_a_committed_entry_is_damage() {
+    let mut view = LogView::fresh(&[IDENTITY.raft_id()]);
+    let (hard, entries) = next_append(&view, 0, &[10, 10], 2);
+    view.append(&hard, &entries).expect("they continue the log");
+    assert_eq!(view.hard_state().commit, view.last());
+    let mut again = entries[1].clone();
+    again.term += 1;
+    assert_eq!(view.append(&hard, &[again]).map_err(|gap| gap.index), Err(entries[1].index));
+    assert_eq!(view.range(2, 3), entries);
+}
+
+#[test]
 fn another_nodes_log_is_refused() {
     let (directory, ..) = grown();
     let other = Identity { node_id: 1, ..IDENTITY };
