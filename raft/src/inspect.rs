@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::log::{LogError, PREFIX, format, head_error, read_log};
+use crate::log::{LOG_SUFFIX, LogError, SNAPSHOT_SUFFIX, base_of, format, head_error, read_log};
 use crate::{Committed, Identity};
 
 /// Which of the quorum's files a name stands for.
@@ -15,14 +15,8 @@ pub enum FileKind {
 impl FileKind {
     /// `None` for any other file.
     pub fn of(name: &str) -> Option<Self> {
-        let rest = name.strip_prefix(PREFIX)?;
-        let (digits, suffix) = rest.split_once('.')?;
-        let named = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
-        match suffix {
-            "log" if named => Some(Self::Log),
-            "snapshot" if named => Some(Self::Snapshot),
-            _ => None,
-        }
+        let kinds = [(LOG_SUFFIX, Self::Log), (SNAPSHOT_SUFFIX, Self::Snapshot)];
+        kinds.into_iter().find_map(|(suffix, kind)| base_of(name, suffix).map(|_| kind))
     }
 }
 

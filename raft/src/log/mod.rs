@@ -32,7 +32,11 @@ use crate::limits::{MAX_LOG_BYTES, MAX_SNAPSHOT_BYTES};
 const FIRST_BASE: u64 = 1;
 const FIRST_TERM: u64 = 1;
 
-pub(crate) const PREFIX: &str = "logan-metadata-";
+const PREFIX: &str = "logan-metadata-";
+pub(crate) const LOG_SUFFIX: &str = ".log";
+pub(crate) const SNAPSHOT_SUFFIX: &str = ".snapshot";
+/// Of a file that is being written.
+const ASIDE_SUFFIX: &str = ".tmp";
 
 /// How many bytes of entries go into one frame when the log is written anew.
 const REWRITE_FRAME_BYTES: usize = 1 << 20;
@@ -85,17 +89,19 @@ pub(crate) struct OpenedLog {
 }
 
 fn log_name(base: u64) -> String {
-    format!("{PREFIX}{base:020}.log")
+    format!("{PREFIX}{base:020}{LOG_SUFFIX}")
 }
 
 fn snapshot_name(base: u64) -> String {
-    format!("{PREFIX}{base:020}.snapshot")
+    format!("{PREFIX}{base:020}{SNAPSHOT_SUFFIX}")
 }
 
 /// The base in the name of one of our files that ends in `suffix`.
-fn base_of(name: &str, suffix: &str) -> Option<u64> {
+pub(crate) fn base_of(name: &str, suffix: &str) -> Option<u64> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
-    if digits.len() == 20 { digits.parse().ok() } else { None }
+    // A sign would parse, too.
+    let named = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if named { digits.parse().ok() } else { None }
 }
 
 /// The log of a group of `voters` that has decided nothing.
@@ -115,9 +121,9 @@ impl Log {
         salt: u32,
     ) -> Result<OpenedLog, LogError> {
         let names = directory.list().await?;
-        let newest = names.iter().filter_map(|name| base_of(name, ".log")).max();
+        let newest = names.iter().filter_map(|name| base_of(name, LOG_SUFFIX)).max();
         let Some(base) = newest else {
-            if let Some(orphan) = names.iter().filter_map(|name| base_of(name, ".snapshot")).max() {
+            if let Some(orphan) = names.iter().filter_map(|name| base_of(name, SNAPSHOT_SUFFIX)).max() {
                 return Err(LogError::Missing { path: path_of(&*directory, &log_name(orphan)) });
             }
             if !create {
@@ -338,7 +344,7 @@ async fn write_aside(
     name: &str,
     content: Vec<u8>,
 ) -> Result<Rc<dyn File>, FileError> {
-    let aside = format!("{name}.tmp");
+    let aside = format!("{name}{ASIDE_SUFFIX}");
     // A crash between here and the rename leaves the file; one that reappears after its removal is in the way.
     match directory.remove(&aside).await {
         Ok(()) | Err(FileError::NotFound { .. }) => {}
@@ -356,9 +362,8 @@ async fn write_aside(
 async fn remove_leftovers(directory: &dyn Directory, names: &[String], base: u64) -> Result<(), FileError> {
     let keep = [log_name(base), snapshot_name(base)];
     let ours = |name: &&String| {
-        [".log", ".snapshot", ".log.tmp", ".snapshot.tmp"]
-            .iter()
-            .any(|suffix| base_of(name, suffix).is_some())
+        let name = name.strip_suffix(ASIDE_SUFFIX).unwrap_or(name);
+        [LOG_SUFFIX, SNAPSHOT_SUFFIX].iter().any(|suffix| base_of(name, suffix).is_some())
     };
     for name in names.iter().filter(ours).filter(|name| !keep.contains(name)) {
         directory.remove(name).await?;

@@ -280,8 +280,16 @@ fn tools_read_both_files() {
         (FileKind::of(&log), FileKind::of(&snapshot)),
         (Some(FileKind::Log), Some(FileKind::Snapshot))
     );
-    for other in ["logan-metadata-1.log", "logan-metadata-00000000000000000001.log.tmp", "meta.properties"] {
+    let others = [
+        "logan-metadata-1.log",
+        "logan-metadata-00000000000000000001.log.tmp",
+        "logan-metadata-+0000000000000000099.log",
+        "meta.properties",
+    ];
+    for other in others {
         assert_eq!(FileKind::of(other), None);
+        let with_it = directory.with(other, b"not ours");
+        assert_eq!(open(&with_it, 2).map(|opened| opened.view).ok().as_ref(), Some(&view), "{other}");
     }
     let mut content = directory.content(&log);
     content.extend_from_slice(b"torn");

@@ -28,6 +28,13 @@ struct Inode {
     unsynced: RefCell<Vec<Change>>,
 }
 
+impl Inode {
+    /// One whose content is durable.
+    fn holding(content: Vec<u8>) -> Rc<Self> {
+        Rc::new(Self { durable: content.clone().into(), current: content.into(), ..Self::default() })
+    }
+}
+
 type Names = BTreeMap<String, Rc<Inode>>;
 
 #[derive(Default)]
@@ -133,9 +140,7 @@ impl MemoryDirectory {
                     Change::Length(_) => {}
                 }
             }
-            let inode =
-                Inode { durable: content.clone().into(), current: content.into(), ..Inode::default() };
-            after.insert(name, Rc::new(inode));
+            after.insert(name, Inode::holding(content));
         }
         let state = State { durable: after.clone().into(), current: after.into(), ..State::default() };
         Self(Rc::new(state))
@@ -149,23 +154,25 @@ impl MemoryDirectory {
         self.0.current.borrow()[name].current.borrow().clone()
     }
 
-    /// A copy in which one file has another content.
+    /// A copy in which one file has another content, or is there as well.
     pub(super) fn with(&self, name: &str, content: &[u8]) -> Self {
-        let mut names = Names::new();
-        for (other, inode) in &*self.0.current.borrow() {
-            let content = if other == name { content.to_owned() } else { inode.current.borrow().clone() };
-            let inode =
-                Inode { durable: content.clone().into(), current: content.into(), ..Inode::default() };
-            names.insert(other.clone(), Rc::new(inode));
-        }
+        let mut names = self.copied();
+        names.insert(name.to_owned(), Inode::holding(content.to_owned()));
         Self(Rc::new(State { durable: names.clone().into(), current: names.into(), ..State::default() }))
     }
 
     pub(super) fn without(&self, name: &str) -> Self {
-        let copy = self.with("", &[]);
-        copy.0.current.borrow_mut().remove(name);
-        copy.0.durable.borrow_mut().remove(name);
-        copy
+        let mut names = self.copied();
+        names.remove(name);
+        Self(Rc::new(State { durable: names.clone().into(), current: names.into(), ..State::default() }))
+    }
+
+    fn copied(&self) -> Names {
+        let names = self.0.current.borrow();
+        names
+            .iter()
+            .map(|(name, inode)| (name.clone(), Inode::holding(inode.current.borrow().clone())))
+            .collect()
     }
 
     fn open_now(&self, name: &str, mode: OpenMode) -> Result<Rc<dyn File>, FileError> {
