@@ -37,8 +37,6 @@ pub struct BatchBuilder {
     base_timestamp: i64,
     max_timestamp: i64,
     offset_of_max_timestamp: i32,
-    /// Of the records, before compression.
-    size: usize,
     scratch: Vec<u8>,
 }
 
@@ -53,7 +51,6 @@ impl BatchBuilder {
             base_timestamp: NO_TIMESTAMP,
             max_timestamp: NO_TIMESTAMP,
             offset_of_max_timestamp: -1,
-            size: 0,
             scratch: Vec::new(),
         }
     }
@@ -76,9 +73,9 @@ impl BatchBuilder {
         self.count
     }
 
-    /// How many bytes the records have before compression.
-    pub fn size(&self) -> usize {
-        self.size
+    /// How many bytes of the batch there are so far: never more than there will be.
+    pub fn written(&self) -> usize {
+        self.encoder.written()
     }
 
     /// The largest timestamp so far, or -1.
@@ -120,7 +117,6 @@ impl BatchBuilder {
         self.scratch.clear();
         let record = Record { attributes: 0, timestamp_delta, offset_delta: self.count, ..*record };
         record.write(&mut self.scratch);
-        self.size += self.scratch.len();
         self.encoder.write(&self.scratch);
         self.count += 1;
     }

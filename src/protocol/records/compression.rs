@@ -208,6 +208,17 @@ impl Encoder {
         }
     }
 
+    /// Bytes of the output so far, with what it held before: never more than [`Self::finish`] gives.
+    pub fn written(&self) -> usize {
+        match self {
+            Self::None(out) => out.len(),
+            Self::Gzip(stream) => stream.get_ref().len(),
+            Self::Snappy(stream) => stream.written(),
+            Self::Lz4(stream) => stream.written(),
+            Self::Zstd(stream) => stream.get_ref().len(),
+        }
+    }
+
     /// The output given to [`Self::new`] with the compressed bytes behind it.
     pub fn finish(self) -> Vec<u8> {
         match self {
@@ -230,10 +241,15 @@ mod tests {
 
     fn compress(compression: Compression, bytes: &[u8]) -> Bytes {
         let mut encoder = Encoder::new(compression, Vec::new());
+        let mut written = 0;
         for part in bytes.chunks(1000) {
             encoder.write(part);
+            assert!(encoder.written() >= written);
+            written = encoder.written();
         }
-        encoder.finish().into()
+        let packed: Bytes = encoder.finish().into();
+        assert!(written <= packed.len());
+        packed
     }
 
     fn decompress(codec: Codec, bytes: &Bytes, limit: usize) -> Result<Vec<u8>, DecompressError> {

@@ -54,15 +54,33 @@ struct Window {
     at: usize,
 }
 
-/// What has been decompressed and not been read yet.
+/// What has been decompressed and not been read yet: `bytes[at..]`.
 struct Unpacked {
     bytes: Vec<u8>,
     at: usize,
 }
 
+/// Memory that a window keeps for what comes next: enough for records of Kafka's largest size by default.
+const KEPT_BYTES: usize = 1 << 20;
+
+impl Unpacked {
+    fn drop_read(&mut self) {
+        self.bytes.drain(..self.at);
+        self.at = 0;
+    }
+
+    /// Not each time: what is not read yet is moved, so there must be twice as much to be had.
+    fn release(&mut self) {
+        if self.bytes.capacity() > 2 * (self.bytes.len() - self.at) + KEPT_BYTES {
+            self.drop_read();
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
+    }
+}
+
 impl RecordReader {
-    /// Reads the records of `batch`, which must be one batch and no more. At most `limit` bytes of records may come out of it; the
-    /// CRC is not looked at.
+    /// Reads the records of `batch`, which must be one batch and no more. At most `limit` bytes of records may come out of it, and of
+    /// one compressed record at most an eighth of that; the CRC is not looked at.
     pub fn open(batch: &Bytes, limit: usize) -> Result<Self, ReadError> {
         let header = Batch::parse(batch, batch.len())?.header();
         let id = header.attributes.codec();
@@ -85,6 +103,13 @@ impl RecordReader {
     /// How many records have been read.
     pub fn index(&self) -> i32 {
         self.index
+    }
+
+    /// Gives back memory that a large record took and what follows it may never need: for whoever reads on only later.
+    pub fn release(&mut self) {
+        if let Source::Packed { window, .. } = &mut self.source {
+            window.release();
+        }
     }
 
     /// The next record, or none when there have been as many as the header states and nothing follows.
@@ -179,8 +204,7 @@ impl Source {
             Self::Plain(_) => Ok(false),
             Self::Packed { decoder, window } => {
                 // What was read is dropped first: the window is as large as the record that is being gathered, and one block.
-                window.bytes.drain(..window.at);
-                window.at = 0;
+                window.drop_read();
                 Ok(decoder.read(&mut window.bytes)? > 0)
             }
         }

@@ -45,7 +45,7 @@ pub struct Rules {
     pub max_batch_bytes: usize,
     /// `segment.bytes`
     pub segment_bytes: usize,
-    /// What may come out of decompression.
+    /// What may come out of decompression; of one record, an eighth of it.
     pub max_unpacked_bytes: usize,
     /// Whether `cleanup.policy` has `compact`: records must have keys.
     pub is_compacted: bool,
@@ -121,12 +121,15 @@ pub fn validate(records: &Bytes, rules: Rules) -> Result<Validated, Invalid> {
 
 /// A validation in pieces, so that the caller can let others run in between.
 ///
-/// Invariants: `errors.len() <= RECORD_ERRORS`; a conversion holds the records read so far.
+/// Invariants: `errors.len() <= RECORD_ERRORS`; a conversion holds the records read so far, and is no longer than what may be stored: one
+/// that has outgrown that is given up, and the rest of the records only looked at. Between two steps little more is held than the batch.
 pub struct Validation {
     batch: Bytes,
     rules: Rules,
     reader: RecordReader,
     conversion: Option<BatchBuilder>,
+    /// How long a conversion was that was given up.
+    outgrown: Option<usize>,
     max_timestamp: i64,
     offset_of_max_timestamp: i32,
     errors: Vec<RecordError>,
@@ -169,6 +172,7 @@ impl Validation {
             batch: bytes,
             rules,
             conversion,
+            outgrown: None,
             max_timestamp: NO_TIMESTAMP,
             offset_of_max_timestamp: -1,
             errors: Vec::new(),
@@ -206,16 +210,23 @@ impl Validation {
                 && self.error_count == 0
             {
                 conversion.append_record(timestamp, &record);
-                // Deltas may take more room in the new batch: its length field must be able to state it.
-                check_size(conversion.size(), LONGEST / 2)?;
+                let written = conversion.written();
+                if written > self.rules.max_batch_bytes {
+                    // Not refused yet: what is wrong with a later record would be said first.
+                    (self.conversion, self.outgrown) = (None, Some(written));
+                }
             }
         }
+        self.reader.release();
         Ok(Step::More(self))
     }
 
     fn finish(mut self) -> Result<Validated, Invalid> {
         if self.error_count > 0 {
             return Err(self.refuse());
+        }
+        if let Some(len) = self.outgrown {
+            check_size(len, self.rules.max_batch_bytes)?;
         }
         let append_time_ms = match self.rules.timestamps {
             Timestamps::Create { .. } => None,

@@ -1,6 +1,10 @@
 //! No bytes make a decoder panic, or take memory beyond a small multiple of their own size.
 
 use bytes::Bytes;
+use logan::protocol::ErrorCode;
+use logan::protocol::records::{
+    BatchBuilder, Codec as Compressor, Compression, Invalid, Rules, Step, Timestamps, Validation,
+};
 use logan_shards::allocation::{Counting, peak};
 use logan_tests::codec::Codec;
 use logan_tests::codec_table::CODECS;
@@ -66,6 +70,49 @@ fn a_large_frame_of_the_smallest_elements_is_refused() {
     let bytes = Bytes::from(bytes);
     assert!((codec.decode)(2, bytes.clone()).is_err());
     decode(codec, 2, &bytes);
+}
+
+const RULES: Rules = Rules {
+    version: 9,
+    now_ms: 0,
+    max_batch_bytes: 1 << 20,
+    segment_bytes: 1 << 30,
+    max_unpacked_bytes: 256 << 20,
+    is_compacted: false,
+    timestamps: Timestamps::Create { before_max_ms: i64::MAX, after_max_ms: i64::MAX },
+    compression: None,
+};
+
+/// A batch of records that have `bytes` zeros each.
+fn zeros(codec: Compressor, records: usize, bytes: usize) -> Bytes {
+    let mut builder = BatchBuilder::new(Compression::of(codec));
+    for _ in 0..records {
+        builder.append(0, None, Some(&vec![0; bytes]), &[]);
+    }
+    builder.finish(None)
+}
+
+/// Batches of many connections are validated side by side, a step of each after the other.
+#[test]
+fn a_validation_that_waits_for_its_turn_does_not_hold_the_large_record_that_it_has_read() {
+    for codec in [Compressor::Gzip, Compressor::Zstd, Compressor::Lz4] {
+        let bomb = zeros(codec, 2, 20 << 20);
+        assert!(bomb.len() < 200 << 10);
+        let begin = || Validation::begin(&bomb, RULES).expect("nothing is wrong with it");
+        let (waiting, bytes) = peak(|| (0..20).map(|_| begin().step(1)).collect::<Vec<_>>());
+        assert!(waiting.iter().all(|step| matches!(step, Ok(Step::More(_)))));
+        // One record while its window doubles; of each of the others, a block or what a window keeps.
+        assert!(bytes < (80 << 20) + 20 * (5 << 20), "{codec:?}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn what_is_written_out_anew_takes_no_more_than_may_be_stored() {
+    let bomb = zeros(Compressor::Zstd, 10_000, 20 << 10);
+    let rules = Rules { compression: Some(Compression::None), ..RULES };
+    let (result, bytes) = peak(|| logan::protocol::records::validate(&bomb, rules));
+    assert!(matches!(result, Err(Invalid { error: ErrorCode::MESSAGE_TOO_LARGE, .. })), "{result:?}");
+    assert!(bytes < 8 << 20, "{bytes} bytes");
 }
 
 proptest! {

@@ -173,6 +173,11 @@ impl Encoder {
         self.block.clear();
     }
 
+    /// Bytes of the output so far.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
     pub fn finish(mut self) -> Vec<u8> {
         if !self.block.is_empty() {
             self.end_block();
