@@ -39,6 +39,7 @@ impl ApiKey {
         self.api().versions
     }
 
+    /// What a broker listener of Kafka 4.3.1 advertises; `None` for what only controllers answer.
     pub fn advertised(self) -> Option<VersionRange> {
         self.api().advertised
     }
@@ -56,9 +57,4 @@ impl ApiKey {
     pub fn response_header_version(self, version: i16) -> i16 {
         i16::from(self != Self::ApiVersions && self.is_flexible(version))
     }
-}
-
-/// What a broker listener of Kafka 4.3.1 advertises for `key`.
-pub fn range(key: ApiKey) -> Option<VersionRange> {
-    key.advertised()
 }

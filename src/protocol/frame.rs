@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
 use super::messages::{RequestHeader, ResponseHeader};
-use super::{ApiKey, DecodeError, EncodeError, Encoded, Message, Reader, Str, VersionRange, Writer};
+use super::{ApiKey, DecodeError, EncodeError, Encoded, Message, Reader, Str, Writer};
 
 /// API key, version and correlation id.
 const MIN_FRAME_BYTES: usize = 8;
@@ -179,8 +179,7 @@ impl Frame {
 
     /// Whether the codec can decode the body.
     pub fn is_known_version(&self) -> bool {
-        let VersionRange { min, max } = self.api.versions();
-        (min..=max).contains(&self.version)
+        self.api.versions().contains(self.version)
     }
 
     /// Decodes the body. What follows it is ignored, as Kafka does.

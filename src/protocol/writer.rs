@@ -12,7 +12,7 @@ use crate::model::Uuid;
 /// Slices of this many bytes and more leave by reference; for smaller ones an `iovec` costs more than the copy.
 pub const BY_REFERENCE_BYTES: usize = 4096;
 
-/// Why a message cannot be written. Each is a mistake of the caller: a peer cannot cause it.
+/// Why a message cannot be written. Each but [`EncodeError::Length`] is a mistake of the caller: a peer cannot cause it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum EncodeError {
     /// Kafka's rule: a field that a version lacks may be dropped only if it has its default or is ignorable.
@@ -20,6 +20,7 @@ pub enum EncodeError {
     Field { field: &'static str, version: i16 },
     #[error("{field} is null, which version {version} does not allow")]
     Null { field: &'static str, version: i16 },
+    /// A peer can cause it with a text that came in a version with longer lengths than the one that it is to leave in.
     #[error("{bytes} bytes are more than the field's length can say")]
     Length { bytes: usize },
     #[error("{message} has no version {version}")]

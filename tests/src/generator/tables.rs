@@ -86,7 +86,8 @@ pub fn errors(table: &str) -> Result<String, String> {
             return Err(format!("`{line}` is not an error code"));
         };
         let code: i16 = code.parse().map_err(|_| format!("`{code}` is not a number"))?;
-        let retriable: bool = retriable.parse().map_err(|_| format!("`{retriable}` is not a truth"))?;
+        let retriable: bool =
+            retriable.parse().map_err(|_| format!("`{retriable}` is neither true nor false"))?;
         rows.push((code, name, retriable));
     }
     let mut text = format!(
