@@ -17,14 +17,15 @@ use crate::metadata::{Image, Partition, Resource, Topic};
 use crate::model::{ImageVersion, Offset, PartitionId};
 use crate::partition::{Effects, Leadership, Replica};
 
-/// Makes what the update says true here, and then lets requests see it.
-pub(super) async fn apply(shell: &Rc<Shell>, update: ImageUpdate) {
+/// Makes what the update says true here, and then lets requests see it. Returns the logs of deleted topics, which nobody is served from any
+/// more: the update is applied when they are deleted, too.
+pub(super) async fn apply(shell: &Rc<Shell>, update: ImageUpdate) -> Vec<Rc<Log>> {
     let before = shell.context.image();
-    let mut missing = Vec::new();
+    let (mut missing, mut gone) = (Vec::new(), Vec::new());
     for id in update.topics.iter() {
         match (before.topic_by_id(*id), update.image.topic_by_id(*id)) {
             (_, Some(topic)) => missing.extend(update_topic(shell, &update.image, topic)),
-            (Some(gone), None) => delete_topic(shell, gone).await,
+            (Some(topic), None) => gone.extend(evict(shell, topic)),
             // Created and deleted in one step.
             (None, None) => {}
         }
@@ -34,6 +35,7 @@ pub(super) async fn apply(shell: &Rc<Shell>, update: ImageUpdate) {
         update_settings(shell, &update.image);
     }
     shell.context.set_image(update.image, update.version);
+    gone
 }
 
 /// Updates the partitions of a topic that are here; returns those that are to be created.
@@ -202,14 +204,19 @@ fn volume_for(shell: &Shell, topic: &Topic, id: PartitionId) -> Option<usize> {
     (0..volumes.len()).filter_map(online).min_by_key(logs)
 }
 
-async fn delete_topic(shell: &Rc<Shell>, topic: &Topic) {
+/// Takes the partitions of a topic that are here out of service.
+fn evict(shell: &Rc<Shell>, topic: &Topic) -> Vec<Rc<Log>> {
     let here = topic.partitions.keys().map(|index| PartitionId { topic: topic.id, index: *index });
-    let evicted: Vec<_> = here.filter_map(|id| shell.owner.evict(id)).collect();
-    join_all(evicted.iter().map(|hosted| delete_log(shell, &hosted.log))).await;
+    here.filter_map(|id| shell.owner.evict(id)).map(|hosted| hosted.log.clone()).collect()
+}
+
+/// Deletes logs, all together, since they share rounds and syncs. Until this returns, no log of the same name may be created anywhere.
+pub(super) async fn delete_logs(shell: &Shell, logs: Vec<Rc<Log>>) {
+    join_all(logs.iter().map(|log| delete_log(shell, log))).await;
 }
 
 /// Deletes a log, in whichever directory it lies.
-pub(super) async fn delete_log(shell: &Shell, log: &Rc<Log>) {
+async fn delete_log(shell: &Shell, log: &Rc<Log>) {
     let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
     let Some(volume) =
         volumes.iter().find(|volume| volume.log(log.key()).is_some_and(|own| Rc::ptr_eq(&own, log)))

@@ -374,6 +374,7 @@ async fn boot_all(
 
 /// On each shard: starts its volumes and puts their logs into service.
 pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
+    applying::delete_logs(shell, gone).await;
     *shell.directory_ids.borrow_mut() = boot.directories;
     let paths = shell.plan.settings.broker.log_dirs.clone();
     for (place, (part, failed)) in boot.volumes.into_iter().zip(boot.failed).enumerate() {
@@ -385,15 +386,14 @@ pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
         shell.volumes.borrow_mut().push(volume);
     }
     let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
-    for volume in volumes {
-        for log in volume.logs() {
-            let id = partition_of(log.key());
-            match boot.image.topic_by_id(id.topic) {
-                Some(topic) => applying::host(shell, &boot.image, topic, id, log),
-                None if boot.keep_unknown => {}
-                // Its topic was deleted, and the node went down before the log was.
-                None => applying::delete_log(shell, &log).await,
-            }
+    let mut gone = Vec::new();
+    for log in volumes.iter().flat_map(|volume| volume.logs()) {
+        let id = partition_of(log.key());
+        match boot.image.topic_by_id(id.topic) {
+            Some(topic) => applying::host(shell, &boot.image, topic, id, log),
+            None if boot.keep_unknown => {}
+            // Its topic was deleted, and the node went down before the log was.
+            None => gone.push(log),
         }
     }
     create_missing(shell, &boot.image).await;

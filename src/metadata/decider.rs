@@ -4,12 +4,15 @@
 //! which is when it is committed, or another entry is committed in its place, or leadership is lost, commands gather. So two
 //! commands can never both win what only one can have.
 //!
+//! A topic is never created in the batch that deletes one of its name: a shard that makes the new one's logs would meet the old one's, of
+//! which another shard takes the name away at the same time.
+//!
 //! Invariants:
 //! - `undecided` only while `leading`
 //! - `undecided.image` is `committed` with the records of the batch
 //! - every command taken in is answered exactly once
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::decide::BYTES_PER_COMMAND;
 use super::record::Record;
@@ -95,10 +98,15 @@ impl<Ticket> Decider<Ticket> {
         }
         let mut image = self.committed.clone();
         let (mut records, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut deleted = BTreeSet::new();
         while records.len() < RECORDS_PER_COMMAND && bytes < BATCH_BYTES {
+            if self.waiting.front().is_some_and(|(_, command)| creates_any(command, &deleted)) {
+                break;
+            }
             let Some((ticket, command)) = self.waiting.pop_front() else { break };
             let reply = decide(&image, grounds, &command).map(|decision| {
                 bytes += decision.records.iter().map(Record::size_bound).sum::<usize>();
+                deleted.extend(decision.records.iter().filter_map(|record| deleted_name(&image, record)));
                 records.extend(decision.records);
                 image = decision.image;
                 decision.reply
@@ -156,6 +164,16 @@ impl<Ticket> Decider<Ticket> {
         let mut image = self.committed.clone();
         records.iter().all(|record| image.apply(record).is_ok()) && image == *speculative
     }
+}
+
+fn deleted_name(before: &Image, record: &Record) -> Option<String> {
+    let Record::RemoveTopic { id } = record else { return None };
+    before.topic_by_id(*id).map(|topic| topic.name.clone())
+}
+
+fn creates_any(command: &Command, names: &BTreeSet<String>) -> bool {
+    let Command::CreateTopics { topics, .. } = command else { return false };
+    !names.is_empty() && topics.iter().any(|topic| names.contains(&topic.name))
 }
 
 fn at_version<Ticket>(

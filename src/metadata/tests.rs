@@ -423,6 +423,38 @@ fn of_two_creations_one_wins_and_what_comes_meanwhile_waits() {
 }
 
 #[test]
+fn a_name_is_given_again_with_the_batch_after_the_one_that_gave_it_up() {
+    let mut fixture = Fixture::new();
+    fixture.command(1, create("t", 1));
+    let batch = fixture.next_batch().0.expect("a creation");
+    fixture.decider.on_proposed(5, 8);
+    fixture.decider.on_committed(5, 8, &batch).expect("it fits");
+    let by_id = TopicName { name: None, id: id_of("t") };
+    fixture.command(2, Command::DeleteTopics { topics: vec![by_id] });
+    fixture.command(3, create("u", 1));
+    let mut again = create("t", 1);
+    if let Command::CreateTopics { topics, .. } = &mut again {
+        topics[0].id = id_of("t again");
+    }
+    fixture.command(4, again);
+    fixture.command(5, create("v", 1));
+    let batch = fixture.next_batch().0.expect("a deletion and a creation");
+    let names = |records: &[Record]| -> Vec<String> {
+        let name = |record: &Record| match record {
+            Record::Topic { name, .. } => Some(name.clone()),
+            Record::RemoveTopic { .. } => Some("-".to_owned()),
+            _ => None,
+        };
+        records.iter().filter_map(name).collect()
+    };
+    assert_eq!(names(&batch), ["-", "u"]);
+    fixture.decider.on_proposed(5, 9);
+    fixture.decider.on_committed(5, 9, &batch).expect("it fits");
+    let batch = fixture.next_batch().0.expect("the others");
+    assert_eq!(names(&batch), ["t", "v"]);
+}
+
+#[test]
 fn what_changes_nothing_is_answered_at_once_when_alone() {
     let mut fixture = Fixture::new();
     fixture.command(1, create("not a name", 1));

@@ -10,6 +10,7 @@ use std::mem::discriminant;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use futures_util::future::select;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -42,8 +43,8 @@ pub(crate) enum NameWork {
     Cut { log: Rc<Log>, segment: Rc<Segment> },
     /// A segment whose entry is covered is removed.
     Remove { retired: Retired, directory: String },
-    /// A deleted log's directory gets its other name, and goes.
-    Delete { id: LogId },
+    /// A deleted log's directory gets its other name, of which `renamed` is told, and goes.
+    Delete { id: LogId, renamed: oneshot::Sender<()> },
 }
 
 #[derive(Default)]
@@ -114,6 +115,14 @@ impl NameWork {
             Self::Delete { .. } => None,
         }
     }
+
+    /// It is done.
+    fn tell(self) {
+        if let Self::Delete { renamed, .. } = self {
+            // Whoever asked for the deletion may have gone; it goes on all the same.
+            let _ = renamed.send(());
+        }
+    }
 }
 
 pub(crate) async fn run(volume: Rc<Volume>) {
@@ -152,6 +161,7 @@ impl Volume {
         self.names.work.notify();
     }
 
+    /// The works in front of the queue that are of one kind. Those that find no space stand there again.
     async fn do_next_names(self: &Rc<Self>) -> Result<(), DiskError> {
         let together = self.names.take_together();
         let outcome = match together.first() {
@@ -167,6 +177,8 @@ impl Volume {
         if is_full {
             let mut queue = self.names.queue.borrow_mut();
             together.into_iter().rev().for_each(|work| queue.push_front(work));
+        } else if outcome.is_ok() {
+            together.into_iter().for_each(NameWork::tell);
         }
         outcome
     }
@@ -362,8 +374,9 @@ impl Volume {
     }
 
     async fn rename_deleted(self: &Rc<Self>, works: &[NameWork]) -> Result<(), DiskError> {
-        let ordered =
-            works.iter().filter_map(|work| if let NameWork::Delete { id } = work { Some(*id) } else { None });
+        let ordered = works
+            .iter()
+            .filter_map(|work| if let NameWork::Delete { id, .. } = work { Some(*id) } else { None });
         let ordered: BTreeSet<LogId> = ordered.collect();
         let found: Vec<Deleted> = self
             .ledger
@@ -373,14 +386,10 @@ impl Volume {
             .filter(|deleted| ordered.contains(&deleted.id))
             .cloned()
             .collect();
-        let mut renamed = Vec::new();
-        for deleted in found {
-            let (from, to) = (deleted.key.directory_name(), deleted.id.deleted_directory(&deleted.key));
-            match self.directory.rename(&from, &to).await {
-                Ok(()) | Err(DiskError::NotFound { .. }) => renamed.push(deleted),
-                Err(error) => return Err(error),
-            }
-        }
+        stream::iter(found.iter().map(|deleted| self.rename_one_deleted(deleted)))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect::<Vec<()>>()
+            .await?;
         self.sync_directories(&[String::new()]).await?;
         let sequence = {
             let mut ledger = self.ledger.borrow_mut();
@@ -394,7 +403,7 @@ impl Volume {
             Priority::Background,
             Box::pin(async move {
                 loop {
-                    match volume.remove_deleted(&renamed, sequence).await {
+                    match volume.remove_deleted(&found, sequence).await {
                         Ok(()) => break,
                         Err(DiskError::NoSpace { .. }) => volume.wait_for_space().await,
                         Err(error) => break volume.fail(&error),
@@ -403,6 +412,11 @@ impl Volume {
             }),
         );
         Ok(())
+    }
+
+    async fn rename_one_deleted(&self, deleted: &Deleted) -> Result<(), DiskError> {
+        let (from, to) = (deleted.key.directory_name(), deleted.id.deleted_directory(&deleted.key));
+        allow_missing(self.directory.rename(&from, &to).await)
     }
 
     /// Removes the files of deleted logs, once a checkpoint newer than `sequence` says that their directories have no name left that

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures_channel::oneshot;
 use futures_util::future::{Either, select, try_join_all};
 
 use crate::config::{CACHE_AT_FIRST, CACHE_GROWS_EVERY_NS, CACHE_STEP, LogConfig, VolumeConfig};
@@ -263,11 +264,11 @@ impl Volume {
         Ok(logs)
     }
 
-    /// Waits for an entry's round, and returns it; `None` if the volume fails before it is durable.
-    pub(crate) async fn answer(&self, done: futures_channel::oneshot::Receiver<u64>) -> Option<u64> {
+    /// Waits until something is done, such as an entry's round, which is then returned; `None` if the volume fails before.
+    pub(crate) async fn answer<T>(&self, done: oneshot::Receiver<T>) -> Option<T> {
         let failure = self.progress.until(|| self.failed.is_failed().then_some(()));
         match select(done, std::pin::pin!(failure)).await {
-            Either::Left((Ok(round), _)) => Some(round),
+            Either::Left((Ok(done), _)) => Some(done),
             _ => None,
         }
     }
@@ -283,7 +284,8 @@ impl Volume {
         self.add_name_work(NameWork::Directory { log });
     }
 
-    /// Deletes a log. When this returns it is gone for good; its files follow. Reads and appends of it end with an error.
+    /// Deletes a log. When this returns it is gone for good, and the name of its directory is free: another shard may have the next log of that
+    /// name. Its files follow. Reads and appends of it end with an error.
     pub async fn delete_log(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), AppendError> {
         let _quiet = self.quiet(log).await?;
         // So that whoever completes the deletion knows that a directory of this name was this log's.
@@ -296,8 +298,9 @@ impl Volume {
         let done = self.submit(Entry::Delete { log: log.number });
         let Some(_round) = self.answer(done).await else { return Err(AppendError::Failed) };
         self.close_log(log);
-        self.add_name_work(NameWork::Delete { id: log.id() });
-        Ok(())
+        let (renamed, done) = oneshot::channel();
+        self.add_name_work(NameWork::Delete { id: log.id(), renamed });
+        self.answer(done).await.ok_or(AppendError::Failed)
     }
 
     fn close_log(&self, log: &Rc<Log>) {

@@ -6,14 +6,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logan_storage::config::VolumeConfig;
+use logan_storage::config::{Mutations, VolumeConfig};
 use logan_storage::failure::{AppendError, ReadError};
+use logan_storage::kafka_files::read_partition_metadata;
 use logan_storage::key::LogKey;
 use logan_storage::read::Limits;
 use logan_storage::recovery::{OpenError, OpenOptions};
 use logan_storage::txn_index::TxnIndex;
 use support::disk::Disk;
 use support::runtime::Runtime;
+use support::workload::{Setup, start};
 use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
 
 const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
@@ -61,6 +63,40 @@ fn a_read_of_a_deleted_log_is_not_answered_from_the_log_that_has_its_name_now() 
         assert_eq!(outcome.borrow_mut().take(), Some(Err(ReadError::Closed)));
         assert_eq!(new.read(0, ALL).await.unwrap().next_offset, 1);
         volume.check();
+    });
+}
+
+/// Each shard names its own logs: the one that has the next log of a name must not do so before the other has taken the name away.
+#[test]
+fn the_name_of_a_deleted_log_is_free_for_another_shard() {
+    let disk = Disk::new();
+    let setup = Setup {
+        ack_sync: true,
+        logs: 0,
+        steps: 0,
+        segment_bytes: 1 << 20,
+        recovery_bytes: 64 << 20,
+        log_starts: 0,
+        shards: 2,
+        late_writes: false,
+        lock_dies_with_process: false,
+        mutations: Mutations::default(),
+    };
+    live(&disk, 3, |disk, runtime| async move {
+        let node = start(&disk, &runtime, &setup).await.unwrap();
+        let log = node.volumes[0].create_log(key("orders", 0), log_config()).await.unwrap();
+        append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+        *disk.slow.borrow_mut() = Some(("orders-0".into(), SECOND_NS));
+        node.volumes[0].delete_log(&log).await.unwrap();
+        *disk.slow.borrow_mut() = None;
+        let again = LogKey { topic_id: [9; 16], ..key("orders", 0) };
+        let new = node.volumes[1].create_log(again.clone(), log_config()).await.unwrap();
+        append_settled(&new, &batch(1, 3000, 2, 1)).await.unwrap();
+        runtime.sleep_ns(10 * SECOND_NS).await;
+        let named = disk.content("orders-0/partition.metadata").expect("the new log has the name");
+        assert_eq!(read_partition_metadata(&named), Ok(again.topic_id));
+        assert!(disk.content(FIRST).is_some(), "and its segment stands there");
+        assert!(node.volumes.iter().all(|volume| !volume.failed().is_failed()));
     });
 }
 
