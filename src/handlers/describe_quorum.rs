@@ -4,15 +4,13 @@ use std::rc::Rc;
 
 use super::Context;
 use crate::mail::{Answer, Mail, QuorumStatus};
-use crate::metadata::QUORUM_SHARD;
+use crate::metadata::{METADATA_TOPIC, QUORUM_SHARD};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_quorum::{
     DescribeQuorumResponsePartitionData as PartitionData, DescribeQuorumResponseTopicData as TopicData,
     Listener, Node, ReplicaState,
 };
 use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
-
-const METADATA_TOPIC: &str = "__cluster_metadata";
 
 pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
     let Some(Answer::Quorum(status)) = context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await else {

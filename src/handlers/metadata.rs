@@ -9,7 +9,7 @@ use std::rc::Rc;
 use logan_shards as shards;
 
 use super::{Context, Peer, admin, topics};
-use crate::metadata::{Command, Image, NewTopic, Partition, Refused, Reply, Topic};
+use crate::metadata::{Command, Image, METADATA_TOPIC, NewTopic, Partition, Refused, Reply, Topic};
 use crate::model::Uuid;
 use crate::protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -81,7 +81,7 @@ async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> BT
         let image = context.image();
         let names =
             asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.clone());
-        names.filter(|name| image.topic(name).is_none()).collect()
+        names.filter(|name| image.topic(name).is_none() && *name != METADATA_TOPIC).collect()
     };
     if missing.is_empty() {
         return BTreeMap::new();

@@ -31,7 +31,7 @@ pub use command::{
 pub use decide::{Decision, Grounds, decide};
 pub use decider::{Batch, Decider};
 pub use image::{ApplyError, Broker, Image, Partition, Topic};
-pub use names::{invalid_topic_name, is_internal_topic, is_valid_topic_name};
+pub use names::{METADATA_TOPIC, invalid_topic_name, is_internal_topic, is_valid_topic_name};
 pub use record::{Record, Touched};
 
 /// The shard that runs the quorum's driver and decides.

@@ -26,6 +26,9 @@ pub fn is_valid_topic_name(name: &str) -> bool {
     invalid_topic_name(name).is_none()
 }
 
+/// What Kafka calls the log of its metadata. It is no topic of clients, and none may have its name: it would lie where Kafka's own does.
+pub const METADATA_TOPIC: &str = "__cluster_metadata";
+
 /// Topics that Kafka keeps for itself.
 pub fn is_internal_topic(name: &str) -> bool {
     matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")

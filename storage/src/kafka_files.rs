@@ -309,6 +309,9 @@ impl DirectoryKind {
         [(Self::Delete, "-delete"), (Self::Future, "-future"), (Self::Stray, "-stray")];
 }
 
+/// Where Kafka keeps the log of its metadata, among the logs of its partitions. It is Kafka's own, and the only way back to it: left alone.
+pub const METADATA_DIRECTORY: &str = "__cluster_metadata-0";
+
 /// The name of a partition's directory, taken apart. The topic of a [`DirectoryKind::Delete`] may have been cut to fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryName<'a> {

@@ -1,10 +1,15 @@
 //! Topics that come and go quickly, names that none may have, and requests about settings that are small and ask for very much.
 
+use std::fs;
+
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch, Settings};
 use logan_tests::wire::{self, Connection, Reader, Writer};
 
 const DELETE_TOPICS: i16 = 20;
+
+const INVALID_REQUEST: i16 = 42;
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 
 /// Creates topics of one partition with one request.
 fn create(connection: &mut Connection, names: &[String]) {
@@ -59,4 +64,58 @@ fn topics_are_deleted_and_created_again_at_once() {
     assert!(broker.stop().success(), "{}", broker.output());
     broker.restart();
     hold_one(&broker);
+}
+
+/// Kafka keeps its metadata in a directory between those of partitions. A directory that it closed goes back to it with that.
+#[test]
+fn the_log_of_kafkas_metadata_is_left_alone() {
+    const NAME: &str = "__cluster_metadata";
+    let scratch = Scratch::new("metadata-log");
+    let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
+    let mut connection = Connection::open(broker.address());
+    create(&mut connection, &["orders".to_owned()]);
+    assert_eq!(connection.create_topic(NAME, 1, &[]), INVALID_REQUEST);
+    assert_eq!(automatically_created(&mut connection, NAME), UNKNOWN_TOPIC_OR_PARTITION);
+    assert_eq!(connection.produce("orders", 0, -1, &Batch::of(&[b"kept"]).encode()).error, 0);
+    assert!(broker.stop().success());
+    let data = broker.settings().data.clone();
+    let folder = data.join(format!("{NAME}-0"));
+    fs::create_dir(&folder).expect("the scratch directory is writable");
+    for (name, bytes) in [
+        ("partition.metadata", "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ"),
+        ("00000000000000000000.log", "not for us"),
+        ("00000000000000000000-0000000000.checkpoint", "neither"),
+    ] {
+        fs::write(folder.join(name), bytes).expect("the scratch directory is writable");
+    }
+    // As Kafka would have left it, and then as this broker does.
+    for entry in fs::read_dir(&data).expect("it was just written") {
+        let path = entry.expect("it was just written").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("logan-metadata-")) {
+            fs::remove_file(path).expect("it is ours");
+        }
+    }
+    for _ in 0..2 {
+        broker.restart();
+        let mut connection = Connection::open(broker.address());
+        assert_eq!(connection.list_offset("orders", 0, -1), (0, -1, 1));
+        assert_eq!(connection.list_offset(NAME, 0, -1).0, UNKNOWN_TOPIC_OR_PARTITION);
+        assert!(broker.stop().success());
+        assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 3);
+        let log = fs::read(folder.join("00000000000000000000.log"));
+        assert_eq!(log.expect("it is there"), b"not for us");
+    }
+}
+
+/// `Metadata` v4 of one topic, which may be created: its error.
+fn automatically_created(connection: &mut Connection, name: &str) -> i16 {
+    let response = connection.call(wire::METADATA, 4, &Writer::default().i32(1).string(name).i8(1));
+    let mut r = Reader(&response);
+    r.i32();
+    for _ in 0..r.count() {
+        let (_id, _host, _port, _rack) = (r.i32(), r.string(), r.i32(), r.string());
+    }
+    let (_cluster, _controller) = (r.string(), r.i32());
+    assert_eq!(r.count(), 1);
+    r.i16()
 }

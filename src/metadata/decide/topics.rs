@@ -6,7 +6,7 @@ use super::{Draft, Stop, Trouble, refused, settle};
 use crate::config::{Overrides, alter};
 use crate::limits::RECORDS_PER_COMMAND;
 use crate::metadata::image::{Image, Partition};
-use crate::metadata::names::{colliding_form, invalid_topic_name};
+use crate::metadata::names::{METADATA_TOPIC, colliding_form, invalid_topic_name};
 use crate::metadata::placement::{self, Candidate, PlacementError};
 use crate::metadata::record::Record;
 use crate::metadata::{CreatedTopic, MorePartitions, NewTopic, Refused, Reply, Resource, TopicName, error};
@@ -52,6 +52,10 @@ fn colliding_names(image: &Image, topics: &[NewTopic]) -> BTreeMap<String, Strin
 }
 
 fn check_name(taken: &BTreeMap<String, String>, topic: &NewTopic) -> Result<(), Refused> {
+    if topic.name == METADATA_TOPIC {
+        let message = format!("Creation of internal topic {METADATA_TOPIC} is prohibited.");
+        return Err(refused(error::INVALID_REQUEST, message));
+    }
     if let Some(why) = invalid_topic_name(&topic.name) {
         return Err(refused(error::INVALID_TOPIC, why));
     }

@@ -10,9 +10,9 @@ use crate::batch::{Batch, BatchError};
 use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
 use crate::index::OffsetIndex;
 use crate::kafka_files::{
-    DirectoryKind, DirectoryName, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
-    PARTITION_METADATA, RECOVERY_POINT_CHECKPOINT, SegmentFile, SegmentFileName, read_offset_checkpoint,
-    read_partition_metadata,
+    DirectoryKind, DirectoryName, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT,
+    METADATA_DIRECTORY, Offsets, PARTITION_METADATA, RECOVERY_POINT_CHECKPOINT, SegmentFile, SegmentFileName,
+    read_offset_checkpoint, read_partition_metadata,
 };
 use crate::key::{LogId, LogKey, segment_path};
 use crate::ledger::{LedgerLog, LedgerSegment};
@@ -39,8 +39,10 @@ pub(super) async fn look_through(
     });
     let directories: Vec<String> =
         entries.into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name).collect();
-    let is_log =
-        |name: &&String| DirectoryName::parse(name).is_some_and(|name| name.kind == DirectoryKind::Log);
+    let is_log = |name: &&String| {
+        *name != METADATA_DIRECTORY
+            && DirectoryName::parse(name).is_some_and(|name| name.kind == DirectoryKind::Log)
+    };
     let names: Vec<&String> = directories.iter().filter(is_log).collect();
     let looked: Vec<Result<LedgerLog, String>> = stream::iter(names)
         .map(|name| look_at(directory, name, &starts, options))

@@ -12,7 +12,8 @@ use crate::checkpoint::{FIRST_SLOT, SLOTS, capacity_for, write_slot};
 use crate::config::{ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
 use crate::disk::{BLOCK, Directory, DiskError, OpenMode};
 use crate::kafka_files::{
-    DirectoryKind, DirectoryName, PARTITION_METADATA, SegmentFile, stray_directory, write_partition_metadata,
+    DirectoryKind, DirectoryName, METADATA_DIRECTORY, PARTITION_METADATA, SegmentFile, stray_directory,
+    write_partition_metadata,
 };
 use crate::key::{FOLDER, LogId, LogKey, ROOT_PATH, checkpoint_path, round_log_path, segment_path};
 use crate::ledger::{Deleted, Ledger, LedgerLog, Retired};
@@ -317,6 +318,7 @@ async fn set_orphans_aside(
     let known: BTreeSet<String> = found.logs.iter().map(|log| log.key.directory_name()).collect();
     let entries = directory.list("").await?;
     let is_orphan = |name: &str| match DirectoryName::parse(name) {
+        _ if name == METADATA_DIRECTORY => false,
         Some(parsed) => parsed.kind != DirectoryKind::Log || !known.contains(name),
         None => name != FOLDER,
     };
