@@ -176,7 +176,7 @@ impl Owner {
     }
 
     pub(super) fn check_part(&self, part: &FetchPart) -> FetchedPart {
-        FetchedPart { number: part.number, ..self.find(part) }
+        FetchedPart { number: part.number, order: part.number.0, ..self.find(part) }
     }
 
     fn find(&self, part: &FetchPart) -> FetchedPart {

@@ -124,8 +124,8 @@ impl Owner {
         let Some(registration) = registrations.get_mut(&id) else { return (Vec::new(), Vec::new()) };
         let (mut parts, mut found) = (Vec::new(), Vec::new());
         for part in registration.with_news() {
-            let fetched = self.check_part(&part);
             let standing = &registration.parts[&part.number];
+            let fetched = FetchedPart { order: standing.order, ..self.check_part(&part) };
             if standing.is_news(&fetched) {
                 parts.push(part);
                 found.push(fetched);

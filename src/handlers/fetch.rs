@@ -210,7 +210,8 @@ async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit
         }
         several => {
             let mut ready = vec![0; several.len()];
-            let read = read_evenly(context, several, terms, park, &mut ready, &mut found).await;
+            let mut firsts = vec![u64::MAX; several.len()];
+            let read = read_evenly(context, several, terms, park, &mut ready, &mut firsts, &mut found).await;
             if read.is_some() {
                 read
             } else {
@@ -219,7 +220,7 @@ async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit
                 }
                 let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
                 let credit = context.responses.take(granted).await;
-                read_granted(context, several, granted, &ready, &mut found).await;
+                read_granted(context, several, granted, &ready, &firsts, &mut found).await;
                 Some(credit)
             }
         }
@@ -368,17 +369,22 @@ async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, re
 }
 
 fn has_error(answer: &FetchAnswer) -> bool {
-    answer.parts.iter().any(|part| part.error != 0 || part.diverging.is_some())
+    answer.parts.iter().any(is_error)
 }
 
-/// One round trip for the usual case: every owner may send its even share at once. `None`, with what is `ready`, if that gave too little: the
-/// owners have less than was asked for, or what they have does not fit into their shares.
+fn is_error(part: &FetchedPart) -> bool {
+    part.error != 0 || part.diverging.is_some()
+}
+
+/// One round trip for the usual case: every owner may send its even share at once. `None`, with what is `ready` and which part is the first that
+/// is, if that gave too little: the owners have less than was asked for, or what they have does not fit into their shares.
 async fn read_evenly(
     context: &Context,
     shares: &mut [Share],
     terms: &Terms,
     park: bool,
     ready: &mut [u64],
+    firsts: &mut [u64],
     found: &mut Vec<FetchedPart>,
 ) -> Option<Credit> {
     let credit = context.responses.take(terms.max_bytes).await;
@@ -401,10 +407,19 @@ async fn read_evenly(
         failed |= answer.as_ref().is_none_or(has_error);
         bytes += answer.iter().flat_map(|answer| &answer.parts).map(|part| part.bytes).sum::<u64>();
     }
+    let all = || answers.iter().flatten().flat_map(|answer| &answer.parts);
+    for (first, answer) in firsts.iter_mut().zip(&answers) {
+        let parts = answer.iter().flat_map(|answer| &answer.parts);
+        *first = first_of(parts.filter(|part| part.ready > 0));
+    }
+    // The first part that has any is sent one batch at least (KIP-74), and is the last the next time. If another were sent in its stead each time,
+    // it might never have its turn.
+    let is_passed_over = first_of(all().filter(|part| part.ready > 0 && part.bytes == 0 && !is_error(part)))
+        < first_of(all().filter(|part| part.bytes > 0));
     let there: u64 = ready.iter().sum();
     let is_enough =
         if bytes > 0 { !park || failed || there >= terms.min_bytes } else { there == 0 && (!park || failed) };
-    if !is_enough {
+    if !is_enough || bytes > 0 && is_passed_over {
         return None;
     }
     for (share, answer) in shares.iter().zip(answers) {
@@ -413,27 +428,35 @@ async fn read_evenly(
     Some(credit)
 }
 
-/// Grants bytes to the owners in the order of the request and reads.
+/// The place of the first of these parts.
+fn first_of<'a>(parts: impl Iterator<Item = &'a FetchedPart>) -> u64 {
+    parts.map(|part| part.order).min().unwrap_or(u64::MAX)
+}
+
+/// Grants bytes to the owners in the order of their first parts that have any, and reads.
 async fn read_granted(
     context: &Context,
     shares: &mut [Share],
     max_bytes: u64,
     ready: &[u64],
+    firsts: &[u64],
     found: &mut Vec<FetchedPart>,
 ) {
     let mut left = max_bytes;
     let mut first = true;
+    let mut turns: Vec<usize> = (0..shares.len()).collect();
+    turns.sort_by_key(|at| firsts[*at]);
     let mut pending = Vec::new();
-    for (share, ready) in shares.iter_mut().zip(ready) {
-        let grant = (*ready).min(left);
+    for at in &turns {
+        let grant = ready[*at].min(left);
         left -= grant;
-        let at_least_one = first && *ready > 0;
+        let at_least_one = first && ready[*at] > 0;
         let asking = Asking { grant, at_least_one, min_bytes: 0, shortage: Shortage::Read };
-        pending.push(ask(context, share, asking).await);
-        first &= *ready == 0;
+        pending.push(ask(context, &mut shares[*at], asking).await);
+        first &= ready[*at] == 0;
     }
-    for (share, answer) in shares.iter().zip(join_all(pending).await) {
-        add(found, share, as_fetch(answer));
+    for (at, answer) in turns.into_iter().zip(join_all(pending).await) {
+        add(found, &shares[at], as_fetch(answer));
     }
 }
 

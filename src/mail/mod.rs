@@ -229,6 +229,8 @@ pub struct FetchAnswer {
 #[derive(Debug, Clone, Default)]
 pub struct FetchedPart {
     pub number: PartNumber,
+    /// Parts with a smaller one come first, at other owners too.
+    pub order: u64,
     pub error: i16,
     pub high_watermark: Offset,
     pub last_stable: Offset,

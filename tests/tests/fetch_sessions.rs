@@ -171,6 +171,38 @@ fn an_incremental_answer_says_what_changed() {
     assert_eq!(session.fetch(&mut f.connection, &Ask::default()), []);
 }
 
+/// A batch that is larger than a shard's share of an answer comes when its partition is the first that has any, whatever other shards have.
+#[test]
+fn a_large_batch_has_its_turn() {
+    let scratch = Scratch::new("turns");
+    let broker = Broker::any(&scratch, &["logan.shards=2"]);
+    let mut connection = Connection::open(broker.address());
+    let topic = format!("turns-{}", std::process::id());
+    assert_eq!(connection.create_topic(&topic, 4, &[]), 0);
+    broker.settle();
+    let mut produce = |partition, value: &[u8]| {
+        let mut connection = Connection::open(broker.address());
+        let produced = connection.produce(&topic, partition, -1, &Batch::of(&[value]).encode());
+        assert_eq!(produced.error, 0);
+    };
+    let mut session = Session::new(&topic);
+    session.max_bytes = 100_000;
+    // Of neighbours, each lies on another shard. The first partition has nothing, and stays the first.
+    session.fetch(&mut connection, &wants(&[(0, 0), (1, 0), (2, 0)]));
+    produce(2, b"a");
+    assert_eq!(session.fetch(&mut connection, &Ask::default()), [(2, 0, 1, 0, vec![0])]);
+    produce(1, &[7; 200_000]);
+    for turn in 1..4 {
+        produce(2, b"a");
+        let mentions = session.fetch(&mut connection, &wants(&[(2, turn)]));
+        let large = mentions.iter().find(|mention| mention.0 == 1);
+        if large.is_some_and(|mention| mention.4 == [0]) {
+            return;
+        }
+    }
+    panic!("partition 1 is passed over each time");
+}
+
 #[test]
 fn what_is_forgotten_is_not_told_of() {
     let mut f = Fixture::new(3);
