@@ -59,14 +59,14 @@ pub struct Synonym {
 #[derive(Debug, Clone, Copy)]
 pub enum Asked<'a> {
     All,
-    Names(&'a [&'a str]),
+    Names(&'a BTreeSet<&'a str>),
 }
 
 impl Asked<'_> {
     fn wants(self, name: &str) -> bool {
         match self {
             Asked::All => true,
-            Asked::Names(names) => names.contains(&name),
+            Asked::Names(names) => names.contains(name),
         }
     }
 }
@@ -281,7 +281,7 @@ mod tests {
             "Some(\"5\") Cluster 5: leader.replication.throttled.rate=Some(\"5\") Cluster, \
              leader.replication.throttled.rate=Some(\"9223372036854775807\") Default",
         );
-        let asked = describe_broker(&layers, Asked::Names(&["num.partitions", "nothing"]));
+        let asked = describe_broker(&layers, Asked::Names(&BTreeSet::from(["num.partitions", "nothing"])));
         assert_eq!(asked.len(), 1);
         assert_eq!(
             show(&asked, "num.partitions"),

@@ -49,6 +49,7 @@ pub(super) async fn handle(context: &Rc<Context>, request: CreateTopicsRequest) 
                     Ok(created) => accept(context, asked, &created, request.validate_only, result),
                     Err(refused) => refuse(result, &refused),
                 }
+                shards::yield_if_needed().await;
             }
         }
         Ok(other) => admin::mismatch(&other),

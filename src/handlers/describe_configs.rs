@@ -1,9 +1,13 @@
 //! `DescribeConfigs` v1-4 (KIP-133, KIP-226, KIP-569): the settings of topics, of this broker and of all brokers, with where each value
 //! comes from. Documented are the settings that only Logan has; Kafka's are answered with null.
 //!
-//! Not here: loggers, client metrics and groups; they are refused as resource types.
+//! Not here: loggers, client metrics and groups; they are refused as resource types. A resource that is named twice is described once, unlike
+//! in Kafka: none of its clients does so.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+use logan_shards as shards;
 
 use super::{Context, topics};
 use crate::config::describe::{Asked, Described, describe_broker, describe_cluster, describe_topic};
@@ -19,38 +23,49 @@ use crate::protocol::{ErrorCode, Str};
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
 
-pub(super) fn handle(context: &Rc<Context>, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
-    let results = request.resources.iter().map(|resource| {
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    request: DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
+    let mut response = DescribeConfigsResponse::default();
+    let mut seen = BTreeSet::new();
+    for resource in &request.resources {
         let mut result = DescribeConfigsResult {
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
             ..Default::default()
         };
-        match describe(context, resource) {
+        match describe(context, resource, &mut seen) {
             Ok(settings) => {
                 // Kafka's schema has "" as the default of this field, its broker null.
                 result.error_message = None;
                 let settings = settings.into_iter();
-                result.configs = settings.map(|setting| written(setting, request)).collect();
+                result.configs = settings.map(|setting| written(setting, &request)).collect();
             }
             Err((error_code, message)) => {
                 result.error_code = error_code;
                 result.error_message = Some(message.into());
             }
         }
-        result
-    });
-    DescribeConfigsResponse { results: results.collect(), ..Default::default() }
+        response.results.push(result);
+        shards::yield_if_needed().await;
+    }
+    response
 }
 
+/// `seen` are the resources that were described before: a few bytes that name one again would cost tens of kilobytes each time.
 fn describe(
     context: &Context,
     asked: &DescribeConfigsResource,
+    seen: &mut BTreeSet<Resource>,
 ) -> Result<Vec<Described>, (ErrorCode, String)> {
     let keys = asked.configuration_keys.as_deref().unwrap_or_default();
-    let names: Vec<&str> = keys.iter().map(Str::as_str).collect();
+    let names: BTreeSet<&str> = keys.iter().map(Str::as_str).collect();
     let wanted = if names.is_empty() { Asked::All } else { Asked::Names(&names) };
     let resource = resource(context, asked.resource_type, &asked.resource_name)?;
+    if !seen.insert(resource.clone()) {
+        return Err((ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.".to_owned()));
+    }
     let image = context.image();
     Ok(context.with_layers(|layers| match &resource {
         Resource::Topic(_) => describe_topic(layers, image.config(&resource), wanted),

@@ -196,7 +196,7 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome
         ApiKey::OffsetForLeaderEpoch => {
             answer(&frame, |request| offset_for_leader_epoch::handle(context, request)).await
         }
-        ApiKey::DescribeConfigs => answer_now(&frame, |request| describe_configs::handle(context, request)),
+        ApiKey::DescribeConfigs => answer(&frame, |request| describe_configs::handle(context, request)).await,
         ApiKey::CreatePartitions => {
             answer(&frame, |request| create_partitions::handle(context, request)).await
         }

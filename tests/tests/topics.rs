@@ -7,9 +7,12 @@ use logan_tests::broker::{Broker, Scratch, Settings};
 use logan_tests::wire::{self, Connection, Reader, Writer};
 
 const DELETE_TOPICS: i16 = 20;
+const DESCRIBE_CONFIGS: i16 = 32;
 
 const INVALID_REQUEST: i16 = 42;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+
+const BROKER: i8 = 4;
 
 /// Creates topics of one partition with one request.
 fn create(connection: &mut Connection, names: &[String]) {
@@ -118,4 +121,44 @@ fn automatically_created(connection: &mut Connection, name: &str) -> i16 {
     let (_cluster, _controller) = (r.string(), r.i32());
     assert_eq!(r.count(), 1);
     r.i16()
+}
+
+/// `DescribeConfigs` v1 of resources of brokers: an error for each, and how long the answer is.
+fn describe(connection: &mut Connection, names: &[&str], keys: Option<&[String]>) -> (Vec<i16>, usize) {
+    let mut body = Writer::default().i32(names.len() as i32);
+    for name in names {
+        body = body.i8(BROKER).string(name);
+        body = match keys {
+            None => body.i32(-1),
+            Some(keys) => keys.iter().fold(body.i32(keys.len() as i32), |w, key| w.string(key)),
+        };
+    }
+    let response = connection.call(DESCRIBE_CONFIGS, 1, &body.i8(0));
+    let mut r = Reader(&response);
+    r.i32();
+    let errors = (0..r.count()).map(|_| {
+        let (error, _message, _kind, _name) = (r.i16(), r.string(), r.i8(), r.string());
+        for _ in 0..r.count() {
+            let (_name, _value, _read_only, _source, _sensitive) =
+                (r.string(), r.string(), r.i8(), r.i8(), r.i8());
+            for _ in 0..r.count() {
+                let (_name, _value, _source) = (r.string(), r.string(), r.i8());
+            }
+        }
+        error
+    });
+    (errors.collect(), response.len())
+}
+
+/// A broker's settings come to tens of kilobytes: whoever names it in many ways is told of them once.
+#[test]
+fn a_resource_is_described_once() {
+    let scratch = Scratch::new("described");
+    let broker = Broker::start(Settings::new(&scratch, &["logan.shards=1"]));
+    let mut connection = Connection::open(broker.address());
+    let (errors, once) = describe(&mut connection, &["1"], None);
+    assert_eq!(errors, [0]);
+    let (errors, length) = describe(&mut connection, &["1", "01", "+1", "1", "001"], None);
+    assert_eq!(errors, [0, INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST]);
+    assert!(length < once + 1000, "{length} bytes after {once}");
 }
