@@ -276,15 +276,16 @@ impl Image {
         {
             return Err(ApplyError::UnknownTopicName(topic.clone()));
         }
-        let mut overrides = self.config(resource).clone();
-        match value {
-            Some(value) => overrides.insert(name.to_owned(), value.to_owned()),
-            None => overrides.remove(name),
-        };
-        if overrides.is_empty() {
-            self.configs.remove(resource);
-        } else {
-            self.configs.insert(resource.clone(), Arc::new(overrides));
+        // What older images hold is copied first, once for all records that follow each other.
+        if let Some(value) = value {
+            let overrides = self.configs.entry(resource.clone()).or_default();
+            Arc::make_mut(overrides).insert(name.to_owned(), value.to_owned());
+        } else if let Some(overrides) = self.configs.get_mut(resource) {
+            let overrides = Arc::make_mut(overrides);
+            overrides.remove(name);
+            if overrides.is_empty() {
+                self.configs.remove(resource);
+            }
         }
         Ok(())
     }

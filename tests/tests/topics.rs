@@ -1,6 +1,7 @@
 //! Topics that come and go quickly, names that none may have, and requests about settings that are small and ask for very much.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch, Settings};
@@ -13,6 +14,7 @@ const INVALID_REQUEST: i16 = 42;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 
 const BROKER: i8 = 4;
+const SET: i8 = 0;
 
 /// Creates topics of one partition with one request.
 fn create(connection: &mut Connection, names: &[String]) {
@@ -161,4 +163,33 @@ fn a_resource_is_described_once() {
     let (errors, length) = describe(&mut connection, &["1", "01", "+1", "1", "001"], None);
     assert_eq!(errors, [0, INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST, INVALID_REQUEST]);
     assert!(length < once + 1000, "{length} bytes after {once}");
+}
+
+/// The names of settings that nobody knows are kept, as Kafka keeps them. Setting and asking for many takes as long as their number says, and
+/// not its square.
+#[test]
+fn many_settings_of_a_broker() {
+    const MANY: usize = 9_999;
+    let scratch = Scratch::new("settings");
+    let broker = Broker::start(Settings::new(&scratch, &["logan.shards=1"]));
+    let mut connection = Connection::open(broker.address());
+    for round in 0..2 {
+        let names = (0..MANY).map(|number| format!("nobodys.setting.{round}.{number}"));
+        let one = Writer::default().i32(1).i8(BROKER).string("1").i32(MANY as i32);
+        let body = names.fold(one, |w, name| w.string(&name).i8(SET).string("some value")).i8(0);
+        let response = quickly("set", || connection.call(wire::INCREMENTAL_ALTER_CONFIGS, 0, &body));
+        let mut r = Reader(&response);
+        assert_eq!((r.i32(), r.count(), r.i16()), (0, 1, 0), "{}", r.string());
+    }
+    let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
+    let (errors, _) = quickly("asked for", || describe(&mut connection, &["1"], Some(&keys)));
+    assert_eq!(errors, [0]);
+}
+
+fn quickly<T>(what: &str, ask: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let answer = ask();
+    println!("settings are {what} within {:.1?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "settings are {what} after {:?}", began.elapsed());
+    answer
 }
