@@ -67,6 +67,11 @@ pub const UNPACKED_BYTES: usize = 256 << 20;
 /// So many of one request are looked up at a time: each may read a batch from disk, and a request asks about as many as fit into it.
 pub const OFFSET_QUERIES_AT_ONCE: usize = 8;
 
+// ---- Fetch sessions
+
+/// Partitions that the fetch sessions of one shard remember together: about 100 MB. A client whose session finds no room fetches without one.
+pub const FETCH_SESSION_PARTS: usize = 200_000;
+
 // ---- Log directories
 
 /// The longest batch that is read back from a log. `max.message.bytes` may have been larger than it is now, so this is only a bound on

@@ -7,6 +7,7 @@
 //! Invariants:
 //! - a session has at least one partition
 //! - `by_id.len() <= slots`
+//! - `parts` is the number of partitions of all sessions in `by_id`, and no more than `most_parts`
 
 mod session;
 
@@ -14,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::limits;
 use crate::mail::FetchedPart;
 use crate::model::{LeaderEpoch, Offset, RegistrationId, ShardId, Uuid};
 use crate::protocol::ErrorCode;
@@ -92,6 +94,9 @@ pub struct Sessions {
     shards: u16,
     /// `max.incremental.fetch.session.cache.slots`, this shard's share.
     slots: usize,
+    /// The most partitions of all sessions together. A session outlives its connection, and what a client names it keeps.
+    most_parts: usize,
+    parts: usize,
     by_id: BTreeMap<i32, Rc<RefCell<Session>>>,
     registrations: u64,
     /// Registrations that ended, and shards that have not been told so.
@@ -100,13 +105,14 @@ pub struct Sessions {
 
 impl Sessions {
     pub fn new(shard: ShardId, shards: u16, slots: usize) -> Self {
-        Self { shard, shards, slots, by_id: BTreeMap::new(), registrations: 0, ended: Rc::default() }
+        let (most_parts, by_id) = (limits::FETCH_SESSION_PARTS, BTreeMap::new());
+        Self { shard, shards, slots, most_parts, parts: 0, by_id, registrations: 0, ended: Rc::default() }
     }
 
     /// Finds out what a request fetches that came by this connection. Errors are Kafka's, for the whole response.
     pub fn begin(&mut self, now_ms: i64, connection: u64, asked: Asked) -> Result<Begun, ErrorCode> {
         if asked.epoch == FINAL_EPOCH || asked.epoch == INITIAL_EPOCH {
-            self.by_id.remove(&asked.session);
+            self.remove(asked.session);
             let opens = asked.epoch == INITIAL_EPOCH;
             return Ok(Begun::Parts(Full { parts: asked.parts, by_id: asked.by_id, opens }));
         }
@@ -118,15 +124,24 @@ impl Sessions {
         if of_session.by_id != asked.by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
+        let before = of_session.len();
         for (named, wanted) in asked.parts {
             of_session.want(named, wanted);
         }
         for named in &asked.forgotten {
             of_session.forget(named);
         }
-        if of_session.is_empty() {
-            self.by_id.remove(&asked.session);
+        let after = of_session.len();
+        self.parts = self.parts - before + after;
+        if after == 0 {
+            drop(of_session);
+            self.remove(asked.session);
             return Ok(Begun::Parts(Full { parts: Vec::new(), by_id: asked.by_id, opens: false }));
+        }
+        if self.parts > self.most_parts {
+            drop(of_session);
+            self.remove(asked.session);
+            return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
         }
         of_session.used_ms = now_ms;
         of_session.connection = connection;
@@ -199,15 +214,15 @@ impl Sessions {
         found: &[FetchedPart],
         mut random: impl FnMut() -> u64,
     ) -> i32 {
-        if full.parts.is_empty() || self.slots == 0 {
+        if full.parts.is_empty() || self.slots == 0 || full.parts.len() > self.most_parts {
             return 0;
         }
         if self.by_id.len() >= self.slots {
             let used = self.by_id.iter().map(|(id, session)| (session.borrow().used_ms, *id));
             match used.min() {
-                Some((used_ms, id)) if now_ms - used_ms >= KEPT_MS => self.by_id.remove(&id),
+                Some((used_ms, id)) if now_ms - used_ms >= KEPT_MS => self.remove(id),
                 _ => return 0,
-            };
+            }
         }
         let mut session = Session::new(next_epoch(INITIAL_EPOCH), full.by_id);
         (session.used_ms, session.connection) = (now_ms, connection);
@@ -215,6 +230,10 @@ impl Sessions {
             let number = session.want(named.clone(), *wanted);
             session.update(number, found);
         }
+        if session.len() > self.most_parts - self.parts {
+            return 0;
+        }
+        self.parts += session.len();
         let shards = u64::from(self.shards);
         let id = loop {
             let most = i32::MAX as u64 / shards - 1;
@@ -227,6 +246,12 @@ impl Sessions {
         id
     }
 
+    fn remove(&mut self, id: i32) {
+        if let Some(session) = self.by_id.remove(&id) {
+            self.parts -= session.borrow().len();
+        }
+    }
+
     fn check_in_debug(&self) {
         if cfg!(debug_assertions) {
             self.check();
@@ -235,7 +260,8 @@ impl Sessions {
 
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
-        assert!(self.by_id.len() <= self.slots);
+        assert!(self.by_id.len() <= self.slots && self.parts <= self.most_parts);
+        assert_eq!(self.parts, self.by_id.values().map(|session| session.borrow().len()).sum::<usize>());
         for session in self.by_id.values() {
             session.borrow().check();
         }

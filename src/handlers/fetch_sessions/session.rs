@@ -101,8 +101,8 @@ impl Session {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
     }
 
     pub(super) fn want(&mut self, named: Named, wanted: Wanted) -> PartNumber {

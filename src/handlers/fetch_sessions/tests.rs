@@ -34,7 +34,12 @@ fn open(sessions: &mut Sessions, now_ms: i64) -> i32 {
     let Ok(Begun::Parts(full)) = sessions.begin(now_ms, CONNECTION, asked(0, 0, &[(0, 0), (1, 0)])) else {
         panic!("a full fetch");
     };
-    let said = sessions.finish_full(now_ms, CONNECTION, full, vec![found(1, 5, 0), found(0, 5, 0)], || 77);
+    let mut number = 76;
+    let random = || {
+        number += 1;
+        number
+    };
+    let said = sessions.finish_full(now_ms, CONNECTION, full, vec![found(1, 5, 0), found(0, 5, 0)], random);
     let mentioned: Vec<i32> = said.mentioned.iter().map(|(named, _)| named.partition).collect();
     assert_eq!(mentioned, [0, 1], "all, in the order of the request");
     said.session
@@ -223,4 +228,34 @@ fn an_error_is_followed_by_a_mention() {
 fn the_first_epochs_follow_the_last() {
     let epochs: BTreeSet<i32> = [1, i32::MAX].map(next_epoch).into();
     assert_eq!(epochs, [1, 2].into(), "0 and -1 mean something else");
+}
+
+#[test]
+fn sessions_have_so_many_partitions_together() {
+    let mut sessions = sessions();
+    sessions.most_parts = 4;
+    let first = open(&mut sessions, 0);
+    let second = open(&mut sessions, 0);
+    assert!(first > 0 && second > 0);
+    let parts = asked(0, 0, &[(0, 0)]);
+    let Ok(Begun::Parts(full)) = sessions.begin(0, CONNECTION, parts) else { panic!("a full fetch") };
+    let said = sessions.finish_full(0, CONNECTION, full, vec![found(0, 5, 0)], || 77);
+    assert_eq!((said.session, said.mentioned.len()), (0, 1), "it is answered, without a session");
+    // One that grows too large ends, and what it had is free for others.
+    let grown = sessions.begin(0, CONNECTION, asked(first, 1, &[(2, 0)]));
+    assert_eq!(grown.err(), Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
+    assert_eq!(
+        sessions.begin(0, CONNECTION, asked(first, 1, &[])).err(),
+        Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)
+    );
+    sessions.check();
+    let third = open(&mut sessions, 0);
+    assert!(third > 0);
+    // What is forgotten makes room.
+    let forget = Asked { forgotten: vec![named(0)], ..asked(second, 1, &[]) };
+    let of = begin(&mut sessions, forget, IMAGE);
+    assert!(sessions.finish_incremental(of, Vec::new()).is_ok());
+    let of = begin(&mut sessions, asked(third, 1, &[(2, 0)]), IMAGE);
+    assert!(sessions.finish_incremental(of, Vec::new()).is_ok());
+    sessions.check();
 }
