@@ -133,6 +133,10 @@ pub const AWAITED_BYTES: u64 = 64 << 10;
 /// A topic's name, in bytes. Kafka's bound: a directory's name of 255 bytes holds the topic, the partition and a suffix.
 pub const TOPIC_NAME_BYTES: usize = 249;
 
+/// Partitions of one topic: so many have numbers of five digits. A directory of a longer name than 255 bytes cannot be made, and would fail its
+/// log directory.
+pub const PARTITIONS_PER_TOPIC: i32 = 100_000;
+
 // ---- Metadata
 
 /// Records that one command may come to (Kafka's `MAX_RECORDS_PER_USER_OP`): one entry of the log, applied by every shard in one turn.
@@ -149,4 +153,6 @@ const _: () = assert!(LANE_MESSAGES_LEAST >= 2);
 const _: () = assert!(RESPONSE_GATHER_BYTES as u64 <= RESPONSE_CREDIT_BYTES);
 // `<topic>-<partition>.<32 hex digits>-delete` must fit a file name of 255 bytes when the topic's name is cut; without the suffix it
 // must fit whole, and partitions have up to five digits then.
-const _: () = assert!(TOPIC_NAME_BYTES + 1 + 5 <= 255);
+const _: () = assert!(TOPIC_NAME_BYTES + 1 + 5 <= 255 && PARTITIONS_PER_TOPIC - 1 <= 99_999);
+// A topic that is created has no more partitions than its command may have records.
+const _: () = assert!(RECORDS_PER_COMMAND <= PARTITIONS_PER_TOPIC as usize);

@@ -454,6 +454,30 @@ fn a_name_is_given_again_with_the_batch_after_the_one_that_gave_it_up() {
     assert_eq!(names(&batch), ["t", "v"]);
 }
 
+/// Directories of partitions with numbers of more digits could not be made.
+#[test]
+fn a_topic_has_a_hundred_thousand_partitions_at_most() {
+    let fixed = FixedSettings::none();
+    let grounds = Grounds { fixed: &fixed, node: NodeId(0) };
+    let mut image = decide(&cluster(1), grounds, &create("t", 9_999)).expect("not too many").image;
+    let grow = |image: &Image, count| {
+        let topics = vec![MorePartitions { name: "t".to_owned(), count, assignments: None }];
+        let command = Command::CreatePartitions { topics, validate_only: false };
+        let Decision { reply: Reply::Done(done), image, .. } =
+            decide(image, grounds, &command).expect("not too many")
+        else {
+            panic!("another reply")
+        };
+        done[0].clone().map(|()| image)
+    };
+    for tens in 2..=10 {
+        image = grow(&image, tens * 10_000 - 1).expect("not too many");
+    }
+    assert_eq!(grow(&image, 100_001).expect_err("too many").error, 37);
+    assert_eq!(grow(&image, i32::MAX).expect_err("too many").error, 37);
+    grow(&image, 100_000).expect("as many as there may be");
+}
+
 #[test]
 fn what_changes_nothing_is_answered_at_once_when_alone() {
     let mut fixture = Fixture::new();

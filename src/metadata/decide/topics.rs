@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Draft, Stop, Trouble, refused, settle};
 use crate::config::{Overrides, alter};
-use crate::limits::RECORDS_PER_COMMAND;
+use crate::limits::{PARTITIONS_PER_TOPIC, RECORDS_PER_COMMAND};
 use crate::metadata::image::{Image, Partition};
 use crate::metadata::names::{METADATA_TOPIC, colliding_form, invalid_topic_name};
 use crate::metadata::placement::{self, Candidate, PlacementError};
@@ -291,6 +291,10 @@ fn grow_one(draft: &mut Draft<'_>, asked: &MorePartitions) -> Result<(), Trouble
             "The topic {} currently has {present} partition(s); {} would not be an increase.",
             asked.name, asked.count
         );
+        return Err(refused(error::INVALID_PARTITIONS, message).into());
+    }
+    if asked.count > PARTITIONS_PER_TOPIC {
+        let message = format!("A topic has {PARTITIONS_PER_TOPIC} partitions at most.");
         return Err(refused(error::INVALID_PARTITIONS, message).into());
     }
     let additional = (asked.count - present) as usize;
