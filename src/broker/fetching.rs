@@ -11,11 +11,12 @@ use futures_util::stream::{self, StreamExt};
 use logan_shards::{self as shards, Queue};
 use logan_storage::{Limits, Log, Read, ReadError};
 
+use super::offsets::end_of_epoch;
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits::ROUND_HANGS_AFTER;
 use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, FetchedPart, Shortage};
 use crate::model::{LeaderEpoch, Offset};
-use crate::partition::{FetchTicket, Replica};
+use crate::partition::{FetchTicket, PLENTY, Refusal, Replica};
 use crate::protocol::ErrorCode;
 
 /// Logs that are read in at a time for one fetch.
@@ -195,14 +196,17 @@ impl Owner {
             leader_epoch: epoch,
             ..FetchedPart::default()
         };
-        fetched.diverging = diverging(&hosted, part);
-        if fetched.diverging.is_some() {
+        let offered = match diverging(&hosted, part, replica.log_start()) {
             // Told at once: the client must truncate before it can go on.
-            fetched.ready = part.max_bytes;
-            return fetched;
-        }
-        match replica.check_fetch(part.offset) {
-            Ok(()) => fetched.ready = replica.ready_bytes(part.offset).min(part.max_bytes),
+            Ok(Some(diverging)) => Ok((Some(diverging), PLENTY)),
+            Ok(None) => replica.check_fetch(part.offset).map(|()| (None, replica.ready_bytes(part.offset))),
+            Err(refusal) => Err(refusal),
+        };
+        match offered {
+            Ok((diverging, ready)) => {
+                fetched.diverging = diverging;
+                fetched.ready = ready.min(part.max_bytes);
+            }
             Err(refusal) => {
                 fetched.error = ErrorCode::from(refusal).0;
                 // Kafka says -1 for all three with an error.
@@ -329,14 +333,22 @@ impl Cold {
     }
 }
 
-/// Where the client's log leaves ours, if it says which epoch its last record has (KIP-595).
-fn diverging(hosted: &Hosted, part: &FetchPart) -> Option<(LeaderEpoch, Offset)> {
+/// Where the client's log leaves ours, if it says which epoch its last record has (KIP-595). It is out of range with an epoch that was never led
+/// in, and where ours has begun anew.
+fn diverging(
+    hosted: &Hosted,
+    part: &FetchPart,
+    log_start: Offset,
+) -> Result<Option<(LeaderEpoch, Offset)>, Refusal> {
     if part.last_fetched_epoch.0 < 0 {
-        return None;
+        return Ok(None);
     }
-    let end = hosted.log.epoch_end_offset(part.last_fetched_epoch.0)?;
-    let diverges = end.epoch < part.last_fetched_epoch.0 || end.end_offset < part.offset.0;
-    diverges.then_some((LeaderEpoch(end.epoch), Offset(end.end_offset)))
+    let (epoch, end) = end_of_epoch(hosted, part.last_fetched_epoch).ok_or(Refusal::OutOfRange)?;
+    if part.offset < log_start {
+        return Err(Refusal::OutOfRange);
+    }
+    let diverges = epoch < part.last_fetched_epoch || end < part.offset;
+    Ok(diverges.then_some((epoch, end)))
 }
 
 impl FetchedPart {

@@ -69,15 +69,27 @@ fn nothing() -> OffsetAnswer {
 }
 
 fn epoch_end(hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
-    match hosted.log.epoch_end_offset(epoch.0) {
-        Some(end) => OffsetAnswer {
-            error: ErrorCode::NONE.0,
-            offset: Offset(end.end_offset),
-            timestamp: -1,
-            leader_epoch: LeaderEpoch(end.epoch),
-        },
+    match end_of_epoch(hosted, epoch) {
+        Some((leader_epoch, offset)) => {
+            OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
+        }
         None => nothing(),
     }
+}
+
+/// The largest epoch up to this one, and where it ends. `None` for an epoch that nobody has led in yet. The epoch that this replica leads in
+/// begins where the log ended then, as Kafka notes down at the election; here there may be no record of it yet.
+pub(super) fn end_of_epoch(hosted: &Hosted, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+    if let Some(end) = hosted.log.epoch_end_offset(epoch.0) {
+        return Some((LeaderEpoch(end.epoch), Offset(end.end_offset)));
+    }
+    let replica = hosted.replica.borrow();
+    let led_in = replica.leadership().epoch;
+    if epoch.0 < 0 || epoch > led_in {
+        return None;
+    }
+    let before = hosted.log.latest_epoch().filter(|_| epoch < led_in);
+    Some((before.map_or(epoch, |latest| LeaderEpoch(latest.epoch)), replica.log_end()))
 }
 
 async fn at_max_timestamp(hosted: &Hosted) -> OffsetAnswer {

@@ -203,6 +203,90 @@ fn a_large_batch_has_its_turn() {
     panic!("partition 1 is passed over each time");
 }
 
+/// `Fetch` v12 without a session, of partition 0 from an offset on, by a client that had a record of an epoch last: the error, the length of the
+/// records, and where the client's log leaves the broker's.
+fn fetch_after(
+    connection: &mut Connection,
+    topic: &str,
+    epoch: i32,
+    offset: i64,
+) -> (i16, usize, Option<(i32, i64)>) {
+    let compact = |text: &str| [&[text.len() as u8 + 1], text.as_bytes()].concat();
+    // What ends the header of a flexible request; then no session, one topic, one partition.
+    let body = Writer::default().i8(0).i32(-1).i32(100).i32(1).i32(1 << 20).i8(0).i32(0).i32(-1);
+    let body =
+        body.i8(2).raw(&compact(topic)).i8(2).i32(0).i32(-1).i64(offset).i32(epoch).i64(-1).i32(1 << 20);
+    let body = body.i8(0).i8(0).i8(1).raw(&compact("")).i8(0);
+    let response = connection.call(wire::FETCH, 12, &body);
+    let mut r = Reader(&response);
+    let (_tags, _throttle, error, _session) = (r.i8(), r.i32(), r.i16(), r.i32());
+    assert_eq!((error, r.i8()), (0, 2));
+    let length = r.i8() as usize - 1;
+    assert_eq!((r.take(length), r.i8(), r.i32()), (topic.as_bytes(), 2, 0));
+    let (error, _watermark, _stable, _start, _aborted, _replica) =
+        (r.i16(), r.i64(), r.i64(), r.i64(), r.i8(), r.i32());
+    let records = varint(&mut r).saturating_sub(1);
+    r.take(records);
+    let diverging = (0..r.i8()).find_map(|_| match (r.i8(), varint(&mut r)) {
+        (0, _) => {
+            let told = (r.i32(), r.i64());
+            r.i8();
+            Some(told)
+        }
+        (_, length) => {
+            r.take(length);
+            None
+        }
+    });
+    (error, records, diverging)
+}
+
+fn varint(r: &mut Reader<'_>) -> usize {
+    let (mut value, mut shift) = (0, 0);
+    loop {
+        let byte = r.i8() as u8;
+        value |= usize::from(byte & 127) << shift;
+        shift += 7;
+        if byte < 128 {
+            return value;
+        }
+    }
+}
+
+/// `OffsetForLeaderEpoch` v3 of partition 0: error, epoch and end.
+fn end_of_epoch(connection: &mut Connection, topic: &str, epoch: i32) -> (i16, i32, i64) {
+    const OFFSET_FOR_LEADER_EPOCH: i16 = 23;
+    let body = Writer::default().i32(-1).i32(1).string(topic).i32(1).i32(0).i32(-1).i32(epoch);
+    let response = connection.call(OFFSET_FOR_LEADER_EPOCH, 3, &body);
+    let mut r = Reader(&response);
+    r.i32();
+    assert_eq!((r.count(), r.string().as_str(), r.count()), (1, topic, 1));
+    let error = r.i16();
+    r.i32();
+    (error, r.i32(), r.i64())
+}
+
+/// A client may know an epoch of a log that is not there any more: another one begins in its place. As Kafka 4.3.1 answers.
+#[test]
+fn what_was_fetched_of_an_unknown_epoch_is_out_of_range() {
+    let mut f = Fixture::new(1);
+    let connection = &mut f.connection;
+    assert_eq!(end_of_epoch(connection, &f.topic, 0), (0, 0, 0), "one led in without a record");
+    assert_eq!(end_of_epoch(connection, &f.topic, 1), (0, -1, -1));
+    assert_eq!(fetch_after(connection, &f.topic, 0, 0), (0, 0, None));
+    assert_eq!(fetch_after(connection, &f.topic, 5, 0), (OFFSET_OUT_OF_RANGE, 0, None));
+    let length = Batch::of(&[b"a"]).encode().len();
+    f.produce(0, b"a");
+    let connection = &mut f.connection;
+    assert_eq!(end_of_epoch(connection, &f.topic, 0), (0, 0, 1));
+    assert_eq!(end_of_epoch(connection, &f.topic, 1), (0, -1, -1));
+    assert_eq!(fetch_after(connection, &f.topic, 0, 0), (0, length, None));
+    assert_eq!(fetch_after(connection, &f.topic, 0, 7), (0, 0, Some((0, 1))));
+    assert_eq!(fetch_after(connection, &f.topic, 5, 0), (OFFSET_OUT_OF_RANGE, 0, None));
+    assert_eq!(fetch_after(connection, &f.topic, 5, 7), (OFFSET_OUT_OF_RANGE, 0, None));
+    assert_eq!(fetch_after(connection, &f.topic, 0, -1), (OFFSET_OUT_OF_RANGE, 0, None));
+}
+
 #[test]
 fn what_is_forgotten_is_not_told_of() {
     let mut f = Fixture::new(3);
