@@ -224,7 +224,11 @@ impl Replica {
 
     fn send_away(&mut self, refusal: Refusal, effects: &mut Effects) {
         effects.refused.extend(self.acks.drain(..).map(|waiter| (waiter.ticket, refusal)));
-        effects.woken.append(&mut self.parked);
+        effects.woken.extend_from_slice(&self.parked);
+        if !self.leadership.leads {
+            // Whoever looks again finds that. In a new epoch of the same leader, those who did not ask for another one wait on.
+            self.parked.clear();
+        }
         self.tell(effects);
     }
 
@@ -318,6 +322,21 @@ mod tests {
         assert_eq!(effects.refused, [(ticket(0), Refusal::NotLeader)]);
         assert_eq!(effects.woken, [FetchTicket(5)]);
         assert_eq!(replica.check_append(1, 1), Err(Refusal::NotLeader));
+        replica.check();
+    }
+
+    #[test]
+    fn fetches_wait_on_in_a_new_epoch_of_the_same_leader() {
+        let mut replica = leader();
+        replica.on_append(Offset(0), Offset(10), 100, Some(ticket(0)));
+        replica.park(FetchTicket(5));
+        let mut effects = Effects::default();
+        replica.on_leadership(Leadership { leads: true, epoch: LeaderEpoch(4), in_sync: 1 }, &mut effects);
+        assert_eq!(effects.refused, [(ticket(0), Refusal::NotLeader)]);
+        assert_eq!(effects.woken, [FetchTicket(5)], "it may have asked for the epoch before");
+        let mut effects = Effects::default();
+        replica.on_settled(Offset(10), &mut effects);
+        assert_eq!(effects.woken, [FetchTicket(5)]);
         replica.check();
     }
 
