@@ -9,6 +9,7 @@ pub mod codec_table;
 pub mod fuzz;
 pub mod generator;
 pub mod golden;
+pub mod java;
 pub mod proxy;
 pub mod simulation;
 pub mod wire;

@@ -3,15 +3,13 @@
 //! A machine without a language skips its client and says so; CI sets `LOGAN_REQUIRE_CLIENTS`, and there it fails.
 
 use logan_tests::batch::Batch;
-use logan_tests::broker::{Broker, Scratch, Settings, build_folder, free_port};
+use logan_tests::broker::{Broker, Scratch, Settings, build_folder};
 use logan_tests::clients::{available, run, sources};
+use logan_tests::java::{self, Kafka};
 use logan_tests::wire::{Connection, FetchFrom};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 /// As many shards as make every connection talk to foreign ones.
 const SETTINGS: &[&str] = &["logan.shards=3"];
@@ -29,73 +27,20 @@ fn stop(broker: &mut Broker) {
     }
 }
 
-/// Jars and classes, fetched and compiled once per build folder.
-fn java_classpath() -> &'static str {
-    static CLASSPATH: OnceLock<String> = OnceLock::new();
-    CLASSPATH.get_or_init(prepare_java)
-}
-
-fn prepare_java() -> String {
-    let folder = build_folder("java-client");
-    let (libraries, classes, sources) = (folder.join("lib"), folder.join("classes"), sources("java"));
-    if !libraries.join("log4j-core-2.25.5.jar").exists() {
-        let mut maven = Command::new("mvn");
-        maven.args(["--quiet", "--batch-mode", "--file"]).arg(sources.join("pom.xml"));
-        maven.arg("dependency:copy-dependencies").arg(format!("-DoutputDirectory={}", libraries.display()));
-        run(&mut maven);
-    }
-    let jars = libraries.join("*");
-    let mut compiler = Command::new("javac");
-    compiler
-        .args(["-Xlint:all", "-Werror", "-d"])
-        .arg(&classes)
-        .arg("-cp")
-        .arg(&jars)
-        .args(files(&sources, "java"));
-    run(&mut compiler);
-    format!("{}:{}", classes.display(), jars.display())
-}
-
-fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the sources are there");
-    entries
-        .map(|e| e.expect("the sources are there").path())
-        .filter(|p| p.extension().is_some_and(|e| e == kind))
-        .collect()
-}
-
-fn java(classpath: &str, arguments: &[&str]) -> String {
-    run(&mut java_command(classpath, arguments))
-}
-
-fn java_command(classpath: &str, arguments: &[&str]) -> Command {
-    let mut java = Command::new("java");
-    // A short run on few cores: small heap, one compiler, no threads to collect with.
-    java.args([
-        "-Xmx256m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    ]);
-    java.arg("-cp").arg(classpath).args(arguments);
-    java
-}
-
 #[test]
 fn java_and_kafkas_tools() {
-    if !available(&["java", "javac", "mvn"]) {
+    if !available(java::NEEDED) {
         return;
     }
-    let classpath = java_classpath();
     let scratch = Scratch::new("java");
     let mut broker = Broker::any(&scratch, SETTINGS);
     let bootstrap = broker.bootstrap();
     let arguments: Vec<&str> = ["Checks", &bootstrap].into_iter().chain(settle(&broker, "1000")).collect();
-    print!("{}", java(classpath, &arguments));
+    print!("{}", run(&mut java::command(&arguments)));
     stop(&mut broker);
     if broker.is_ours() {
         let data = broker.settings().data.display().to_string();
-        print!("{}", java(classpath, &["Dump", &data]));
+        print!("{}", run(&mut java::command(&["Dump", &data])));
     }
 }
 
@@ -103,10 +48,9 @@ fn java_and_kafkas_tools() {
 /// then still has every record.
 #[test]
 fn kafka_refuses_a_directory_that_logan_left_dirty() {
-    if std::env::var_os("LOGAN_TEST_BROKER").is_some() || !available(&["java", "javac", "mvn"]) {
+    if std::env::var_os("LOGAN_TEST_BROKER").is_some() || !available(java::NEEDED) {
         return;
     }
-    let classpath = java_classpath();
     let scratch = Scratch::new("dirty");
     let mut broker = Broker::start(Settings::new(&scratch, SETTINGS));
     let batch = Batch::of(&[b"acknowledged"]).encode();
@@ -116,15 +60,8 @@ fn kafka_refuses_a_directory_that_logan_left_dirty() {
         assert_eq!(connection.produce("dirty", partition, -1, &batch).error, 0);
     }
     broker.kill();
-    let properties = scratch.path().join("server.properties");
-    let (data, port, controller) = (broker.settings().data.display(), free_port(), free_port());
-    let text = format!(
-        "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
-         log.dirs={data}\n"
-    );
-    std::fs::write(&properties, text).expect("the scratch directory is writable");
-    let (ended, output) = kafka(classpath, &properties, &scratch);
+    let mut kafka = Kafka::new(scratch.path(), &broker.settings().data, &[]);
+    let (ended, output) = kafka.run_to_its_end();
     assert!(
         !ended.success() && output.contains("/data/logan, 'logan' is not in the form of"),
         "{ended}: {output}"
@@ -137,30 +74,6 @@ fn kafka_refuses_a_directory_that_logan_left_dirty() {
         assert_eq!((fetched.error, fetched.high_watermark, fetched.records.len()), (0, 1, batch.len()));
     }
     stop(&mut broker);
-}
-
-/// Runs Kafka until it ends of itself, and returns how, and what it printed.
-fn kafka(classpath: &str, properties: &Path, scratch: &Scratch) -> (ExitStatus, String) {
-    const PATIENCE: Duration = Duration::from_mins(2);
-    let printed = scratch.path().join("kafka.out");
-    let output = std::fs::File::create(&printed).expect("the scratch directory is writable");
-    let errors = output.try_clone().expect("a descriptor is free");
-    let mut command = java_command(classpath, &["kafka.Kafka"]);
-    command.arg(properties).stdin(Stdio::null()).stdout(output).stderr(errors).current_dir(scratch.path());
-    let mut child = command.spawn().expect("java runs");
-    let began = Instant::now();
-    let read = || std::fs::read_to_string(&printed).unwrap_or_default();
-    loop {
-        if let Some(status) = child.try_wait().expect("our own child") {
-            return (status, read());
-        }
-        if began.elapsed() > PATIENCE {
-            child.kill().expect("our own child");
-            child.wait().expect("our own child");
-            panic!("Kafka runs on a directory that it must refuse:\n{}", read());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
