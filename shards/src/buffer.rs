@@ -7,6 +7,7 @@
 //! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class, its own or one of the next two.
 //! - A pool keeps at most its limit of free bytes; beyond that, buffers of the size class that was not asked for the longest go back to the
 //!   allocator: a load that changes its sizes must not find the pool full of the old ones for ever.
+//! - `lent` is what was asked for, in whole blocks, of all buffers that were taken from the pool and have not come back.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::RefCell;
@@ -41,6 +42,22 @@ pub(crate) fn set_pool_limit(limit: usize) {
     POOL.replace(Arc::new(Pool::new(limit)));
 }
 
+/// What the calling thread's pool keeps, and what was taken from it, in bytes. Of the simulated machine all shards have one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// What was asked for, in whole blocks, of all buffers that are in use.
+    pub lent: usize,
+    pub free: usize,
+    pub limit: usize,
+}
+
+pub fn pool_use() -> PoolUse {
+    POOL.with_borrow(|pool| {
+        let free = pool.lock();
+        PoolUse { lent: free.lent, free: free.bytes, limit: pool.limit }
+    })
+}
+
 /// Free buffers by size class.
 struct Pool {
     limit: usize,
@@ -50,6 +67,7 @@ struct Pool {
 #[derive(Default)]
 struct Free {
     bytes: usize,
+    lent: usize,
     classes: Vec<Class>,
     /// Counts what was asked for.
     takes: u64,
@@ -143,10 +161,12 @@ impl Pool {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, capacity: usize) -> Memory {
+    /// `length` is that of a buffer of `capacity` bytes.
+    fn take(&self, capacity: usize, length: usize) -> Memory {
         let (class, size) = class_of(capacity);
         let mut free = self.lock();
         free.takes += 1;
+        free.lent += length;
         let now = free.takes;
         free.class(class).taken_at = now;
         let fitting = free.classes.iter_mut().skip(class).take(CLASSES_THAT_FIT);
@@ -158,12 +178,15 @@ impl Pool {
         memory
     }
 
-    fn give_back(&self, memory: Memory) {
+    fn give_back(&self, memory: Memory, length: usize) {
+        let mut free = self.lock();
+        free.lent -= length;
         if memory.capacity > LARGEST_POOLED {
+            // Outside of the lock: unmapping is slow.
+            drop(free);
             return;
         }
         let (class, _) = class_of(memory.capacity);
-        let mut free = self.lock();
         free.class(class);
         let evicted = free.evict(class, memory.capacity, self.limit);
         let surplus = if free.bytes + memory.capacity <= self.limit {
@@ -184,6 +207,8 @@ pub struct AlignedBuffer {
     memory: Option<Memory>,
     /// Bytes that the user sees.
     length: usize,
+    /// Bytes that were asked for, in whole blocks.
+    taken: usize,
     home: Arc<Pool>,
 }
 
@@ -197,9 +222,9 @@ impl AlignedBuffer {
     /// A buffer of `capacity` bytes, rounded up to a block, from this shard's pool. Its content is unspecified.
     pub fn take(capacity: usize) -> Self {
         let home = POOL.with_borrow(Arc::clone);
-        let memory = home.take(capacity);
         let length = capacity.div_ceil(ALIGNMENT).max(1) * ALIGNMENT;
-        let mut buffer = Self { memory: Some(memory), length, home };
+        let memory = home.take(capacity, length);
+        let mut buffer = Self { memory: Some(memory), length, taken: length, home };
         if !machine::is_real() {
             buffer.bytes_mut().fill(SIMULATED_FILL);
         }
@@ -241,7 +266,7 @@ impl AsRef<[u8]> for AlignedBuffer {
 impl Drop for AlignedBuffer {
     fn drop(&mut self) {
         if let Some(memory) = self.memory.take() {
-            self.home.give_back(memory);
+            self.home.give_back(memory, self.taken);
         }
     }
 }
@@ -322,7 +347,10 @@ mod tests {
     fn a_pool_keeps_no_more_than_its_limit() {
         set_pool_limit(2 * ALIGNMENT);
         drop((0..5).map(|_| AlignedBuffer::take(ALIGNMENT)).collect::<Vec<_>>());
-        drop(AlignedBuffer::take(LARGEST_POOLED + 1));
-        POOL.with_borrow(|pool| assert_eq!(pool.lock().bytes, 2 * ALIGNMENT));
+        let large = AlignedBuffer::take(LARGEST_POOLED + 1);
+        let small = AlignedBuffer::take(1);
+        assert_eq!(pool_use().lent, LARGEST_POOLED + 2 * ALIGNMENT);
+        drop((large, small));
+        assert_eq!(pool_use(), PoolUse { lent: 0, free: 2 * ALIGNMENT, limit: 2 * ALIGNMENT });
     }
 }

@@ -61,7 +61,7 @@ impl std::fmt::Display for ShardId {
 }
 
 #[cfg(not(logan_loom))]
-pub use buffer::AlignedBuffer;
+pub use buffer::{AlignedBuffer, PoolUse, pool_use};
 #[cfg(not(logan_loom))]
 pub use disk::{Directory, DirectoryEntry, File, Flushing, IoError, OpenMode, PlainFile};
 pub use lane::Class;

@@ -212,6 +212,11 @@ impl<M: Send + 'static> Mesh<M> {
         self.local.waited_for.get()
     }
 
+    /// Credits of this shard that are given and not used.
+    pub fn promised(&self) -> u64 {
+        self.local.outgoing.iter().map(|lane| lane.promised.get()).sum()
+    }
+
     /// Sends a message. Order is kept per sender, receiver and class. A sleeping receiver is woken at the end of this turn, together
     /// with what else was sent to it meanwhile.
     pub fn send(&self, mut credit: Credit, message: M) {

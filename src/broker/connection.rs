@@ -83,6 +83,8 @@ async fn read_requests(
             Ok(next) => next,
             Err(ended) => return ended,
         };
+        let (bytes, credited) = (frame.body.len() as u64, credit.bytes());
+        assert!(bytes <= credited, "a request of {bytes} bytes has credit for {credited}");
         open.last_used_ns.set(shards::monotonic_ns());
         let (slot, written) = match handlers::handle(&shell.context, &open.peer, frame).await {
             Outcome::Close(reason) => return Ended::Refused(reason),

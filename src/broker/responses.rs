@@ -221,7 +221,10 @@ impl Responses {
                 self.look(outgoing, patience, now_ns).await?;
             }
         }
-        *outgoing = Outgoing::default();
+        let written = std::mem::take(outgoing);
+        if self.shell.plan.mutations.keep_credit {
+            std::mem::forget(written.leases);
+        }
         Ok(())
     }
 

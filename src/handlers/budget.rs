@@ -1,9 +1,9 @@
 //! A shard's memory, as credit that is taken before memory is (DESIGN §4).
 //!
 //! Invariants:
-//! - `taken` is the sum of all live [`Credit`]s
-//! - `taken <= limit`, except by what one holder alone took beyond it, and by what was taken for memory that was there already
-//!   ([`Credit::resize`])
+//! - `taken` is the sum of all live [`Credit`]s; `granted` is that of what they were given of free memory, which is all of it but what was
+//!   taken for memory that was there already ([`Credit::resize`]); `holders` is how many have such
+//! - `granted <= limit`, unless there is one holder alone
 //! - waiters are served in the order in which they came
 
 use std::cell::RefCell;
@@ -18,6 +18,10 @@ pub struct Budget(Rc<RefCell<State>>);
 struct State {
     limit: u64,
     taken: u64,
+    granted: u64,
+    holders: u64,
+    /// How often bytes that were asked for were not free.
+    shortages: u64,
     waiting: VecDeque<(u64, oneshot::Sender<Credit>)>,
 }
 
@@ -25,11 +29,14 @@ struct State {
 pub struct Credit {
     budget: Budget,
     bytes: u64,
+    /// Of `bytes`, what was free when it was taken.
+    granted: u64,
 }
 
 impl Budget {
     pub fn new(limit: u64) -> Self {
-        Self(Rc::new(RefCell::new(State { limit, taken: 0, waiting: VecDeque::new() })))
+        let waiting = VecDeque::new();
+        Self(Rc::new(RefCell::new(State { limit, taken: 0, granted: 0, holders: 0, shortages: 0, waiting })))
     }
 
     /// Waits until `bytes` are free, or until nobody else holds any (so that a request larger than the budget still passes, alone).
@@ -37,9 +44,9 @@ impl Budget {
         let turn = {
             let mut state = self.0.borrow_mut();
             if state.waiting.is_empty() && state.fits(bytes) {
-                state.taken += bytes;
-                return Credit { budget: self.clone(), bytes };
+                return self.grant(&mut state, bytes);
             }
+            state.shortages += 1;
             let (sender, turn) = oneshot::channel();
             state.waiting.push_back((bytes, sender));
             turn
@@ -51,15 +58,15 @@ impl Budget {
     pub fn try_take(&self, bytes: u64) -> Option<Credit> {
         let mut state = self.0.borrow_mut();
         if !state.waiting.is_empty() || !state.fits(bytes) {
+            state.shortages += 1;
             return None;
         }
-        state.taken += bytes;
-        Some(Credit { budget: self.clone(), bytes })
+        Some(self.grant(&mut state, bytes))
     }
 
     /// Credit for nothing yet; see [`Credit::resize`].
     pub fn none(&self) -> Credit {
-        Credit { budget: self.clone(), bytes: 0 }
+        Credit { budget: self.clone(), bytes: 0, granted: 0 }
     }
 
     pub fn limit(&self) -> u64 {
@@ -73,6 +80,25 @@ impl Budget {
     /// Whether somebody waits.
     pub fn is_contended(&self) -> bool {
         self.0.borrow().waiting.iter().any(|(_, sender)| !sender.is_canceled())
+    }
+
+    /// How often bytes were asked for that were not free.
+    pub fn shortages(&self) -> u64 {
+        self.0.borrow().shortages
+    }
+
+    /// The invariants of this file, as far as one budget shows them.
+    pub fn check(&self) {
+        let State { limit, taken, granted, holders, .. } = *self.0.borrow();
+        assert!(granted <= taken, "{granted} bytes were granted and {taken} are taken");
+        assert!(granted <= limit || holders == 1, "{holders} hold {granted} bytes of a budget of {limit}");
+    }
+
+    fn grant(&self, state: &mut State, bytes: u64) -> Credit {
+        state.taken += bytes;
+        state.granted += bytes;
+        state.holders += u64::from(bytes > 0);
+        Credit { budget: self.clone(), bytes, granted: bytes }
     }
 
     fn admit(&self) {
@@ -93,8 +119,7 @@ impl Budget {
             return None;
         }
         let (bytes, sender) = state.waiting.pop_front()?;
-        state.taken += bytes;
-        Some((Credit { budget: self.clone(), bytes }, sender))
+        Some((self.grant(&mut state, bytes), sender))
     }
 }
 
@@ -111,18 +136,23 @@ impl Credit {
 
     /// Says what is really held. More than was taken is not waited for, since it is there already: others wait for it.
     pub fn resize(&mut self, bytes: u64) {
-        {
-            let mut state = self.budget.0.borrow_mut();
-            state.taken = state.taken - self.bytes + bytes;
-        }
-        self.bytes = bytes;
+        self.set(bytes);
         self.budget.admit();
+    }
+
+    fn set(&mut self, bytes: u64) {
+        let granted = self.granted.min(bytes);
+        let mut state = self.budget.0.borrow_mut();
+        state.taken = state.taken - self.bytes + bytes;
+        state.granted -= self.granted - granted;
+        state.holders -= u64::from(self.granted > 0 && granted == 0);
+        (self.bytes, self.granted) = (bytes, granted);
     }
 }
 
 impl Drop for Credit {
     fn drop(&mut self) {
-        self.budget.0.borrow_mut().taken -= self.bytes;
+        self.set(0);
         self.budget.admit();
     }
 }
@@ -144,6 +174,7 @@ mod tests {
         drop(small);
         let giant = giant.now_or_never().expect("alone");
         assert_eq!(budget.taken(), 1000);
+        budget.check();
         drop(giant);
         let last = last.now_or_never().expect("after the giant");
         assert_eq!(budget.taken(), last.bytes());
@@ -166,6 +197,7 @@ mod tests {
         let mut unforeseen = budget.none();
         unforeseen.resize(500);
         assert_eq!(budget.taken(), 550);
+        budget.check();
         drop((unforeseen, second));
         assert_eq!(budget.taken(), 0);
     }

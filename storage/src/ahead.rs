@@ -1,12 +1,12 @@
 //! Read-ahead: a reader that goes through a segment on disk finds its next piece read while the one before was sent.
 //!
-//! Invariants: `Volume::ahead` is the sum of what all pieces may hold, and none is begun beyond [`AHEAD_BYTES`] and an eighth of the cache; a piece
-//! is given to one reader, and only if it is of the generation that the reader asks for.
+//! Invariants: `Volume::ahead` is the sum of what all pieces may hold, at most `Volume::ahead_most`; a piece is given to one reader, and only
+//! if it is of the generation that the reader asks for.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::config::{AHEAD_BYTES, AHEAD_FOR_NS};
+use crate::config::AHEAD_FOR_NS;
 use crate::disk::{BLOCK, Priority};
 use crate::failure::ReadError;
 use crate::log::Log;
@@ -18,18 +18,13 @@ use crate::volume::Volume;
 pub(crate) struct Piece {
     offset: i64,
     generation: u32,
-    /// What it may hold, or holds.
-    bytes: Cell<usize>,
+    /// What it may hold: its slices keep all that one read of the disk brought.
+    bytes: usize,
     /// The sum of that over all pieces of the volume.
     held: Rc<Cell<usize>>,
     began_ns: u64,
     /// None while it is being read.
     outcome: RefCell<Option<Result<Read, ReadError>>>,
-}
-
-/// What a piece keeps in memory that has `bytes` of batches: the buffer that they were read into.
-fn held_by(bytes: usize) -> usize {
-    bytes.max(LEAST) + 2 * BLOCK
 }
 
 impl Log {
@@ -42,26 +37,26 @@ impl Log {
         from: i64,
         limits: Limits,
     ) {
-        let most = AHEAD_BYTES.min(volume.config.cache_bytes / 8);
+        let bytes = limits.bytes.max(LEAST) + 2 * BLOCK;
         let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
-        let bytes = held_by(limits.bytes);
-        if from >= limits.offset || is_there || volume.ahead.get() + bytes > most {
+        if from >= limits.offset || is_there || volume.ahead.get() + bytes > volume.ahead_most() {
             return;
         }
         let piece = Rc::new(Piece {
             offset: from,
             generation,
-            bytes: Cell::new(bytes),
+            bytes,
             held: Rc::clone(&volume.ahead),
             began_ns: volume.host.monotonic_ns(),
             outcome: RefCell::new(None),
         });
-        volume.ahead.set(volume.ahead.get() + bytes);
+        volume.ahead.set(volume.ahead.get() + piece.bytes);
         segment.ahead.borrow_mut().push(Rc::clone(&piece));
         let (log, of_task, segment) = (Rc::clone(self), Rc::clone(volume), Rc::clone(segment));
         let reading = async move {
+            // A first batch that is longer than was asked for would not be taken.
+            let limits = Limits { at_least_one: false, ..limits };
             let outcome = log.read_segment(&of_task, &segment, generation, from, limits).await;
-            piece.has_read(outcome.as_ref().map_or(0, |found| found.read.bytes));
             *piece.outcome.borrow_mut() = Some(outcome.map(|found| found.read));
             of_task.was_read_ahead.notify();
         };
@@ -95,16 +90,8 @@ impl Segment {
     }
 }
 
-impl Piece {
-    /// One batch alone may be longer than what was asked for, and is read whole.
-    fn has_read(&self, bytes: usize) {
-        let bytes = self.bytes.get().max(held_by(bytes));
-        self.held.set(self.held.get() - self.bytes.replace(bytes) + bytes);
-    }
-}
-
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.held.set(self.held.get() - self.bytes.get());
+        self.held.set(self.held.get() - self.bytes);
     }
 }

@@ -102,6 +102,9 @@ impl Log {
             crate::failure::ReadError::Closed => AppendError::Closed,
             _ => AppendError::Failed,
         })?;
+        if volume.is_out_of_memory(bytes) {
+            volume.note_memory_waited_for();
+        }
         volume
             .progress
             .until(|| {
@@ -281,7 +284,7 @@ impl Volume {
         }
         if state.open.is_none() {
             let partial = state.partial.take().unwrap_or_default();
-            let likely = (state.rate.run_bytes as usize).min(1 << 20);
+            let likely = (state.rate.run_bytes as usize).min(1 << 20).min(self.free_memory());
             let buffer = self.directory.buffer(partial.len() + length.max(likely));
             let open = OpenChunk::new(buffer, u64::from(position), &partial, state.ends.log_end);
             self.add_memory(open.capacity());

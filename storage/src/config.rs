@@ -53,6 +53,11 @@ pub struct Mutations {
     pub rename_before_durable: bool,
     pub reuse_before_checkpoint: bool,
     pub read_unsettled: bool,
+    pub read_unsettled_from_disk: bool,
+    /// A write buffer is not charged.
+    pub forget_memory: bool,
+    /// A settled write buffer is still charged as one that is not.
+    pub keep_memory: bool,
 }
 
 /// The most bytes that one round gathers; more would ruin its latency.

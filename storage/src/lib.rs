@@ -20,6 +20,7 @@ pub mod key;
 pub mod ledger;
 pub mod load;
 pub mod log;
+pub mod memory;
 pub mod names;
 pub mod notify;
 pub mod prepare;

@@ -86,7 +86,9 @@ impl Log {
                     return Err(ReadError::Closed);
                 }
                 Self::must_hold(&volume, from, state.ends.log_start, state.ends.settled)?;
-                let offset = limits.offset.min(state.ends.settled);
+                let reads_unsettled = volume.config.mutations.read_unsettled_from_disk;
+                let offset =
+                    if reads_unsettled { limits.offset } else { limits.offset.min(state.ends.settled) };
                 if from >= offset {
                     return Ok(Read { next_offset: from, ..Read::default() });
                 }

@@ -70,6 +70,7 @@ pub struct Volume {
     pub(crate) hook: RefCell<Option<SettledHook>>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     memory: Cell<usize>,
+    memory_waited_for: Cell<u64>,
     cached: Cell<usize>,
     /// What the cache may hold now: at most `config.cache_bytes`, and less while no reader needs more.
     cache_limit: Cell<usize>,
@@ -132,6 +133,7 @@ impl Volume {
             hook: RefCell::new(None),
             scratch: RefCell::new(Vec::new()),
             memory: Cell::new(0),
+            memory_waited_for: Cell::new(0),
             cached: Cell::new(0),
             cache_limit: Cell::new(config.cache_bytes.min(CACHE_AT_FIRST)),
             cache_grown_ns: Cell::new(0),
@@ -411,13 +413,28 @@ impl Volume {
         memory > 0 && memory + bytes > self.config.write_buffer_bytes
     }
 
-    /// Memory that holds, or will hold, what was read ahead of readers on disk.
-    pub fn ahead_bytes(&self) -> usize {
-        self.ahead.get()
+    pub(crate) fn add_memory(&self, bytes: usize) {
+        if !self.config.mutations.forget_memory {
+            self.memory.set(self.memory.get() + bytes);
+        }
     }
 
-    pub(crate) fn add_memory(&self, bytes: usize) {
-        self.memory.set(self.memory.get() + bytes);
+    /// Of the memory for bytes that are not settled, what is free.
+    pub(crate) fn free_memory(&self) -> usize {
+        self.config.write_buffer_bytes.saturating_sub(self.memory.get())
+    }
+
+    pub(crate) fn memory_and_cached(&self) -> (usize, usize) {
+        (self.memory.get(), self.cached.get())
+    }
+
+    /// How often an append had to wait for memory.
+    pub fn memory_waited_for(&self) -> u64 {
+        self.memory_waited_for.get()
+    }
+
+    pub(crate) fn note_memory_waited_for(&self) {
+        self.memory_waited_for.set(self.memory_waited_for.get() + 1);
     }
 
     pub(crate) fn add_gathered(&self, bytes: u64) {
@@ -431,7 +448,9 @@ impl Volume {
 
     /// Settled buffers stay readable until the cache is full; the oldest go first.
     pub(crate) fn move_memory_to_cache(&self, log: &Rc<Log>, generation: u32, bytes: usize) {
-        self.memory.set(self.memory.get().saturating_sub(bytes));
+        if !self.config.mutations.keep_memory {
+            self.memory.set(self.memory.get().saturating_sub(bytes));
+        }
         self.cached.set(self.cached.get() + bytes);
         self.cache_order.borrow_mut().push_back(Cached { log: Rc::clone(log), generation, bytes });
         while self.cached.get() > self.cache_limit.get() {

@@ -389,8 +389,8 @@ fn a_reader_on_disk_is_read_ahead_for_and_gets_every_byte_once() {
             let read = log.read(offset, PIECE).await.unwrap();
             all.extend(joined(&read.slices));
             offset = read.next_offset;
-            was_ahead |= volume.ahead_bytes() > 0;
-            assert!(volume.ahead_bytes() <= 128 << 10);
+            was_ahead |= volume.charged().ahead > 0;
+            volume.check_memory();
         }
         assert!(all == expected, "{} bytes for {}", all.len(), expected.len());
         assert!(was_ahead);
@@ -404,7 +404,7 @@ fn what_was_read_ahead_is_not_believed_after_a_truncation_and_is_given_up_if_nob
         let (volume, log, _) = long_log(&disk, &runtime).await;
         let first = log.read(0, PIECE).await.unwrap();
         let second = log.read(first.next_offset, PIECE).await.unwrap();
-        assert!(volume.ahead_bytes() > 0, "the third is on its way");
+        assert!(volume.charged().ahead > 0, "the third is on its way");
         log.truncate_to(2).await.unwrap();
         let other = batch(2, 10_000, 999, 1);
         for _ in 0..60 {
@@ -417,7 +417,7 @@ fn what_was_read_ahead_is_not_believed_after_a_truncation_and_is_given_up_if_nob
         assert_eq!(bytes[61..other.len()], other[61..], "the new records");
         let host = TestHost(Rc::clone(&runtime));
         logan_storage::disk::Host::sleep(&host, std::time::Duration::from_secs(20)).await;
-        assert_eq!(volume.ahead_bytes(), 0);
+        assert_eq!(volume.charged().ahead, 0);
     });
 }
 
@@ -650,7 +650,7 @@ fn what_is_read_ahead_is_counted_as_what_it_takes() {
         for offset in 0..3 {
             for log in &logs {
                 assert_eq!(log.read(offset, little).await.unwrap().next_offset, offset + 1);
-                was_ahead = was_ahead.max(volume.ahead_bytes());
+                was_ahead = was_ahead.max(volume.charged().ahead);
             }
         }
         assert!((64 << 10..=128 << 10).contains(&was_ahead), "{was_ahead} bytes");

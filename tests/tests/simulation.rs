@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use logan::broker::Mutations;
+use logan::broker::{Mutations, Shortages};
 use logan_tests::simulation::{Run, Scenario, run};
 
 const SEEDS: u64 = 1_000;
@@ -92,14 +92,7 @@ fn the_same_seed_twice_gives_the_same_trace() {
     }
 }
 
-/// The reason to expect where what is lost shows in many ways.
-const ANY: &str = "";
-
-/// Plants a fault and expects that some seed finds it, and says why: only a reason with `why` in it is the fault's own.
-fn is_caught(why: &str, mutations: Mutations, seeds: u64) {
-    is_caught_by(why, mutations, (0..seeds).map(|seed| Run { crashes: 3, ..Run::of(seed) }));
-}
-
+/// Plants a fault and expects that some run finds it, and says why: only a reason with `why` in it is the fault's own.
 fn is_caught_by(why: &str, mutations: Mutations, runs: impl Iterator<Item = Run>) {
     let mut seeds = 0;
     for run in runs {
@@ -114,16 +107,58 @@ fn is_caught_by(why: &str, mutations: Mutations, runs: impl Iterator<Item = Run>
     panic!("{why}: not caught by {seeds} seeds of {mutations:?}");
 }
 
+/// What was acknowledged is not there any more.
+const LOST: &str = "records were acknowledged, and the watermark told is";
+
 #[test]
 fn a_missing_flush_is_caught() {
     let storage = logan_storage::Mutations { no_flush: true, ..Default::default() };
-    is_caught(ANY, Mutations { storage, ..Mutations::default() }, 300);
+    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, plain(300));
 }
 
 #[test]
 fn an_acknowledgement_before_the_writes_is_caught() {
     let storage = logan_storage::Mutations { acknowledge_before_writes: true, ..Default::default() };
-    is_caught(ANY, Mutations { storage, ..Mutations::default() }, 500);
+    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, plain(500));
+}
+
+/// Little memory: readers find little in the tail cache.
+fn scarce(seeds: u64) -> impl Iterator<Item = Run> {
+    (0..seeds).map(|seed| Run::with(seed, Scenario::Memory))
+}
+
+#[test]
+fn every_kind_of_memory_runs_short() {
+    let mut all = Shortages::default();
+    for of in scarce(50) {
+        all += run(&of).unwrap_or_else(|reason| panic!("seed {}: {reason}", of.seed)).shortages;
+    }
+    let Shortages { frames, responses, copies, appends } = all;
+    assert!([frames, responses, copies, appends].iter().all(|times| *times > 0), "{all:?}");
+}
+
+#[test]
+fn a_write_buffer_that_is_not_charged_is_caught() {
+    let storage = logan_storage::Mutations { forget_memory: true, ..Default::default() };
+    is_caught_by("write buffers hold", Mutations { storage, ..Mutations::default() }, plain(10));
+}
+
+#[test]
+fn a_write_buffer_that_stays_charged_is_caught() {
+    let storage = logan_storage::Mutations { keep_memory: true, ..Default::default() };
+    is_caught_by("write buffers hold", Mutations { storage, ..Mutations::default() }, plain(10));
+}
+
+#[test]
+fn a_request_without_credit_is_caught() {
+    let mutations = Mutations { forget_frames: true, ..Mutations::default() };
+    is_caught_by("has credit for", mutations, plain(10));
+}
+
+#[test]
+fn a_credit_that_is_not_given_back_is_caught() {
+    let mutations = Mutations { keep_credit: true, ..Mutations::default() };
+    is_caught_by("has not got back its memory", mutations, plain(10));
 }
 
 fn sessions(seeds: u64) -> impl Iterator<Item = Run> {
@@ -162,6 +197,13 @@ fn reads_unsettled() -> Mutations {
 #[test]
 fn a_read_above_the_watermark_is_caught() {
     is_caught_by("above the watermark", reads_unsettled(), plain(300));
+}
+
+#[test]
+fn a_read_of_the_disk_above_the_watermark_is_caught() {
+    let storage = logan_storage::Mutations { read_unsettled_from_disk: true, ..Default::default() };
+    let mutations = Mutations { storage, read_unsettled: true, ..Mutations::default() };
+    is_caught_by("above the watermark", mutations, scarce(300));
 }
 
 #[test]

@@ -14,27 +14,26 @@ use logan_shards::{Connection, timeout};
 pub enum Lost {
     /// The connection ended.
     Ended,
-    /// Nothing came for [`PATIENCE`]. With it the type of the request.
+    /// Nothing came for as long as the client waits. With it the type of the request.
     Silent(&'static str),
 }
 
-/// Longer than any request may take: a deletion, say, needs some ten operations of a disk one after another, each of which may take 30 s
-/// before its directory fails.
-const PATIENCE: Duration = Duration::from_mins(6);
 pub const ADDRESS: &str = "logan:9092";
 
 pub struct Client {
     connection: Connection,
+    /// Longer than any request may take.
+    patience: Duration,
     next: i32,
     /// Correlation ids of the requests whose responses are still to come.
     owed: VecDeque<i32>,
 }
 
 impl Client {
-    pub async fn connect() -> Result<Self, Lost> {
-        let connecting = timeout(PATIENCE, Connection::connect(ADDRESS)).await;
+    pub async fn connect(patience: Duration) -> Result<Self, Lost> {
+        let connecting = timeout(patience, Connection::connect(ADDRESS)).await;
         let connection = connecting.map_err(|_| Lost::Silent("connect"))?.map_err(|_| Lost::Ended)?;
-        Ok(Self { connection, next: 0, owed: VecDeque::new() })
+        Ok(Self { connection, patience, next: 0, owed: VecDeque::new() })
     }
 
     pub async fn call<R: Request>(&mut self, version: i16, body: &R) -> Result<R::Response, Lost> {
@@ -51,14 +50,14 @@ impl Client {
             let request = frame::request(version, self.next, None, body);
             slices.extend(request.expect("a request of ours can be written").into_slices());
         }
-        let sent = timeout(PATIENCE, self.connection.write_all(&slices)).await;
+        let sent = timeout(self.patience, self.connection.write_all(&slices)).await;
         sent.map_err(|_| Lost::Silent(type_name::<R>()))?.map_err(|_| Lost::Ended)
     }
 
     /// The response to the oldest request that has none yet.
     pub async fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response, Lost> {
         let owed = self.owed.pop_front().expect("a request is in flight");
-        let answer = timeout(PATIENCE, self.frame()).await;
+        let answer = timeout(self.patience, self.frame()).await;
         let answer = answer.map_err(|_| Lost::Silent(type_name::<R>()))??;
         let (echoed, response) =
             frame::read_response::<R>(version, answer).expect("the broker's responses can be read");

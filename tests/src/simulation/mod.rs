@@ -6,6 +6,7 @@
 pub mod client;
 mod disks;
 pub mod history;
+mod laggards;
 mod node;
 mod pipeline;
 pub mod run;

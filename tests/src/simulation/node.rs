@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex};
 
-use logan::broker::{Loads, Mutations, Plan, Ready, Shell, StartError, run_shard};
+use logan::broker::{Loads, Memory, Mutations, Plan, Ready, Shell, Shortages, StartError, run_shard};
 use logan::config::Settings;
 
 use logan::mail::Mail;
+use logan_shards::pool_use;
 use logan_shards::sim::{NodeId, Simulation};
 
 /// How a broker is set up.
@@ -32,17 +33,20 @@ struct Reports {
     failed: Vec<String>,
 }
 
-#[derive(Default)]
 struct Watch {
     starts: Cell<u32>,
     shards: RefCell<Vec<Watched>>,
     credits_waited_for: Cell<u64>,
+    shortages: Cell<Shortages>,
+    /// Bytes of aligned buffers that this thread had in use before the run: a run that failed leaves some.
+    lent_before: usize,
 }
 
 /// One shard of the running process.
 struct Watched {
     shell: Weak<Shell>,
     credits_waited_for: u64,
+    shortages: Shortages,
 }
 
 impl Broker {
@@ -68,7 +72,7 @@ impl Broker {
             mutations: setup.mutations,
             loads: Loads::new(setup.shards),
         };
-        let watch = Rc::new(Watch::default());
+        let watch = Rc::new(Watch::new());
         let seen = watch.clone();
         let loads = RefCell::new(Loads::new(setup.shards));
         let node = simulation.add_node_with_lanes::<Mail>("logan", setup.shards, lanes, move |seat| {
@@ -79,7 +83,7 @@ impl Broker {
                 seen.shards.borrow_mut().clear();
             }
             let shell = Shell::new(seat, Plan { loads: loads.borrow().clone(), ..plan.clone() });
-            seen.shards.borrow_mut().push(Watched { shell: Rc::downgrade(&shell), credits_waited_for: 0 });
+            seen.shards.borrow_mut().push(Watched::new(&shell));
             Box::pin(run_shard(shell))
         });
         let seen = watch.clone();
@@ -97,6 +101,20 @@ impl Broker {
         std::mem::take(&mut self.reports.lock().expect("nothing panics holding it").failed)
     }
 
+    pub fn has_failed_starts(&self) -> bool {
+        !self.reports.lock().expect("nothing panics holding it").failed.is_empty()
+    }
+
+    /// No start has failed that nobody knows of yet.
+    pub fn is_started(&self) -> Result<(), String> {
+        let failed = self.failed_starts();
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("the broker does not start: {}", failed.join("; ")))
+        }
+    }
+
     pub fn starts(&self) -> u32 {
         self.watch.starts.get()
     }
@@ -108,13 +126,72 @@ impl Broker {
         texts.collect::<Vec<_>>().join("\n")
     }
 
+    /// How often there was not enough memory, in all processes so far.
+    pub fn shortages(&self) -> Shortages {
+        self.watch.shortages.get()
+    }
+
+    /// With no client and nothing under way, what is left of the running process's memory is what logs keep for readers.
+    pub fn is_at_rest(&self) -> Result<(), String> {
+        let mut kept = 0;
+        for watched in &*self.watch.shards.borrow() {
+            let Some(shell) = watched.shell.upgrade() else { continue };
+            let memory = shell.memory();
+            let Memory { frames, responses, copies, unsettled, .. } = memory;
+            let promised = shell.router.mesh().promised();
+            if frames + responses + copies + unsettled + promised > 0 {
+                let shard = shell.router.shard();
+                return Err(format!(
+                    "nothing is under way, and shard {shard} has not got back its memory: {memory:?}, lane credits: {promised}"
+                ));
+            }
+            kept += memory.logs + memory.fixed;
+        }
+        let lent = self.lent();
+        if lent > kept {
+            return Err(format!(
+                "nothing is under way, {lent} bytes of buffers are in use, and logs keep {kept}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Bytes of aligned buffers in use.
+    fn lent(&self) -> u64 {
+        (pool_use().lent - self.watch.lent_before) as u64
+    }
+
+    /// With no process, nothing is left.
+    pub fn is_gone(&self) -> Result<(), String> {
+        match self.lent() {
+            0 => Ok(()),
+            left => Err(format!("the process is gone, and {left} bytes of its buffers are in use")),
+        }
+    }
+
     /// Messages that had to wait for lane credit, in all processes so far.
     pub fn credits_waited_for(&self) -> u64 {
         self.watch.credits_waited_for.get()
     }
 }
 
+impl Watched {
+    fn new(shell: &Rc<Shell>) -> Self {
+        Self { shell: Rc::downgrade(shell), credits_waited_for: 0, shortages: Shortages::default() }
+    }
+}
+
 impl Watch {
+    fn new() -> Self {
+        Self {
+            starts: Cell::default(),
+            shards: RefCell::default(),
+            credits_waited_for: Cell::default(),
+            shortages: Cell::default(),
+            lent_before: pool_use().lent,
+        }
+    }
+
     /// Whether the process whose shards were seated last is gone. Shards are seated in any order.
     fn is_over(&self) -> bool {
         let shards = self.shards.borrow();
@@ -128,6 +205,11 @@ impl Watch {
             let waited = shell.router.mesh().credits_waited_for();
             let more = waited - std::mem::replace(&mut watched.credits_waited_for, waited);
             self.credits_waited_for.set(self.credits_waited_for.get() + more);
+            shell.check_memory();
+            let shortages = shell.shortages();
+            let mut all = self.shortages.get();
+            all += shortages - std::mem::replace(&mut watched.shortages, shortages);
+            self.shortages.set(all);
         }
     }
 }

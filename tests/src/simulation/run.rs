@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logan::broker::Mutations;
+use logan::broker::{Mutations, Shortages};
 use logan::limits;
 use logan_shards::sim::{NetworkOptions, SimOptions, Simulation};
 use logan_shards::spawn;
 
 use super::disks;
+use super::laggards;
 use super::node::{Broker, Setup};
 use super::pipeline::Pipeline;
 use super::sessions;
@@ -17,7 +18,11 @@ use super::work::{self, Shared};
 
 pub(super) const LONG: Duration = Duration::from_hours(1);
 /// After so many batches without an exhausted credit there is something wrong with the test.
+/// Longer than the broker waits for a peer that is gone.
+const REST: Duration = Duration::from_millis(2 * limits::WRITE_STALL_MS);
 const MOST_BATCHES: u32 = 2_000;
+/// Memory of a shard where it is scarce: less than the largest request with a few others needs.
+const SCARCE: u64 = 512 << 10;
 
 /// What the clients of a run do, and what befalls the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub enum Scenario {
     Disks,
     /// Consumers with fetch sessions, of which there is not room for all.
     Sessions,
+    /// As much memory as a few requests need, and clients that read late.
+    Memory,
 }
 
 /// What a run is made of.
@@ -46,6 +53,8 @@ pub struct Run {
     pub batches: u32,
     /// With fetch sessions.
     pub consumers: u32,
+    /// That read late.
+    pub laggards: u32,
     /// How often the machine goes down before the last time.
     pub crashes: u32,
     pub mutations: Mutations,
@@ -59,6 +68,8 @@ pub struct Outcome {
     pub starts: u32,
     /// Messages between shards that had to wait for lane credit.
     pub credits_waited_for: u64,
+    /// How often there was not enough memory.
+    pub shortages: Shortages,
     /// Of virtual time.
     pub took: Duration,
 }
@@ -73,9 +84,25 @@ pub(super) struct Stage {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 4] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Disks];
+    pub const ALL: [Self; 5] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory, Self::Disks];
     /// What disks that work must let hold.
-    pub const HELD: [Self; 3] = [Self::Plain, Self::ShortLanes, Self::Sessions];
+    pub const HELD: [Self; 4] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory];
+
+    /// Whether nothing but the broker keeps a request from being answered.
+    pub fn has_calm_network(self) -> bool {
+        matches!(self, Self::Disks)
+    }
+
+    /// How long a client waits for an answer before it takes the connection for dead.
+    pub fn patience(self) -> Duration {
+        match self {
+            // A deletion, say, needs some ten operations of a disk one after another, each of which may take 30 s before its directory
+            // fails.
+            Self::Disks => Duration::from_mins(6),
+            // A stop ends within that time whatever its clients do, and so does a fetch that waits for 30 s.
+            Self::Plain | Self::ShortLanes | Self::Sessions | Self::Memory => Duration::from_secs(40),
+        }
+    }
 }
 
 impl Run {
@@ -96,6 +123,7 @@ impl Run {
             producers: 1 + draw.below(3) as u32,
             batches: 4 + draw.below(12) as u32,
             consumers: 0,
+            laggards: 0,
             crashes: draw.below(4) as u32,
             mutations: Mutations::default(),
         };
@@ -112,6 +140,9 @@ impl Run {
             Scenario::Sessions => {
                 Self { partitions: 1 + draw.below(6) as i32, producers: 3, consumers: 3, ..run }
             }
+            Scenario::Memory => {
+                Self { partitions: 1 + draw.below(6) as i32, producers: 6, consumers: 1, laggards: 3, ..run }
+            }
         }
     }
 
@@ -123,6 +154,9 @@ impl Run {
         }
         if self.scenario == Scenario::Sessions {
             overrides.push(format!("max.incremental.fetch.session.cache.slots={}", 2 * self.shards));
+        }
+        if self.scenario == Scenario::Memory {
+            overrides.push(format!("logan.memory.bytes={}", u64::from(self.shards) * SCARCE));
         }
         Setup { shards: self.shards, overrides, mutations: self.mutations }
     }
@@ -137,7 +171,7 @@ impl Run {
             Scenario::Plain => {}
             // Requests that are sent together must be able to arrive together; and how long a fetch slept cannot be told where its answer
             // comes a byte at a time.
-            Scenario::ShortLanes | Scenario::Sessions => {
+            Scenario::ShortLanes | Scenario::Sessions | Scenario::Memory => {
                 options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
             }
             // Whether a request is answered must not depend on the way to the client.
@@ -172,14 +206,16 @@ impl Draw {
 pub fn run(run: &Run) -> Result<Outcome, String> {
     let simulation = Simulation::new(run.options());
     let broker = Rc::new(Broker::add(&simulation, &run.setup()));
-    let shared = Shared::new(run.partitions, run.shards, run.scenario == Scenario::Disks);
+    let shared = Shared::new(run);
     let done = Rc::new(Cell::new(false));
     simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
     let stage = Stage { simulation, broker, shared, done };
     let mut draw = Draw(run.seed ^ 0xc4a5);
     for _ in 0..run.crashes {
         match run.scenario {
-            Scenario::Plain | Scenario::ShortLanes | Scenario::Sessions => stage.disturb(&mut draw),
+            Scenario::Plain | Scenario::ShortLanes | Scenario::Sessions | Scenario::Memory => {
+                stage.disturb(&mut draw);
+            }
             Scenario::Disks => disks::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
         }
     }
@@ -189,7 +225,11 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     if run.scenario == Scenario::ShortLanes && !is_shown {
         return Err("no message had to wait for lane credit: the run shows nothing".into());
     }
+    if run.scenario == Scenario::Memory && broker.shortages() == Shortages::default() {
+        return Err("nobody had to wait for memory: the run shows nothing".into());
+    }
     Ok(Outcome {
+        shortages: broker.shortages(),
         trace: stage.simulation.trace_hash(),
         acknowledged: shared.history.borrow().acknowledged_count(),
         starts: broker.starts(),
@@ -245,18 +285,31 @@ impl Stage {
 
     /// Lets the clients finish, and checks what the disk has of it.
     fn finish(&self) -> Result<(), String> {
-        let finished = || self.done.get() || self.has_failed();
+        let finished = || self.done.get() || self.has_failed() || self.broker.has_failed_starts();
         let outcome = self.simulation.run_until(finished, LONG);
+        self.broker.is_started()?;
         if !finished() {
             let (now, stuck) = (self.simulation.now(), self.broker.describe());
             return Err(format!("the clients did not finish: {outcome:?} after {now:?}\n{stuck}"));
         }
+        self.come_to_rest()?;
         // Once more, so that everything acknowledged must come from the disk.
         self.simulation.power_loss(self.broker.node);
+        self.broker.is_gone()?;
+        let ready = self.broker.ready();
         self.restart();
+        let is_up = || self.broker.ready() > ready || self.broker.has_failed_starts();
+        self.simulation.run_until(is_up, LONG);
+        self.broker.is_started()?;
         self.verify()?;
         let unexpected = [self.broker.failed_starts(), self.simulation.fail_stops()].concat();
         if unexpected.is_empty() { Ok(()) } else { Err(unexpected.join("; ")) }
+    }
+
+    /// Everything that was charged for memory is given back.
+    fn come_to_rest(&self) -> Result<(), String> {
+        self.simulation.run_for(REST);
+        if self.simulation.is_running(self.broker.node) { self.broker.is_at_rest() } else { Ok(()) }
     }
 
     fn verify(&self) -> Result<(), String> {
@@ -295,13 +348,19 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
     let consumers: Vec<_> = (0..run.consumers)
         .map(|number| spawn(queue, sessions::consume(shared.clone(), number, reading.clone())))
         .collect();
+    let laggards: Vec<_> = (0..run.laggards)
+        .map(|number| {
+            let partition = number as i32 % run.partitions;
+            spawn(queue, laggards::read_late(shared.clone(), partition, reading.clone()))
+        })
+        .collect();
     work::administrate(shared.clone(), 4).await;
     for producer in producers {
         producer.await;
     }
     reading.set(false);
     reader.await;
-    for consumer in consumers {
+    for consumer in consumers.into_iter().chain(laggards) {
         consumer.await;
     }
     done.set(true);
@@ -309,7 +368,7 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
 
 async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32, partition: i32) {
     match run.scenario {
-        Scenario::Plain | Scenario::Disks | Scenario::Sessions => {
+        Scenario::Plain | Scenario::Disks | Scenario::Sessions | Scenario::Memory => {
             work::produce(shared, producer, partition, run.batches).await;
         }
         Scenario::ShortLanes => {

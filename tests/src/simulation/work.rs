@@ -23,6 +23,7 @@ use logan_shards::{monotonic_ns, random_u64, sleep};
 
 use super::client::{Client, Lost};
 use super::history::{Existence, History, Partition, Sent, is_below_watermark, is_fresh};
+use super::run::Run;
 
 pub(super) const TOPIC: &str = "main";
 pub(super) const FETCH_VERSION: i16 = 11;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub partitions: i32,
     pub shards: u16,
     pub network_is_calm: bool,
+    /// Longer than any request may take.
+    pub patience: Duration,
     /// Producers that could not go on.
     pub refused: Cell<u32>,
     /// How often the broker was asked to stop.
@@ -52,13 +55,14 @@ pub(super) struct Acknowledged {
 }
 
 impl Shared {
-    pub fn new(partitions: i32, shards: u16, network_is_calm: bool) -> Rc<Self> {
+    pub fn new(run: &Run) -> Rc<Self> {
         Rc::new(Self {
             history: RefCell::default(),
             violation: RefCell::new(None),
-            partitions,
-            shards,
-            network_is_calm,
+            partitions: run.partitions,
+            shards: run.shards,
+            network_is_calm: run.scenario.has_calm_network(),
+            patience: run.scenario.patience(),
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
             acknowledged_at: RefCell::default(),
@@ -112,7 +116,7 @@ pub(super) fn is_retriable(error: ErrorCode) -> bool {
 /// Connects until it succeeds.
 pub(super) async fn connect(shared: &Shared) -> Client {
     loop {
-        match Client::connect().await {
+        match Client::connect(shared.patience).await {
             Ok(client) => return client,
             Err(lost) => shared.lose(lost),
         }

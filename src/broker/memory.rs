@@ -1,0 +1,92 @@
+//! What a shard's budgets say of its memory, and whether they keep within their bounds: for checkers.
+
+use super::Shell;
+
+/// Bytes that a shard has given credit for, or charges itself with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Of requests that are read or worked on.
+    pub frames: u64,
+    /// Of responses that borrow buffers, or were granted to fetches that have none yet.
+    pub responses: u64,
+    /// Of responses that were copied.
+    pub copies: u64,
+    /// Of write buffers, settled or not, and of what is read ahead.
+    pub logs: u64,
+    /// Of the latter, what is not settled.
+    pub unsettled: u64,
+    /// What logs and volumes may hold at any time, charged to nobody.
+    pub fixed: u64,
+}
+
+/// How often there was not enough memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shortages {
+    pub frames: u64,
+    pub responses: u64,
+    /// A response that could not be copied.
+    pub copies: u64,
+    pub appends: u64,
+}
+
+impl std::ops::Sub for Shortages {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            frames: self.frames - other.frames,
+            responses: self.responses - other.responses,
+            copies: self.copies - other.copies,
+            appends: self.appends - other.appends,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Shortages {
+    fn add_assign(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.responses += other.responses;
+        self.copies += other.copies;
+        self.appends += other.appends;
+    }
+}
+
+impl Shell {
+    pub fn memory(&self) -> Memory {
+        let volumes = self.volumes.borrow();
+        let fixed = volumes.iter().flatten().map(|volume| volume.fixed_bytes() as u64).sum();
+        let charged = volumes.iter().flatten().map(|volume| volume.charged());
+        let (logs, unsettled) = charged.fold((0, 0), |(logs, unsettled), of| {
+            (logs + of.unsettled + of.cached + of.ahead, unsettled + of.unsettled)
+        });
+        Memory {
+            frames: self.frames.taken() + self.large_frames.taken(),
+            responses: self.context.responses.taken(),
+            copies: self.copies.taken(),
+            logs: logs as u64,
+            unsettled: unsettled as u64,
+            fixed,
+        }
+    }
+
+    pub fn shortages(&self) -> Shortages {
+        let volumes = self.volumes.borrow();
+        Shortages {
+            frames: self.frames.shortages() + self.large_frames.shortages(),
+            responses: self.context.responses.shortages(),
+            copies: self.copies.shortages(),
+            appends: volumes.iter().flatten().map(|volume| volume.memory_waited_for()).sum(),
+        }
+    }
+
+    /// Everything that is bounded keeps within its bounds: budgets, write buffers, caches, lanes.
+    pub fn check_memory(&self) {
+        for budget in [&self.frames, &self.large_frames, &self.context.responses, &self.copies] {
+            budget.check();
+        }
+        for volume in self.volumes.borrow().iter().flatten() {
+            volume.check_memory();
+        }
+        self.router.mesh().check();
+    }
+}

@@ -1,0 +1,98 @@
+//! What a volume holds in memory for its logs, beside what it is charged for it: for checkers.
+//!
+//! Invariants:
+//! - `unsettled` is the capacity of the buffers whose bytes are not settled, exactly; it exceeds `write_buffer_bytes` only by what the last
+//!   of them has beyond the append that it was made for (less than two blocks), or if there is only one
+//! - `cached` is at least the capacity of the settled buffers that are kept, and at most `cache_bytes`
+//! - `ahead` is at most what may be read ahead
+
+use crate::config::{AHEAD_BYTES, PIECE};
+use crate::disk::BLOCK;
+use crate::volume::Volume;
+
+/// Bytes that a volume is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charged {
+    /// Of write buffers.
+    pub unsettled: usize,
+    /// Of write buffers that are kept for readers.
+    pub cached: usize,
+    /// Of what was, or is being, read ahead of readers on disk.
+    pub ahead: usize,
+}
+
+/// Buffers of logs.
+#[derive(Debug, Default)]
+struct Held {
+    unsettled: usize,
+    unsettled_buffers: usize,
+    settled: usize,
+}
+
+impl Volume {
+    pub fn charged(&self) -> Charged {
+        let (unsettled, cached) = self.memory_and_cached();
+        Charged { unsettled, cached, ahead: self.ahead.get() }
+    }
+
+    /// What no budget covers: the zeros of preparation, and of each log the block that it ends in.
+    pub fn fixed_bytes(&self) -> usize {
+        PIECE as usize + self.by_number.borrow().len() * BLOCK
+    }
+
+    /// What the volume may read ahead for all readers together.
+    pub(crate) fn ahead_most(&self) -> usize {
+        AHEAD_BYTES.min(self.config.cache_bytes / 8)
+    }
+
+    /// The invariants of this file.
+    pub fn check_memory(&self) {
+        if self.config.mutations.acknowledge_before_writes {
+            // A planted fault, which calls bytes settled whose buffers the disk still needs.
+            return;
+        }
+        let held = self.held();
+        let charged = self.charged();
+        assert_eq!(
+            held.unsettled, charged.unsettled,
+            "write buffers hold {} bytes, and {} are charged",
+            held.unsettled, charged.unsettled
+        );
+        let most = self.config.write_buffer_bytes + 2 * BLOCK;
+        assert!(
+            held.unsettled <= most || held.unsettled_buffers == 1,
+            "{} write buffers hold {} bytes of a budget of {}",
+            held.unsettled_buffers,
+            held.unsettled,
+            self.config.write_buffer_bytes
+        );
+        assert!(
+            held.settled <= charged.cached && charged.cached <= self.config.cache_bytes,
+            "{} settled bytes are kept, {} are charged, and {} may be",
+            held.settled,
+            charged.cached,
+            self.config.cache_bytes
+        );
+        assert!(charged.ahead <= self.ahead_most(), "{} bytes are read ahead", charged.ahead);
+    }
+
+    fn held(&self) -> Held {
+        let mut held = Held::default();
+        for log in self.by_number.borrow().values() {
+            let state = log.state.borrow();
+            for chunk in &state.cache {
+                if chunk.next_offset > state.ends.settled {
+                    held.unsettled += chunk.capacity;
+                    held.unsettled_buffers += 1;
+                } else {
+                    held.settled += chunk.capacity;
+                }
+            }
+            if let Some(open) = &state.open {
+                held.unsettled += open.capacity();
+                held.unsettled_buffers += 1;
+            }
+        }
+        held
+    }
+}
