@@ -54,6 +54,10 @@ pub struct Mutations {
     pub reuse_before_checkpoint: bool,
     pub read_unsettled: bool,
     pub read_unsettled_from_disk: bool,
+    /// Batches are served whatever their CRC.
+    pub believe_batches: bool,
+    /// A start goes on without rounds that are known to be durable.
+    pub believe_round_logs: bool,
     /// A write buffer is not charged.
     pub forget_memory: bool,
     /// A settled write buffer is still charged as one that is not.

@@ -13,6 +13,7 @@ use logan_tests::simulation::{Run, Scenario, run};
 const SEEDS: u64 = 1_000;
 /// Of the scenario of log directories that fail, whose runs take longer.
 const SEEDS_OF_DISKS: u64 = 400;
+const SEEDS_OF_DAMAGE: u64 = 300;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)
@@ -66,6 +67,11 @@ fn what_was_acknowledged_survives() {
 #[test]
 fn log_directories_that_fail() {
     all_hold(number("LOGAN_SEEDS").unwrap_or(SEEDS_OF_DISKS), |seed| Run::with(seed, Scenario::Disks));
+}
+
+#[test]
+fn damage_is_told_and_never_served() {
+    all_hold(number("LOGAN_SEEDS").unwrap_or(SEEDS_OF_DAMAGE), |seed| Run::with(seed, Scenario::Damage));
 }
 
 fn scenario(name: &str) -> Scenario {
@@ -159,6 +165,22 @@ fn a_request_without_credit_is_caught() {
 fn a_credit_that_is_not_given_back_is_caught() {
     let mutations = Mutations { keep_credit: true, ..Mutations::default() };
     is_caught_by("has not got back its memory", mutations, plain(10));
+}
+
+fn damaged(seeds: u64) -> impl Iterator<Item = Run> {
+    (0..seeds).map(|seed| Run::with(seed, Scenario::Damage))
+}
+
+#[test]
+fn a_damaged_batch_that_is_served_is_caught() {
+    let storage = logan_storage::Mutations { believe_batches: true, ..Default::default() };
+    is_caught_by("shows a batch that is none", Mutations { storage, ..Mutations::default() }, damaged(400));
+}
+
+#[test]
+fn a_start_without_rounds_that_were_durable_is_caught() {
+    let storage = logan_storage::Mutations { believe_round_logs: true, ..Default::default() };
+    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, damaged(400));
 }
 
 fn sessions(seeds: u64) -> impl Iterator<Item = Run> {

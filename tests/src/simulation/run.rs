@@ -1,6 +1,6 @@
 //! One run: a broker, its clients, and what befalls the machine.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use logan::limits;
 use logan_shards::sim::{NetworkOptions, SimOptions, Simulation};
 use logan_shards::spawn;
 
+use super::damage;
 use super::disks;
 use super::laggards;
 use super::node::{Broker, Setup};
@@ -36,6 +37,8 @@ pub enum Scenario {
     Disks,
     /// Consumers with fetch sessions, of which there is not room for all.
     Sessions,
+    /// Bits that turn over on one to three log directories.
+    Damage,
     /// As much memory as a few requests need, and clients that read late.
     Memory,
 }
@@ -81,16 +84,19 @@ pub(super) struct Stage {
     pub shared: Rc<Shared>,
     /// The clients have done all they had to do.
     pub done: Rc<Cell<bool>>,
+    /// What befell the disks, for whoever looks into a failure.
+    pub befell: RefCell<Vec<String>>,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 5] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory, Self::Disks];
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory, Self::Disks, Self::Damage];
     /// What disks that work must let hold.
     pub const HELD: [Self; 4] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory];
 
     /// Whether nothing but the broker keeps a request from being answered.
     pub fn has_calm_network(self) -> bool {
-        matches!(self, Self::Disks)
+        matches!(self, Self::Disks | Self::Damage)
     }
 
     /// How long a client waits for an answer before it takes the connection for dead.
@@ -100,7 +106,9 @@ impl Scenario {
             // fails.
             Self::Disks => Duration::from_mins(6),
             // A stop ends within that time whatever its clients do, and so does a fetch that waits for 30 s.
-            Self::Plain | Self::ShortLanes | Self::Sessions | Self::Memory => Duration::from_secs(40),
+            Self::Plain | Self::ShortLanes | Self::Sessions | Self::Memory | Self::Damage => {
+                Duration::from_secs(40)
+            }
         }
     }
 }
@@ -130,7 +138,7 @@ impl Run {
         match scenario {
             Scenario::Plain => run,
             Scenario::ShortLanes => Self { shards: run.shards.max(2), batches: 2 * run.batches, ..run },
-            Scenario::Disks => Self {
+            Scenario::Disks | Scenario::Damage => Self {
                 directories: 1 + draw.below(disks::DIRECTORIES.len() as u64) as usize,
                 partitions: 3,
                 producers: 3,
@@ -175,7 +183,7 @@ impl Run {
                 options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
             }
             // Whether a request is answered must not depend on the way to the client.
-            Scenario::Disks => {
+            Scenario::Disks | Scenario::Damage => {
                 options.network = NetworkOptions::calm();
                 options.fail_stop = true;
             }
@@ -209,7 +217,10 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     let shared = Shared::new(run);
     let done = Rc::new(Cell::new(false));
     simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
-    let stage = Stage { simulation, broker, shared, done };
+    let stage = Stage { simulation, broker, shared, done, befell: RefCell::default() };
+    if run.scenario == Scenario::Damage {
+        stage.await_clients()?;
+    }
     let mut draw = Draw(run.seed ^ 0xc4a5);
     for _ in 0..run.crashes {
         match run.scenario {
@@ -217,9 +228,13 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
                 stage.disturb(&mut draw);
             }
             Scenario::Disks => disks::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
+            Scenario::Damage => damage::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
         }
     }
-    stage.finish()?;
+    stage.finish().map_err(|reason| {
+        let befell = stage.befell.borrow();
+        if befell.is_empty() { reason } else { format!("{reason}\nbefore: {}", befell.join(", ")) }
+    })?;
     let (broker, shared) = (&stage.broker, &stage.shared);
     let is_shown = broker.credits_waited_for() > 0 || shared.refused.get() > 0;
     if run.scenario == Scenario::ShortLanes && !is_shown {
@@ -283,8 +298,13 @@ impl Stage {
         self.shared.violation.borrow().is_some()
     }
 
-    /// Lets the clients finish, and checks what the disk has of it.
-    fn finish(&self) -> Result<(), String> {
+    /// The clients have done all they had to do.
+    pub fn is_done(&self) -> bool {
+        self.done.get()
+    }
+
+    /// Lets the clients finish.
+    fn await_clients(&self) -> Result<(), String> {
         let finished = || self.done.get() || self.has_failed() || self.broker.has_failed_starts();
         let outcome = self.simulation.run_until(finished, LONG);
         self.broker.is_started()?;
@@ -292,6 +312,16 @@ impl Stage {
             let (now, stuck) = (self.simulation.now(), self.broker.describe());
             return Err(format!("the clients did not finish: {outcome:?} after {now:?}\n{stuck}"));
         }
+        self.is_violated()
+    }
+
+    fn is_violated(&self) -> Result<(), String> {
+        self.shared.violation.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    /// Lets the clients finish, and checks what the disk has of it.
+    fn finish(&self) -> Result<(), String> {
+        self.await_clients()?;
         self.come_to_rest()?;
         // Once more, so that everything acknowledged must come from the disk.
         self.simulation.power_loss(self.broker.node);
@@ -313,17 +343,13 @@ impl Stage {
     }
 
     fn verify(&self) -> Result<(), String> {
-        if let Some(violation) = self.shared.violation.borrow().clone() {
-            return Err(violation);
-        }
+        self.is_violated()?;
         let (logs, topics) = {
             let shared = self.shared.clone();
             let all = async move { (work::read_all(shared.clone()).await, work::list_topics(&shared).await) };
             self.simulation.block_on(LONG, all)
         };
-        if let Some(violation) = self.shared.violation.borrow().clone() {
-            return Err(violation);
-        }
+        self.is_violated()?;
         let history = self.shared.history.borrow();
         history.check(&logs)?;
         history.topics_are_as_acknowledged(&topics)
@@ -368,7 +394,7 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
 
 async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32, partition: i32) {
     match run.scenario {
-        Scenario::Plain | Scenario::Disks | Scenario::Sessions | Scenario::Memory => {
+        Scenario::Plain | Scenario::Disks | Scenario::Sessions | Scenario::Memory | Scenario::Damage => {
             work::produce(shared, producer, partition, run.batches).await;
         }
         Scenario::ShortLanes => {

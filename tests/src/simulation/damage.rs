@@ -1,0 +1,407 @@
+//! What befalls media: bits that turn over on disks while the broker is down, and in what is read while it runs.
+//!
+//! Checked, beside that nothing panics and everything is answered:
+//! - [`examine`]: records come as they were sent, or their partition says that it cannot be read
+//! - [`look_around`]: damage to a batch shows when the batch is asked for, and no partition refuses that it does not concern
+//!   ([`Damage::concerned`]); the others are written to
+//! - [`Damage::may_be_refused`]: a node that does not start keeps its metadata where the damage is, and says where it is; hints keep nobody
+//!   from starting
+//! - once the bit is turned back, everything is there
+//!
+//! The broker is idle when it goes down: of a round that no later record covers, damage cannot be told from a power loss (README).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use logan::protocol::{ErrorCode, Records};
+use logan_shards::sim::{Fault, FaultKind, PerMillion, Verb};
+use logan_storage::batch::Batch;
+
+use super::client::Lost;
+use super::history::{Partition, Sent};
+use super::run::{Draw, LONG, Stage};
+use super::work::{self, FETCH_VERSION, Shared, TOPIC};
+
+const BLOCK: usize = 4096;
+/// How frames of the metadata log begin.
+const FRAME: &[u8] = b"LRF1";
+/// After so long every round is covered.
+const IDLE: Duration = Duration::from_secs(1);
+/// Answers without anything new before a partition is taken for one that says nothing.
+const MOST_EMPTY: u32 = 20;
+/// Of a batch's header, what its CRC does not cover and no reader can check: the leader epoch.
+const UNCHECKED: std::ops::Range<usize> = 12..16;
+
+type Logs = BTreeMap<Partition, Vec<Sent>>;
+
+/// One bit that was turned over.
+struct Damage {
+    directory: &'static str,
+    /// Below the directory.
+    below: String,
+    position: usize,
+    bit: u8,
+    /// What stands there now.
+    byte: u8,
+    /// It lies in a batch that is part of its partition.
+    is_in_batch: bool,
+}
+
+/// What a partition says of itself.
+enum Told {
+    Everything,
+    /// It cannot be read, from there on.
+    Refuses,
+}
+
+/// A bit is turned over, and back again.
+pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Draw) {
+    if !stage.is_done() || stage.has_failed() {
+        return;
+    }
+    let before = read_all(stage);
+    stage.simulation.run_for(IDLE);
+    if draw.below(5) == 0 {
+        return flip_reads(stage, directories, draw, &before);
+    }
+    go_down(stage, draw);
+    let damage = (0..20).find_map(|_| Damage::draw(stage, directories, draw, &before));
+    let Some(damage) = damage else { return come_up(stage) };
+    let refused = match start(stage) {
+        Ok(()) => {
+            stage.befell.borrow_mut().push(format!("{damage}: started"));
+            look_around(stage, &damage, &before)
+        }
+        Err(reason) => {
+            stage.befell.borrow_mut().push(format!("{damage}: {reason}"));
+            damage.may_be_refused(stage, directories, &reason);
+            true
+        }
+    };
+    if stage.has_failed() {
+        return;
+    }
+    if stage.simulation.is_running(stage.broker.node) {
+        stage.simulation.run_for(IDLE);
+        stage.simulation.kill(stage.broker.node);
+        settle(stage);
+    }
+    if refused {
+        damage.mend(stage);
+    }
+    come_up(stage);
+    is_as_before(stage, &before, &format!("{damage} was turned back"));
+}
+
+/// What is read has a bit turned over now and then; what is read again has not.
+fn flip_reads(stage: &Stage, directories: &[&'static str], draw: &mut Draw, before: &Logs) {
+    stage.simulation.kill(stage.broker.node);
+    settle(stage);
+    come_up(stage);
+    let directory = draw.one_of(directories);
+    let strikes = move |site: &logan_shards::sim::Site| {
+        site.verb == Verb::Read && site.path.starts_with(directory) && site.path.contains(TOPIC)
+    };
+    let chance = PerMillion(draw.one_of(&[1_000_000, 300_000]));
+    let fault = stage.simulation.add_fault(Fault::always(FaultKind::BitFlip, strikes).with_chance(chance));
+    for (partition, log) in before {
+        examine(stage, *partition, log);
+    }
+    stage.simulation.remove_fault(fault);
+    is_as_before(stage, before, "reads are good again");
+}
+
+/// The start went well: each partition is looked at. Whether one refuses.
+fn look_around(stage: &Stage, damage: &Damage, before: &Logs) -> bool {
+    let concerned = damage.concerned(stage);
+    let mut refusing = BTreeSet::new();
+    for (partition, log) in before {
+        match examine(stage, *partition, log) {
+            Told::Everything => {}
+            Told::Refuses => {
+                refusing.insert(*partition);
+            }
+        }
+    }
+    if stage.has_failed() {
+        return false;
+    }
+    if let Some(partition) = refusing.iter().find(|partition| !concerned.contains(partition)) {
+        stage.shared.fail(format!("{damage}: partition {partition} refuses, which it does not concern"));
+    }
+    if damage.is_in_batch && refusing.is_empty() {
+        stage.shared.fail(format!("{damage} lies in a batch, and is not reported"));
+    }
+    // A directory is offline as a whole.
+    let all: BTreeSet<Partition> = damage.all_of_directory(stage);
+    if damage.partition().is_none() && !refusing.is_empty() && refusing != all {
+        stage.shared.fail(format!("{damage}: of {all:?} in {} only {refusing:?} refuse", damage.directory));
+    }
+    let shared = stage.shared.clone();
+    let others: Vec<Partition> =
+        before.keys().filter(|partition| !refusing.contains(partition)).copied().collect();
+    let at = stage.simulation.now().as_millis() as u32;
+    stage.simulation.block_on(LONG, async move {
+        for partition in others {
+            work::produce(shared.clone(), 1_000_000 + at, partition, 1).await;
+        }
+    });
+    !refusing.is_empty()
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "bit {} at {} of {}/{}", self.bit, self.position, self.directory, self.below)
+    }
+}
+
+impl Damage {
+    /// Chooses a kind of file first: most files are segments. `None` if nothing was written at the place that was chosen.
+    fn draw(stage: &Stage, directories: &[&'static str], draw: &mut Draw, logs: &Logs) -> Option<Self> {
+        let (simulation, node) = (&stage.simulation, stage.broker.node);
+        let mut kinds: BTreeMap<String, Vec<(&'static str, String)>> = BTreeMap::new();
+        for directory in directories {
+            for below in simulation.files(node, directory, false).into_keys() {
+                if is_checked(&below) {
+                    let kind = below.chars().filter(|at| !at.is_ascii_digit()).collect();
+                    kinds.entry(kind).or_default().push((directory, below));
+                }
+            }
+        }
+        let kinds: Vec<_> = kinds.into_values().collect();
+        let files = &kinds[draw.below(kinds.len() as u64) as usize];
+        let (directory, below) = files[draw.below(files.len() as u64) as usize].clone();
+        let path = format!("{directory}/{below}");
+        let content = simulation.content(node, &path, false)?;
+        let blocks: Vec<usize> = content
+            .chunks(BLOCK)
+            .enumerate()
+            .filter(|(_, block)| block.iter().any(|byte| *byte != 0))
+            .map(|(at, _)| at)
+            .collect();
+        if blocks.is_empty() {
+            return None;
+        }
+        let block = blocks[draw.below(blocks.len() as u64) as usize] * BLOCK;
+        let mut position = block + draw.below((content.len() - block).min(BLOCK) as u64) as usize;
+        if draw.below(4) > 0 {
+            // Most of a block of the round log is padding.
+            position = (block..=position).rev().find(|at| content[*at] != 0).unwrap_or(position);
+        }
+        if is_untold(&below, &content, position) {
+            return None;
+        }
+        let bit = draw.below(8) as u8;
+        if !simulation.flip_bit(node, &path, position as u64, bit) {
+            return None;
+        }
+        let byte = content[position] ^ (1 << bit);
+        let mut damage = Self { directory, below, position, bit, byte, is_in_batch: false };
+        let end = damage.partition().and_then(|partition| logs.get(&partition)).map_or(0, Vec::len);
+        damage.is_in_batch = damage.is_segment() && hits_a_batch(&content, position, end as i64);
+        Some(damage)
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.directory, self.below)
+    }
+
+    fn is_segment(&self) -> bool {
+        self.below.ends_with(".log") && self.partition().is_some()
+    }
+
+    /// Of the topic that is written to, the partition whose file it is.
+    fn partition(&self) -> Option<Partition> {
+        let (directory, _) = self.below.split_once('/')?;
+        directory.strip_prefix(TOPIC)?.strip_prefix('-')?.parse().ok()
+    }
+
+    fn all_of_directory(&self, stage: &Stage) -> BTreeSet<Partition> {
+        let files = stage.simulation.files(stage.broker.node, self.directory, false);
+        let is_there =
+            |index: &Partition| files.keys().any(|path| path.starts_with(&format!("{TOPIC}-{index}/")));
+        (0..stage.shared.partitions).filter(is_there).collect()
+    }
+
+    /// Partitions that may refuse.
+    fn concerned(&self, stage: &Stage) -> BTreeSet<Partition> {
+        match self.partition() {
+            Some(partition) if self.is_segment() => BTreeSet::from([partition]),
+            // Hints are made anew.
+            Some(_) => BTreeSet::new(),
+            None => self.all_of_directory(stage),
+        }
+    }
+
+    /// A node does not start if the directory that keeps its metadata is damaged. It says where.
+    fn may_be_refused(&self, stage: &Stage, directories: &[&'static str], reason: &str) {
+        if self.directory != directories[0] {
+            stage.shared.fail(format!("{self}, beside the metadata, and the node does not start: {reason}"));
+        } else if !reason.contains(self.directory) && !self.below.split('/').any(|name| reason.contains(name))
+        {
+            stage.shared.fail(format!("{self}, and the start does not say where the damage is: {reason}"));
+        }
+        if self.is_hint() {
+            stage.shared.fail(format!("{self} is in a hint, and the node does not start: {reason}"));
+        }
+    }
+
+    /// Whether the file can be made anew from segments.
+    fn is_hint(&self) -> bool {
+        [".index", ".timeindex", ".snapshot"].iter().any(|suffix| self.below.ends_with(suffix))
+            && self.partition().is_some()
+    }
+
+    /// Turns the bit back, if what was damaged is still there.
+    fn mend(&self, stage: &Stage) {
+        let (simulation, node) = (&stage.simulation, stage.broker.node);
+        let content = simulation.content(node, &self.path(), false).unwrap_or_default();
+        if content.get(self.position) == Some(&self.byte) {
+            simulation.flip_bit(node, &self.path(), self.position as u64, self.bit);
+        } else {
+            stage.shared.fail(format!("{self} was refused, and has been written over since"));
+        }
+    }
+}
+
+/// Files whose damage can be told at all: Kafka's checkpoint files and `meta.properties` are text without a checksum.
+fn is_checked(below: &str) -> bool {
+    !below.ends_with("-checkpoint")
+        && !below.ends_with("meta.properties")
+        && !below.ends_with("partition.metadata")
+}
+
+/// Only a frame behind it tells that a frame of the metadata log was whole once: the last one may be torn, by all that the log knows.
+fn is_untold(below: &str, content: &[u8], position: usize) -> bool {
+    let is_log = below.starts_with("logan-metadata-") && below.ends_with(".log");
+    let last = content.windows(FRAME.len()).rposition(|bytes| bytes == FRAME);
+    is_log && last.is_some_and(|last| position >= last)
+}
+
+/// Whether a byte of a segment belongs to a batch with offsets below `end`, and to what a reader can check of it.
+fn hits_a_batch(segment: &[u8], position: usize, end: i64) -> bool {
+    let mut at = 0;
+    while let Some(Ok(length)) = segment.get(at..).map(|rest| Batch::peek(rest, rest.len())) {
+        let Some(Ok(batch)) = segment.get(at..at + length).map(Batch::whole) else { return false };
+        if batch.base_offset() >= end {
+            return false;
+        }
+        if (at..at + length).contains(&position) {
+            return !UNCHECKED.contains(&(position - at));
+        }
+        at += length;
+    }
+    false
+}
+
+/// Reads a partition from its beginning. It had `log` before.
+fn examine(stage: &Stage, partition: Partition, log: &[Sent]) -> Told {
+    let shared = stage.shared.clone();
+    let end = log.len() as i64;
+    let reading = async move {
+        let mut found = Vec::new();
+        let mut empty = 0;
+        while (found.len() as i64) < end && shared.violation.borrow().is_none() {
+            let from = found.len() as i64;
+            let answer = work::insist(&shared, async |client| fetch(client, partition, from).await).await;
+            match answer {
+                Ok((records, watermark)) => {
+                    if watermark < end {
+                        shared.fail(format!(
+                            "partition {partition}: {end} records were acknowledged, and the watermark told is {watermark}"
+                        ));
+                    }
+                    shared.note(work::read(&shared, partition, records, watermark, &mut found));
+                }
+                Err(ErrorCode::KAFKA_STORAGE_ERROR) => return (found, Told::Refuses),
+                Err(error) => {
+                    shared.fail(format!("partition {partition}: offset {from} cannot be read: {error}"));
+                }
+            }
+            empty = if found.len() as i64 > from { 0 } else { empty + 1 };
+            if empty > MOST_EMPTY {
+                shared.fail(format!("partition {partition} says nothing of offset {from}"));
+            }
+        }
+        (found, Told::Everything)
+    };
+    let (found, told) = stage.simulation.block_on(LONG, reading);
+    if let Some(at) = found.iter().zip(log).position(|(found, sent)| found != sent) {
+        let (found, sent) = (found[at], log[at]);
+        stage.shared.fail(format!("partition {partition}: offset {at} was {sent:?} and is {found:?}"));
+    }
+    told
+}
+
+async fn fetch(
+    client: &mut super::client::Client,
+    partition: Partition,
+    from: i64,
+) -> Result<Option<Result<(bytes::Bytes, i64), ErrorCode>>, Lost> {
+    let response = client.call(FETCH_VERSION, &work::fetch(partition, from)).await?;
+    let Some(data) = response.responses.first().and_then(|topic| topic.partitions.first()) else {
+        return Ok(None);
+    };
+    Ok(match data.error_code {
+        ErrorCode::NONE => {
+            let records = data.records.as_ref().map(Records::contiguous).unwrap_or_default();
+            Some(Ok((records, data.high_watermark)))
+        }
+        // Asked before the start was over.
+        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => None,
+        error => Some(Err(error)),
+    })
+}
+
+fn read_all(stage: &Stage) -> Logs {
+    let shared: std::rc::Rc<Shared> = stage.shared.clone();
+    stage.simulation.block_on(LONG, work::read_all(shared))
+}
+
+fn is_as_before(stage: &Stage, before: &Logs, since: &str) {
+    for (partition, log) in before {
+        if matches!(examine(stage, *partition, log), Told::Refuses) {
+            stage.shared.fail(format!("{since}, and partition {partition} refuses"));
+        }
+    }
+}
+
+/// Idle, and so covered, the node goes down.
+fn go_down(stage: &Stage, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    match draw.below(3) {
+        0 => stage.stop(),
+        1 => simulation.kill(node),
+        _ => {
+            simulation.power_loss(node);
+            come_up(stage);
+            simulation.run_for(IDLE);
+            simulation.kill(node);
+        }
+    }
+    settle(stage);
+}
+
+/// Late writes of a process that was killed keep its lock.
+fn settle(stage: &Stage) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    simulation.run_until(|| simulation.in_flight(node).is_empty(), LONG);
+}
+
+/// Starts, and says why that failed.
+fn start(stage: &Stage) -> Result<(), String> {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    let ready = stage.broker.ready();
+    stage.restart();
+    simulation.run_until(|| stage.broker.ready() > ready || !simulation.is_running(node), LONG);
+    if let Some(text) = simulation.fail_stops().first() {
+        stage.shared.fail(format!("the broker panicked: {text}"));
+    }
+    if stage.broker.ready() > ready { Ok(()) } else { Err(stage.broker.failed_starts().join("; ")) }
+}
+
+fn come_up(stage: &Stage) {
+    if let Err(reason) = start(stage) {
+        stage.shared.fail(format!("the disks are well, and the broker does not start: {reason}"));
+    }
+}
