@@ -374,7 +374,6 @@ async fn boot_all(
 
 /// On each shard: starts its volumes and puts their logs into service.
 pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
-    applying::delete_logs(shell, gone).await;
     *shell.directory_ids.borrow_mut() = boot.directories;
     let paths = shell.plan.settings.broker.log_dirs.clone();
     for (place, (part, failed)) in boot.volumes.into_iter().zip(boot.failed).enumerate() {
@@ -396,6 +395,7 @@ pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
             None => gone.push(log),
         }
     }
+    applying::delete_logs(shell, gone).await;
     create_missing(shell, &boot.image).await;
     shell.context.set_image(boot.image.clone(), boot.image.version());
     Ok(())

@@ -89,7 +89,7 @@ impl Broker {
 }
 
 async fn connect() -> Client {
-    Client::connect().await.expect("the broker accepts connections")
+    Client::connect(Duration::from_mins(6)).await.expect("the broker accepts connections")
 }
 
 async fn create(client: &mut Client, topic: &str, partitions: i32) {
