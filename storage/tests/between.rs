@@ -131,7 +131,7 @@ fn a_base_offset_that_cannot_be_is_damage_and_no_panic() {
             stop(&disk, &runtime, volume).await;
         });
         disk.damage("orders-0/00000000000000000009.log", |bytes| {
-            bytes[..8].copy_from_slice(&wrong.to_be_bytes())
+            bytes[..8].copy_from_slice(&wrong.to_be_bytes());
         });
         let opened = live(&disk, 2, |disk, runtime| async move {
             serve(&disk, &runtime, volume_config(), log_config()).await.map(|_| ())
