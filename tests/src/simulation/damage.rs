@@ -207,7 +207,7 @@ impl Damage {
     }
 
     fn is_segment(&self) -> bool {
-        self.below.ends_with(".log") && self.partition().is_some()
+        self.below.strip_suffix(".log").is_some() && self.partition().is_some()
     }
 
     /// Of the topic that is written to, the partition whose file it is.
@@ -273,7 +273,7 @@ fn is_checked(below: &str) -> bool {
 
 /// Only a frame behind it tells that a frame of the metadata log was whole once: the last one may be torn, by all that the log knows.
 fn is_untold(below: &str, content: &[u8], position: usize) -> bool {
-    let is_log = below.starts_with("logan-metadata-") && below.ends_with(".log");
+    let is_log = below.starts_with("logan-metadata-") && below.strip_suffix(".log").is_some();
     let last = content.windows(FRAME.len()).rposition(|bytes| bytes == FRAME);
     is_log && last.is_some_and(|last| position >= last)
 }
