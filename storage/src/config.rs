@@ -87,6 +87,8 @@ pub const CACHE_GROWS_EVERY_NS: u64 = 500_000_000;
 /// What a volume reads ahead for all its readers together, and how long a reader may take to come for it.
 pub const AHEAD_BYTES: usize = 32 << 20;
 pub const AHEAD_FOR_NS: u64 = 2_000_000_000;
+/// What a volume keeps of indexes of sealed segments in memory: those of about ten segments of 1 GiB. Others are read again.
+pub const INDEX_BYTES: usize = 48 << 20;
 /// More files than this are synced by one `syncfs` instead of one by one.
 pub const SYNC_ONE_BY_ONE: usize = 8;
 /// Files of a round log, and their length at first.

@@ -365,6 +365,7 @@ impl Volume {
             }
         });
         segment.closing.borrow_mut().take();
+        self.keep_index(log, segment);
         let vouched = before - self.ledger.borrow().unvouched();
         self.hints.unsaved.set(self.hints.unsaved.get() + vouched);
         if self.hints.unsaved.get() > self.config.recovery_bytes / 4 {

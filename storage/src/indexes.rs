@@ -1,11 +1,18 @@
 //! Indexes that were read from files, and that the batches contradict. Kafka's have no checksum, so an index may be garbled and still look like
 //! one: then it is made anew from the batches, instead of calling the segment damaged.
 //!
-//! Invariants: what is made of the batches is never doubted (`is_index_proven`), so a segment that is damaged is gone through once and not at each
+//! Of sealed segments only so many indexes stay in memory: a client that asks for a timestamp, or reads all of a large log, has every one of
+//! them read, and together they are a two-hundredth of what is stored.
+//!
+//! Invariants: `KeptIndexes::bytes` is the sum over `queue`, at most what [`INDEX_BYTES`] and an eighth of the cache allow, or one index; what is
+//! made of the batches is never doubted (`is_index_proven`), so a segment that is damaged is gone through once and not at each
 //! read; the ledger vouches for no file of an index that was contradicted, so that it is written again.
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::config::INDEX_BYTES;
 use crate::failure::{AppendError, ReadError};
 use crate::index::TimeEntry;
 use crate::log::Log;
@@ -19,6 +26,63 @@ pub(crate) fn contradicted(segment: &Segment, position: u64) -> ReadError {
         base: segment.base,
         position,
         reason: "an index entry leads to a batch that it is not about".into(),
+    }
+}
+
+/// The indexes of sealed segments that are in memory and can be had again, the longest there in front.
+#[derive(Default)]
+pub(crate) struct KeptIndexes {
+    queue: RefCell<VecDeque<Kept>>,
+    bytes: Cell<usize>,
+}
+
+struct Kept {
+    log: Rc<Log>,
+    segment: Rc<Segment>,
+    bytes: usize,
+}
+
+impl KeptIndexes {
+    pub fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    fn push(&self, kept: Kept) {
+        let mut queue = self.queue.borrow_mut();
+        if let Some(at) = queue.iter().position(|other| Rc::ptr_eq(&other.segment, &kept.segment))
+            && let Some(before) = queue.remove(at)
+        {
+            self.bytes.set(self.bytes.get() - before.bytes);
+        }
+        self.bytes.set(self.bytes.get() + kept.bytes);
+        queue.push_back(kept);
+    }
+
+    /// The longest there, if all together take more than `most`; never the last one.
+    fn pop_beyond(&self, most: usize) -> Option<Kept> {
+        let mut queue = self.queue.borrow_mut();
+        if self.bytes.get() <= most || queue.len() < 2 {
+            return None;
+        }
+        let oldest = queue.pop_front()?;
+        self.bytes.set(self.bytes.get() - oldest.bytes);
+        Some(oldest)
+    }
+}
+
+impl Volume {
+    /// The index of a sealed segment was loaded or written: it stays in memory while there is room.
+    pub(crate) fn keep_index(&self, log: &Rc<Log>, segment: &Rc<Segment>) {
+        let Some(bytes) = segment.index.borrow().as_ref().map(SegmentIndex::memory_bytes) else { return };
+        self.indexes.push(Kept { log: Rc::clone(log), segment: Rc::clone(segment), bytes });
+        let most = INDEX_BYTES.min(self.config.cache_bytes / 8);
+        while let Some(Kept { log, segment, .. }) = self.indexes.pop_beyond(most) {
+            // A truncation may have made it the last one, which grows; and what it knew when it was sealed again may not be written yet.
+            let is_needed = !log.is_sealed(&segment) || segment.closing.borrow().is_some();
+            if !is_needed {
+                segment.index.borrow_mut().take();
+            }
+        }
     }
 }
 
@@ -72,6 +136,9 @@ impl Log {
         }
         tracing::warn!(log = %self.key(), base = segment.base, "the batches contradict the indexes: they are rebuilt");
         segment.set_index(index, true);
+        if self.is_sealed(segment) {
+            volume.keep_index(self, segment);
+        }
         self.disown_index(volume, segment);
         Ok(true)
     }

@@ -310,7 +310,11 @@ impl Log {
                 .await?;
             index.on_close();
         }
-        segment.set_index(index, is_made);
+        // A truncation may have made it the last segment meanwhile, whose index grows.
+        if segment.length.get() == length && self.is_sealed(segment) {
+            segment.set_index(index, is_made);
+            volume.keep_index(self, segment);
+        }
         Ok(())
     }
 

@@ -156,7 +156,10 @@ impl Log {
         from: i64,
         limits: Limits,
     ) -> Result<FromSegment, ReadError> {
-        self.load_index(volume, segment).await?;
+        // Whoever goes on where a read has stopped needs no index, however many such readers there are.
+        if !segment.is_resume(from, generation) {
+            self.load_index(volume, segment).await?;
+        }
         match self.read_segment(volume, segment, generation, from, limits).await {
             Err(ReadError::Corrupt { .. }) if self.rebuild_index(volume, segment).await? => {
                 self.read_segment(volume, segment, generation, from, limits).await
@@ -269,8 +272,7 @@ impl Log {
         next: Option<i64>,
         timestamp: i64,
     ) -> Result<Option<Bytes>, ReadError> {
-        self.load_proven_times(volume, segment).await?;
-        let largest = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
+        let largest = self.load_proven_times(volume, segment).await?;
         if largest.is_none_or(|largest| largest.timestamp < timestamp) {
             return Ok(None);
         }
@@ -300,26 +302,30 @@ impl Log {
         Ok(None)
     }
 
-    /// Loads a segment's indexes, and sees to it that the largest timestamp they tell of is a batch's.
+    /// Loads a segment's indexes, and returns the largest timestamp they tell of, which is a batch's. (They may have gone again by then.)
     async fn load_proven_times(
         self: &Rc<Self>,
         volume: &Rc<Volume>,
         segment: &Rc<Segment>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Option<TimeEntry>, ReadError> {
         self.load_index(volume, segment).await?;
+        let known = || segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
+        let largest = known();
         if segment.is_largest_proven.get() {
-            return Ok(());
+            return Ok(largest);
         }
-        let largest = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
         let is_right = match largest {
             Some(largest) => self.is_time_right(segment, largest).await?,
             None => true,
         };
-        if !is_right || !self.reaches_last_batches(volume, segment).await? {
-            self.rebuild_index(volume, segment).await?;
+        let is_right = is_right && self.reaches_last_batches(volume, segment).await?;
+        if !is_right && self.rebuild_index(volume, segment).await? {
+            return Ok(known());
         }
-        segment.is_largest_proven.set(true);
-        Ok(())
+        if segment.index.borrow().is_some() {
+            segment.is_largest_proven.set(true);
+        }
+        Ok(largest)
     }
 
     async fn first_offset_at(
@@ -357,8 +363,7 @@ impl Log {
             if !self.still_has(&segment, generation)? {
                 continue;
             }
-            loaded?;
-            let entry = segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
+            let entry = loaded?;
             if largest.is_none_or(|largest| entry.is_some_and(|entry| largest.timestamp < entry.timestamp)) {
                 largest = entry;
             }

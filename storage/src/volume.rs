@@ -79,6 +79,7 @@ pub struct Volume {
     /// What was, or is being, read ahead.
     pub(crate) ahead: Rc<Cell<usize>>,
     pub(crate) was_read_ahead: Notify,
+    pub(crate) indexes: crate::indexes::KeptIndexes,
     /// When this life began, each segment file ended with its data.
     pub(crate) began_cut: bool,
     pub(crate) is_stopping: Cell<bool>,
@@ -140,6 +141,7 @@ impl Volume {
             cache_order: RefCell::new(VecDeque::new()),
             ahead: Rc::new(Cell::new(0)),
             was_read_ahead: Notify::default(),
+            indexes: crate::indexes::KeptIndexes::default(),
             began_cut: part.is_cut,
             is_stopping: Cell::new(false),
             may_rounds_end: Cell::new(false),
@@ -435,6 +437,11 @@ impl Volume {
 
     pub(crate) fn note_memory_waited_for(&self) {
         self.memory_waited_for.set(self.memory_waited_for.get() + 1);
+    }
+
+    /// Memory that holds indexes of sealed segments.
+    pub fn index_bytes(&self) -> usize {
+        self.indexes.bytes()
     }
 
     pub(crate) fn add_gathered(&self, bytes: u64) {

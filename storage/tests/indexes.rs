@@ -5,7 +5,7 @@ mod support;
 use std::rc::Rc;
 
 use logan_storage::batch::{BatchReader, HEADER_LEN};
-use logan_storage::config::LogConfig;
+use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::log::Log;
 use logan_storage::read::Limits;
 use support::disk::Disk;
@@ -223,4 +223,44 @@ fn a_truncation_is_not_led_astray() {
             assert_eq!(read, (base..=base + 30).collect::<Vec<_>>());
         });
     }
+}
+
+/// Whoever asks for timestamps has the indexes of all segments read, and whoever reads has those that lead there.
+#[test]
+fn of_all_indexes_only_so_many_stay_in_memory() {
+    const MANY: i64 = 40;
+    let disk = Disk::new();
+    let of_log = LogConfig { index_interval_bytes: 100, ..log_config() };
+    let of_first = of_log.clone();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), of_first.clone()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), of_first).await.unwrap();
+        for n in 0..MANY {
+            for at in 0..100 {
+                let bytes = batch(1, 100, at, n * 100 + at as i64);
+                append_settled(&log, &bytes).await.unwrap();
+            }
+            log.roll().await.unwrap();
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    live(&disk, 2, |disk, runtime| async move {
+        let config = VolumeConfig { cache_bytes: 64 << 10, ..volume_config() };
+        let volume = serve(&disk, &runtime, config, of_log).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        let largest = log.max_timestamp().await.unwrap().map(|entry| (entry.timestamp, entry.offset));
+        assert_eq!(largest, Some((MANY * 100 - 1, MANY * 100 - 1)));
+        let most = 8 << 10;
+        assert!((1..=most).contains(&volume.index_bytes()), "{} bytes", volume.index_bytes());
+        for timestamp in (0..MANY * 100).step_by(37) {
+            let found = log.batch_at_time(timestamp).await.unwrap().unwrap();
+            assert_eq!(i64::from_be_bytes(found[..8].try_into().unwrap()), timestamp);
+            assert!(volume.index_bytes() <= most, "{} bytes", volume.index_bytes());
+        }
+        for offset in (0..MANY * 100).step_by(41) {
+            let limits = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+            assert_eq!(log.read(offset, limits).await.unwrap().next_offset, offset + 1);
+        }
+        volume.check();
+    });
 }
