@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream;
 use logan_shards::{self as shards, Queue};
-use logan_storage::{Limits, Log, Read, ReadError};
+use logan_storage::{Committed, Limits, ReadError};
 
 use super::offsets::end_of_epoch;
 use super::owner::{Hosted, Owner, epoch_of};
@@ -49,12 +50,14 @@ impl Owner {
                 // A session has one fetch at a time: who asks again has given the other up.
                 self.unpark_and_answer(number);
             }
-            self.register(*id, std::mem::take(changes));
+            self.register(*id, std::mem::take(changes), request.committed);
         }
-        let cold = self.cold_logs(&request);
+        let looked = self.look(&request);
+        let cold = self.cold(&looked);
         if cold.is_empty() {
-            return self.fetch_loaded(call, request);
+            return self.answer_or_wait(call, &request, looked);
         }
+        drop(looked);
         self.loading.borrow_mut().insert(call, false);
         let owner = self.clone();
         shards::spawn(Queue::Fetch, async move {
@@ -62,33 +65,30 @@ impl Owner {
             if owner.loading.borrow_mut().remove(&call) == Some(true) {
                 request.shortage = Shortage::Read;
             }
-            owner.fetch_loaded(call, request);
+            let looked = owner.look(&request);
+            owner.answer_or_wait(call, &request, looked);
         })
         .detach();
     }
 
-    /// Logs whose epochs must be read first, because the client says which epochs it knows.
-    fn cold_logs(&self, request: &FetchRequest) -> Vec<Rc<Log>> {
-        let parts = match &request.of {
-            FetchOf::Parts(parts) => Cow::from(parts),
-            FetchOf::Session(id, _) => Cow::from(self.parts_with_news(*id)),
-        };
-        let asks = parts.iter().filter(|part| part.last_fetched_epoch.0 >= 0);
-        let logs = asks.filter_map(|part| self.hosted(part.partition)).map(|hosted| hosted.log.clone());
-        logs.filter(|log| !log.is_loaded()).collect()
+    /// Partitions of which it is not known yet what is stable, and which epochs they have: their logs must be loaded first.
+    fn cold(&self, looked: &Looked<'_>) -> Vec<Rc<Hosted>> {
+        let parts = looked.parts.iter().zip(&looked.answer.parts);
+        let cold = parts.filter(|(_, found)| found.is_stable_unknown());
+        let hosted = cold.filter_map(|(part, _)| self.hosted(part.partition));
+        hosted.filter(|hosted| !hosted.log.is_loaded() && !hosted.is_unreadable.get()).collect()
     }
 
-    fn fetch_loaded(self: &Rc<Self>, call: Call, request: FetchRequest) {
-        let looked = self.look(&request.of);
+    fn answer_or_wait(self: &Rc<Self>, call: Call, request: &FetchRequest, looked: Looked<'_>) {
         let enough = looked.is_enough(request.min_bytes);
         match request.shortage {
             Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(looked.answer)),
             // A session that ended while logs were read in is told of nothing any more.
             Shortage::Park if !enough && self.is_registered(&request.of) => {
                 drop(looked);
-                self.park(call, request);
+                self.park(call, request.clone());
             }
-            _ => self.answer_fetch(call, &request, looked),
+            _ => self.answer_fetch(call, request, looked),
         }
     }
 
@@ -113,7 +113,7 @@ impl Owner {
         let Some(request) = self.parked.borrow().get(&number).map(|parked| parked.request.clone()) else {
             return;
         };
-        if self.look(&request.of).is_enough(request.min_bytes) {
+        if self.look(&request).is_enough(request.min_bytes) {
             self.unpark_and_answer(number);
         } else if let FetchOf::Session(id, _) = request.of {
             self.watch_all_news(id);
@@ -158,17 +158,18 @@ impl Owner {
             }
             FetchOf::Session(id, _) => self.set_parked(*id, None),
         }
-        let looked = self.look(&parked.request.of);
+        let looked = self.look(&parked.request);
         self.answer_fetch(parked.call, &parked.request, looked);
     }
 
-    fn look<'a>(&self, of: &'a FetchOf) -> Looked<'a> {
-        let (parts, found) = match of {
+    fn look<'a>(&self, request: &'a FetchRequest) -> Looked<'a> {
+        let committed = request.committed;
+        let (parts, found) = match &request.of {
             FetchOf::Parts(parts) => {
-                (Cow::from(parts), parts.iter().map(|part| self.check_part(part)).collect())
+                (Cow::from(parts), parts.iter().map(|part| self.check_part(part, committed)).collect())
             }
             FetchOf::Session(id, _) => {
-                let (parts, found) = self.look_at_news(*id);
+                let (parts, found) = self.look_at_news(*id, committed);
                 (Cow::from(parts), found)
             }
         };
@@ -176,11 +177,11 @@ impl Owner {
         Looked { parts, answer: FetchAnswer { ready, parts: found } }
     }
 
-    pub(super) fn check_part(&self, part: &FetchPart) -> FetchedPart {
-        FetchedPart { number: part.number, order: part.number.0, ..self.find(part) }
+    pub(super) fn check_part(&self, part: &FetchPart, committed: bool) -> FetchedPart {
+        FetchedPart { number: part.number, order: part.number.0, ..self.find(part, committed) }
     }
 
-    fn find(&self, part: &FetchPart) -> FetchedPart {
+    fn find(&self, part: &FetchPart, committed: bool) -> FetchedPart {
         let Some(hosted) = self.hosted(part.partition) else {
             return FetchedPart::failed(self.absence(part.partition), LeaderEpoch(-1));
         };
@@ -189,9 +190,14 @@ impl Owner {
         if let Err(refusal) = replica.check_leader(part.current_leader_epoch) {
             return FetchedPart::failed(ErrorCode::from(refusal), epoch);
         }
+        let stable = hosted.last_stable(replica.high_watermark());
+        if committed && stable.is_none() && hosted.is_unreadable.get() {
+            return FetchedPart::failed(ErrorCode::KAFKA_STORAGE_ERROR, epoch);
+        }
+        let high_watermark = self.watermark_told(&replica);
         let mut fetched = FetchedPart {
-            high_watermark: self.watermark_told(&replica),
-            last_stable: self.watermark_told(&replica),
+            high_watermark,
+            last_stable: self.stable_told(&replica, stable),
             log_start: replica.log_start(),
             leader_epoch: epoch,
             ..FetchedPart::default()
@@ -199,7 +205,11 @@ impl Owner {
         let offered = match diverging(&hosted, part, replica.log_start()) {
             // Told at once: the client must truncate before it can go on.
             Ok(Some(diverging)) => Ok((Some(diverging), PLENTY)),
-            Ok(None) => replica.check_fetch(part.offset).map(|()| (None, replica.ready_bytes(part.offset))),
+            Ok(None) => {
+                // What is not known to be stable is not shown.
+                let end = if committed { stable.unwrap_or(part.offset) } else { replica.log_end() };
+                replica.check_fetch(part.offset).map(|()| (None, replica.ready_bytes(part.offset, end)))
+            }
             Err(refusal) => Err(refusal),
         };
         match offered {
@@ -225,6 +235,15 @@ impl Owner {
             return Offset(watermark.0 - 1).max(replica.log_start());
         }
         if self.mutations.tell_unsettled { replica.log_end() } else { watermark }
+    }
+
+    /// The last stable offset as a fetch is told it: -1, which Kafka's clients pass over, if the log cannot be loaded.
+    fn stable_told(&self, replica: &Replica, stable: Option<Offset>) -> Offset {
+        match stable {
+            Some(stable) if stable < replica.high_watermark() => stable,
+            Some(_) => self.watermark_told(replica),
+            None => Offset(-1),
+        }
     }
 
     /// How far a fetch may read.
@@ -281,24 +300,35 @@ impl Owner {
             let visible = self.visible(&hosted.replica.borrow());
             let bytes = part.max_bytes.min(left) as usize;
             let limits = Limits { offset: visible.0, bytes, at_least_one: need_one };
-            if let Some(read) = hosted.log.read_cached(part.offset.0, limits) {
-                left = left.saturating_sub(read.bytes as u64);
-                need_one &= read.bytes == 0;
-                checked.take(read);
+            let (from, committed) = (part.offset.0, request.committed);
+            let found = if committed {
+                hosted.log.read_committed_cached(from, limits)
+            } else {
+                hosted.log.read_cached(from, limits).map(Committed::from)
+            };
+            if let Some(found) = found {
+                left = left.saturating_sub(found.read.bytes as u64);
+                need_one &= found.read.bytes == 0;
+                checked.take(found);
             } else {
                 left = left.saturating_sub(checked.ready.min(bytes as u64));
                 need_one = false;
-                cold.push(Cold { at, hosted, offset: part.offset, limits });
+                cold.push(Cold { at, hosted, offset: part.offset, limits, committed });
             }
         }
         cold
     }
 }
 
-async fn load(log: Rc<Log>) {
-    if let Err(error) = log.load().await {
-        // The fetch itself then finds out, or its directory has failed by then.
-        tracing::error!(log = %log.key(), %error, "the log's epochs cannot be read");
+/// Brings into memory what the log knows beside its batches.
+async fn load(hosted: Rc<Hosted>) {
+    match hosted.log.load().await {
+        // A deleted log, or a directory that has failed, is found out by the fetch itself.
+        Ok(()) | Err(ReadError::Closed | ReadError::Failed) => {}
+        Err(error) => {
+            tracing::error!(log = %hosted.log.key(), %error, "what is stable in the log is not known");
+            hosted.is_unreadable.set(true);
+        }
     }
 }
 
@@ -309,14 +339,22 @@ struct Cold {
     hosted: Rc<Hosted>,
     offset: Offset,
     limits: Limits,
+    committed: bool,
 }
 
 impl Cold {
     /// Returns its place, and what was read or what to answer instead.
-    async fn read(self) -> (usize, Result<Read, FetchedPart>) {
-        let Self { at, hosted, offset, limits } = self;
+    async fn read(self) -> (usize, Result<Committed, FetchedPart>) {
+        let Self { at, hosted, offset, limits, committed } = self;
+        let read = async {
+            if committed {
+                hosted.log.read_committed(offset.0, limits).await
+            } else {
+                hosted.log.read(offset.0, limits).await.map(Committed::from)
+            }
+        };
         // The read itself may never end. Its directory fails then, and whoever fetches is told.
-        let read = shards::timeout(ROUND_HANGS_AFTER, hosted.log.read(offset.0, limits)).await;
+        let read = shards::timeout(ROUND_HANGS_AFTER, read).await;
         let read = read.unwrap_or(Err(ReadError::Failed)).map_err(|error| {
             let code = match error {
                 ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
@@ -352,9 +390,15 @@ fn diverging(
 }
 
 impl FetchedPart {
-    fn take(&mut self, read: Read) {
+    /// It was found, and its log is not loaded.
+    pub(super) fn is_stable_unknown(&self) -> bool {
+        self.error == 0 && self.last_stable.0 < 0
+    }
+
+    fn take(&mut self, Committed { read, aborted }: Committed) {
         self.bytes = read.bytes as u64;
         self.slices = read.slices;
+        self.aborted = aborted;
     }
 
     fn failed(error: ErrorCode, leader_epoch: LeaderEpoch) -> Self {

@@ -42,10 +42,10 @@ impl Owner {
                 let offset = hosted.replica.borrow().log_start();
                 answer(&hosted, offset, -1)
             }
-            OffsetQuestion::Latest => latest(&hosted),
+            OffsetQuestion::Latest => latest(&hosted, query.committed),
             OffsetQuestion::EpochEnd(epoch) => epoch_end(&hosted, epoch),
-            OffsetQuestion::MaxTimestamp => at_max_timestamp(&hosted).await,
-            OffsetQuestion::AtTime(time) => at_time(&hosted, time).await,
+            OffsetQuestion::MaxTimestamp => at_max_timestamp(&hosted, query.committed).await,
+            OffsetQuestion::AtTime(time) => in_batch(&hosted, query.committed, time).await,
         }
     }
 }
@@ -56,9 +56,15 @@ fn answer(hosted: &Hosted, offset: Offset, timestamp: i64) -> OffsetAnswer {
     OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp, leader_epoch }
 }
 
-/// The watermark, with the newest epoch.
-fn latest(hosted: &Hosted) -> OffsetAnswer {
-    let offset = hosted.replica.borrow().high_watermark();
+/// How far the reader may see: to the watermark, or to the last stable offset.
+fn visible(hosted: &Hosted, committed: bool) -> Option<Offset> {
+    let high_watermark = hosted.replica.borrow().high_watermark();
+    if committed { hosted.last_stable(high_watermark) } else { Some(high_watermark) }
+}
+
+/// What the reader may see up to, with the newest epoch.
+fn latest(hosted: &Hosted, committed: bool) -> OffsetAnswer {
+    let Some(offset) = visible(hosted, committed) else { return not_loaded() };
     let leader_epoch = LeaderEpoch(hosted.log.latest_epoch().map_or(-1, |latest| latest.epoch));
     OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
 }
@@ -66,6 +72,11 @@ fn latest(hosted: &Hosted) -> OffsetAnswer {
 /// Kafka's "nothing found": no error, and -1 everywhere.
 fn nothing() -> OffsetAnswer {
     OffsetAnswer::failed(ErrorCode::NONE)
+}
+
+/// The log was truncated since it was loaded.
+fn not_loaded() -> OffsetAnswer {
+    OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR)
 }
 
 fn epoch_end(hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
@@ -92,7 +103,7 @@ pub(super) fn end_of_epoch(hosted: &Hosted, epoch: LeaderEpoch) -> Option<(Leade
     Some((before.map_or(epoch, |latest| LeaderEpoch(latest.epoch)), replica.log_end()))
 }
 
-async fn at_max_timestamp(hosted: &Hosted) -> OffsetAnswer {
+async fn at_max_timestamp(hosted: &Hosted, committed: bool) -> OffsetAnswer {
     let max = match hosted.log.max_timestamp().await {
         Ok(Some(max)) => max,
         Ok(None) => return nothing(),
@@ -102,16 +113,12 @@ async fn at_max_timestamp(hosted: &Hosted) -> OffsetAnswer {
     if hosted.log.wait_settled(max.offset + 1).await.is_err() {
         return OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR);
     }
-    in_batch(hosted, max.timestamp).await
+    in_batch(hosted, committed, max.timestamp).await
 }
 
-async fn at_time(hosted: &Hosted, time: i64) -> OffsetAnswer {
-    in_batch(hosted, time).await
-}
-
-/// The first record at or after `time`, looked up in the batch that must hold it.
-async fn in_batch(hosted: &Hosted, time: i64) -> OffsetAnswer {
-    let visible = hosted.replica.borrow().high_watermark();
+/// The first record at or after `time`, looked up in the batch that must hold it. One that the reader may not see hides those behind it.
+async fn in_batch(hosted: &Hosted, committed: bool, time: i64) -> OffsetAnswer {
+    let Some(visible) = visible(hosted, committed) else { return not_loaded() };
     let batch = match hosted.log.batch_at_time(time).await {
         Ok(Some(batch)) => batch,
         Ok(None) => return nothing(),

@@ -33,6 +33,8 @@ pub struct Hosted {
     pub replica: RefCell<Replica>,
     /// `min.insync.replicas` of the topic.
     pub min_in_sync: Cell<usize>,
+    /// Its log could not be loaded, which is not tried again for each fetch.
+    pub(super) is_unreadable: Cell<bool>,
     waiting: RefCell<VecDeque<Waiting>>,
 }
 
@@ -83,8 +85,14 @@ impl Hosted {
             log,
             replica: RefCell::new(replica),
             min_in_sync: Cell::new(min_in_sync),
+            is_unreadable: Cell::new(false),
             waiting: RefCell::new(VecDeque::new()),
         })
+    }
+
+    /// The last stable offset: how far readers of committed records may see. `None` before the log is loaded.
+    pub(super) fn last_stable(&self, high_watermark: Offset) -> Option<Offset> {
+        self.log.last_stable_offset(high_watermark.0).map(Offset)
     }
 }
 
@@ -242,6 +250,8 @@ impl Owner {
         let Some(hosted) = self.hosted(super::partition_of(log.key())) else { return };
         let mut effects = Effects::default();
         hosted.replica.borrow_mut().on_settled(Offset(log.ends().settled), &mut effects);
+        let high_watermark = hosted.replica.borrow().high_watermark();
+        log.producers().on_high_watermark(high_watermark.0);
         self.carry_out(effects);
     }
 

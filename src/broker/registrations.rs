@@ -24,6 +24,8 @@ pub(super) struct Registration {
     news: BTreeSet<(u64, PartNumber)>,
     /// The number of the fetch that waits for more.
     parked: Option<u64>,
+    /// The last fetch wanted committed records only. What is news to such a fetch and what is to others differs.
+    committed: bool,
 }
 
 struct Standing {
@@ -36,7 +38,9 @@ impl Standing {
     /// Whether the session must be told of what was found.
     fn is_news(&self, found: &FetchedPart) -> bool {
         let told = Told { high_watermark: found.high_watermark, log_start: found.log_start };
-        found.ready > 0 || found.error != 0 || found.diverging.is_some() || told != self.told
+        // What is ready for readers of committed records is not known before it is known what is stable.
+        let is_said = found.error != 0 || found.diverging.is_some() || found.is_stable_unknown();
+        found.ready > 0 || is_said || told != self.told
     }
 }
 
@@ -55,9 +59,13 @@ impl Registration {
 
 impl Owner {
     /// Takes in what changed of a session; the first time, all of it.
-    pub(super) fn register(&self, id: RegistrationId, changes: Vec<PartChange>) {
+    pub(super) fn register(&self, id: RegistrationId, changes: Vec<PartChange>, committed: bool) {
         let mut registrations = self.registrations.borrow_mut();
         let registration = registrations.entry(id).or_default();
+        if std::mem::replace(&mut registration.committed, committed) != committed {
+            let all = registration.parts.iter();
+            registration.news.extend(all.map(|(number, standing)| (standing.order, *number)));
+        }
         for change in changes {
             match change {
                 PartChange::Set { order, part, told } => {
@@ -119,13 +127,17 @@ impl Owner {
     }
 
     /// Looks at a session's parts that may have news. Those that have none are watched for, and left out.
-    pub(super) fn look_at_news(&self, id: RegistrationId) -> (Vec<FetchPart>, Vec<FetchedPart>) {
+    pub(super) fn look_at_news(
+        &self,
+        id: RegistrationId,
+        committed: bool,
+    ) -> (Vec<FetchPart>, Vec<FetchedPart>) {
         let mut registrations = self.registrations.borrow_mut();
         let Some(registration) = registrations.get_mut(&id) else { return (Vec::new(), Vec::new()) };
         let (mut parts, mut found) = (Vec::new(), Vec::new());
         for part in registration.with_news() {
             let standing = &registration.parts[&part.number];
-            let fetched = FetchedPart { order: standing.order, ..self.check_part(&part) };
+            let fetched = FetchedPart { order: standing.order, ..self.check_part(&part, committed) };
             if standing.is_news(&fetched) {
                 parts.push(part);
                 found.push(fetched);

@@ -19,7 +19,7 @@ use futures_util::future::{Either, join_all, select, select_all};
 use logan_shards as shards;
 
 use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted};
-use super::{Context, Credit, Peer, topics};
+use super::{Context, Credit, Peer, READ_COMMITTED, topics};
 use crate::limits;
 use crate::mail::{
     Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
@@ -27,7 +27,7 @@ use crate::mail::{
 };
 use crate::model::{LeaderEpoch, Offset, PartNumber, PartitionId, RegistrationId, ShardId};
 use crate::protocol::messages::fetch::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use crate::protocol::messages::{FetchRequest, FetchResponse};
 use crate::protocol::{ErrorCode, Records};
@@ -60,6 +60,7 @@ struct Terms {
     min_bytes: u64,
     max_bytes: u64,
     wait: Duration,
+    committed: bool,
 }
 
 pub(super) async fn handle(
@@ -80,7 +81,6 @@ async fn answer(
     request: FetchRequest,
 ) -> Result<(FetchResponse, Option<Credit>), ErrorCode> {
     let is_consumer = request.replica_id < 0 && request.replica_state.replica_id < 0;
-    let read_committed = request.isolation_level == 1;
     let terms = terms(context, &request);
     let now_ms = shards::wall_clock_ms();
     let begun = context.sessions.borrow_mut().begin(now_ms, peer.number, asked(version, &request))?;
@@ -99,7 +99,7 @@ async fn answer(
             Begun::Session(session) => sessions.finish_incremental(session, found)?,
         }
     };
-    let mut response = assemble(context, peer, said, read_committed);
+    let mut response = assemble(context, peer, said, terms.committed);
     keep_what_is_known(version, &mut response);
     Ok((response, credit.filter(|credit| credit.bytes() > 0)))
 }
@@ -111,7 +111,8 @@ fn terms(context: &Context, request: &FetchRequest) -> Terms {
     let max_bytes = asked(request.max_bytes).min(allowed).max(1);
     let min_bytes = asked(request.min_bytes).min(max_bytes);
     let wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
-    Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms) }
+    let committed = request.isolation_level == READ_COMMITTED;
+    Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms), committed }
 }
 
 fn asked(version: i16, request: &FetchRequest) -> Asked {
@@ -197,9 +198,13 @@ async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit
         [] => None,
         [only] => {
             let mut credit = context.responses.take(terms.max_bytes).await;
-            let shortage = if park { Shortage::Report } else { Shortage::Read };
-            let request =
-                Asking { grant: terms.max_bytes, at_least_one: true, min_bytes: terms.min_bytes, shortage };
+            let request = Asking {
+                grant: terms.max_bytes,
+                at_least_one: true,
+                min_bytes: terms.min_bytes,
+                shortage: if park { Shortage::Report } else { Shortage::Read },
+                committed: terms.committed,
+            };
             let mut answer = as_fetch(ask(context, only, request).await.await);
             let is_short = |answer: &FetchAnswer| answer.ready < terms.min_bytes && !has_error(answer);
             if park && answer.as_ref().is_some_and(is_short) {
@@ -220,7 +225,8 @@ async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit
                 }
                 let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
                 let credit = context.responses.take(granted).await;
-                read_granted(context, several, granted, &ready, &firsts, &mut found).await;
+                let granted = Terms { max_bytes: granted, ..*terms };
+                read_granted(context, several, &granted, &ready, &firsts, &mut found).await;
                 Some(credit)
             }
         }
@@ -256,6 +262,7 @@ struct Asking {
     at_least_one: bool,
     min_bytes: u64,
     shortage: Shortage,
+    committed: bool,
 }
 
 async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
@@ -265,6 +272,7 @@ async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
         grant: asking.grant,
         at_least_one: asking.at_least_one,
         shortage: asking.shortage,
+        committed: asking.committed,
         of: share.again(),
     };
     context.router.ask(share.shard, |call| Mail::Fetch(call, Box::new(request))).await
@@ -337,8 +345,13 @@ async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, re
         let mut pending = Vec::new();
         for (share, own) in shares.iter_mut().zip(&*ready) {
             let missing = terms.min_bytes.saturating_sub(total - own).max(1);
-            let asking =
-                Asking { grant: 0, at_least_one: false, min_bytes: missing, shortage: Shortage::Park };
+            let asking = Asking {
+                grant: 0,
+                at_least_one: false,
+                min_bytes: missing,
+                shortage: Shortage::Park,
+                committed: terms.committed,
+            };
             let asked = ask(context, share, asking).await;
             pending.push(Waiting::new(context, share.shard, asked));
         }
@@ -396,6 +409,7 @@ async fn read_evenly(
             at_least_one: nth == 0,
             min_bytes: if park { terms.min_bytes } else { 0 },
             shortage: if park { Shortage::Report } else { Shortage::Read },
+            committed: terms.committed,
         };
         pending.push(ask(context, share, asking).await);
     }
@@ -437,12 +451,12 @@ fn first_of<'a>(parts: impl Iterator<Item = &'a FetchedPart>) -> u64 {
 async fn read_granted(
     context: &Context,
     shares: &mut [Share],
-    max_bytes: u64,
+    terms: &Terms,
     ready: &[u64],
     firsts: &[u64],
     found: &mut Vec<FetchedPart>,
 ) {
-    let mut left = max_bytes;
+    let mut left = terms.max_bytes;
     let mut first = true;
     let mut turns: Vec<usize> = (0..shares.len()).collect();
     turns.sort_by_key(|at| firsts[*at]);
@@ -451,7 +465,8 @@ async fn read_granted(
         let grant = ready[*at].min(left);
         left -= grant;
         let at_least_one = first && ready[*at] > 0;
-        let asking = Asking { grant, at_least_one, min_bytes: 0, shortage: Shortage::Read };
+        let (min_bytes, shortage, committed) = (0, Shortage::Read, terms.committed);
+        let asking = Asking { grant, at_least_one, min_bytes, shortage, committed };
         pending.push(ask(context, &mut shares[*at], asking).await);
         first &= ready[*at] == 0;
     }
@@ -474,7 +489,7 @@ fn add(found: &mut Vec<FetchedPart>, of: &Share, answer: Option<FetchAnswer>) {
     }
 }
 
-fn assemble(context: &Context, peer: &Peer, said: Said, read_committed: bool) -> FetchResponse {
+fn assemble(context: &Context, peer: &Peer, said: Said, committed: bool) -> FetchResponse {
     let mut response = FetchResponse { session_id: said.session, ..Default::default() };
     let image = context.image();
     let mut moved = false;
@@ -489,7 +504,7 @@ fn assemble(context: &Context, peer: &Peer, said: Said, read_committed: bool) ->
                 ..Default::default()
             });
         }
-        let mut data = partition_data(named.partition, part, read_committed);
+        let mut data = partition_data(named.partition, part, committed);
         if matches!(data.error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) {
             let partition = topics::find_named(&image, &named).ok();
             if let Some((leader_id, leader_epoch)) =
@@ -529,13 +544,25 @@ fn keep_what_is_known(version: i16, response: &mut FetchResponse) {
     }
 }
 
-fn partition_data(partition_index: i32, part: FetchedPart, read_committed: bool) -> PartitionData {
+fn partition_data(partition_index: i32, part: FetchedPart, committed: bool) -> PartitionData {
     let mut records = Records::default();
     for slice in part.slices {
         records.push(slice);
     }
     let diverging_epoch = part.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
         EpochEndOffset { epoch: epoch.0, end_offset: end.0, ..Default::default() }
+    });
+    // Kafka says null where it has not read.
+    let was_read = part.error == ErrorCode::NONE.0 && part.diverging.is_none();
+    let aborted_transactions = (committed && was_read).then(|| {
+        let aborted = part.aborted.iter();
+        aborted
+            .map(|txn| AbortedTransaction {
+                producer_id: txn.producer_id,
+                first_offset: txn.first_offset,
+                ..Default::default()
+            })
+            .collect()
     });
     PartitionData {
         partition_index,
@@ -544,7 +571,7 @@ fn partition_data(partition_index: i32, part: FetchedPart, read_committed: bool)
         last_stable_offset: part.last_stable.0,
         log_start_offset: part.log_start.0,
         diverging_epoch,
-        aborted_transactions: read_committed.then(Vec::new),
+        aborted_transactions,
         records: Some(records),
         ..Default::default()
     }

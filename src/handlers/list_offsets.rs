@@ -1,14 +1,14 @@
 //! `ListOffsets` v1-11: earliest, latest, largest timestamp (KIP-734) and the first record at or after a time.
 //!
 //! There is no tiered storage: the earliest local offset is the log's start, and what only a tier has is -1 (KIP-405, KIP-1005,
-//! KIP-1023). `isolation_level` makes no difference while there are no transactions.
+//! KIP-1023). To readers of committed records the log ends at the last stable offset.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
 
-use super::{Context, topics};
+use super::{Context, READ_COMMITTED, topics};
 use crate::mail::{Answer, Mail, OffsetAnswer, OffsetQuery, OffsetQuestion, OffsetRequest};
 use crate::model::{LeaderEpoch, Offset, ShardId};
 use crate::protocol::ErrorCode;
@@ -32,6 +32,7 @@ pub(super) async fn handle(
     let image = context.image();
     let mut response = ListOffsetsResponse::default();
     let mut queries = Queries::new(context);
+    let committed = request.isolation_level == READ_COMMITTED;
     for (t, topic) in request.topics.iter().enumerate() {
         let found = topics::find(&image, crate::model::Uuid::ZERO, &topic.name);
         let mut answered = ListOffsetsTopicResponse { name: topic.name.clone(), ..Default::default() };
@@ -46,7 +47,7 @@ pub(super) async fn handle(
                 (Ok(_), Ok(None)) => {}
                 (Ok(partition), Ok(Some(what))) => {
                     let current_leader_epoch = LeaderEpoch(asked.current_leader_epoch);
-                    queries.push((t, p), OffsetQuery { partition, current_leader_epoch, what });
+                    queries.push((t, p), OffsetQuery { partition, current_leader_epoch, committed, what });
                 }
             }
             answered.partitions.push(part);

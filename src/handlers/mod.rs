@@ -41,6 +41,9 @@ use topics::TopicCache;
 
 pub use budget::{Budget, Credit};
 
+/// The `isolation_level` of a client that wants committed records only.
+const READ_COMMITTED: i8 = 1;
+
 /// What every handler of a shard sees.
 pub struct Context {
     pub router: Rc<Router>,

@@ -27,7 +27,8 @@ pub(super) async fn handle(
                 Ok(partition) => {
                     let current_leader_epoch = LeaderEpoch(asked.current_leader_epoch);
                     let what = OffsetQuestion::EpochEnd(LeaderEpoch(asked.leader_epoch));
-                    queries.push((t, p), OffsetQuery { partition, current_leader_epoch, what });
+                    let query = OffsetQuery { partition, current_leader_epoch, committed: false, what };
+                    queries.push((t, p), query);
                 }
             }
             answered.partitions.push(part);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logan_shards::{Class, Handoff};
+use logan_storage::txn_index::AbortedTxn;
 use logan_storage::{FailedMark, StoppedPart, VolumePart};
 
 use crate::metadata::{Command, Image, Outcome};
@@ -162,6 +163,8 @@ pub struct FetchRequest {
     pub at_least_one: bool,
     /// What becomes of it while fewer than `min_bytes` are ready.
     pub shortage: Shortage,
+    /// Records that are not decided yet are not counted and not sent (KIP-98, `read_committed`).
+    pub committed: bool,
     pub of: FetchOf,
 }
 
@@ -233,6 +236,7 @@ pub struct FetchedPart {
     pub order: u64,
     pub error: i16,
     pub high_watermark: Offset,
+    /// -1 if it is not known.
     pub last_stable: Offset,
     pub log_start: Offset,
     pub ready: u64,
@@ -242,6 +246,8 @@ pub struct FetchedPart {
     pub leader_epoch: LeaderEpoch,
     pub slices: Vec<Bytes>,
     pub bytes: u64,
+    /// The aborted transactions with records in `slices`, if only committed ones are wanted.
+    pub aborted: Vec<AbortedTxn>,
 }
 
 /// Questions about offsets of partitions of one shard.
@@ -257,6 +263,8 @@ pub struct OffsetQuery {
     pub partition: PartitionId,
     /// -1 if the client does not say.
     pub current_leader_epoch: LeaderEpoch,
+    /// Only records that are decided count (`read_committed`).
+    pub committed: bool,
     pub what: OffsetQuestion,
 }
 

@@ -237,9 +237,11 @@ impl Replica {
         effects.news.extend(std::mem::take(&mut self.watched_by));
     }
 
-    /// Bytes a reader at `offset` could have now; [`PLENTY`] if it is behind what is remembered.
-    pub fn ready_bytes(&self, offset: Offset) -> u64 {
-        if offset >= self.high_watermark { 0 } else { self.tail.between(offset, self.high_watermark) }
+    /// Bytes that a reader at `offset`, who may see what lies below `end` and the watermark, could have now; [`PLENTY`] if it is behind
+    /// what is remembered.
+    pub fn ready_bytes(&self, offset: Offset, end: Offset) -> u64 {
+        let end = end.min(self.high_watermark);
+        if offset >= end { 0 } else { self.tail.between(offset, end) }
     }
 
     pub fn park(&mut self, ticket: FetchTicket) {
@@ -396,14 +398,17 @@ mod tests {
         let mut replica = leader();
         replica.on_append(Offset(0), Offset(10), 100, None);
         replica.on_append(Offset(10), Offset(20), 150, None);
-        assert_eq!(replica.ready_bytes(Offset(0)), 0);
+        let ready = |replica: &Replica, offset| replica.ready_bytes(Offset(offset), Offset(i64::MAX));
+        assert_eq!(ready(&replica, 0), 0);
         let mut effects = Effects::default();
         replica.on_settled(Offset(10), &mut effects);
-        assert_eq!(replica.ready_bytes(Offset(0)), 100);
+        assert_eq!(ready(&replica, 0), 100);
         replica.on_settled(Offset(20), &mut effects);
-        assert_eq!(replica.ready_bytes(Offset(3)), 250, "the batch that holds the offset comes whole");
-        assert_eq!(replica.ready_bytes(Offset(10)), 150);
+        assert_eq!(ready(&replica, 3), 250, "the batch that holds the offset comes whole");
+        assert_eq!(ready(&replica, 10), 150);
+        let ready_below = |offset, end| replica.ready_bytes(Offset(offset), Offset(end));
+        assert_eq!([ready_below(0, 10), ready_below(0, 11), ready_below(10, 10)], [100, 250, 0]);
         let old = Replica::new(replica.leadership(), Offset(0), Offset(50));
-        assert_eq!(old.ready_bytes(Offset(0)), PLENTY);
+        assert_eq!([ready(&old, 0), old.ready_bytes(Offset(7), Offset(7))], [PLENTY, 0]);
     }
 }

@@ -108,7 +108,10 @@ pub struct Produced {
 pub struct Fetched {
     pub error: i16,
     pub high_watermark: i64,
+    pub last_stable: i64,
     pub log_start: i64,
+    /// Producer ids and first offsets of aborted transactions; `None` for null.
+    pub aborted: Option<Vec<(i64, i64)>>,
     pub records: Vec<u8>,
 }
 
@@ -120,11 +123,13 @@ pub struct FetchFrom {
     pub max_wait_ms: i32,
     pub min_bytes: i32,
     pub max_bytes: i32,
+    /// With isolation level read_committed.
+    pub committed: bool,
 }
 
 impl FetchFrom {
     pub fn offset(partition: i32, offset: i64) -> Self {
-        Self { partition, offset, max_wait_ms: 500, min_bytes: 1, max_bytes: 64 << 20 }
+        Self { partition, offset, max_wait_ms: 500, min_bytes: 1, max_bytes: 64 << 20, committed: false }
     }
 }
 
@@ -252,21 +257,27 @@ impl Connection {
 
     /// `Fetch` v11 of one partition, without a session.
     pub fn fetch(&mut self, topic: &str, from: FetchFrom) -> Fetched {
-        let body =
-            Writer::default().i32(-1).i32(from.max_wait_ms).i32(from.min_bytes).i32(from.max_bytes).i8(0);
-        let body = body.i32(0).i32(-1).i32(1).string(topic).i32(1).i32(from.partition).i32(-1);
+        let body = Writer::default().i32(-1).i32(from.max_wait_ms).i32(from.min_bytes).i32(from.max_bytes);
+        let body = body
+            .i8(i8::from(from.committed))
+            .i32(0)
+            .i32(-1)
+            .i32(1)
+            .string(topic)
+            .i32(1)
+            .i32(from.partition)
+            .i32(-1);
         let body = body.i64(from.offset).i64(-1).i32(from.max_bytes).i32(0).string("");
         let response = self.call(FETCH, 11, &body);
         let mut r = Reader(&response);
         let (_throttle, error, _session) = (r.i32(), r.i16(), r.i32());
         assert_eq!(error, 0, "the fetch as a whole");
         assert_eq!((r.count(), r.string().as_str(), r.count(), r.i32()), (1, topic, 1, from.partition));
-        let (error, high_watermark, _last_stable, log_start) = (r.i16(), r.i64(), r.i64(), r.i64());
-        for _ in 0..r.count() {
-            let (_producer_id, _first_offset) = (r.i64(), r.i64());
-        }
+        let (error, high_watermark, last_stable, log_start) = (r.i16(), r.i64(), r.i64(), r.i64());
+        let aborted = usize::try_from(r.i32()).ok();
+        let aborted = aborted.map(|count| (0..count).map(|_| (r.i64(), r.i64())).collect());
         r.i32();
-        Fetched { error, high_watermark, log_start, records: r.bytes().to_vec() }
+        Fetched { error, high_watermark, last_stable, log_start, aborted, records: r.bytes().to_vec() }
     }
 
     /// The shard, of `shards`, that serves this connection: the id of a fetch session that is begun says it, and it is ended again.
