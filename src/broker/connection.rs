@@ -38,6 +38,9 @@ pub(super) enum Ended {
 /// Serves a connection until it ends.
 pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
     let open = shell.connections.add(connection.peer_address(), place);
+    if let Some(limit) = shell.plan.settings.broker.connections_max_idle {
+        shell.connections.sweep(limit);
+    }
     let (reader, writer) = connection.split();
     let (slots, queue) = mpsc::channel(limits::RESPONSES_IN_FLIGHT);
     let lent = Rc::new(Lent::default());

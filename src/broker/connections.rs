@@ -106,7 +106,8 @@ impl Connections {
         next.max(SWEEP_LEAST)
     }
 
-    /// Ends connections that were idle for `limit`. It runs only while there are connections: an idle node has no timer.
+    /// Ends connections that were idle for `limit`. It runs only while there are connections, so that an idle node has no timer: whoever adds
+    /// one begins it.
     pub fn sweep(self: &Rc<Self>, limit: Duration) {
         if self.sweeping.replace(true) {
             return;

@@ -170,7 +170,4 @@ fn begin(shell: &Rc<Shell>, connection: Connection, place: Place) {
         load.fetch_sub(1, Ordering::Relaxed);
     })
     .detach();
-    if let Some(limit) = shell.plan.settings.broker.connections_max_idle {
-        shell.connections.sweep(limit);
-    }
 }
