@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use logan_shards::{self as shards, Queue};
-use logan_storage::{Committed, Limits, ReadError};
+use logan_storage::{Committed, Limits, ReadError, held_by};
 
 use super::offsets::end_of_epoch;
 use super::owner::{Hosted, Owner, epoch_of};
@@ -279,8 +279,9 @@ impl Owner {
         .detach();
     }
 
-    /// Takes what is in memory, and returns what must be read from disk. What a disk read may bring counts as brought, so that all together
-    /// stay within the grant.
+    /// Takes what is in memory, and returns what must be read from disk. What a disk read may bring counts as brought, and what it holds
+    /// meanwhile counts, too, so that all together stay within the grant. Parts for which that leaves no room have their turn when they are
+    /// asked for again.
     fn read_from_memory(
         &self,
         request: &FetchRequest,
@@ -288,7 +289,7 @@ impl Owner {
         answer: &mut FetchAnswer,
     ) -> Vec<Cold> {
         let (mut left, mut need_one) = (request.grant, request.at_least_one && request.grant > 0);
-        let mut cold = Vec::new();
+        let (mut cold, mut room) = (Vec::new(), request.grant);
         for (at, (part, checked)) in parts.iter().zip(&mut answer.parts).enumerate() {
             if left == 0 && !need_one {
                 break;
@@ -311,6 +312,11 @@ impl Owner {
                 need_one &= found.read.bytes == 0;
                 checked.take(found);
             } else {
+                let held = held_by(bytes) as u64;
+                if held > room && !need_one {
+                    continue;
+                }
+                room = room.saturating_sub(held);
                 left = left.saturating_sub(checked.ready.min(bytes as u64));
                 need_one = false;
                 cold.push(Cold { at, hosted, offset: part.offset, limits, committed });

@@ -7,10 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::config::AHEAD_FOR_NS;
-use crate::disk::{BLOCK, Priority};
+use crate::disk::Priority;
 use crate::failure::ReadError;
 use crate::log::Log;
-use crate::read::{LEAST, Limits, Read};
+use crate::read::{Limits, Read, held_by};
 use crate::segment::Segment;
 use crate::volume::Volume;
 
@@ -37,7 +37,7 @@ impl Log {
         from: i64,
         limits: Limits,
     ) {
-        let bytes = limits.bytes.max(LEAST) + 2 * BLOCK;
+        let bytes = held_by(limits.bytes);
         let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
         if from >= limits.offset || is_there || volume.ahead.get() + bytes > volume.ahead_most() {
             return;

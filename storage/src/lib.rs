@@ -48,7 +48,7 @@ pub use config::{LogConfig, Mutations, VolumeConfig};
 pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
 pub use key::LogKey;
 pub use log::{Ends, Log};
-pub use read::{Limits, Read};
+pub use read::{Limits, Read, held_by};
 pub use recovery::{OpenError, OpenOptions, Opened, Report, open_directory};
 pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
 pub use volume::{SettledHook, Volume, VolumePart};

@@ -21,7 +21,7 @@ use crate::segment::{Resume, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
 
 /// Read from disk at least and at most, unless one batch is larger.
-pub(crate) const LEAST: usize = 64 << 10;
+const LEAST: usize = 64 << 10;
 const MOST: usize = 1 << 20;
 
 /// Whole batches, from the one that holds the offset asked for.
@@ -32,6 +32,11 @@ pub struct Read {
     pub bytes: usize,
     /// The offset behind the last batch; the offset asked for, if there is none.
     pub next_offset: i64,
+}
+
+/// Bytes of memory that a disk read with room for `bytes` holds, unless one batch is larger: the slices keep the whole buffer.
+pub fn held_by(bytes: usize) -> usize {
+    bytes.max(LEAST) + 2 * BLOCK
 }
 
 /// What a read may return.

@@ -159,7 +159,7 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 /// Expects that some seed notices a planted fault, and that every seed before it notices nothing: `reasons` are what a checker may say
 /// about this fault, and nothing else counts.
 fn is_caught(name: &str, reasons: &[&str], run: impl Fn(u64)) {
-    let seeds = std::env::var("LOGAN_SEEDS").map_or(120, |seeds| seeds.parse().unwrap());
+    let seeds = std::env::var("LOGAN_SEEDS").map_or(400, |seeds| seeds.parse().unwrap());
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let run = std::panic::AssertUnwindSafe(&run);

@@ -16,6 +16,7 @@ use logan::protocol::messages::{CreateTopicsRequest, FetchRequest, FetchResponse
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::sim::{Fault, FaultKind, SimOptions, Simulation, Verb};
 use logan_shards::{Connection, monotonic_ns, sleep};
+use logan_storage::held_by;
 use logan_tests::batch::Batch;
 use logan_tests::simulation::client::{ADDRESS, Client};
 
@@ -204,6 +205,47 @@ fn a_response_behind_a_produce_gives_its_buffers_back() {
     });
 }
 
+/// A read from disk holds more than it may return. All of a fetch stay within what it was granted, and every partition has its turn.
+#[test]
+fn a_fetch_of_many_cold_partitions_reads_few_at_a_time() {
+    const PARTITIONS: i32 = 40;
+    const MOST: i32 = 2_500;
+    let broker = Broker::start(1, &["logan.memory.bytes=4194304"]);
+    let rounds = broker.run(async {
+        let mut client = connect().await;
+        create(&mut client, "cold", PARTITIONS).await;
+        for _ in 0..100 {
+            for partition in 0..PARTITIONS {
+                assert_eq!(produce(&mut client, "cold", partition, &[b'v'; 1000]).await, 0);
+            }
+        }
+        let mut request = fetch_request("cold", PARTITIONS, 0, Duration::ZERO);
+        let mut rounds = 0;
+        while !request.topics[0].partitions.is_empty() {
+            for partition in &mut request.topics[0].partitions {
+                partition.partition_max_bytes = MOST;
+            }
+            let response = client.call(11, &request).await.expect("an answer");
+            let parts = response.responses.iter().flat_map(|topic| &topic.partitions);
+            let served =
+                parts.filter(|part| part.records.as_ref().is_some_and(|records| !records.is_empty()));
+            let served: Vec<i32> = served.map(|part| part.partition_index).collect();
+            let granted = request.topics[0].partitions.len() * MOST as usize;
+            let held = served.len() * held_by(MOST as usize);
+            assert!(
+                served.len() == 1 || held <= granted,
+                "{held} bytes for {} parts, {granted}",
+                served.len()
+            );
+            assert!(!served.is_empty(), "somebody is always served");
+            request.topics[0].partitions.retain(|part| !served.contains(&part.partition));
+            rounds += 1;
+        }
+        rounds
+    });
+    assert!(rounds > PARTITIONS / 2, "{rounds} fetches: most were read from disk");
+}
+
 /// A frame for which memory was taken comes to its end within a bound, however it comes.
 #[test]
 fn a_frame_that_dribbles_is_not_waited_for() {
@@ -267,7 +309,13 @@ fn a_node_without_directories_fails() {
     });
     broker.simulation.add_fault(fault);
     broker.run(async {
-        assert_eq!(produce(&mut connect().await, "lost", 0, b"lost").await, KAFKA_STORAGE_ERROR);
+        let mut client = connect().await;
+        client.send(8, &[produce_request("lost", 0, b"lost")]).await.expect("it is read");
+        // The node may have ended before it answers.
+        if let Ok(response) = client.receive::<ProduceRequest>(8).await {
+            let answered = response.responses[0].partition_responses[0].error_code.0;
+            assert_eq!(answered, KAFKA_STORAGE_ERROR);
+        }
     });
     broker.simulation.run_until(|| broker.reports().len() > 1, LONG);
     let reports = broker.reports();
