@@ -54,6 +54,18 @@ enum Found {
     NotLoaded,
 }
 
+/// Gives the segments what a load has found out of each, and says whether any may have an aborted transaction.
+pub(crate) fn set_aborted(segments: &[Rc<Segment>], all: Vec<Option<Aborted>>) -> bool {
+    let has_any = |aborted: &Option<Aborted>| {
+        aborted.as_ref().is_none_or(|aborted| !aborted.index.entries().is_empty())
+    };
+    let has_aborted = all.iter().any(has_any);
+    for (segment, aborted) in segments.iter().zip(all) {
+        *segment.aborted.borrow_mut() = aborted;
+    }
+    has_aborted
+}
+
 impl Log {
     /// The offset that readers of committed records may see up to: the first one of a transaction that is not decided below
     /// `high_watermark`, or that itself. `None` before the log is loaded.
@@ -224,18 +236,6 @@ impl Log {
                 .await?;
         }
         if is_astray { Err(contradicted(segment, 0)) } else { Ok(index) }
-    }
-
-    /// Takes what a load has found out.
-    pub(crate) fn set_aborted(&self, segments: &[Rc<Segment>], all: Vec<Option<Aborted>>) -> bool {
-        let has_any = |aborted: &Option<Aborted>| {
-            aborted.as_ref().is_none_or(|aborted| !aborted.index.entries().is_empty())
-        };
-        let has_aborted = all.iter().any(has_any);
-        for (segment, aborted) in segments.iter().zip(all) {
-            *segment.aborted.borrow_mut() = aborted;
-        }
-        has_aborted
     }
 
     /// What must be synced before a snapshot of offset `end` may be vouched for.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use crate::aborted::set_aborted;
 use crate::append::derive;
 use crate::batch::{Batch, BatchError};
 use crate::disk::{BLOCK, DiskError, File, OpenMode};
@@ -80,7 +81,7 @@ impl Log {
                 Err(ReadError::Corrupt { .. }) if believes_indexes => believes_indexes = false,
                 outcome => {
                     break outcome.map(|(producers, epochs, aborted)| {
-                        (producers, epochs, self.set_aborted(&segments, aborted))
+                        (producers, epochs, set_aborted(&segments, aborted))
                     });
                 }
             }

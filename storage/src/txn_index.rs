@@ -135,7 +135,9 @@ mod tests {
     fn a_fetch_is_told_what_overlaps() {
         let all = [txn(0, 0, 10, 2), txn(1, 5, 15, 16), txn(2, 18, 35, 25), txn(3, 32, 50, 40)];
         let mut index = TxnIndex::default();
-        all.iter().for_each(|entry| index.push(*entry).unwrap());
+        for entry in &all {
+            index.push(*entry).unwrap();
+        }
         assert_eq!(index.push(all[3]), Err(TxnIndexError::OutOfOrder { slot: 4 }));
         assert_eq!(TxnIndex::parse(0, &index.encode()), Ok(index.clone()));
         let collect = |from, until| {

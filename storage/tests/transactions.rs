@@ -129,7 +129,7 @@ impl Model {
     }
 }
 
-/// What the Java client shows of a fetch: `CompletedFetch` with read_committed.
+/// What the Java client shows of a fetch: `CompletedFetch` with `read_committed`.
 fn shown(committed: &Committed) -> Vec<i64> {
     let mut to_come = committed.aborted.clone();
     to_come.sort_by_key(|txn| txn.first_offset);
@@ -178,7 +178,6 @@ async fn append_some(runtime: &Runtime, log: &Rc<Log>, model: &RefCell<Model>) -
     let is_open =
         model.borrow().transactions(i64::MIN).iter().any(|txn| txn.producer == producer && txn.end.is_none());
     let kind = match runtime.below(10) {
-        0..3 => Kind::Plain,
         3..8 => Kind::Records,
         8 if is_open => Kind::Commit,
         9 if is_open => Kind::Abort,
@@ -406,9 +405,9 @@ fn lives(seed: u64) {
         assert!(!runtime.is_stuck.get() && (done.is_some() || end != End::Stop), "life {life}, {end:?}");
         runtime.kill();
         if end == End::PowerLoss {
-            disk.lose_power(&runtime)
+            disk.lose_power(&runtime);
         } else {
-            disk.survive_kill()
+            disk.survive_kill();
         }
         if runtime.below(3) == 0 {
             lose_hints(&runtime, &disk, end == End::Stop && done.is_some());

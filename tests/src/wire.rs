@@ -123,7 +123,7 @@ pub struct FetchFrom {
     pub max_wait_ms: i32,
     pub min_bytes: i32,
     pub max_bytes: i32,
-    /// With isolation level read_committed.
+    /// With isolation level `read_committed`.
     pub committed: bool,
 }
 

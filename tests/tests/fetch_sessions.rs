@@ -180,7 +180,7 @@ fn a_large_batch_has_its_turn() {
     let topic = format!("turns-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 4, &[]), 0);
     broker.settle();
-    let mut produce = |partition, value: &[u8]| {
+    let produce = |partition, value: &[u8]| {
         let mut connection = Connection::open(broker.address());
         let produced = connection.produce(&topic, partition, -1, &Batch::of(&[value]).encode());
         assert_eq!(produced.error, 0);
@@ -191,7 +191,7 @@ fn a_large_batch_has_its_turn() {
     session.fetch(&mut connection, &wants(&[(0, 0), (1, 0), (2, 0)]));
     produce(2, b"a");
     assert_eq!(session.fetch(&mut connection, &Ask::default()), [(2, 0, 1, 0, vec![0])]);
-    produce(1, &[7; 200_000]);
+    produce(1, &vec![7; 200_000]);
     for turn in 1..4 {
         produce(2, b"a");
         let mentions = session.fetch(&mut connection, &wants(&[(2, turn)]));
