@@ -86,6 +86,11 @@ impl Directory {
         either!(DirectoryKind, self, directory => directory.path())
     }
 
+    /// The one absolute path that it has whatever it was called: links followed, `.` and `..` resolved.
+    pub fn root(&self) -> String {
+        either!(DirectoryKind, self, directory => directory.root())
+    }
+
     pub fn flushing(&self) -> Flushing {
         either!(DirectoryKind, self, directory => directory.flushing())
     }

@@ -61,6 +61,8 @@ pub enum StartError {
     Locked { path: String },
     #[error("{path}: {reason}")]
     Directory { path: String, reason: String },
+    #[error("{path} and {other} are the same directory ({root}): name it once in log.dirs")]
+    SameDirectory { path: String, other: String, root: String },
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error("no log directory can be used")]
@@ -137,12 +139,17 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
 
 /// Opens, locks and claims the log directories. One that cannot be opened is offline, unless it is the only one.
 async fn open_directories(settings: &BrokerSettings) -> Result<(String, Vec<Option<Claimed>>), StartError> {
-    let mut directories = Vec::new();
+    let mut directories: Vec<Directory> = Vec::new();
     let mut online = Vec::new();
     for (place, path) in settings.log_dirs.iter().enumerate() {
         let path = path.display().to_string();
         match open_directory(&path).await {
             Ok(directory) => {
+                // The lock is the process's, so it does not tell one that is written in two ways from two.
+                let root = directory.root();
+                if let Some(other) = directories.iter().find(|other| other.root() == root) {
+                    return Err(StartError::SameDirectory { path, other: other.path(), root });
+                }
                 online.push(place);
                 directories.push(directory);
             }

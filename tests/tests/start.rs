@@ -75,6 +75,20 @@ fn a_directory_that_another_broker_has() {
     first.assert_alive();
 }
 
+/// Two engines on one directory would write over each other.
+#[test]
+fn a_directory_that_is_named_in_two_ways() {
+    let scratch = Scratch::new("twice");
+    let (one, link) = (scratch.path().join("one"), scratch.path().join("link"));
+    fs::create_dir(&one).expect("the scratch directory is writable");
+    std::os::unix::fs::symlink(&one, &link).expect("links are possible");
+    for other in [link.display().to_string(), format!("{}/", one.display())] {
+        let both = format!("log.dirs={},{other}", one.display());
+        let refused = refused(Settings::new(&scratch, &[&both]));
+        assert_says(&refused, &[&other, "the same directory", "log.dirs"]);
+    }
+}
+
 #[test]
 fn a_directory_that_cannot_be_written() {
     let scratch = Scratch::new("readonly");

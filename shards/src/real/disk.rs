@@ -81,6 +81,10 @@ impl RealDirectory {
         self.0.as_written.clone()
     }
 
+    pub(crate) fn root(&self) -> String {
+        self.0.root.display().to_string()
+    }
+
     pub(crate) fn flushing(&self) -> Flushing {
         self.0.flushing.clone()
     }

@@ -60,6 +60,10 @@ impl SimDirectory {
         self.path.to_string()
     }
 
+    pub fn root(&self) -> String {
+        self.base.to_string()
+    }
+
     pub fn flushing(&self) -> Flushing {
         self.world.disks().borrow().mounts[self.target.volume].volume.flushing.clone()
     }
