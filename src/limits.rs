@@ -56,7 +56,7 @@ pub const LANE_MESSAGES_LEAST: u32 = 2;
 
 // ---- Produce
 
-/// Validation lets others run after about so many bytes of records.
+/// Validation, and a search for a timestamp, let others run after about so many bytes of records.
 pub const VALIDATION_STEP_BYTES: usize = 64 << 10;
 
 /// What the records of one produced batch may come to, decompressed: more is a bomb.

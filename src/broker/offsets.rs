@@ -10,7 +10,7 @@ use crate::limits;
 use crate::mail::{Answer, Call, OffsetAnswer, OffsetQuery, OffsetQuestion};
 use crate::model::{LeaderEpoch, Offset};
 use crate::protocol::ErrorCode;
-use crate::protocol::records;
+use crate::protocol::records::{self, Search, TimestampOffset, TimestampSearch};
 
 impl Owner {
     /// Answers what is in memory in this turn; otherwise from a task, since a log's epochs and old timestamps are on disk.
@@ -125,13 +125,29 @@ async fn in_batch(hosted: &Hosted, committed: bool, time: i64) -> OffsetAnswer {
         Err(error) => return unreadable(hosted, &error),
     };
     let log_start = hosted.replica.borrow().log_start();
-    match records::find_timestamp(&batch, time, log_start.0, limits::STORED_BATCH_UNPACKED_BYTES) {
+    match search(&batch, time, log_start).await {
         Ok(Some(found)) if found.offset < visible.0 => answer(hosted, Offset(found.offset), found.timestamp),
         Ok(_) => nothing(),
         Err(error) => {
             tracing::error!(log = %hosted.log.key(), ?error, "a stored batch cannot be read");
             OffsetAnswer::failed(ErrorCode::CORRUPT_MESSAGE)
         }
+    }
+}
+
+/// Lets others run in between: a batch may come to much when it is decompressed.
+async fn search(
+    batch: &bytes::Bytes,
+    time: i64,
+    from: Offset,
+) -> Result<Option<TimestampOffset>, records::ReadError> {
+    let mut search = TimestampSearch::begin(batch, time, from.0, limits::STORED_BATCH_UNPACKED_BYTES)?;
+    loop {
+        match search.step(limits::VALIDATION_STEP_BYTES)? {
+            Search::More(more) => search = more,
+            Search::Done(found) => return Ok(found),
+        }
+        shards::yield_if_needed().await;
     }
 }
 

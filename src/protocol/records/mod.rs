@@ -10,5 +10,5 @@ mod validate;
 
 pub use builder::{BatchBuilder, ProducerFields};
 pub use compression::{Codec, Compression};
-pub use reader::{Placed, ReadError, RecordReader, TimestampOffset, find_timestamp, offset_of_max_timestamp};
+pub use reader::{Placed, ReadError, RecordReader, Search, TimestampOffset, TimestampSearch};
 pub use validate::{Invalid, RecordError, Rules, Step, Timestamps, Validated, Validation, validate};

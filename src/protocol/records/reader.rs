@@ -222,30 +222,39 @@ pub struct TimestampOffset {
     pub offset: i64,
 }
 
-/// The first record of the batch, at or behind `from_offset`, that is not older than `timestamp`.
-pub fn find_timestamp(
-    batch: &Bytes,
+/// A search in pieces, so that the caller can let others run in between, for the first record of a batch that is neither before an offset
+/// nor older than a timestamp.
+pub struct TimestampSearch {
+    records: RecordReader,
     timestamp: i64,
     from_offset: i64,
-    limit: usize,
-) -> Result<Option<TimestampOffset>, ReadError> {
-    let mut records = RecordReader::open(batch, limit)?;
-    while let Some(found) = records.next()? {
-        if found.timestamp >= timestamp && found.offset >= from_offset {
-            return Ok(Some(TimestampOffset { timestamp: found.timestamp, offset: found.offset }));
-        }
-    }
-    Ok(None)
 }
 
-/// The offset of the first record that has the batch's max timestamp: none if the header states one that no record has.
-pub fn offset_of_max_timestamp(batch: &Bytes, limit: usize) -> Result<Option<TimestampOffset>, ReadError> {
-    let mut records = RecordReader::open(batch, limit)?;
-    let timestamp = records.header().max_timestamp;
-    while let Some(found) = records.next()? {
-        if found.timestamp == timestamp {
-            return Ok(Some(TimestampOffset { timestamp, offset: found.offset }));
-        }
+/// How far a search is.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack of one loop")]
+pub enum Search {
+    More(TimestampSearch),
+    Done(Option<TimestampOffset>),
+}
+
+impl TimestampSearch {
+    /// For [`RecordReader::open`]'s `batch` and `limit`.
+    pub fn begin(batch: &Bytes, timestamp: i64, from_offset: i64, limit: usize) -> Result<Self, ReadError> {
+        Ok(Self { records: RecordReader::open(batch, limit)?, timestamp, from_offset })
     }
-    Ok(None)
+
+    /// Looks at the next records, about `budget` bytes of them (decompressed), at least one.
+    pub fn step(mut self, budget: usize) -> Result<Search, ReadError> {
+        let mut seen = 0_usize;
+        while seen < budget {
+            let Some(found) = self.records.next()? else { return Ok(Search::Done(None)) };
+            if found.timestamp >= self.timestamp && found.offset >= self.from_offset {
+                let found = TimestampOffset { timestamp: found.timestamp, offset: found.offset };
+                return Ok(Search::Done(Some(found)));
+            }
+            seen = seen.saturating_add(found.record.size());
+        }
+        self.records.release();
+        Ok(Search::More(self))
+    }
 }

@@ -143,16 +143,20 @@ fn records_are_found_by_timestamp() {
         assert_eq!((builder.max_timestamp(), builder.offset_of_max_timestamp()), (30, 2));
         let batch = builder.finish(None);
         let find = |timestamp, from| {
-            find_timestamp(&batch, timestamp, from, LIMIT)
-                .unwrap()
-                .map(|found| (found.timestamp, found.offset))
+            let mut search = TimestampSearch::begin(&batch, timestamp, from, LIMIT).unwrap();
+            for steps in 1.. {
+                // A byte at a time is a record at a time.
+                match search.step(1).unwrap() {
+                    Search::More(more) => search = more,
+                    Search::Done(found) => return found.map(|found| (found.timestamp, found.offset, steps)),
+                }
+            }
+            None
         };
-        assert_eq!(find(0, 0), Some((10, 0)));
-        assert_eq!(find(10, 1), Some((30, 2)));
-        assert_eq!(find(11, 3), Some((20, 3)));
+        assert_eq!(find(0, 0), Some((10, 0, 1)));
+        assert_eq!(find(10, 1), Some((30, 2, 3)));
+        assert_eq!(find(11, 3), Some((20, 3, 4)));
         assert_eq!(find(31, 0), None);
-        let max = TimestampOffset { timestamp: 30, offset: 2 };
-        assert_eq!(offset_of_max_timestamp(&batch, LIMIT), Ok(Some(max)));
     }
 }
 
