@@ -130,7 +130,9 @@ impl Log {
                 || must_roll(self.key(), &state, &survey, bytes, volume.host.wall_clock_ms());
             (must_roll, state.segments.last().cloned())
         };
-        volume.get_spare(bytes, must_roll).await?;
+        if must_roll {
+            volume.get_spare(bytes).await?;
+        }
         let Some(segment) = segment else { return Ok(()) };
         let end = u64::from(segment.length.get()) + bytes as u64;
         if end <= u64::from(self.state.borrow().config.segment_bytes) {

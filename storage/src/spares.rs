@@ -109,22 +109,19 @@ pub(crate) async fn run(volume: Rc<Volume>) {
 }
 
 impl Volume {
-    /// Waits until a spare with blocks for `bytes` is at hand, and checkpoints have room for its segment. With `for_sure`, one more is made
-    /// for this caller.
-    pub(crate) async fn get_spare(&self, bytes: usize, for_sure: bool) -> Result<(), AppendError> {
+    /// Waits until a spare with blocks for `bytes` is at hand, and checkpoints have room for its segment.
+    pub(crate) async fn get_spare(&self, bytes: usize) -> Result<(), AppendError> {
         self.grow_checkpoints(SEGMENT_BOUND as u64).await?;
         let bytes = block_ceil(bytes as u64);
         let spares = &self.spares;
-        spares.is_full.set(false);
-        if !for_sure && !spares.ready.borrow().is_empty() {
-            return Ok(());
-        }
         if spares.has(bytes) {
             return Ok(());
         }
         if self.reserve.is_low() {
             return Err(AppendError::NoSpace);
         }
+        // Only by who waits: it would hide from the others that there is no space.
+        spares.is_full.set(false);
         spares.wanted.set(spares.wanted.get() + 1);
         spares.wanted_bytes.set(spares.wanted_bytes.get().max(bytes));
         spares.work.notify();

@@ -216,7 +216,7 @@ impl Log {
     pub async fn roll(self: &Rc<Self>) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         self.reserve(0).await?;
-        volume.get_spare(0, true).await?;
+        volume.get_spare(0).await?;
         let mut state = self.state.borrow_mut();
         // A truncation since has left epochs and producers of an end that is gone.
         if state.is_closed || state.is_blocked || !state.is_loaded {

@@ -81,6 +81,41 @@ fn a_full_disk_fails_nothing_and_stops_cleanly() {
     }
 }
 
+/// Who has blocks needs no new segment, and is not refused for want of one.
+#[test]
+fn a_log_that_has_blocks_goes_on_while_the_disk_is_full() {
+    let (disk, runtime) = (Disk::new(), Runtime::new(1));
+    let rt = Rc::clone(&runtime);
+    let done = runtime.run(async move {
+        let setup = Setup { segment_bytes: 1 << 20, ..setup(1) };
+        let node = start(&disk, &rt, &setup).await.unwrap();
+        rt.sleep_ns(1_000_000).await;
+        let volume = &node.volumes[0];
+        let log = volume.create_log(support::key("orders", 0), setup.log_config()).await.unwrap();
+        let one = |number| support::batch(1, 1_000, number, 1);
+        support::append_settled(&log, &one(0)).await.unwrap();
+        disk.capacity.set(disk.used());
+        // Until the files that were made ahead are used up.
+        let mut refused = None;
+        for number in 1..100 {
+            let new = volume.create_log(support::key("orders", number), setup.log_config()).await;
+            refused = match new {
+                Ok(new) => support::append_settled(&new, &one(0)).await.err(),
+                Err(error) => Some(error),
+            };
+            if refused.is_some() {
+                break;
+            }
+        }
+        assert!(matches!(refused, Some(AppendError::NoSpace)), "{refused:?}");
+        // As an append does that waited for memory.
+        log.reserve(one(1).len()).await.unwrap();
+        support::append_settled(&log, &one(1)).await.unwrap();
+        assert!(!volume.failed().is_failed());
+    });
+    done.unwrap();
+}
+
 #[test]
 fn deleting_on_a_full_disk_makes_room() {
     let (disk, runtime) = (Disk::new(), Runtime::new(1));
