@@ -60,8 +60,9 @@ impl SimDirectory {
         self.path.to_string()
     }
 
+    /// There are no links.
     pub fn root(&self) -> String {
-        self.base.to_string()
+        self.path.to_string()
     }
 
     pub fn flushing(&self) -> Flushing {
