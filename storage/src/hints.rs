@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::aborted::Unwritten;
-use crate::config::PIECE;
-use crate::disk::{BLOCK, DiskError, File, OpenMode};
+use crate::disk::DiskError;
 use crate::failure::ReadError;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
+use crate::ledger::ALL_ENTRIES;
 use crate::log::{Log, LogState};
+use crate::moment::{IndexFiles, Moment};
 use crate::names::allow_missing;
 use crate::segment::{ClosingHints, Segment, SegmentIndex};
 use crate::volume::Volume;
@@ -50,15 +50,6 @@ impl Hints {
     }
 }
 
-/// Hints of a log at one moment.
-struct Moment {
-    log: Rc<Log>,
-    closing: ClosingHints,
-    /// Of the segments whose indexes are to be written: base, bytes that the indexes cover, and both files.
-    indexes: Vec<(i64, u32, Vec<u8>, Vec<u8>)>,
-    aborted: Vec<Unwritten>,
-}
-
 /// Keeps what a first load after a crash must read below `recovery_bytes`.
 pub(crate) async fn run(volume: Rc<Volume>) {
     loop {
@@ -81,11 +72,11 @@ pub(crate) async fn run(volume: Rc<Volume>) {
 }
 
 impl Log {
-    /// What the last segment's indexes take in memory.
+    /// What must be written of the last segment's indexes.
     fn index_bytes(&self) -> usize {
         let state = self.state.borrow();
         let last = state.segments.last();
-        last.and_then(|last| last.index.borrow().as_ref().map(SegmentIndex::memory_bytes)).unwrap_or(0)
+        last.and_then(|last| last.index.borrow().as_ref().map(SegmentIndex::unwritten_bytes)).unwrap_or(0)
     }
 }
 
@@ -192,10 +183,10 @@ impl Volume {
                 }
             }
         }
-        self.write_files(&moments).await?;
-        let count = moments.len();
-        for moment in moments {
-            self.vouch_for(moment);
+        let written = self.write_moments(moments).await?;
+        let count = written.len();
+        for moment in written {
+            moment.vouch(self);
         }
         Ok(count)
     }
@@ -220,12 +211,8 @@ impl Volume {
             return Ok(None);
         }
         let closing = ClosingHints::of(&log.state.borrow());
-        let files = |segment: &&Rc<Segment>| {
-            let index = segment.index.borrow();
-            let index = index.as_ref()?;
-            Some((segment.base, segment.length.get(), index.offsets.clone(), index.times.clone()))
-        };
-        let indexes = behind.iter().filter_map(files).collect();
+        let indexes = behind.iter().filter_map(|segment| IndexFiles::of(segment, !log.is_sealed(segment)));
+        let indexes = indexes.collect();
         let aborted = log.unwritten_aborted(closing.offset);
         self.queue.borrow_mut().is_flush_wanted |= log.ends().durable < closing.offset;
         self.work.notify();
@@ -240,52 +227,6 @@ impl Volume {
             })
             .await;
         Ok(is_same.then_some(Moment { log: Rc::clone(log), closing, indexes, aborted }))
-    }
-
-    /// Puts the files of some logs into their places: first the bytes, synced, then the names.
-    async fn write_files(&self, moments: &[Moment]) -> Result<(), DiskError> {
-        let mut files = Vec::new();
-        for moment in moments {
-            let directory = moment.log.key().directory_name();
-            for (base, _, offsets, times) in &moment.indexes {
-                files.push((segment_path(&directory, *base, SegmentFile::OffsetIndex), &offsets[..]));
-                files.push((segment_path(&directory, *base, SegmentFile::TimeIndex), &times[..]));
-            }
-            for (base, bytes) in moment.aborted.iter().filter(|(_, bytes)| !bytes.is_empty()) {
-                files.push((segment_path(&directory, *base, SegmentFile::TxnIndex), &bytes[..]));
-            }
-            let snapshot = segment_path(&directory, moment.closing.offset, SegmentFile::ProducerSnapshot);
-            files.push((snapshot, &moment.closing.snapshot[..]));
-            files.push((format!("{directory}/{LEADER_EPOCH_CHECKPOINT}"), moment.closing.epochs.as_bytes()));
-        }
-        let mut written = Vec::with_capacity(files.len());
-        for (path, content) in &files {
-            written.push(self.write_beside(path, content).await?);
-        }
-        self.sync_files(&written).await?;
-        drop(written);
-        for (path, _) in &files {
-            self.directory.rename(&beside(path), path).await?;
-        }
-        let directories = moments.iter().map(|moment| moment.log.key().directory_name());
-        self.sync_directories(&directories.collect::<Vec<_>>()).await
-    }
-
-    fn vouch_for(&self, moment: Moment) {
-        let Moment { log, closing, indexes, aborted } = moment;
-        self.ledger.borrow_mut().vouch(log.number, |entry| {
-            if entry.generation != closing.generation {
-                return;
-            }
-            for (base, length, ..) in &indexes {
-                if let Some(at) = entry.segments.iter_mut().find(|at| at.base == *base) {
-                    at.indexed = at.indexed.max((*length).min(at.length));
-                }
-            }
-            entry.vouch_for_aborted(&aborted);
-            entry.vouch_for(closing.offset);
-            log.note_written(&aborted);
-        });
     }
 
     /// The files of snapshots that the next checkpoint knows newer ones for.
@@ -304,23 +245,6 @@ impl Volume {
             }
         }
         superseded
-    }
-
-    /// Writes what is to replace a hint file under a name [`beside`] it, and syncs nothing.
-    pub(crate) async fn write_beside(&self, path: &str, content: &[u8]) -> Result<Rc<dyn File>, DiskError> {
-        let new = beside(path);
-        allow_missing(self.directory.remove_file(&new).await)?;
-        let file = self.directory.open(&new, OpenMode::CreateNew).await?;
-        for (at, piece) in content.chunks(PIECE as usize).enumerate() {
-            let padded = piece.len().next_multiple_of(BLOCK);
-            let mut buffer = self.directory.buffer(padded);
-            let bytes = buffer.bytes_mut();
-            bytes[..piece.len()].copy_from_slice(piece);
-            bytes[piece.len()..padded].fill(0);
-            file.write(at as u64 * PIECE, buffer.seal().slice(..padded)).await?;
-        }
-        file.set_length(content.len() as u64).await?;
-        Ok(file)
     }
 
     /// Writes a sealed segment's indexes, and the log's state where it was sealed, and vouches for them.
@@ -357,6 +281,7 @@ impl Volume {
                 && entry.generation == generation
             {
                 at.indexed = length;
+                at.time_entries = ALL_ENTRIES;
             }
             if let Some(closing) = closing.filter(|closing| closing.generation == entry.generation) {
                 entry.vouch_for_aborted(&aborted);
@@ -398,11 +323,8 @@ impl Volume {
             return Ok(());
         }
         let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
-        self.directory.write_small(&path, closing.epochs.clone().into_bytes()).await
+        self.directory.write_small(&path, closing.epochs.clone().into_bytes()).await?;
+        *log.written_epochs.borrow_mut() = Some(closing.epochs.clone());
+        Ok(())
     }
-}
-
-/// The name of what is to replace a file.
-pub(crate) fn beside(path: &str) -> String {
-    format!("{path}.new")
 }

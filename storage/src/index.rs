@@ -131,6 +131,19 @@ impl<'a> OffsetIndex<'a> {
         Ok(())
     }
 
+    /// How many entries, from the first on, rise strictly and lie before `position`. What is behind them may be anything: a growing index is
+    /// written in whole blocks.
+    pub fn rising_below(&self, position: u32) -> usize {
+        let mut before: Option<OffsetEntry> = None;
+        let follows = |entry: &OffsetEntry| {
+            let before = before.replace(*entry);
+            let rises =
+                before.is_none_or(|before| entry.offset > before.offset && entry.position > before.position);
+            rises && entry.position < position && entry.offset >= self.base_offset
+        };
+        self.iter().take_while(follows).count()
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

@@ -15,14 +15,16 @@ use crate::key::{LogId, LogKey, Spare};
 use crate::record::{Entry, NO_SEGMENT, get_key, get_spare, put_key, put_spare};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"LgCk");
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CRC_FIELD: usize = 16;
 /// Magic, version, length and CRC.
 pub const HEADER_LEN: usize = 20;
 const SMALLEST_LOG: usize = 80;
-const SEGMENT_LEN: usize = 26;
+const SEGMENT_LEN: usize = 30;
 /// What a segment takes in a checkpoint at most, in a log or given up: so only new logs and new segments make a checkpoint longer.
 pub const SEGMENT_BOUND: usize = 32;
+/// Of [`LedgerSegment::time_entries`]: whatever the time index's file holds was synced when it got its name.
+pub const ALL_ENTRIES: u32 = u32::MAX;
 const IS_CUT: u8 = 1;
 const HAS_SNAPSHOT: u8 = 2;
 const HAS_ABORTED: u8 = 4;
@@ -78,6 +80,8 @@ pub struct LedgerSegment {
     pub length: u32,
     /// Indexes are synced and right for the bytes before this position.
     pub indexed: u32,
+    /// How many entries of the time index are; [`ALL_ENTRIES`] if its file holds nothing else.
+    pub time_entries: u32,
     /// Sealed, cut to `length` and synced.
     pub is_cut: bool,
     /// A producer snapshot of `base` is synced.
@@ -405,6 +409,7 @@ impl LedgerLog {
                     base,
                     length: 0,
                     indexed: 0,
+                    time_entries: ALL_ENTRIES,
                     is_cut: false,
                     has_snapshot: false,
                     has_aborted: false,
@@ -494,6 +499,7 @@ impl LedgerLog {
             put_i64(out, segment.base);
             put_u32(out, segment.length);
             put_u32(out, segment.indexed);
+            put_u32(out, segment.time_entries);
             let flags = [
                 (segment.is_cut, IS_CUT),
                 (segment.has_snapshot, HAS_SNAPSHOT),
@@ -521,7 +527,8 @@ impl LedgerLog {
         let count = reader.count(SEGMENT_LEN - 8)?;
         log.segments.reserve_exact(count);
         for _ in 0..count {
-            let (base, length, indexed) = (reader.i64(), reader.u32(), reader.u32());
+            let (base, length) = (reader.i64(), reader.u32());
+            let (indexed, time_entries) = (reader.u32(), reader.u32());
             let flags = reader.u8();
             if flags & !(IS_CUT | HAS_SNAPSHOT | HAS_ABORTED) != 0 {
                 return Err(FormatError::BadValue { field: "segment flags", value: i64::from(flags) });
@@ -533,6 +540,7 @@ impl LedgerLog {
                 base,
                 length,
                 indexed,
+                time_entries,
                 is_cut,
                 has_snapshot,
                 has_aborted,

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod load;
 pub mod log;
 pub mod memory;
+mod moment;
 pub mod names;
 pub mod notify;
 pub mod prepare;

@@ -11,11 +11,11 @@ use crate::batch::{Batch, BatchError};
 use crate::disk::{BLOCK, DiskError, File, OpenMode};
 use crate::epochs::LeaderEpochs;
 use crate::failure::{AppendError, ReadError};
-use crate::index::{OFFSET_ENTRY_LEN, OffsetEntry, OffsetIndex, TimeIndex};
+use crate::index::{OFFSET_ENTRY_LEN, OffsetEntry, OffsetIndex, TIME_ENTRY_LEN, TimeIndex};
 use crate::indexes::contradicted;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
-use crate::ledger::LedgerLog;
+use crate::ledger::{ALL_ENTRIES, LedgerLog, LedgerSegment};
 use crate::log::Log;
 use crate::producers::Producers;
 use crate::segment::{Aborted, Segment, SegmentIndex, block_floor};
@@ -44,7 +44,25 @@ impl Drop for Loading<'_> {
 struct Vouched {
     snapshot: i64,
     epochs: i64,
-    indexed: u32,
+    index: VouchedIndex,
+}
+
+/// What the ledger vouches for of a segment's index files.
+#[derive(Debug, Clone, Copy)]
+struct VouchedIndex {
+    /// Up to this position of the segment.
+    until: u32,
+    /// So many entries of the time index, or [`ALL_ENTRIES`].
+    time_entries: u32,
+}
+
+impl VouchedIndex {
+    const NOTHING: Self = Self { until: 0, time_entries: 0 };
+    const ALL: Self = Self { until: u32::MAX, time_entries: ALL_ENTRIES };
+
+    fn of(segment: &LedgerSegment) -> Self {
+        Self { until: segment.indexed, time_entries: segment.time_entries }
+    }
 }
 
 impl Log {
@@ -122,8 +140,8 @@ impl Log {
         let mut producers = self.load_producers(volume, vouched.snapshot, segments[0].base).await;
         let mut aborted = self.aborted_below(volume, segments, producers.end_offset()).await?;
         let (mut epochs, epochs_to) = self.load_epochs(volume, vouched, segments[0].base).await;
-        let indexed = if believes_indexes { vouched.indexed } else { 0 };
-        let mut index = self.load_index_files(volume, last, indexed, interval_bytes).await;
+        let vouched_index = if believes_indexes { vouched.index } else { VouchedIndex::NOTHING };
+        let mut index = self.load_index_files(volume, last, vouched_index, interval_bytes).await;
         let mut resumed = index.last_entry().map(|entry| Resumed::at(entry, index.last_time()));
         let from = producers.end_offset().min(epochs_to);
         for (segment, aborted) in segments.iter().zip(&mut aborted) {
@@ -190,17 +208,17 @@ impl Log {
         if let Some(index) = &*segment.index.borrow() {
             return index.entry_of(offset);
         }
-        let indexed = self.indexed(volume, segment.base);
+        let vouched = self.vouched_index(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
-        self.load_index_files(volume, segment, indexed, interval_bytes).await.entry_of(offset)
+        self.load_index_files(volume, segment, vouched, interval_bytes).await.entry_of(offset)
     }
 
     /// How far the ledger vouches for a segment's indexes.
-    fn indexed(&self, volume: &Volume, base: i64) -> u32 {
+    fn vouched_index(&self, volume: &Volume, base: i64) -> VouchedIndex {
         let find = |entry: &mut LedgerLog| {
-            entry.segments.iter().find(|segment| segment.base == base).map(|segment| segment.indexed)
+            entry.segments.iter().find(|segment| segment.base == base).map(VouchedIndex::of)
         };
-        volume.in_ledger(self.number, find).flatten().unwrap_or(0)
+        volume.in_ledger(self.number, find).flatten().unwrap_or(VouchedIndex::NOTHING)
     }
 
     fn vouched(&self, volume: &Volume) -> Vouched {
@@ -208,12 +226,12 @@ impl Log {
         let vouched = volume.in_ledger(self.number, |entry| Vouched {
             snapshot: entry.snapshot,
             epochs: entry.epochs,
-            indexed: entry.segments.last().map_or(0, |last| last.indexed),
+            index: entry.segments.last().map_or(VouchedIndex::NOTHING, VouchedIndex::of),
         });
         if volume.config.mutations.believe_unvouched_hints {
-            return Vouched { snapshot: end, epochs: end, indexed: u32::MAX };
+            return Vouched { snapshot: end, epochs: end, index: VouchedIndex::ALL };
         }
-        vouched.unwrap_or(Vouched { snapshot: -1, epochs: -1, indexed: 0 })
+        vouched.unwrap_or(Vouched { snapshot: -1, epochs: -1, index: VouchedIndex::NOTHING })
     }
 
     /// From a snapshot, if there is one. One below the `first` batch that is left is as good as none, as it is to Kafka: what the batches
@@ -254,16 +272,16 @@ impl Log {
         (LeaderEpochs::new(), first)
     }
 
-    /// What the index files say of the bytes before `indexed`; an empty index if they say nothing that can be believed.
+    /// What the index files say as far as they are vouched for; an empty index if they say nothing that can be believed.
     async fn load_index_files(
         &self,
         volume: &Volume,
         segment: &Segment,
-        indexed: u32,
+        vouched: VouchedIndex,
         interval_bytes: u32,
     ) -> SegmentIndex {
         let empty = SegmentIndex::new(segment.base, interval_bytes);
-        if indexed == 0 {
+        if vouched.until == 0 {
             return empty;
         }
         let directory = self.key().directory_name();
@@ -275,8 +293,8 @@ impl Log {
             tracing::warn!(log = %self.key(), base = segment.base, "indexes are rebuilt");
             return empty;
         };
-        let is_whole = indexed >= segment.length.get();
-        resume_index(segment.base, interval_bytes, offsets, times, indexed, is_whole).unwrap_or_else(|| {
+        let is_whole = vouched.until >= segment.length.get();
+        resume_index(segment.base, interval_bytes, offsets, times, vouched, is_whole).unwrap_or_else(|| {
             tracing::warn!(log = %self.key(), base = segment.base, "indexes are rebuilt");
             empty
         })
@@ -295,12 +313,12 @@ impl Log {
             // Only the last segment still grows; loading the log loads its index.
             return self.load().await;
         }
-        let indexed = self.indexed(volume, segment.base);
+        let vouched = self.vouched_index(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
         let length = segment.length.get();
-        let mut index = self.load_index_files(volume, segment, indexed, interval_bytes).await;
+        let mut index = self.load_index_files(volume, segment, vouched, interval_bytes).await;
         let is_made = index.last_entry().is_none();
-        if indexed < length || index.offsets.is_empty() {
+        if vouched.until < length || index.offsets.is_empty() {
             let begin = index.writer.resume_position();
             volume
                 .scan(self, segment, begin, length, |position, batch| {
@@ -355,23 +373,35 @@ impl Log {
     }
 }
 
-/// Both indexes up to the position `indexed`. None if the files contradict themselves or each other.
+/// Both indexes as far as they are vouched for. None if the files contradict themselves or each other.
+///
+/// The files of a segment that grows are written in whole blocks: what they hold behind that is not looked at.
 fn resume_index(
     base: i64,
     interval_bytes: u32,
     mut offsets: Vec<u8>,
     mut times: Vec<u8>,
-    indexed: u32,
+    vouched: VouchedIndex,
     is_whole: bool,
 ) -> Option<SegmentIndex> {
+    let is_exact = is_whole && vouched.time_entries == ALL_ENTRIES;
     let index = OffsetIndex::parse(base, &offsets).ok()?;
-    index.check(u64::from(indexed)).ok().or_else(|| (!is_whole).then_some(()))?;
-    let kept = index.iter().take_while(|entry| entry.position < indexed).count();
+    if is_exact {
+        index.check(u64::from(vouched.until)).ok()?;
+    }
+    let kept = index.rising_below(vouched.until);
     let last = kept.checked_sub(1).and_then(|at| index.iter().nth(at)).map_or(base, |entry| entry.offset);
     offsets.truncate(kept * OFFSET_ENTRY_LEN);
+    if vouched.time_entries != ALL_ENTRIES {
+        let length = vouched.time_entries as usize * TIME_ENTRY_LEN;
+        if times.len() < length {
+            return None;
+        }
+        times.truncate(length);
+    }
     let index = TimeIndex::parse(base, &times).ok()?;
     index.check().ok()?;
-    if !is_whole {
+    if !is_exact {
         let length = index.len_when_truncated_to(last + 1);
         times.truncate(length);
     }

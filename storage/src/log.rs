@@ -66,6 +66,8 @@ pub struct Log {
     pub(crate) is_queued: Cell<bool>,
     /// Somebody writes hints of this log: two would undo each other's.
     pub(crate) is_hinting: Cell<bool>,
+    /// What this life has written into the epoch file last.
+    pub(crate) written_epochs: RefCell<Option<String>>,
 }
 
 pub(crate) struct LogState {
@@ -216,6 +218,7 @@ impl Log {
             state: RefCell::new(state),
             is_queued: Cell::new(false),
             is_hinting: Cell::new(false),
+            written_epochs: RefCell::new(None),
         })
     }
 

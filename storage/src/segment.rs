@@ -172,13 +172,23 @@ pub struct SegmentIndex {
     pub offsets: Vec<u8>,
     pub times: Vec<u8>,
     pub writer: IndexWriter,
+    /// Whoever writes these very indexes down notes it here; other indexes of the segment have a cell of their own.
+    pub written: Rc<Cell<Option<WrittenIndex>>>,
     interval_bytes: u32,
+}
+
+/// How much of a growing segment's indexes its files hold, synced: the first so many bytes of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenIndex {
+    pub offsets: usize,
+    pub times: usize,
 }
 
 impl SegmentIndex {
     pub fn new(base: i64, interval_bytes: u32) -> Self {
         let writer = IndexWriter::new(base, interval_bytes);
-        Self { base, offsets: Vec::new(), times: Vec::new(), writer, interval_bytes }
+        let written = Rc::default();
+        Self { base, offsets: Vec::new(), times: Vec::new(), writer, written, interval_bytes }
     }
 
     /// From the files' bytes. The batches from [`IndexWriter::resume_position`] on must then be shown.
@@ -193,7 +203,7 @@ impl SegmentIndex {
             &OffsetIndex::parse(base, &offsets)?,
             &TimeIndex::parse(base, &times)?,
         );
-        Ok(Self { base, offsets, times, writer, interval_bytes })
+        Ok(Self { base, offsets, times, writer, written: Rc::default(), interval_bytes })
     }
 
     pub fn on_batch(&mut self, position: u32, batch: &Batch<'_>) -> Result<(), IndexError> {
@@ -254,6 +264,7 @@ impl SegmentIndex {
         let times_len = TimeIndex::parse(self.base, &self.times)?.len_when_truncated_to(end_offset);
         self.offsets.truncate(offsets_len);
         self.times.truncate(times_len);
+        self.written = Rc::default();
         self.writer = IndexWriter::resume(
             self.interval_bytes,
             &OffsetIndex::parse(self.base, &self.offsets)?,
@@ -264,6 +275,12 @@ impl SegmentIndex {
 
     pub fn memory_bytes(&self) -> usize {
         self.offsets.capacity() + self.times.capacity()
+    }
+
+    /// What no file holds yet.
+    pub fn unwritten_bytes(&self) -> usize {
+        let written = self.written.get().map_or(0, |written| written.offsets + written.times);
+        self.offsets.len() + self.times.len() - written
     }
 }
 

@@ -12,7 +12,6 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::disk::{Directory, DiskError};
 use crate::failure::{LogFailed, ReadError};
-use crate::hints::beside;
 use crate::kafka_files::{
     CLEAN_SHUTDOWN, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
     RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT, SegmentFile, SegmentFileName, write_clean_shutdown,
@@ -20,6 +19,7 @@ use crate::kafka_files::{
 };
 use crate::key::{FOLDER, LogKey, ROOT_PATH, segment_path};
 use crate::log::Log;
+use crate::moment::beside;
 use crate::names::allow_missing;
 use crate::recovery::write_root;
 use crate::root::{FILE_LEN, Root};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use logan_storage::index::{OffsetIndex, TimeIndex};
+use logan_storage::disk::BLOCK;
+use logan_storage::index::{OFFSET_ENTRY_LEN, OffsetIndex, TIME_ENTRY_LEN, TimeIndex};
 use logan_storage::kafka_files::SegmentFile;
 use logan_storage::txn_index::TxnIndex;
 
@@ -18,23 +19,26 @@ pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let name = name_of(path)?;
     let base = name.offset;
     let bytes = files::read_existing(path, MOST_INDEX_BYTES)?;
+    let (bytes, zeros) = bytes.split_at(without_zeros(&bytes, name.file));
     match name.file {
         SegmentFile::OffsetIndex => {
-            let index = OffsetIndex::parse(base, &bytes).map_err(|error| failed(path, error))?;
+            let index = OffsetIndex::parse(base, bytes).map_err(|error| failed(path, error))?;
             for entry in index.iter() {
                 lines.line(format_args!("offset={} position={}", entry.offset, entry.position))?;
             }
-            index.check(u64::MAX).map_err(|error| failed(path, error))
+            index.check(u64::MAX).map_err(|error| failed(path, error))?;
+            print_zeros(zeros, lines)
         }
         SegmentFile::TimeIndex => {
-            let index = TimeIndex::parse(base, &bytes).map_err(|error| failed(path, error))?;
+            let index = TimeIndex::parse(base, bytes).map_err(|error| failed(path, error))?;
             for entry in index.iter() {
                 lines.line(format_args!("timestamp={} offset={}", entry.timestamp, entry.offset))?;
             }
-            index.check().map_err(|error| failed(path, error))
+            index.check().map_err(|error| failed(path, error))?;
+            print_zeros(zeros, lines)
         }
         SegmentFile::TxnIndex => {
-            let index = TxnIndex::parse(base, &bytes).map_err(|error| failed(path, error))?;
+            let index = TxnIndex::parse(base, bytes).map_err(|error| failed(path, error))?;
             for one in index.entries() {
                 lines.line(format_args!(
                     "producer={} first={} last={} last_stable={}",
@@ -47,6 +51,27 @@ pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
             Err(failed(path, "is no .index, .timeindex or .txnindex"))
         }
     }
+}
+
+/// How many bytes of a file are entries. Indexes of a segment that grows are written in whole blocks, so zeros may follow the last one.
+fn without_zeros(bytes: &[u8], file: SegmentFile) -> usize {
+    let entry_len = match file {
+        SegmentFile::OffsetIndex => OFFSET_ENTRY_LEN,
+        SegmentFile::TimeIndex => TIME_ENTRY_LEN,
+        _ => return bytes.len(),
+    };
+    if bytes.is_empty() || !bytes.len().is_multiple_of(BLOCK) {
+        return bytes.len();
+    }
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    used.next_multiple_of(entry_len).min(bytes.len())
+}
+
+fn print_zeros(zeros: &[u8], lines: &mut Lines<'_>) -> Result<(), Stopped> {
+    if zeros.is_empty() {
+        return Ok(());
+    }
+    lines.line(format_args!("{} bytes of zeros behind: the segment was growing", zeros.len()))
 }
 
 #[cfg(test)]
@@ -83,6 +108,13 @@ mod tests {
         );
         let time = |timestamp, offset| TimeEntry { timestamp, offset }.encode(100).expect("above the base");
         check("00000000000000000100.timeindex", &time(9, 101), "timestamp=9 offset=101\n");
+        let mut growing = [offset(101, 5), offset(105, 256)].concat();
+        growing.resize(BLOCK, 0);
+        check(
+            name,
+            &growing,
+            "offset=101 position=5\noffset=105 position=256\n4080 bytes of zeros behind: the segment was growing\n",
+        );
         let aborted =
             AbortedTxn { producer_id: 1, first_offset: 101, last_offset: 102, last_stable_offset: 103 };
         check(

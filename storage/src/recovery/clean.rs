@@ -15,7 +15,7 @@ use crate::kafka_files::{
     read_offset_checkpoint, read_partition_metadata,
 };
 use crate::key::{LogId, LogKey, segment_path};
-use crate::ledger::{LedgerLog, LedgerSegment};
+use crate::ledger::{ALL_ENTRIES, LedgerLog, LedgerSegment};
 use crate::load::read_range;
 use crate::segment::block_floor;
 
@@ -154,6 +154,7 @@ async fn look_at(
                 base: *base,
                 length,
                 indexed,
+                time_entries: ALL_ENTRIES,
                 is_cut: true,
                 has_snapshot: files.contains(&SegmentFile::ProducerSnapshot),
                 has_aborted: files.contains(&SegmentFile::TxnIndex),

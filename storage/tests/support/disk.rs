@@ -101,6 +101,8 @@ pub struct Disk {
     pub slow: RefCell<Option<(String, u64)>>,
     /// Bytes read of segments, under whichever name.
     pub segment_bytes_read: Cell<u64>,
+    /// Bytes written to index files, under whichever name.
+    pub index_bytes_written: Cell<u64>,
     pub flushes: Cell<u64>,
     pub writes: Cell<u64>,
 }
@@ -121,6 +123,7 @@ impl Disk {
             lock_dies_with_process: Cell::new(false),
             slow: RefCell::new(None),
             segment_bytes_read: Cell::new(0),
+            index_bytes_written: Cell::new(0),
             flushes: Cell::new(0),
             writes: Cell::new(0),
         })
@@ -794,6 +797,10 @@ impl File for TestFile {
             }
             self.disk.state.borrow_mut().land(self.inode, position, &content);
             self.disk.writes.set(self.disk.writes.get() + 1);
+            if self.path.contains("index") {
+                let written = &self.disk.index_bytes_written;
+                written.set(written.get() + content.len() as u64);
+            }
             Ok(())
         })
     }
