@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How long a start or an orderly stop may take on a loaded machine before a test gives up on it.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+const SIGKILL: i32 = 9;
 
 /// How the line begins that a broker prints when it serves.
 const READY: &str = "Logan is ready on ";
@@ -268,11 +271,12 @@ impl Broker {
         self.wait()
     }
 
-    /// `kill -9`: returns when the process is gone.
+    /// `kill -9`: returns when the process is gone. Panics if it had ended by itself.
     pub fn kill(&mut self) {
         let process = self.process();
-        process.child.kill().expect("our own child");
-        process.child.wait().expect("our own child");
+        if let Err(ended) = kill(&mut process.child) {
+            panic!("the broker ended by itself ({ended}):\n{}", process.output());
+        }
     }
 
     pub fn signal(&mut self, name: &str) {
@@ -298,15 +302,18 @@ impl Broker {
         *self = Self::start(settings);
     }
 
-    /// Starts a process and kills it after a time, ready or not.
+    /// Starts a process and kills it after a time, ready or not. Panics if it had ended by itself.
     pub fn start_and_kill(&mut self, after: Duration) {
         let settings = self.settings();
         let output = fs::File::create(output_path(settings)).expect("the scratch directory is writable");
+        let errors = output.try_clone().expect("a descriptor is free");
         let mut child =
-            settings.command().stdout(output).stderr(Stdio::null()).spawn().expect("the logan binary runs");
+            settings.command().stdout(output).stderr(errors).spawn().expect("the logan binary runs");
         std::thread::sleep(after);
-        child.kill().expect("our own child");
-        child.wait().expect("our own child");
+        if let Err(ended) = kill(&mut child) {
+            let output = fs::read_to_string(output_path(settings)).unwrap_or_default();
+            panic!("the broker ended by itself ({ended}):\n{output}");
+        }
     }
 
     pub fn try_restart(&mut self) -> Result<(), Refused> {
@@ -349,6 +356,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `kill -9`. The error is how the process had ended before.
+fn kill(child: &mut Child) -> Result<(), ExitStatus> {
+    child.kill().expect("our own child");
+    let status = child.wait().expect("our own child");
+    if status.signal() == Some(SIGKILL) { Ok(()) } else { Err(status) }
 }
 
 fn output_path(settings: &Settings) -> PathBuf {
