@@ -1,6 +1,7 @@
 //! Spares: the files that segments are born as (STORAGE §3).
 //!
-//! Invariants: a spare in `ready` is synced, its name too, and its number was never used before; `prepared <= reserved`.
+//! Invariants: a spare in `ready` is synced, its name too, and its number was never used before; `prepared <= reserved`; who waits has one
+//! entry in `wanted`, for as long as it waits.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -22,6 +23,8 @@ const KEPT_BYTES: u64 = 64 << 10;
 const LEAST_BYTES: u64 = 16 << 10;
 /// Made at a time at most.
 const MOST_AT_ONCE: usize = 512;
+/// Reserved at a time at most, but for one.
+const MOST_BYTES_AT_ONCE: u64 = 64 << 20;
 
 pub struct SpareFile {
     pub name: Spare,
@@ -34,12 +37,25 @@ pub struct Spares {
     round_log: u32,
     next_number: Cell<u32>,
     ready: RefCell<Vec<SpareFile>>,
-    /// How many callers wait for one.
-    wanted: Cell<usize>,
-    wanted_bytes: Cell<u64>,
-    /// The last attempt found no space; who waits is told.
-    is_full: Cell<bool>,
+    /// What those need who wait for one, in bytes of blocks.
+    wanted: RefCell<Vec<u64>>,
+    /// Attempts found no space for so many bytes or more: who waits for them is told, and nobody tries again until somebody new asks.
+    full_from: Cell<u64>,
     work: Notify,
+}
+
+/// Somebody waits for a spare, until this is dropped: whoever appends may give up.
+struct Wanted<'a> {
+    spares: &'a Spares,
+    bytes: u64,
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        let mut wanted = self.spares.wanted.borrow_mut();
+        let at = wanted.iter().position(|bytes| *bytes == self.bytes).expect("it is there while it waits");
+        wanted.swap_remove(at);
+    }
 }
 
 impl Spares {
@@ -48,17 +64,17 @@ impl Spares {
             round_log,
             next_number: Cell::new(0),
             ready: RefCell::new(Vec::new()),
-            wanted: Cell::new(0),
-            wanted_bytes: Cell::new(0),
-            is_full: Cell::new(false),
+            wanted: RefCell::new(Vec::new()),
+            full_from: Cell::new(u64::MAX),
             work: Notify::default(),
         }
     }
 
-    /// A spare with blocks for `bytes`, if there is one.
+    /// A spare with blocks for `bytes`, if there is one: the smallest, since somebody may wait for the others.
     pub fn take(&self, bytes: u64) -> Option<SpareFile> {
         let mut ready = self.ready.borrow_mut();
-        let at = ready.iter().rposition(|spare| spare.reserved >= bytes)?;
+        let adequate = ready.iter().enumerate().filter(|(_, spare)| spare.reserved >= bytes);
+        let at = adequate.min_by_key(|(_, spare)| spare.reserved)?.0;
         let spare = ready.swap_remove(at);
         drop(ready);
         self.work.notify();
@@ -77,11 +93,24 @@ impl Spares {
         self.work.notify();
     }
 
-    /// How many to make now.
-    fn missing(&self) -> usize {
-        let adequate = self.wanted_bytes.get();
-        let ready = self.ready.borrow().iter().filter(|spare| spare.reserved >= adequate).count();
-        self.wanted.get().max(KEEP).saturating_sub(ready).min(MOST_AT_ONCE)
+    /// What those to be made now need, in bytes of blocks, the least first: one for each that waits, and those that are kept.
+    fn missing(&self) -> Vec<u64> {
+        let mut ready: Vec<u64> = self.ready.borrow().iter().map(|spare| spare.reserved).collect();
+        let mut wanted = self.wanted.borrow().clone();
+        wanted.resize(wanted.len().max(KEEP), 0);
+        ready.sort_unstable();
+        wanted.sort_unstable();
+        // Each has the smallest that is ready and large enough. What is too small for one is so for all that need more.
+        let mut ready = ready.into_iter();
+        wanted.retain(|bytes| *bytes < self.full_from.get() && !ready.any(|reserved| reserved >= *bytes));
+        let mut total = 0;
+        let fits = |bytes: &&u64| {
+            total += (**bytes).max(LEAST_BYTES);
+            total <= MOST_BYTES_AT_ONCE
+        };
+        let count = wanted.iter().take(MOST_AT_ONCE).take_while(fits).count();
+        wanted.truncate(count.max(1));
+        wanted
     }
 }
 
@@ -92,16 +121,17 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         spares
             .work
             .until(|| {
-                let is_due = spares.missing() > 0 && !spares.is_full.get();
+                let is_due = !spares.missing().is_empty();
                 (is_due || volume.is_ended()).then_some(())
             })
             .await;
         if volume.is_ended() {
             return;
         }
-        match volume.make_spares(spares.missing()).await {
+        let missing = spares.missing();
+        match volume.make_spares(&missing).await {
             Ok(made) => spares.ready.borrow_mut().extend(made),
-            Err(DiskError::NoSpace { .. }) => spares.is_full.set(true),
+            Err(DiskError::NoSpace { .. }) => spares.full_from.set(missing[0]),
             Err(error) => volume.fail(&error),
         }
         volume.progress.notify();
@@ -110,7 +140,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
 
 impl Volume {
     /// Waits until a spare with blocks for `bytes` is at hand, and checkpoints have room for its segment.
-    pub(crate) async fn get_spare(&self, bytes: usize) -> Result<(), AppendError> {
+    pub(crate) async fn get_spare(self: &Rc<Self>, bytes: usize) -> Result<(), AppendError> {
         self.grow_checkpoints(SEGMENT_BOUND as u64).await?;
         let bytes = block_ceil(bytes as u64);
         let spares = &self.spares;
@@ -121,12 +151,11 @@ impl Volume {
             return Err(AppendError::NoSpace);
         }
         // Only by who waits: it would hide from the others that there is no space.
-        spares.is_full.set(false);
-        spares.wanted.set(spares.wanted.get() + 1);
-        spares.wanted_bytes.set(spares.wanted_bytes.get().max(bytes));
+        spares.full_from.set(u64::MAX);
+        spares.wanted.borrow_mut().push(bytes);
+        let _wanted = Wanted { spares, bytes };
         spares.work.notify();
-        let outcome = self
-            .progress
+        self.progress
             .until(|| {
                 if self.failed.is_failed() {
                     return Some(Err(AppendError::Failed));
@@ -137,29 +166,25 @@ impl Volume {
                 if spares.has(bytes) {
                     return Some(Ok(()));
                 }
-                spares.is_full.get().then_some(Err(AppendError::NoSpace))
+                (bytes >= spares.full_from.get()).then_some(Err(AppendError::NoSpace))
             })
-            .await;
-        spares.wanted.set(spares.wanted.get() - 1);
-        if spares.wanted.get() == 0 {
-            spares.wanted_bytes.set(0);
-        }
-        outcome
+            .await
     }
 
-    /// At least one of `count`.
-    async fn make_spares(&self, count: usize) -> Result<Vec<SpareFile>, DiskError> {
-        let many = count > KEEP;
-        let reserved = self.spares.wanted_bytes.get().max(if many { LEAST_BYTES } else { KEPT_BYTES });
+    /// At least one with blocks for as many bytes as one of `wanted` says.
+    async fn make_spares(&self, wanted: &[u64]) -> Result<Vec<SpareFile>, DiskError> {
+        let many = wanted.len() > KEEP;
+        let least = if many { LEAST_BYTES } else { KEPT_BYTES };
         let is_shared = matches!(self.directory.flushing(), Flushing::Shared);
         let prepared = if many || !is_shared { 0 } else { KEPT_BYTES };
-        let numbers = (0..count).map(|_| {
+        let spares = wanted.iter().map(|bytes| {
             let number = self.spares.next_number.replace(self.spares.next_number.get() + 1);
-            Spare { round_log: self.spares.round_log, number }
+            let name = Spare { round_log: self.spares.round_log, number };
+            self.make_spare(name, (*bytes).max(least), prepared)
         });
         // On a disk that is nearly full some find room and the others do not: those that were made are used.
-        let (mut made, mut missed) = (Vec::with_capacity(count), None);
-        for outcome in join_all(numbers.map(|name| self.make_spare(name, reserved, prepared))).await {
+        let (mut made, mut missed) = (Vec::with_capacity(wanted.len()), None);
+        for outcome in join_all(spares).await {
             match outcome {
                 Ok(spare) => made.push(spare),
                 Err(error @ DiskError::NoSpace { .. }) => missed = Some(error),
