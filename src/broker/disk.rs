@@ -213,6 +213,7 @@ impl Host for ShardHost {
     fn spawn(&self, priority: Priority, task: Pin<Box<dyn Future<Output = ()>>>) {
         let queue = match priority {
             Priority::Rounds => shards::Queue::Produce,
+            Priority::Loads => shards::Queue::Fetch,
             Priority::Background => shards::Queue::Background,
         };
         shards::spawn(queue, task).detach();

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use futures_util::future::try_join_all;
 
 use crate::config::{PIECE, PREPARE_PIECE, ROUND_LOG_FILE_MOST};
-use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode};
+use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode, Priority};
 use crate::failure::AppendError;
 use crate::key::checkpoint_path;
 use crate::ledger::Ledger;
@@ -180,8 +180,14 @@ impl Volume {
     }
 
     /// Sees to it that checkpoints have room for `more` bytes beyond the ledger's, before the entry that needs them.
-    pub(crate) async fn grow_checkpoints(&self, more: u64) -> Result<(), AppendError> {
-        match self.grow_slots(self.checkpoint_bound(more)).await {
+    pub(crate) async fn grow_checkpoints(self: &Rc<Self>, more: u64) -> Result<(), AppendError> {
+        let bound = self.checkpoint_bound(more);
+        if bound <= self.checkpoint.capacity.get() {
+            return Ok(());
+        }
+        let volume = Rc::clone(self);
+        let grown = self.see_through(Priority::Rounds, async move { volume.grow_slots(bound).await });
+        match grown.await.unwrap_or(Err(DiskError::Offline)) {
             Ok(()) => Ok(()),
             Err(DiskError::NoSpace { .. }) => Err(AppendError::NoSpace),
             Err(error) => {
@@ -212,9 +218,6 @@ impl Volume {
 
     async fn grow_slots(&self, bound: u64) -> Result<(), DiskError> {
         let checkpoint = &self.checkpoint;
-        if bound <= checkpoint.capacity.get() {
-            return Ok(());
-        }
         self.progress.until(|| (!checkpoint.is_growing.replace(true)).then_some(())).await;
         let from = checkpoint.capacity.get();
         let wanted = capacity_for(bound);

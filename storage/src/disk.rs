@@ -164,6 +164,8 @@ pub trait Host {
 pub enum Priority {
     /// Rounds: what an acknowledgement waits for.
     Rounds,
+    /// Loading a log: what a reader waits for, and sometimes an append.
+    Loads,
     /// Preparation, checkpoints, index and snapshot writing, deletion.
     Background,
 }

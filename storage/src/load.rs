@@ -1,14 +1,17 @@
 //! Bringing into memory what a log needs before it is written to or searched: hints as far as the ledger vouches for them, the rest
 //! from the batches themselves (STORAGE §3, "Hints").
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_channel::oneshot;
+use futures_util::future::{Either, select};
 
 use crate::aborted::set_aborted;
 use crate::append::derive;
 use crate::batch::{Batch, BatchError};
-use crate::disk::{BLOCK, DiskError, File, OpenMode};
+use crate::disk::{BLOCK, DiskError, File, OpenMode, Priority};
 use crate::epochs::LeaderEpochs;
 use crate::failure::{AppendError, ReadError};
 use crate::index::{OFFSET_ENTRY_LEN, OffsetEntry, OffsetIndex, TIME_ENTRY_LEN, TimeIndex};
@@ -16,7 +19,7 @@ use crate::indexes::contradicted;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
 use crate::ledger::{ALL_ENTRIES, LedgerLog, LedgerSegment};
-use crate::log::Log;
+use crate::log::{Log, LogState};
 use crate::producers::Producers;
 use crate::segment::{Aborted, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
@@ -25,19 +28,6 @@ use crate::volume::Volume;
 const SCAN_BYTES: usize = 1 << 20;
 /// The largest hint file that is read; a longer one is not believed.
 const LONGEST_HINT: usize = 64 << 20;
-
-/// A log is being loaded, also for others who wait for it, until this is dropped: whoever reads may give up.
-struct Loading<'a> {
-    log: &'a Log,
-    volume: &'a Volume,
-}
-
-impl Drop for Loading<'_> {
-    fn drop(&mut self) {
-        self.log.state.borrow_mut().is_loading = false;
-        self.volume.progress.notify();
-    }
-}
 
 /// What the ledger vouches for.
 #[derive(Debug, Clone, Copy)]
@@ -66,33 +56,59 @@ impl VouchedIndex {
 }
 
 impl Log {
-    /// Loads epochs, producers and the last segment's indexes. Does nothing if they are there.
+    /// Loads epochs, producers and the last segment's indexes. Does nothing if they are there. What it does goes on if whoever waits for it
+    /// gives up, and is there for those who come later: a large log of which hints were lost takes longer than readers wait.
+    ///
+    /// # Errors
+    /// [`ReadError::Closed`] also while the log is about to be deleted.
     pub async fn load(self: &Rc<Self>) -> Result<(), ReadError> {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
-        let must_load = volume
-            .progress
-            .until(|| {
-                let mut state = self.state.borrow_mut();
-                if state.is_loaded {
-                    return Some(Ok(false));
-                }
-                if state.is_closed {
-                    return Some(Err(ReadError::Closed));
-                }
-                if volume.failed.is_failed() {
-                    return Some(Err(ReadError::Failed));
-                }
-                (!std::mem::replace(&mut state.is_loading, true)).then_some(Ok(true))
-            })
-            .await?;
-        if !must_load {
-            return Ok(());
+        let (outcome, is_first) = {
+            let mut state = self.state.borrow_mut();
+            if state.is_loaded {
+                return Ok(());
+            }
+            if volume.failed.is_failed() {
+                return Err(ReadError::Failed);
+            }
+            if !volume.may_load(&state) {
+                return Err(ReadError::Closed);
+            }
+            let (waiter, outcome) = oneshot::channel();
+            state.load_waiters.push(waiter);
+            (outcome, !std::mem::replace(&mut state.is_loading, true))
+        };
+        if is_first {
+            let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
+            let task = async move { log.load_for_all(&of_task).await };
+            volume.host.spawn(Priority::Loads, Box::pin(task));
         }
-        let loading = Loading { log: self, volume: &volume };
+        // Without an answer the shard has ended.
+        outcome.await.unwrap_or(Err(ReadError::Closed))
+    }
+
+    async fn load_for_all(self: &Rc<Self>, volume: &Rc<Volume>) {
+        let unwanted = volume.progress.until(|| (!volume.may_load(&self.state.borrow())).then_some(()));
+        let outcome = match select(pin!(self.load_now(volume)), pin!(unwanted)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => Err(ReadError::Closed),
+        };
+        let waiters = {
+            let mut state = self.state.borrow_mut();
+            state.is_loading = false;
+            std::mem::take(&mut state.load_waiters)
+        };
+        for waiter in waiters {
+            let _gave_up = waiter.send(outcome.clone());
+        }
+        volume.progress.notify();
+    }
+
+    async fn load_now(self: &Rc<Self>, volume: &Rc<Volume>) -> Result<(), ReadError> {
         let mut believes_indexes = true;
         let outcome = loop {
             let segments = self.state.borrow().segments.clone();
-            match self.load_hints(&volume, &segments, believes_indexes).await {
+            match self.load_hints(volume, &segments, believes_indexes).await {
                 // The log start was raised meanwhile, and the files of what lay below may be gone.
                 Err(_) if !self.has_all(&segments) => {}
                 // Either the batches are damaged, or an index has led astray.
@@ -105,7 +121,7 @@ impl Log {
             }
         };
         if !believes_indexes && outcome.is_ok() {
-            self.forget_indexes(&volume);
+            self.forget_indexes(volume);
         }
         let (producers, epochs, has_aborted) = outcome?;
         {
@@ -119,7 +135,6 @@ impl Log {
             state.has_aborted = has_aborted;
             state.is_loaded = true;
         }
-        drop(loading);
         Ok(())
     }
 
@@ -409,6 +424,11 @@ fn resume_index(
 }
 
 impl Volume {
+    /// Whether there is a use in loading a log. A stop needs what it brings of logs that it came before the deletion of.
+    fn may_load(&self, state: &LogState) -> bool {
+        !state.is_closed && (!state.is_unwanted || self.is_stopping.get())
+    }
+
     /// The file of a segment, opened if it is not. Another file under its name is an error, and never read or written.
     pub(crate) async fn open_segment(&self, log: &Log, segment: &Segment) -> Result<Rc<dyn File>, DiskError> {
         segment.used_at_ns.set(self.host.monotonic_ns());

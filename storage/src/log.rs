@@ -10,10 +10,11 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_channel::oneshot;
 
 use crate::config::LogConfig;
 use crate::epochs::{EpochEnd, EpochStart, LeaderEpochs};
-use crate::failure::LogFailed;
+use crate::failure::{LogFailed, ReadError};
 use crate::gather::{Chunk, OpenChunk, Pending};
 use crate::key::{LogId, LogKey};
 use crate::ledger::LedgerLog;
@@ -77,9 +78,13 @@ pub(crate) struct LogState {
     pub segments: Vec<Rc<Segment>>,
     /// Indexes, epochs and producers are known, and the end's partial block is at hand.
     pub is_loaded: bool,
+    /// A task is about to load it, and tells all of `load_waiters`.
     pub is_loading: bool,
+    pub load_waiters: Vec<oneshot::Sender<Result<(), ReadError>>>,
     /// Deleted.
     pub is_closed: bool,
+    /// A deletion has begun, and waits until nothing else is done to it.
+    pub is_unwanted: bool,
     /// A truncation or deletion is under way: appends wait.
     pub is_blocked: bool,
     /// A higher log start is on its way: neither another one nor a truncation may be decided by the ends as they are.
@@ -193,7 +198,9 @@ impl Log {
             is_loaded: ledger.segments.is_empty(),
             segments,
             is_loading: false,
+            load_waiters: Vec::new(),
             is_closed: false,
+            is_unwanted: false,
             is_blocked: false,
             is_raising: false,
             is_roll_wanted: false,

@@ -13,7 +13,7 @@ use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::config::{PIECE, PREPARE_ABOVE, PREPARE_LEAST, PREPARE_PIECE};
-use crate::disk::{DiskError, File, Flushing};
+use crate::disk::{DiskError, File, Flushing, Priority};
 use crate::failure::AppendError;
 use crate::gather::{Pending, Run};
 use crate::log::{Log, LogState};
@@ -119,17 +119,36 @@ pub(crate) async fn run_ahead(volume: Rc<Volume>) {
     }
 }
 
+/// Whether offsets can be given for `bytes` more of a segment.
+fn has_blocks(segment: &Segment, bytes: usize) -> bool {
+    let need = block_ceil(u64::from(segment.length.get()) + bytes as u64);
+    segment.reserved.get() >= need && segment.open_file().is_some()
+}
+
 impl Volume {
     /// Sees to it that offsets can be given for `bytes` more, as long as that is where the log grows.
     pub(crate) async fn reserve_blocks(
+        self: &Rc<Self>,
+        log: &Rc<Log>,
+        segment: &Rc<Segment>,
+        bytes: usize,
+    ) -> Result<(), AppendError> {
+        if has_blocks(segment, bytes) {
+            return Ok(());
+        }
+        let (volume, log, segment) = (Rc::clone(self), Rc::clone(log), Rc::clone(segment));
+        let work = async move { volume.reserve_now(&log, &segment, bytes).await };
+        self.see_through(Priority::Rounds, work).await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    async fn reserve_now(
         &self,
         log: &Rc<Log>,
         segment: &Rc<Segment>,
         bytes: usize,
     ) -> Result<(), AppendError> {
         loop {
-            let end = u64::from(segment.length.get());
-            if segment.reserved.get() >= block_ceil(end + bytes as u64) && segment.open_file().is_some() {
+            if has_blocks(segment, bytes) {
                 return Ok(());
             }
             if !self.begin_structural(segment).await {

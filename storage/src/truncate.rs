@@ -39,8 +39,12 @@ impl Log {
 
     async fn truncate_quiet(self: &Rc<Self>, offset: i64, is_full: bool) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
-        let _quiet = volume.quiet(self).await?;
-        self.truncate_now(&volume, offset, is_full).await
+        let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
+        let work = async move {
+            let _quiet = of_task.quiet(&log).await?;
+            log.truncate_now(&of_task, offset, is_full).await
+        };
+        volume.see_through(Priority::Rounds, work).await.unwrap_or(Err(AppendError::Closed))
     }
 
     async fn truncate_now(
@@ -152,7 +156,13 @@ impl Log {
     /// [`AppendError::OutOfOrder`] above `settled`; [`AppendError::MustWait`] while the log is truncated or deleted.
     pub async fn set_log_start(self: &Rc<Self>, offset: i64) -> Result<(), AppendError> {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
-        let _turn = self.begin_raising(&volume).await?;
+        let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
+        let work = async move { log.raise_log_start(&of_task, offset).await };
+        volume.see_through(Priority::Rounds, work).await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    async fn raise_log_start(self: &Rc<Self>, volume: &Rc<Volume>, offset: i64) -> Result<(), AppendError> {
+        let _turn = self.begin_raising(volume).await?;
         let ends = self.ends();
         if offset <= ends.log_start {
             return Ok(());
@@ -162,8 +172,8 @@ impl Log {
         }
         let done = volume.submit(Entry::LogStart { log: self.number, offset });
         let Some(round) = volume.answer(done).await else { return Err(AppendError::Failed) };
-        self.show_log_start(&volume, offset, round);
-        let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
+        self.show_log_start(volume, offset, round);
+        let (log, of_task) = (Rc::clone(self), Rc::clone(volume));
         let task = async move {
             of_task.covered(round).await;
             if !of_task.failed.is_failed() {

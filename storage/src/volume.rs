@@ -221,6 +221,15 @@ impl Volume {
         self: &Rc<Self>,
         keys: Vec<(LogKey, LogConfig)>,
     ) -> Result<Vec<Rc<Log>>, AppendError> {
+        let volume = Rc::clone(self);
+        let work = async move { volume.create_now(keys).await };
+        self.see_through(Priority::Rounds, work).await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    async fn create_now(
+        self: &Rc<Self>,
+        keys: Vec<(LogKey, LogConfig)>,
+    ) -> Result<Vec<Rc<Log>>, AppendError> {
         if self.failed.is_failed() {
             return Err(AppendError::Failed);
         }
@@ -268,6 +277,22 @@ impl Volume {
         Ok(logs)
     }
 
+    /// Does something to its end, also if whoever waits for it goes away: left by halves, it would have the ledger ahead of the log, or an
+    /// operation of the kernel under way that nobody counts with. `None` if the shard ends first.
+    pub(crate) async fn see_through<T: 'static>(
+        &self,
+        priority: Priority,
+        work: impl Future<Output = T> + 'static,
+    ) -> Option<T> {
+        let (done, outcome) = oneshot::channel();
+        let task = async move {
+            // Whoever gave up waiting has no use for the outcome.
+            let _gone = done.send(work.await);
+        };
+        self.host.spawn(priority, Box::pin(task));
+        outcome.await.ok()
+    }
+
     /// Waits until something is done, such as an entry's round, which is then returned; `None` if the volume fails before.
     pub(crate) async fn answer<T>(&self, done: oneshot::Receiver<T>) -> Option<T> {
         let failure = self.progress.until(|| self.failed.is_failed().then_some(()));
@@ -291,6 +316,19 @@ impl Volume {
     /// Deletes a log. When this returns it is gone for good, and the name of its directory is free: another shard may have the next log of that
     /// name. Its files follow. Reads and appends of it end with an error.
     pub async fn delete_log(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), AppendError> {
+        let (volume, log) = (Rc::clone(self), Rc::clone(log));
+        let work = async move {
+            // Who loads it, which may take long, is told that it is gone.
+            log.state.borrow_mut().is_unwanted = true;
+            volume.progress.notify();
+            let outcome = volume.delete_now(&log).await;
+            log.state.borrow_mut().is_unwanted = false;
+            outcome
+        };
+        self.see_through(Priority::Rounds, work).await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    async fn delete_now(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), AppendError> {
         let _quiet = self.quiet(log).await?;
         // So that whoever completes the deletion knows that a directory of this name was this log's.
         self.progress

@@ -4,7 +4,7 @@ mod support;
 
 use std::rc::Rc;
 
-use futures_util::future::join;
+use futures_util::future::{Either, join, select};
 use logan_storage::append::{Append, Offsets};
 use logan_storage::config::LogConfig;
 use logan_storage::failure::AppendError;
@@ -137,5 +137,106 @@ fn a_base_offset_that_cannot_be_is_damage_and_no_panic() {
             serve(&disk, &runtime, volume_config(), log_config()).await.map(|_| ())
         });
         assert!(matches!(opened, Err(OpenError::Damaged(_))), "{wrong}: {opened:?}");
+    }
+}
+
+/// Gives an operation up after a while.
+async fn give_up<T>(runtime: &Rc<Runtime>, after_ns: u64, operation: impl Future<Output = T>) {
+    let patience = std::pin::pin!(runtime.sleep_ns(after_ns));
+    if let Either::Left((outcome, _)) = select(std::pin::pin!(operation), patience).await {
+        drop(outcome);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    Truncate,
+    SetLogStart,
+    Roll,
+    Create,
+    Delete,
+}
+
+/// Whoever truncates, raises the log start, rolls, creates or deletes may give up waiting for it: it is done or not, but not by halves.
+#[test]
+fn an_operation_that_is_given_up_is_done_or_not() {
+    use Operation::{Create, Delete, Roll, SetLogStart, Truncate};
+    for (operation, seed) in [Truncate, SetLogStart, Roll, Create, Delete]
+        .into_iter()
+        .flat_map(|at| (1..60).map(move |seed| (at, seed)))
+    {
+        let disk = Disk::new();
+        let expected = live(&disk, seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            for n in 0..4 {
+                append_settled(&log, &batch(1, 1000, n, 1)).await.unwrap();
+                log.roll().await.unwrap();
+            }
+            runtime.sleep_ns(100 * MS).await;
+            let after_ns = runtime.below(400_000);
+            match operation {
+                Truncate => give_up(&runtime, after_ns, log.truncate_to(2)).await,
+                SetLogStart => give_up(&runtime, after_ns, log.set_log_start(2)).await,
+                Roll => give_up(&runtime, after_ns, log.roll()).await,
+                Create => give_up(&runtime, after_ns, volume.create_log(key("new", 0), log_config())).await,
+                Delete => give_up(&runtime, after_ns, volume.delete_log(&log)).await,
+            }
+            let appended = append_settled(&log, &batch(1, 1000, 9, 1)).await;
+            let is_right = matches!((operation, &appended), (Delete, Err(AppendError::Closed)) | (_, Ok(_)));
+            assert!(is_right, "{operation:?}, seed {seed}: {appended:?}");
+            let created = volume.create_log(key("new", 0), log_config()).await.unwrap();
+            append_settled(&created, &batch(1, 1000, 9, 1)).await.unwrap();
+            runtime.sleep_ns(1_000 * MS).await;
+            volume.check();
+            let left = volume.log(&key("orders", 0)).map(|log| (log.ends().log_start, log.ends().log_end));
+            stop(&disk, &runtime, volume).await;
+            left
+        });
+        let found = live(&disk, seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            volume.log(&key("orders", 0)).map(|log| (log.ends().log_start, log.ends().log_end))
+        });
+        assert_eq!(found, expected, "{operation:?}, seed {seed}");
+    }
+}
+
+/// Whoever appends may give up while a file or blocks are made for it: others get theirs, and nobody makes files for those who have gone.
+#[test]
+fn room_that_is_given_up_is_room_for_others() {
+    for seed in 1..20 {
+        let disk = Disk::new();
+        live(&disk, seed, |disk, runtime| async move {
+            let (volume, log) = without_spares(&disk, &runtime, 10 * MS).await;
+            for _ in 0..20 {
+                let bytes = 200_000 + runtime.below(200_000) as usize;
+                give_up(&runtime, runtime.below(12 * MS), log.reserve(bytes)).await;
+                let new = volume.create_log(key("new", 0), log_config()).await.unwrap();
+                give_up(&runtime, runtime.below(12 * MS), new.reserve(bytes)).await;
+            }
+            *disk.slow.borrow_mut() = None;
+            runtime.sleep_ns(1_000 * MS).await;
+            let spares = disk.paths().iter().filter(|path| path.contains("logan/spare-")).count();
+            assert!(spares <= 4, "seed {seed}: {spares} files");
+            append_settled(&log, &batch(1, 1_000_000, 2, 1)).await.unwrap();
+            volume.check();
+            stop(&disk, &runtime, volume).await;
+        });
+    }
+}
+
+/// Checkpoints must grow before so many logs are created.
+#[test]
+fn creations_that_are_given_up_keep_nobody_from_creating() {
+    for seed in 1..20 {
+        live(&Disk::new(), seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            *disk.slow.borrow_mut() = Some(("logan/checkpoint-".into(), 10 * MS));
+            let many = |topic: &str| (0..400).map(|n| (key(topic, n), log_config())).collect();
+            give_up(&runtime, runtime.below(20 * MS), volume.create_logs(many("first"))).await;
+            *disk.slow.borrow_mut() = None;
+            volume.create_logs(many("second")).await.unwrap();
+            volume.check();
+        });
     }
 }

@@ -9,11 +9,12 @@ use std::rc::Rc;
 use futures_util::future::{join, join_all, select};
 use logan_storage::append::{Append, Offsets};
 use logan_storage::config::{LogConfig, VolumeConfig};
-use logan_storage::failure::AppendError;
+use logan_storage::disk::Host;
+use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::log::Log;
 use logan_storage::read::Limits;
 use support::disk::Disk;
-use support::runtime::Runtime;
+use support::runtime::{Runtime, TestHost};
 use support::{append_settled, batch, key, live, log_config, serve, volume_config};
 
 const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
@@ -72,6 +73,47 @@ fn a_read_that_is_given_up_holds_nobody_up() {
         assert_eq!(append_settled(&log, &batch(1, 3000, 5, 1)).await, Ok(6));
         support::stop(&disk, &runtime, volume).await;
     });
+}
+
+/// Each reader has less patience than the load takes.
+#[test]
+fn a_load_goes_on_when_its_readers_give_up() {
+    live(&left_by_a_kill(), 2, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        *disk.slow.borrow_mut() = Some(("orders-0/".into(), 100 * MS));
+        let mut readers = 0;
+        while !log.is_loaded() {
+            assert!(readers < 100, "each reader begins anew");
+            drop(select(Box::pin(log.load()), Box::pin(runtime.sleep_ns(50 * MS))).await);
+            readers += 1;
+        }
+        assert!(readers > 2, "the load takes longer than one waits");
+        support::stop(&disk, &runtime, volume).await;
+    });
+}
+
+/// A load may take minutes; whoever deletes the log does not wait for it, and whoever waits for it is told.
+#[test]
+fn a_deletion_does_not_wait_for_a_load() {
+    for seed in 1..20 {
+        live(&left_by_a_kill(), seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            *disk.slow.borrow_mut() = Some(("orders-0/".into(), 20_000 * MS));
+            let host = TestHost(Rc::clone(&runtime));
+            let began_ns = host.monotonic_ns();
+            let deletion = async {
+                runtime.sleep_ns(runtime.below(50 * MS)).await;
+                volume.delete_log(&log).await
+            };
+            let (first, second, deleted) = futures_util::join!(log.load(), log.load(), deletion);
+            assert_eq!((first, second, deleted), (Err(ReadError::Closed), Err(ReadError::Closed), Ok(())));
+            assert!(host.monotonic_ns() - began_ns < 1_000 * MS);
+            *disk.slow.borrow_mut() = None;
+            support::stop(&disk, &runtime, volume).await;
+        });
+    }
 }
 
 /// Log starts and truncations that are ordered together: each is decided by what the one before it has left.
