@@ -84,6 +84,7 @@ impl Log {
         segment.used_at_ns.set(now_ns);
         state.rate.on_bytes(now_ns, length as u64);
         state.ends.log_end = survey.last_offset + 1;
+        state.is_end_proven = true;
         volume.add_gathered(length as u64);
         volume.enqueue(self);
         Ok(Appended {
@@ -248,6 +249,7 @@ impl Volume {
         *segment.aborted.borrow_mut() = Some(Aborted { index: TxnIndex::default(), is_written: true });
         state.pending.push_back(Pending::Roll { segment: Rc::clone(&segment), spare: spare.name });
         state.segments.push(segment);
+        state.is_end_proven = true;
         state.partial = None;
         Ok(())
     }

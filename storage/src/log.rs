@@ -75,6 +75,8 @@ pub(crate) struct LogState {
     pub config: LogConfig,
     pub generation: u32,
     pub ends: Ends,
+    /// The log ends behind its last batch, or where its last, empty segment begins. A truncation may have left its end within a batch that is gone.
+    pub is_end_proven: bool,
     pub segments: Vec<Rc<Segment>>,
     /// Indexes, epochs and producers are known, and the end's partial block is at hand.
     pub is_loaded: bool,
@@ -196,6 +198,7 @@ impl Log {
             },
             // A log without segments has nothing that could be loaded.
             is_loaded: ledger.segments.is_empty(),
+            is_end_proven: volume.began_cut || ledger.segments.is_empty(),
             segments,
             is_loading: false,
             load_waiters: Vec::new(),

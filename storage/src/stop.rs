@@ -1,6 +1,9 @@
 //! The clean stop: rounds finished, segments cut, hints written, and then, once for all shards, Kafka's files and the clean root
 //! (STORAGE §4, "Stop").
 //!
+//! A clean start has nothing but the batches to find a log's end by, so a log is closed at the end of its last one, as Kafka's `LogLoader` would find
+//! it; where a truncation left its end within a batch that is gone, the offsets behind it are given again.
+//!
 //! Invariants: a hint file takes the place of one that the ledger vouches for only once what is in it is synced, because until the root says clean
 //! a start believes the ledger; the root says clean only after everything it stands for is synced; Kafka's marker comes after that, and `logan/`
 //! goes last, its root as the last of it.
@@ -18,12 +21,12 @@ use crate::kafka_files::{
     write_offset_checkpoint,
 };
 use crate::key::{FOLDER, LogKey, ROOT_PATH, segment_path};
-use crate::log::Log;
+use crate::log::{Ends, Log};
 use crate::moment::beside;
 use crate::names::allow_missing;
 use crate::recovery::write_root;
 use crate::root::{FILE_LEN, Root};
-use crate::segment::{ClosingHints, Segment};
+use crate::segment::{ClosingHints, Segment, SegmentIndex};
 use crate::volume::Volume;
 
 /// Logs that are closed at a time.
@@ -159,6 +162,7 @@ impl Volume {
 
     /// Cuts the last segment and writes the hints that are not on disk, each beside the one it replaces.
     async fn close(self: &Rc<Self>, log: &Rc<Log>, closing: &RefCell<Closing>) -> Result<(), ReadError> {
+        log.end_at_last_batch(self).await?;
         let segments = log.state.borrow().segments.clone();
         let end = log.ends().log_end;
         let vouched: Vec<(i64, bool)> = self
@@ -298,6 +302,29 @@ impl Volume {
                 self.replace(path, &bytes, closing).await?;
             }
         }
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Gives up the offsets behind the last batch. The log is quiet, and stays so.
+    async fn end_at_last_batch(self: &Rc<Self>, volume: &Rc<Volume>) -> Result<(), ReadError> {
+        let last = {
+            let state = self.state.borrow();
+            state.segments.last().filter(|_| !state.is_end_proven).cloned()
+        };
+        let Some(last) = last else { return Ok(()) };
+        self.load().await?;
+        let entry = last.index.borrow().as_ref().and_then(SegmentIndex::last_entry);
+        let from = entry.map_or(0, |entry| entry.position);
+        let mut end = last.base;
+        let length = last.length.get();
+        volume.scan(self, &last, from, length, |_, batch| end = batch.next_offset()).await?;
+        let state = &mut *self.state.borrow_mut();
+        let log_start = state.ends.log_start.min(end);
+        state.ends = Ends { log_start, durable: end, settled: end, written: end, log_end: end };
+        state.is_end_proven = true;
+        state.epochs.truncate_end(end);
         Ok(())
     }
 }

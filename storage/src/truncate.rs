@@ -86,6 +86,7 @@ impl Log {
     fn show_truncation(&self, kept: Option<&Rc<Segment>>, position: u32, offset: i64, generation: u32) {
         let mut state = self.state.borrow_mut();
         state.generation = generation;
+        state.is_end_proven = kept.is_none();
         let kept_count = kept.map_or(0, |kept| {
             state.segments.iter().position(|segment| Rc::ptr_eq(segment, kept)).map_or(0, |at| at + 1)
         });

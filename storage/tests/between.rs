@@ -240,3 +240,54 @@ fn creations_that_are_given_up_keep_nobody_from_creating() {
         });
     }
 }
+
+/// The end of a log may lie behind its last batch: it was truncated within one. A clean start goes by the batches.
+#[test]
+fn a_log_that_ends_within_a_batch_that_is_gone_opens_again_after_a_clean_stop() {
+    // Where the log starts and is cut, whether a kill comes before the stop, and where the stop leaves it.
+    for (start, cut, is_killed, left) in [
+        (0, 8, false, (0, 5)),
+        (7, 8, false, (5, 5)),
+        (0, 8, true, (0, 5)),
+        (0, 3, true, (0, 0)),
+        (0, 5, true, (0, 5)),
+    ] {
+        let disk = Disk::new();
+        live(&disk, 1, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            append_settled(&log, &batch(5, 1000, 1, 1)).await.unwrap();
+            let newer =
+                Append { batches: &batch(5, 1000, 1, 1), offsets: Offsets::Assign { leader_epoch: 4 } };
+            assert_eq!(log.append(&newer).map(|appended| appended.log_end), Ok(10));
+            log.wait_settled(10).await.unwrap();
+            log.set_log_start(start).await.unwrap();
+            log.truncate_to(cut).await.unwrap();
+            assert_eq!(log.ends().log_end, cut);
+            if !is_killed {
+                stop(&disk, &runtime, volume).await;
+            }
+        });
+        if is_killed {
+            live(&disk, 2, |disk, runtime| async move {
+                let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+                let log = volume.log(&key("orders", 0)).unwrap();
+                assert_eq!(log.ends().log_end, cut);
+                stop(&disk, &runtime, volume).await;
+            });
+        }
+        live(&disk, 3, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            assert_eq!((log.ends().log_start, log.ends().log_end), left, "{start}, {cut}");
+            log.load().await.unwrap();
+            // Nothing is left of the newer epoch.
+            assert_eq!(log.latest_epoch().map(|latest| latest.epoch), (left.0 < left.1).then_some(3));
+            let batches = support::workload::read_all(&log).await.len();
+            assert_eq!(batches, usize::from(left.0 < left.1));
+            assert_eq!(append_settled(&log, &batch(1, 1000, 1, 1)).await, Ok(left.1 + 1));
+            assert_eq!(support::workload::read_all(&log).await.len(), batches + 1);
+            volume.check();
+        });
+    }
+}
