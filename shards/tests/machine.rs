@@ -616,3 +616,46 @@ fn every_shard_is_told_the_same_memory() {
     assert_eq!(told[0], told[1]);
     assert!(told[0] >= 64 << 20, "{} bytes are not what a machine has", told[0]);
 }
+
+/// The kernel's workers of the calling thread's ring.
+fn workers() -> usize {
+    let thread = std::fs::read_link("/proc/thread-self").unwrap();
+    let name = format!("iou-wrk-{}", thread.file_name().unwrap().to_str().unwrap());
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok());
+    names.filter(|comm| comm.trim() == name).count()
+}
+
+/// A hung device keeps what it has, so it must not have all.
+#[test]
+fn syncs_of_one_device_leave_workers_for_others() {
+    const FILES: usize = 200;
+    let scratch = Scratch::new("workers");
+    let path = scratch.path();
+    let most = Arc::new(AtomicU64::new(0));
+    on_shards::<(), _, _>(1, (path, most.clone()), |_seat, (path, most)| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        let mut files = Vec::new();
+        for number in 0..FILES {
+            let name = format!("file-{number}");
+            // Through the page cache, so that the sync has something to do.
+            std::fs::write(format!("{path}/{name}"), vec![1; 256 << 10]).unwrap();
+            files.push(directory.open_file(&name, OpenMode::Existing).await.unwrap());
+        }
+        let watching = spawn(Queue::Control, async move {
+            loop {
+                most.fetch_max(workers() as u64, Ordering::Relaxed);
+                sleep(Duration::from_micros(500)).await;
+            }
+        });
+        let work = files.iter().map(|file| async {
+            file.sync_data().await.unwrap();
+            file.allocate(256 << 10, 1 << 20).await.unwrap();
+        });
+        join_all(work).await;
+        drop(watching);
+    });
+    let most = most.load(Ordering::Relaxed);
+    println!("{most} workers");
+    assert!((1..=24).contains(&most), "{most} workers");
+}

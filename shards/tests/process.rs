@@ -1,4 +1,4 @@
-//! What a process of the real machine does on signals and panics, seen from outside: each test starts this binary again.
+//! What a process of the real machine does on signals, panics and limits, seen from outside: each test starts this binary again.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use logan_shards::{RealOptions, Seat, run, sleep};
+use logan_shards::{AlignedBuffer, Directory, OpenMode, RealOptions, Seat, run, sleep};
 
 /// Names what the started process is to do.
 const ROLE: &str = "LOGAN_SHARDS_TEST_ROLE";
@@ -19,11 +19,18 @@ fn main() {
     a_signal_stops_all_shards();
     a_second_signal_ends_the_process_at_once();
     a_panic_on_one_shard_ends_the_process();
+    a_write_that_is_cut_short_is_told_with_its_reason();
     println!("signals and panics do what they should");
 }
 
 /// What the started process does.
 fn play(role: String) {
+    if role == "writer" {
+        return run(RealOptions { shards: 1, ..RealOptions::standard() }, |seat: Seat<()>| {
+            write_beyond_limit(seat).boxed_local()
+        })
+        .unwrap();
+    }
     let main = move |seat: Seat<()>| -> LocalBoxFuture<'static, ()> {
         let role = role.clone();
         async move {
@@ -37,6 +44,19 @@ fn play(role: String) {
         .boxed_local()
     };
     run(RealOptions { shards: 2, ..RealOptions::standard() }, main).unwrap();
+}
+
+/// Files must not become longer than this.
+const FILE_LIMIT: u64 = 16 << 10;
+
+/// Says on standard error what becomes of a write that crosses the limit.
+async fn write_beyond_limit(_seat: Seat<()>) {
+    let path = std::env::var("LOGAN_SHARDS_TEST_READY").unwrap();
+    let directory = Directory::open(&path).await.unwrap();
+    let file = directory.open_file("large", OpenMode::CreateNew).await.unwrap();
+    let content = AlignedBuffer::take(4 * FILE_LIMIT as usize).seal();
+    let outcome = file.write(0, content).await;
+    eprintln!("{} bytes: {outcome:?}", file.length().await.unwrap());
 }
 
 struct Started {
@@ -102,4 +122,23 @@ fn a_panic_on_one_shard_ends_the_process() {
     let (status, stderr) = start("panic").end();
     assert_eq!(status.signal(), Some(libc::SIGABRT));
     assert!(stderr.contains("an invariant is broken"), "{stderr}");
+}
+
+/// A disk that becomes full, or any other limit, within a write: the kernel writes what it can, and says nothing of the reason.
+fn a_write_that_is_cut_short_is_told_with_its_reason() {
+    let directory = std::env::temp_dir().join(format!("logan-shards-short-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    // In units of 512 bytes. Without the trap the signal of the limit would end the process.
+    let script = format!("ulimit -f {}; trap '' XFSZ; exec \"$0\"", FILE_LIMIT / 512);
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env(ROLE, "writer")
+        .env("LOGAN_SHARDS_TEST_READY", &directory)
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains(&format!("{FILE_LIMIT} bytes: Err")), "{stderr}");
+    assert!(stderr.contains(&format!("errno: {}", libc::EFBIG)), "{stderr}");
 }

@@ -18,8 +18,9 @@ use io_uring::{opcode, types};
 use super::blocking::{Resource, blocking};
 use super::executor;
 use super::filesystem;
+use super::gate::Permit;
 use super::ring::fd;
-use super::ring::{self, Memory};
+use super::ring::{self, Blocking, Memory};
 use crate::buffer::AlignedBuffer;
 use crate::disk::{BLOCK, DirectoryEntry, Flushing, IoError, OpenMode};
 use crate::{machine, runtime};
@@ -307,15 +308,23 @@ impl Handle {
             .map_err(|error| io_error(&self.path, "stat", &error))
     }
 
+    /// Waits until the device may keep one more of the kernel's workers.
+    async fn worker(&self, what: Blocking) -> Permit {
+        let gate = executor::current().ring().gate(self.resource, what);
+        gate.enter().await
+    }
+
     async fn sync_data(&self) -> Result<(), IoError> {
+        let permit = self.worker(Blocking::Sync).await;
         let entry = opcode::Fsync::new(fd(self.file())).flags(types::FsyncFlags::DATASYNC).build();
-        let (result, _) = ring::start(entry, self.file(), Memory::None).await;
+        let (result, _) = ring::start_blocking(entry, self.file(), permit).await;
         if result < 0 { Err(self.failed("fdatasync", result)) } else { Ok(()) }
     }
 
     async fn allocate(&self, position: u64, length: u64) -> Result<(), IoError> {
+        let permit = self.worker(Blocking::Allocation).await;
         let entry = opcode::Fallocate::new(fd(self.file()), length).offset(position).build();
-        let (result, _) = ring::start(entry, self.file(), Memory::None).await;
+        let (result, _) = ring::start_blocking(entry, self.file(), permit).await;
         if result < 0 { Err(self.failed("fallocate", result)) } else { Ok(()) }
     }
 
@@ -393,18 +402,34 @@ impl RealFile {
             "{}: a direct write of {length} bytes at {position} from {start:p} is not aligned",
             self.handle.path,
         );
-        let entry = opcode::Write::new(fd(self.handle.file()), start, length as u32).offset(position).build();
-        let (result, _) = ring::start(entry, self.handle.file(), Memory::Content(content)).await;
-        match result {
-            result if result < 0 => Err(self.handle.failed("write", result)),
-            result if result as usize == length => Ok(()),
-            result => Err(IoError::Failed {
-                path: self.handle.path.clone(),
-                operation: "write",
-                errno: libc::EIO,
-                message: format!("{result} bytes of {length} were written"),
-            }),
+        let result = self.write_some(position, content.clone()).await;
+        if result < 0 {
+            return Err(self.handle.failed("write", result));
         }
+        let written = result as usize;
+        if written == length {
+            return Ok(());
+        }
+        // It has failed, but the kernel says why only to whoever goes on from there. What was written is not written again.
+        if written > 0 && written.is_multiple_of(BLOCK) {
+            let result = self.write_some(position + written as u64, content.slice(written..)).await;
+            if result < 0 {
+                return Err(self.handle.failed("write", result));
+            }
+        }
+        Err(IoError::Failed {
+            path: self.handle.path.clone(),
+            operation: "write",
+            errno: libc::EIO,
+            message: format!("{written} bytes of {length} were written"),
+        })
+    }
+
+    /// One direct write: the number of bytes that were written, or an error number, negative.
+    async fn write_some(&self, position: u64, content: Bytes) -> i32 {
+        let (start, length) = (content.as_ptr(), content.len() as u32);
+        let entry = opcode::Write::new(fd(self.handle.file()), start, length).offset(position).build();
+        ring::start(entry, self.handle.file(), Memory::Content(content)).await.0
     }
 
     pub(crate) async fn read(&self, position: u64, length: usize) -> Result<Bytes, IoError> {

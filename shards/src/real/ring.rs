@@ -9,7 +9,7 @@
 //! - `files` counts the operations on files whose completion was not taken.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_int;
 use std::future::Future;
 use std::io;
@@ -23,12 +23,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
+use super::blocking::Resource;
 use super::executor;
+use super::gate::{Gate, Permit};
 use crate::buffer::AlignedBuffer;
 
 /// Kernel threads that work for one ring at most, for what cannot be done without waiting (syncs above all). The kernel's own cap
 /// follows the number of cores, and parallel syncs would queue up behind it.
 const WORKERS: u32 = 64;
+/// Of these, what one device's syncs and reservations may keep: a device that hangs leaves the others theirs. (What the kernel hands to a worker of
+/// the reads and writes, which it mostly does without, is not counted.)
+const SYNCS_OF_A_DEVICE: usize = 16;
+const ALLOCATIONS_OF_A_DEVICE: usize = 8;
+const _: () = assert!(2 * (SYNCS_OF_A_DEVICE + ALLOCATIONS_OF_A_DEVICE) < WORKERS as usize);
 /// Descriptors that can be held open until the last operation of a ring has ended.
 const PINNED_DESCRIPTORS: u32 = 64;
 /// Completions per submission-queue entry. More at a time than fit are kept by the kernel and fetched in the next turn.
@@ -51,9 +58,18 @@ pub(crate) enum Memory {
     Plain(Vec<u8>),
 }
 
+/// What the kernel always gives to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Blocking {
+    Sync,
+    Allocation,
+}
+
 struct Operation {
     state: State,
     memory: Memory,
+    /// Given back when the worker is free again, whoever waits for that.
+    permit: Option<Permit>,
     /// Keeps the descriptor open, so that its number cannot become another file's.
     _file: Option<Rc<OwnedFd>>,
 }
@@ -71,6 +87,7 @@ pub(crate) struct Ring {
     queue: RefCell<VecDeque<squeue::Entry>>,
     files: Cell<usize>,
     pinned: RefCell<Vec<Arc<OwnedFd>>>,
+    gates: RefCell<BTreeMap<(Resource, Blocking), Rc<Gate>>>,
     bell: RefCell<Bell>,
 }
 
@@ -129,6 +146,7 @@ impl Ring {
             queue: RefCell::default(),
             files: Cell::new(0),
             pinned: RefCell::default(),
+            gates: RefCell::default(),
             bell: RefCell::default(),
         })
     }
@@ -214,6 +232,7 @@ impl Ring {
             if !matches!(operation.memory, Memory::Wait) {
                 self.files.set(self.files.get() - 1);
             }
+            let permit = operation.permit.take();
             match std::mem::replace(&mut operation.state, State::Done(completion.result())) {
                 State::Waiting(waker) => {
                     drop(operations);
@@ -228,17 +247,33 @@ impl Ring {
                 }
                 State::Done(_) => panic!("operation {number} completed twice"),
             }
+            drop(permit);
         }
     }
 
-    fn start(self: &Rc<Self>, entry: squeue::Entry, file: Option<Rc<OwnedFd>>, memory: Memory) -> Completion {
+    fn start(
+        self: &Rc<Self>,
+        entry: squeue::Entry,
+        file: Option<Rc<OwnedFd>>,
+        memory: Memory,
+        permit: Option<Permit>,
+    ) -> Completion {
         if !matches!(memory, Memory::Wait) {
             self.files.set(self.files.get() + 1);
         }
-        let operation = Operation { state: State::Waiting(None), memory, _file: file };
+        let operation = Operation { state: State::Waiting(None), memory, permit, _file: file };
         let number = self.operations.borrow_mut().insert(operation);
         self.queue.borrow_mut().push_back(entry.user_data(number as u64));
         Completion { ring: self.clone(), number: Some(number) }
+    }
+
+    /// What must be entered before an operation that keeps a worker.
+    pub(crate) fn gate(&self, device: Resource, what: Blocking) -> Rc<Gate> {
+        let most = match what {
+            Blocking::Sync => SYNCS_OF_A_DEVICE,
+            Blocking::Allocation => ALLOCATIONS_OF_A_DEVICE,
+        };
+        self.gates.borrow_mut().entry((device, what)).or_insert_with(|| Gate::new(most)).clone()
     }
 
     /// Operations on files that have not completed.
@@ -304,12 +339,17 @@ impl Drop for Ring {
 
 /// Starts an operation on the shard's ring. `file` is the descriptor that `entry` names, `memory` what it points to.
 pub(crate) fn start(entry: squeue::Entry, file: &Rc<OwnedFd>, memory: Memory) -> Completion {
-    executor::current().ring().start(entry, Some(file.clone()), memory)
+    executor::current().ring().start(entry, Some(file.clone()), memory, None)
+}
+
+/// The same for an operation without memory that keeps a worker.
+pub(crate) fn start_blocking(entry: squeue::Entry, file: &Rc<OwnedFd>, permit: Permit) -> Completion {
+    executor::current().ring().start(entry, Some(file.clone()), Memory::None, Some(permit))
 }
 
 /// Waits for one of the poll(2) `events` on `fd`, which must stay open until the completion is dropped.
 pub(crate) fn poll(ring: &Rc<Ring>, fd: RawFd, events: i16) -> Completion {
-    ring.start(opcode::PollAdd::new(types::Fd(fd), events as u32).build(), None, Memory::Wait)
+    ring.start(opcode::PollAdd::new(types::Fd(fd), events as u32).build(), None, Memory::Wait, None)
 }
 
 /// An operation under way: its result as the kernel gives it (negative: an error number), and its memory back.
