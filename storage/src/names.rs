@@ -31,8 +31,8 @@ const MOST_TOGETHER: usize = 4096;
 const IN_FLIGHT: usize = 64;
 /// How often a name is asked for that another log still has.
 const ASK_EVERY: Duration = Duration::from_millis(10);
-/// So many times [`crate::VolumeConfig::hang_after`] is long enough for whatever its holder's shard has to do before it renames.
-const HOLD_HANGS: u32 = 10;
+/// The same once it is not expected to be free soon.
+const ASK_SELDOM: Duration = Duration::from_secs(1);
 
 pub(crate) enum NameWork {
     /// The directory of a new log, with its `partition.metadata`.
@@ -62,8 +62,8 @@ pub(crate) struct Names {
 struct Held {
     logs: BTreeSet<u32>,
     works: VecDeque<NameWork>,
-    /// When each was held first, in monotonic nanoseconds.
-    since_ns: BTreeMap<u32, u64>,
+    /// When each was held first, and when that is told next, in monotonic nanoseconds.
+    since_ns: BTreeMap<u32, (u64, u64)>,
 }
 
 impl Names {
@@ -74,6 +74,16 @@ impl Names {
     /// Everything ordered so far is done.
     pub fn is_idle(&self) -> bool {
         self.queue.borrow().is_empty() && !self.is_working.get() && self.held.borrow().works.is_empty()
+    }
+
+    /// Another log, or something else, has a log's name.
+    pub fn is_held(&self, log: u32) -> bool {
+        self.held.borrow().since_ns.contains_key(&log)
+    }
+
+    /// A log was deleted, with or without its name.
+    pub fn forget(&self, log: u32) {
+        self.held.borrow_mut().since_ns.remove(&log);
     }
 
     /// Takes the next works that can be done together out of the queue, and puts those aside whose log must wait.
@@ -111,7 +121,7 @@ impl NameWork {
         match self {
             Self::Directory { log } | Self::Segment { log, .. } | Self::Cut { log, .. } => Some(log.number),
             Self::Remove { retired, .. } => Some(retired.log),
-            // Nobody deletes a log before it has its name.
+            // What is held of a deleted log is not done any more.
             Self::Delete { .. } => None,
         }
     }
@@ -133,10 +143,10 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         if names.held.borrow().works.is_empty() {
             work.await;
         } else {
-            select(std::pin::pin!(work), volume.host.sleep(ASK_EVERY)).await;
+            select(std::pin::pin!(work), volume.host.sleep(volume.ask_every())).await;
             // Not at each turn: what was ordered later, and for other logs, would never come to its own.
             let now_ns = volume.host.monotonic_ns();
-            if Duration::from_nanos(now_ns - asked_ns) >= ASK_EVERY {
+            if Duration::from_nanos(now_ns - asked_ns) >= volume.ask_every() {
                 asked_ns = now_ns;
                 names.ask_again();
             }
@@ -214,17 +224,42 @@ impl Volume {
         Ok(())
     }
 
+    fn ask_every(&self) -> Duration {
+        let held = self.names.held.borrow();
+        let youngest_ns = held.since_ns.values().map(|(since_ns, _)| *since_ns).max().unwrap_or(0);
+        let age = Duration::from_nanos(self.host.monotonic_ns().saturating_sub(youngest_ns));
+        if age > self.patience() && !self.is_stopping.get() { ASK_SELDOM } else { ASK_EVERY }
+    }
+
+    /// Long enough for what the holder of a name has to do before it renames: then it is said that somebody waits, and a stop waits no longer.
+    fn patience(&self) -> Duration {
+        self.config.hang_after / 10
+    }
+
     /// Puts a log's works aside until its name is free. The name's holder is being deleted: whoever creates a log under the name of another
-    /// has decided that.
+    /// has decided that. Or somebody has put a directory there, which nobody here may touch. The log is served all the same: its files have the
+    /// names they were born with, and the next start gives it its own.
     fn hold(&self, log: &Rc<Log>) -> Result<(), DiskError> {
+        if log.is_closed() {
+            return Ok(());
+        }
         let now_ns = self.host.monotonic_ns();
         let mut held = self.names.held.borrow_mut();
-        let since_ns = *held.since_ns.entry(log.number).or_insert(now_ns);
-        // The holder's shard may have stopped for good; then this one cannot stop cleanly, and the next start gives the name away.
-        let hang_after = self.config.hang_after;
-        let most = if self.is_stopping.get() { hang_after / HOLD_HANGS } else { hang_after * HOLD_HANGS };
-        if Duration::from_nanos(now_ns - since_ns) > most {
-            return Err(DiskError::AlreadyExists { path: log.key().directory_name() });
+        let patience = self.patience();
+        let first = (now_ns, now_ns + patience.as_nanos() as u64);
+        let (since_ns, told_ns) = held.since_ns.entry(log.number).or_insert(first);
+        let name = log.key().directory_name();
+        // The holder's shard may have stopped for good; then this one cannot stop cleanly.
+        if self.is_stopping.get() && Duration::from_nanos(now_ns - *since_ns) > patience {
+            return Err(DiskError::AlreadyExists { path: name });
+        }
+        if now_ns >= *told_ns {
+            *told_ns = now_ns + self.config.hang_after.as_nanos() as u64;
+            tracing::error!(
+                "{}/{name} is of another topic than the new log of that name, whose files stay in {FOLDER}/ meanwhile. If that topic is not \
+                 about to be deleted, move the directory away: until then this one cannot be closed cleanly",
+                self.directory.path(),
+            );
         }
         held.logs.insert(log.number);
         held.works.push_back(NameWork::Directory { log: Rc::clone(log) });
@@ -361,8 +396,14 @@ impl Volume {
 
     async fn remove_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
         let (mut synced, mut removed) = (BTreeSet::from([FOLDER.to_owned()]), BTreeSet::new());
+        let left: BTreeSet<(u32, i64, u64)> =
+            self.ledger.borrow().retired.iter().map(|at| (at.log, at.base, at.round)).collect();
         for work in works {
             let NameWork::Remove { retired, directory } = work else { continue };
+            // A log that was deleted since takes all of its files along, and its directory's name may be another's.
+            if !left.contains(&(retired.log, retired.base, retired.round)) {
+                continue;
+            }
             remove_segment(&*self.directory, retired, directory).await?;
             synced.insert(directory.clone());
             removed.insert((retired.log, retired.base, retired.round));
@@ -415,6 +456,10 @@ impl Volume {
     }
 
     async fn rename_one_deleted(&self, deleted: &Deleted) -> Result<(), DiskError> {
+        // It may have been deleted without ever having had its name.
+        if has_topic_id(&*self.directory, &deleted.key).await? == Some(false) {
+            return Ok(());
+        }
         let (from, to) = (deleted.key.directory_name(), deleted.id.deleted_directory(&deleted.key));
         allow_missing(self.directory.rename(&from, &to).await)
     }

@@ -330,16 +330,17 @@ impl Volume {
 
     async fn delete_now(self: &Rc<Self>, log: &Rc<Log>) -> Result<(), AppendError> {
         let _quiet = self.quiet(log).await?;
-        // So that whoever completes the deletion knows that a directory of this name was this log's.
+        // So that whoever completes the deletion knows that a directory of this name was this log's, unless it says that it is another's.
         self.progress
             .until(|| {
                 let is_named = self.in_ledger(log.number, |entry| entry.is_named).unwrap_or(true);
-                (is_named || self.failed.is_failed()).then_some(())
+                (is_named || self.names.is_held(log.number) || self.failed.is_failed()).then_some(())
             })
             .await;
         let done = self.submit(Entry::Delete { log: log.number });
         let Some(_round) = self.answer(done).await else { return Err(AppendError::Failed) };
         self.close_log(log);
+        self.names.forget(log.number);
         let (renamed, done) = oneshot::channel();
         self.add_name_work(NameWork::Delete { id: log.id(), renamed });
         self.answer(done).await.ok_or(AppendError::Failed)

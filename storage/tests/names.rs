@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use logan_storage::disk::{Directory, Host};
 use logan_storage::failure::FailedMark;
-use logan_storage::kafka_files::read_partition_metadata;
+use logan_storage::kafka_files::{read_partition_metadata, write_partition_metadata};
 use logan_storage::key::LogKey;
+use logan_storage::log::Log;
 use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
@@ -251,4 +252,80 @@ fn an_error_while_a_deletion_is_completed_is_not_taken_for_an_answer() {
     let opened = live(&disk, 3, |disk, runtime| async move { open(&disk, &runtime, open_options()).await });
     assert!(opened.unwrap().parts[0].ledger.logs.is_empty());
     assert!(disk.paths().iter().all(|path| !path.starts_with("orders-0")), "{:?}", disk.paths());
+}
+
+/// Somebody puts a directory where a new log's will be, as a copy that is restored by hand is.
+async fn foreign_directory(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> (Rc<Volume>, Rc<Log>) {
+    let volume = serve(disk, runtime, volume_config(), log_config()).await.unwrap();
+    disk.make_directory_now("orders-0");
+    disk.create("orders-0/partition.metadata", write_partition_metadata([9; 16]).as_bytes());
+    disk.create("orders-0/00000000000000000000.log", b"another's");
+    let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+    for n in 0..3 {
+        append_settled(&log, &batch(1, 3000, n, 1)).await.unwrap();
+        log.roll().await.unwrap();
+    }
+    log.set_log_start(1).await.unwrap();
+    // Much longer than anything may hang.
+    runtime.sleep_ns(1_000_000 * MS).await;
+    assert!(!volume.failed().is_failed(), "{:?}", volume.failed().reason());
+    append_settled(&log, &batch(1, 3000, 4, 1)).await.unwrap();
+    assert_eq!(support::workload::read_all(&log).await.len(), 3);
+    (volume, log)
+}
+
+fn is_untouched(disk: &Disk, directory: &str) -> bool {
+    disk.content(&format!("{directory}/00000000000000000000.log")).as_deref() == Some(&b"another's"[..])
+}
+
+#[test]
+fn a_log_whose_name_a_foreign_directory_has_is_served_and_deleted() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let (volume, log) = foreign_directory(&disk, &runtime).await;
+        volume.delete_log(&log).await.unwrap();
+        runtime.sleep_ns(10_000 * MS).await;
+        assert!(is_untouched(&disk, "orders-0"), "{:?}", disk.paths());
+        stop(&disk, &runtime, volume).await;
+    });
+    assert!(is_untouched(&disk, "orders-0"), "{:?}", disk.paths());
+    assert!(disk.paths().iter().all(|path| !path.contains("-delete")), "{:?}", disk.paths());
+}
+
+#[test]
+fn a_log_whose_name_a_foreign_directory_has_gets_it_when_that_is_moved_away() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let (volume, log) = foreign_directory(&disk, &runtime).await;
+        let directory = TestDirectory::over(&disk, &runtime);
+        directory.rename("orders-0", "backup").await.unwrap();
+        runtime.sleep_ns(3_000 * MS).await;
+        assert!(disk.content("orders-0/00000000000000000003.log").is_some(), "{:?}", disk.paths());
+        assert!(disk.content("orders-0/00000000000000000000.log").is_none(), "{:?}", disk.paths());
+        assert_eq!(support::workload::read_all(&log).await.len(), 3);
+        stop(&disk, &runtime, volume).await;
+    });
+    assert!(is_untouched(&disk, "backup"), "{:?}", disk.paths());
+}
+
+#[test]
+fn a_start_gives_a_log_its_name_and_sets_a_foreign_directory_aside() {
+    for stops in [false, true] {
+        let disk = Disk::new();
+        live(&disk, 1, move |disk, runtime| async move {
+            let (volume, _log) = foreign_directory(&disk, &runtime).await;
+            if stops {
+                assert!(volume.stop().await.is_err(), "the log has no directory");
+            }
+        });
+        live(&disk, 2, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            assert_eq!(support::workload::read_all(&log).await.len(), 3);
+            let aside = disk.paths().into_iter().find(|path| path.ends_with("-stray/partition.metadata"));
+            let aside = aside.unwrap().replace("/partition.metadata", "");
+            assert!(is_untouched(&disk, &aside), "{:?}", disk.paths());
+            stop(&disk, &runtime, volume).await;
+        });
+    }
 }

@@ -33,7 +33,7 @@ pub(super) async fn found_again(
         directory.sync_file_system().await?;
     }
     delete_superseded(directory, &mut found, options.accept_loss).await?;
-    complete_names(directory, &mut found).await?;
+    complete_names(directory, &mut found, old.sequence + 1).await?;
     let root = Root {
         sequence: old.sequence + 1,
         is_clean: false,
@@ -100,14 +100,18 @@ async fn delete_superseded(
 }
 
 /// Makes every log's directory and every segment's name what the ledgers say.
-async fn complete_names(directory: &dyn Directory, found: &mut Found) -> Result<(), DiskError> {
+async fn complete_names(
+    directory: &dyn Directory,
+    found: &mut Found,
+    sequence: u64,
+) -> Result<(), DiskError> {
     // First, so that a name is free for whoever has it now.
     for deleted in &mut found.deleted {
         if !deleted.is_renamed {
             complete_delete(directory, deleted).await?;
         }
     }
-    stream::iter(found.logs.iter_mut().map(|log| complete_log(directory, log)))
+    stream::iter(found.logs.iter_mut().map(|log| complete_log(directory, log, sequence)))
         .buffer_unordered(IN_FLIGHT)
         .try_collect::<Vec<()>>()
         .await?;
@@ -130,9 +134,19 @@ async fn complete_delete(directory: &dyn Directory, deleted: &mut Deleted) -> Re
     Ok(())
 }
 
-async fn complete_log(directory: &dyn Directory, log: &mut LedgerLog) -> Result<(), DiskError> {
+async fn complete_log(
+    directory: &dyn Directory,
+    log: &mut LedgerLog,
+    sequence: u64,
+) -> Result<(), DiskError> {
     let name = log.key.directory_name();
     if !log.is_named {
+        // Of those that were deleted none has its name any more, so somebody has put this one there.
+        if has_topic_id(directory, &log.key).await? == Some(false) {
+            let aside = stray_directory(&log.key.topic, log.key.partition, u128::from(sequence));
+            directory.rename(&name, &aside).await?;
+            tracing::warn!("{name} is another topic's, and its name a new log's: it is {aside} now");
+        }
         match directory.make_directory(&name).await {
             Ok(()) | Err(DiskError::AlreadyExists { .. }) => {}
             Err(error) => return Err(error),
