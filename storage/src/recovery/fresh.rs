@@ -18,7 +18,7 @@ use crate::kafka_files::{
 use crate::key::{FOLDER, LogId, LogKey, ROOT_PATH, checkpoint_path, round_log_path, segment_path};
 use crate::ledger::{Deleted, Ledger, LedgerLog, Retired};
 use crate::names::{has_topic_id, remove_deleted_log, remove_segment};
-use crate::root::Root;
+use crate::root::{FILE_LEN, Root};
 use crate::volume::VolumePart;
 
 pub(super) async fn found_again(
@@ -253,13 +253,17 @@ async fn create(
     }
 }
 
-/// Writes a root into its slot, in place, and syncs it.
+/// Writes a root into both slots, in place, each synced before the next step. Whatever the root before names must still be there.
 pub(crate) async fn write_root(directory: &dyn Directory, root: &Root) -> Result<(), DiskError> {
     let file = directory.open(ROOT_PATH, OpenMode::Existing).await?;
-    let mut buffer = directory.buffer(BLOCK);
-    buffer.bytes_mut()[..BLOCK].copy_from_slice(&root.encode());
-    file.write((root.slot() * BLOCK) as u64, buffer.seal().slice(..BLOCK)).await?;
-    file.sync_data().await
+    let before = file.read(0, FILE_LEN).await?;
+    for slot in Root::write_order(&before) {
+        let mut buffer = directory.buffer(BLOCK);
+        buffer.bytes_mut()[..BLOCK].copy_from_slice(&root.encode());
+        file.write((slot * BLOCK) as u64, buffer.seal().slice(..BLOCK)).await?;
+        file.sync_data().await?;
+    }
+    Ok(())
 }
 
 /// The new root holds: what older rounds gave up can go, and sealed segments are cut.

@@ -160,7 +160,16 @@ async fn open(
 
 async fn read_root(directory: &dyn Directory) -> Result<Option<Root>, OpenError> {
     match directory.read_small(ROOT_PATH, FILE_LEN).await {
-        Ok(bytes) => Root::decode(&bytes).map(Some).map_err(OpenError::Root),
+        Ok(bytes) => {
+            let root = Root::decode(&bytes).map_err(OpenError::Root)?;
+            if !Root::is_twofold(&bytes) {
+                tracing::warn!(
+                    "{}/{ROOT_PATH}: only one of its two copies is whole and new: a crash came between, or the medium is damaged",
+                    directory.path()
+                );
+            }
+            Ok(Some(root))
+        }
         Err(DiskError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -182,10 +191,7 @@ async fn adopt(directory: &dyn Directory) -> Result<Root, OpenError> {
         Err(error) => return Err(error.into()),
     }
     let root = Root::clean();
-    let mut file = vec![0; FILE_LEN];
-    let at = root.slot() * crate::disk::BLOCK;
-    file[at..at + crate::disk::BLOCK].copy_from_slice(&root.encode());
-    directory.write_small(ROOT_PATH, file).await?;
+    directory.write_small(ROOT_PATH, [root.encode(), root.encode()].concat()).await?;
     directory.sync_directory("").await?;
     Ok(root)
 }
