@@ -191,7 +191,7 @@ impl Volume {
         Ok(count)
     }
 
-    /// What a log knows now, once all of it is durable. `None` if the log is closed or truncated meanwhile.
+    /// What a log knows now, once all of it is durable. `None` if the log is closed or truncated meanwhile, or has lost segments.
     async fn moment_of(self: &Rc<Self>, log: &Rc<Log>) -> Result<Option<Moment>, ReadError> {
         log.load().await?;
         let segments = log.state.borrow().segments.clone();
@@ -204,7 +204,10 @@ impl Volume {
         };
         let behind: Vec<&Rc<Segment>> = segments.iter().filter(|segment| is_behind(segment)).collect();
         for segment in &behind {
-            log.load_index(self, segment).await?;
+            if let Err(error) = log.load_index(self, segment).await {
+                // The log start was raised above it meanwhile, and its files may be gone.
+                return if log.state.borrow().has(segment) { Err(error) } else { Ok(None) };
+            }
         }
         // One turn, so that everything is of the same moment.
         if !self.in_ledger(log.number, |entry| entry.is_named).unwrap_or(false) || !log.is_loaded() {

@@ -5,8 +5,8 @@
 //! them read, and together they are a two-hundredth of what is stored.
 //!
 //! Invariants: `KeptIndexes::bytes` is the sum over `queue`, at most what [`INDEX_BYTES`] and an eighth of the cache allow, or one index; what is
-//! made of the batches is never doubted (`is_index_proven`), so a segment that is damaged is gone through once and not at each
-//! read; the ledger vouches for no file of an index that was contradicted, so that it is written again.
+//! made of the batches is never doubted (`is_index_proven`), nor is one whose segment was gone through and is damaged, so that this is done once
+//! and not at each read; a scan that was given up, or that the disk has failed, proves nothing; the ledger vouches for no file of an index that was contradicted, so that it is written again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -86,6 +86,19 @@ impl Volume {
     }
 }
 
+/// A segment's index is being made of its batches, also for others who wait for it, until this is dropped: whoever reads may give up.
+struct Making<'a> {
+    segment: &'a Segment,
+    volume: &'a Volume,
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.segment.is_index_in_the_making.set(false);
+        self.volume.progress.notify();
+    }
+}
+
 impl Log {
     /// After a read that an index led to found what cannot be: makes the indexes anew. Returns whether that makes a difference, so that the
     /// read is worth another attempt.
@@ -114,18 +127,31 @@ impl Log {
         volume: &Rc<Volume>,
         segment: &Rc<Segment>,
     ) -> Result<bool, ReadError> {
-        if segment.is_index_proven.replace(true) {
+        if segment.is_index_proven.get() {
             return Ok(false);
         }
+        let is_mine = || {
+            if segment.is_index_proven.get() || volume.failed.is_failed() {
+                return Some(false);
+            }
+            (!segment.is_index_in_the_making.replace(true)).then_some(true)
+        };
+        if !volume.progress.until(is_mine).await {
+            // Somebody else has made it: worth another look.
+            return Ok(segment.is_index_proven.get());
+        }
+        let _making = Making { segment, volume };
         let length = segment.length.get();
         let mut index = SegmentIndex::new(segment.base, self.config().index_interval_bytes);
-        volume
+        let scanned = volume
             .scan(self, segment, 0, length, |position, batch| {
                 if let Err(error) = index.on_batch(position, batch) {
                     tracing::warn!(%error, position, "a batch has no index entry");
                 }
             })
-            .await?;
+            .await;
+        segment.is_index_proven.set(matches!(scanned, Ok(()) | Err(ReadError::Corrupt { .. })));
+        scanned?;
         if self.is_sealed(segment) {
             index.on_close();
         }

@@ -358,22 +358,28 @@ impl Volume {
         if outcome.is_ok() {
             outcome = self.sync_files(&files).await;
         }
-        for (log, segment, _) in &cut {
+        // All in one turn: whoever truncates may begin with the next.
+        for (log, segment, length) in &cut {
+            if outcome.is_ok() {
+                self.note_cut(log, segment, *length);
+            }
             self.end_structural(log, segment);
         }
         outcome?;
-        for (log, segment, length) in cut {
-            self.in_ledger(log.number, |entry| {
-                if let Some((_last, sealed)) = entry.segments.split_last_mut()
-                    && let Some(at) =
-                        sealed.iter_mut().find(|at| at.base == segment.base && at.length == length)
-                {
-                    at.is_cut = true;
-                }
-            });
+        for (log, segment, _) in cut {
             self.write_hints(log, segment).await?;
         }
         Ok(())
+    }
+
+    fn note_cut(&self, log: &Log, segment: &Segment, length: u32) {
+        self.in_ledger(log.number, |entry| {
+            if let Some((_last, sealed)) = entry.segments.split_last_mut()
+                && let Some(at) = sealed.iter_mut().find(|at| at.base == segment.base && at.length == length)
+            {
+                at.is_cut = true;
+            }
+        });
     }
 
     async fn cut(&self, log: &Log, segment: &Segment, length: u32) -> Result<Rc<dyn File>, DiskError> {

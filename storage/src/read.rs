@@ -165,8 +165,13 @@ impl Log {
         if !segment.is_resume(from, generation) {
             self.load_index(volume, segment).await?;
         }
+        // Somebody else may make it anew while this goes by the old one.
+        let was_proven = segment.is_index_proven.get();
         match self.read_segment(volume, segment, generation, from, limits).await {
-            Err(ReadError::Corrupt { .. }) if self.rebuild_index(volume, segment).await? => {
+            Err(ReadError::Corrupt { .. })
+                if !was_proven
+                    && (segment.is_index_proven.get() || self.rebuild_index(volume, segment).await?) =>
+            {
                 self.read_segment(volume, segment, generation, from, limits).await
             }
             outcome => outcome,
@@ -314,6 +319,7 @@ impl Log {
         segment: &Rc<Segment>,
     ) -> Result<Option<TimeEntry>, ReadError> {
         self.load_index(volume, segment).await?;
+        let was_proven = segment.is_index_proven.get();
         let known = || segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
         let largest = known();
         if segment.is_largest_proven.get() {
@@ -324,7 +330,10 @@ impl Log {
             None => true,
         };
         let is_right = is_right && self.reaches_last_batches(volume, segment).await?;
-        if !is_right && self.rebuild_index(volume, segment).await? {
+        let is_made_anew = !is_right
+            && !was_proven
+            && (segment.is_index_proven.get() || self.rebuild_index(volume, segment).await?);
+        if is_made_anew {
             return Ok(known());
         }
         if segment.index.borrow().is_some() {

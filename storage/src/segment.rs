@@ -34,6 +34,8 @@ pub struct Segment {
     pub index: RefCell<Option<SegmentIndex>>,
     /// `index` was made of the batches, or that was tried in vain: what contradicts it is damage.
     pub is_index_proven: Cell<bool>,
+    /// Somebody makes `index` of the batches.
+    pub is_index_in_the_making: Cell<bool>,
     /// A batch has the largest timestamp that `index` tells of.
     pub is_largest_proven: Cell<bool>,
     /// Milliseconds since 1970: the max timestamp of the first batch, from which `segment.ms` counts.
@@ -95,6 +97,7 @@ impl Segment {
             is_structural: Cell::new(false),
             index: RefCell::new(None),
             is_index_proven: Cell::new(false),
+            is_index_in_the_making: Cell::new(false),
             is_largest_proven: Cell::new(false),
             first_timestamp: Cell::new(None),
             began_ms: Cell::new(now_ms),

@@ -4,6 +4,7 @@ mod support;
 
 use std::rc::Rc;
 
+use futures_util::future::{join_all, select};
 use logan_storage::batch::{BatchReader, HEADER_LEN};
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::log::Log;
@@ -198,6 +199,26 @@ fn a_stop_that_is_cut_leaves_indexes_that_are_right() {
             let largest = log.max_timestamp().await.unwrap().unwrap();
             let expected = (20 * BATCHES - 10, 2 * BATCHES - 1);
             assert_eq!((largest.timestamp, largest.offset), expected, "cut at {cut}, seed {seed}");
+        });
+    }
+}
+
+/// Whoever reads may give up while an index is made anew, and somebody else may wait for the same.
+#[test]
+fn an_index_that_is_made_anew_by_a_reader_who_gives_up_is_made_by_the_next() {
+    for after_us in (0..400).step_by(5) {
+        let disk = closed_log();
+        disk.damage(&path(SEGMENTS[0], "index"), |bytes| garble_offsets(bytes, positions_of_the_next));
+        live(&disk, 2, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            let one = || Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+            let patience = std::pin::pin!(runtime.sleep_ns(after_us * 1000));
+            drop(select(std::pin::pin!(log.read(30, one())), patience).await);
+            for read in join_all([log.read(40, one()), log.read(50, one())]).await {
+                read.unwrap_or_else(|error| panic!("after {after_us} us: {error}"));
+            }
+            check_all(&log).await;
         });
     }
 }
