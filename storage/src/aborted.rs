@@ -183,7 +183,7 @@ impl Log {
         Ok(all)
     }
 
-    /// What markers below `end` say: from the file, or from the batches if the file is not what the ledger vouches for.
+    /// What markers below `end` say: from the file, or from the batches if the file is not what the ledger vouches for, or not what they say.
     async fn read_or_derive(
         self: &Rc<Self>,
         volume: &Rc<Volume>,
@@ -197,16 +197,22 @@ impl Log {
         let parsed = file.and_then(|bytes| {
             TxnIndex::parse(segment.base, &bytes).map_err(|error| format!("{path}: {error}"))
         });
-        let (mut index, is_file) = match parsed {
-            Ok(index) => (index, true),
-            Err(error) => {
-                tracing::warn!(error, "a transaction index is rebuilt");
-                (self.derive_aborted(volume, segments, segment).await?, false)
+        let why = match parsed {
+            Ok(mut index) => {
+                // All of it: an entry that seems to lie behind `end` may be a garbled one.
+                if self.is_borne_out(volume, segments, segment, &index).await? {
+                    let count = index.entries().len();
+                    index.truncate_to(end);
+                    return Ok(Aborted { is_written: index.entries().len() == count, index });
+                }
+                format!("{path}: it is not known to be what the batches say")
             }
+            Err(error) => error,
         };
-        let count = index.entries().len();
+        tracing::warn!(why, "a transaction index is made anew");
+        let mut index = self.derive_aborted(volume, segments, segment).await?;
         index.truncate_to(end);
-        Ok(Aborted { is_written: is_file && index.entries().len() == count, index })
+        Ok(Aborted { is_written: false, index })
     }
 
     /// What a segment's batches say, and those before it, from the newest snapshot on that stands at a segment's beginning.

@@ -39,6 +39,7 @@ pub mod spares;
 pub mod stop;
 pub mod truncate;
 pub mod txn_index;
+mod txn_proof;
 pub mod varint;
 pub mod volume;
 pub mod watch;

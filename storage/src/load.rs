@@ -223,9 +223,14 @@ impl Log {
         if let Some(index) = &*segment.index.borrow() {
             return index.entry_of(offset);
         }
+        self.index_of_files(volume, segment).await.entry_of(offset)
+    }
+
+    /// What is vouched for of a segment's index files.
+    pub(crate) async fn index_of_files(&self, volume: &Volume, segment: &Segment) -> SegmentIndex {
         let vouched = self.vouched_index(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
-        self.load_index_files(volume, segment, vouched, interval_bytes).await.entry_of(offset)
+        self.load_index_files(volume, segment, vouched, interval_bytes).await
     }
 
     /// How far the ledger vouches for a segment's indexes.

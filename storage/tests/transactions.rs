@@ -318,8 +318,14 @@ impl Model {
     }
 }
 
-/// After a clean stop each segment with an aborted transaction has an index, with what the model says, and no other file is there.
-fn check_files(disk: &Disk, model: &Model) {
+fn indexes(disk: &Disk) -> BTreeMap<String, Vec<u8>> {
+    let paths = disk.paths().into_iter().filter(|path| path.ends_with(".txnindex"));
+    paths.map(|path| (path.clone(), disk.content(&path).unwrap())).collect()
+}
+
+/// After a clean stop each segment with an aborted transaction has an index, with what the model says, and no other file is there. `lost` are
+/// those of which some were garbled.
+fn check_files(disk: &Disk, model: &Model, lost: &BTreeMap<String, Vec<u8>>) {
     let of = |ending: &str| {
         let paths = disk.paths().into_iter().filter(|path| path.ends_with(ending));
         let base = |path: String| {
@@ -336,11 +342,12 @@ fn check_files(disk: &Disk, model: &Model) {
         }
     }
     let read = |base: i64| {
-        let bytes = disk.content(&format!("orders-0/{base:020}.txnindex")).unwrap();
-        // One that was torn, and that nobody has asked for since, is as it was.
-        let is_torn = !bytes.len().is_multiple_of(ENTRY_LEN);
+        let path = format!("orders-0/{base:020}.txnindex");
+        let bytes = disk.content(&path).unwrap();
+        // One that was torn or garbled, and that nobody has asked for since, is as it was.
+        let is_as_left = lost.get(&path) == Some(&bytes);
         let entries = || TxnIndex::parse(base, &bytes).unwrap().entries().to_vec();
-        (base, if is_torn { expected.get(&base).cloned().unwrap_or_default() } else { entries() })
+        (base, if is_as_left { expected.get(&base).cloned().unwrap_or_default() } else { entries() })
     };
     let found: BTreeMap<i64, Vec<AbortedTxn>> = of(".txnindex").into_iter().map(read).collect();
     if model.was_raised {
@@ -353,11 +360,36 @@ fn check_files(disk: &Disk, model: &Model) {
     }
 }
 
-/// Takes away, or tears, what can be made anew.
-fn lose_hints(runtime: &Runtime, disk: &Disk, is_clean: bool) {
+/// Turns a bit of a transaction index over. It may still look like one.
+fn garble(runtime: &Runtime, disk: &Disk, path: &str, model: &Model) {
+    let before = disk.content(path).unwrap();
+    let at = runtime.below(before.len() as u64) as usize;
+    disk.damage(path, |content| content[at] ^= 1 << runtime.below(8));
+    let is_other_batch = |entry: &AbortedTxn| {
+        let mut batches = model.batches.iter();
+        batches.any(|batch| {
+            (batch.base, batch.producer, batch.kind) == (entry.first_offset, entry.producer_id, Kind::Records)
+        })
+    };
+    // That it would seem to begin with another batch of its producer is not noticed.
+    let base = path.strip_prefix("orders-0/").unwrap().split('.').next().unwrap().parse().unwrap();
+    let entry = at / ENTRY_LEN;
+    let is_first_offset = (10..18).contains(&(at % ENTRY_LEN));
+    let after = TxnIndex::parse(base, &disk.content(path).unwrap());
+    if is_first_offset && after.is_ok_and(|index| is_other_batch(&index.entries()[entry])) {
+        disk.damage(path, |content| *content = before);
+    }
+}
+
+/// Takes away, tears, or garbles what can be made anew.
+fn lose_hints(runtime: &Runtime, disk: &Disk, is_clean: bool, model: &Model) {
     for path in disk.paths() {
         let is_index = path.ends_with(".txnindex");
         if runtime.below(4) > 0 || !(is_index || path.ends_with(".snapshot")) {
+            continue;
+        }
+        if is_index && runtime.below(2) == 0 && disk.content(&path).is_some_and(|bytes| !bytes.is_empty()) {
+            garble(runtime, disk, &path, model);
             continue;
         }
         // After a clean stop there is nobody but the file itself to say that it was there.
@@ -379,6 +411,7 @@ enum End {
 fn lives(seed: u64) {
     let disk = Disk::new();
     let model = Rc::new(RefCell::new(Model::default()));
+    let mut lost = BTreeMap::new();
     for life in 0..6 {
         let runtime = Runtime::new(seed * 100 + life);
         let _killed = runtime.killed_at_last();
@@ -386,6 +419,7 @@ fn lives(seed: u64) {
         disk.operations.set(0);
         disk.dies_at.set(if end == End::Stop { u64::MAX } else { 200 + runtime.below(1_500) });
         let (dk, rt, md) = (Rc::clone(&disk), Rc::clone(&runtime), Rc::clone(&model));
+        let lost_before = lost.clone();
         let done = runtime.run(async move {
             let (of_volume, of_log) = configs(seed);
             let volume = serve(&dk, &rt, of_volume, of_log.clone()).await.unwrap();
@@ -399,7 +433,7 @@ fn lives(seed: u64) {
             work(Rc::clone(&rt), log, Rc::clone(&md)).await;
             if end == End::Stop {
                 stop(&dk, &rt, volume).await;
-                check_files(&dk, &md.borrow());
+                check_files(&dk, &md.borrow(), &lost_before);
             }
         });
         assert!(!runtime.is_stuck.get() && (done.is_some() || end != End::Stop), "life {life}, {end:?}");
@@ -410,7 +444,8 @@ fn lives(seed: u64) {
             disk.survive_kill();
         }
         if runtime.below(3) == 0 {
-            lose_hints(&runtime, &disk, end == End::Stop && done.is_some());
+            lose_hints(&runtime, &disk, end == End::Stop && done.is_some(), &model.borrow());
+            lost = indexes(&disk);
         }
     }
 }
