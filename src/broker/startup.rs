@@ -10,7 +10,9 @@ use futures_util::future::join_all;
 use logan_raft::{Identity, Limits};
 use logan_shards::{self as shards, Directory, Queue, ShardId};
 use logan_storage::disk::{Directory as _, Flushing};
-use logan_storage::{FailedMark, LogKey, OpenError, OpenOptions, Opened, Volume, VolumeConfig, VolumePart};
+use logan_storage::{
+    FailedMark, LogKey, OpenError, OpenOptions, Opened, Standing, Volume, VolumeConfig, VolumePart,
+};
 
 use super::directories::{self, ClaimError, Claimed};
 use super::disk::{LogDirectory, ShardHost};
@@ -79,7 +81,8 @@ pub enum StartError {
     #[error("the topics of the log directories cannot be taken over: {0}")]
     NotTakenOver(String),
     #[error(
-        "{path} holds {log}, whose topic the metadata does not know. Nothing is deleted that it does not say was deleted: run `logan recover \
+        "{path} holds {log}, whose topic the metadata does not know by its id. If its partition.metadata is damaged, restore that. Nothing is \
+         deleted that the metadata does not say was deleted: run `logan recover \
          {path}`, move what is not of this node out of it, run `logan recover --accept-loss {path}`, and start again"
     )]
     UnknownTopic { path: String, log: String },
@@ -109,15 +112,24 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let began_ns = shards::monotonic_ns();
     let settings = &shell.plan.settings.broker;
     let (cluster_id, claimed) = open_directories(settings).await?;
-    let volumes = recover(shell, &claimed).await?;
     let metadata = metadata_directory(settings, &claimed)?;
-    let opened = open_metadata(&cluster_id, metadata, settings).await?;
+    // What is known of topics is asked before any log directory is changed; and metadata begins only beside log directories that can be opened.
+    let known = if has_metadata(metadata).await? {
+        Some(open_metadata(&cluster_id, metadata, settings).await?)
+    } else {
+        None
+    };
+    let volumes = recover(shell, &claimed, known.as_ref()).await?;
+    let opened = match known {
+        Some(opened) => opened,
+        None => open_metadata(&cluster_id, metadata, settings).await?,
+    };
     let is_new = opened.is_new;
     let image = Arc::new(opened.image.clone());
     let (foreign, volumes) = if is_new {
         (takeover::foreign_topics(&claimed, &volumes)?, volumes)
     } else {
-        (BTreeMap::new(), without_unknown(settings, volumes, &opened)?)
+        (BTreeMap::new(), volumes)
     };
     boot_all(shell, &claimed, volumes, &image, is_new).await?;
     let addresses = bind_all(shell).await?;
@@ -210,8 +222,15 @@ pub async fn lock(directory: &Directory) -> Result<(), shards::IoError> {
     }
 }
 
-/// Recovers every directory. One that is damaged is offline, unless it is the only one.
-async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<Option<Opened>>, StartError> {
+/// Recovers every directory. One that is damaged is offline, unless it is the only one; so is one with logs of topics that the metadata does not
+/// know, and that it did not delete.
+async fn recover(
+    shell: &Rc<Shell>,
+    claimed: &[Option<Claimed>],
+    metadata: Option<&quorum::Opened>,
+) -> Result<Vec<Option<Opened>>, StartError> {
+    let metadata = metadata.filter(|metadata| !metadata.is_new);
+    let standing = metadata.map(|metadata| takeover::standing(&metadata.image, &metadata.deleted));
     let shards = shell.router.shards();
     let owner = Rc::new(move |key: &LogKey| Router::owner_of(partition_of(key), shards).0);
     let recoveries = claimed.iter().map(|claimed| async {
@@ -227,7 +246,8 @@ async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<O
             mutations: shell.plan.mutations.storage,
         };
         let path = directory.path();
-        match logan_storage::open_directory(directory, Rc::new(ShardHost), options).await {
+        let metadata = standing.as_ref().map(|standing| standing as &dyn Fn(&LogKey) -> Standing);
+        match logan_storage::open_known(directory, Rc::new(ShardHost), options, metadata).await {
             Ok(opened) => {
                 report(&path, &opened);
                 Ok(Some(opened))
@@ -250,6 +270,9 @@ async fn recover(shell: &Rc<Shell>, claimed: &[Option<Claimed>]) -> Result<Vec<O
 }
 
 fn unrecovered(path: String, error: &OpenError) -> StartError {
+    if let OpenError::UnknownTopic { log } = error {
+        return StartError::UnknownTopic { path, log: log.to_string() };
+    }
     let hint = match error {
         OpenError::Damaged(_) => "; `logan recover --accept-loss` goes on with what is left",
         _ => "",
@@ -283,31 +306,6 @@ fn report(path: &str, opened: &Opened) {
     }
 }
 
-/// A directory with logs of topics that the metadata does not know, and that it did not delete, is offline, unless it is the only one.
-fn without_unknown(
-    settings: &BrokerSettings,
-    volumes: Vec<Option<Opened>>,
-    metadata: &quorum::Opened,
-) -> Result<Vec<Option<Opened>>, StartError> {
-    let mut known = Vec::new();
-    for (path, opened) in settings.log_dirs.iter().zip(volumes) {
-        let unknown = opened
-            .as_ref()
-            .and_then(|opened| takeover::unknown_log(opened, &metadata.image, &metadata.deleted));
-        let Some(log) = unknown else {
-            known.push(opened);
-            continue;
-        };
-        let error = StartError::UnknownTopic { path: path.display().to_string(), log };
-        if settings.log_dirs.len() == 1 {
-            return Err(error);
-        }
-        tracing::error!("a log directory is offline: {error}");
-        known.push(None);
-    }
-    Ok(known)
-}
-
 /// Where the raft log lies.
 fn metadata_directory<'a>(
     settings: &BrokerSettings,
@@ -321,6 +319,22 @@ fn no_metadata_directory(settings: &BrokerSettings) -> StartError {
     StartError::NoMetadataDirectory { path: settings.metadata_log_dir.display().to_string() }
 }
 
+/// Whether metadata was ever kept there.
+async fn has_metadata(claimed: &Claimed) -> Result<bool, StartError> {
+    let listed = answered(claimed, claimed.directory.list("")).await?;
+    let entries = listed.map_err(|error| StartError::Metadata(error.to_string()))?;
+    Ok(entries.iter().any(|entry| entry.name.starts_with(logan_raft::FILE_PREFIX)))
+}
+
+/// No volume watches the metadata's directory yet.
+async fn answered<T>(claimed: &Claimed, asked: impl Future<Output = T>) -> Result<T, StartError> {
+    let answer = shards::timeout(limits::ROUND_HANGS_AFTER, asked).await;
+    answer.map_err(|_| StartError::Directory {
+        path: claimed.directory.path(),
+        reason: "the disk does not answer".to_owned(),
+    })
+}
+
 async fn open_metadata(
     cluster_id: &str,
     metadata: &Claimed,
@@ -328,10 +342,10 @@ async fn open_metadata(
 ) -> Result<quorum::Opened, StartError> {
     let identity = Identity { node_id: settings.node_id.0, directory_id: metadata.id.0 };
     let directory = Rc::new(RaftDirectory(metadata.directory.clone()));
+    let opening =
+        logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64));
     let opened =
-        logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64))
-            .await
-            .map_err(|error| StartError::Metadata(error.to_string()))?;
+        answered(metadata, opening).await?.map_err(|error| StartError::Metadata(error.to_string()))?;
     let replayed = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
     let driver = opened.driver;
     let quorum = opened.quorum;

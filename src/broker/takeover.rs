@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use logan_storage::Opened;
+use logan_storage::{LogKey, Opened, Standing};
 
 use super::directories::Claimed;
 use super::startup::{StartError, decide};
@@ -45,11 +45,18 @@ pub(super) fn foreign_topics(
     Ok(topics)
 }
 
-/// The first of the logs whose topic the metadata neither knows nor says that it was deleted.
-pub(super) fn unknown_log(opened: &Opened, image: &Image, deleted: &BTreeSet<Uuid>) -> Option<String> {
-    let mut logs = opened.parts.iter().flat_map(|part| part.ledger.logs.values());
-    let is_known = |topic: Uuid| image.topic_by_id(topic).is_some() || deleted.contains(&topic);
-    logs.find(|log| !is_known(partition_of(&log.key).topic)).map(|log| log.key.to_string())
+/// What the metadata says of a log's topic.
+pub(super) fn standing(image: &Image, deleted: &BTreeSet<Uuid>) -> impl Fn(&LogKey) -> Standing {
+    move |key| {
+        let topic = partition_of(key).topic;
+        if image.topic_by_id(topic).is_some() {
+            Standing::Lives
+        } else if deleted.contains(&topic) {
+            Standing::Deleted
+        } else {
+            Standing::Unknown
+        }
+    }
 }
 
 /// Takes over topics, under their ids: all of them, or none, since what the metadata does not know once it has begun is left alone.

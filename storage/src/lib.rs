@@ -51,6 +51,6 @@ pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
 pub use key::LogKey;
 pub use log::{Ends, Log};
 pub use read::{Limits, Read, held_by};
-pub use recovery::{OpenError, OpenOptions, Opened, Report, open_directory};
+pub use recovery::{OpenError, OpenOptions, Opened, Report, Standing, open_directory, open_known};
 pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
 pub use volume::{SettledHook, Volume, VolumePart};

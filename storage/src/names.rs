@@ -506,6 +506,19 @@ pub(crate) async fn has_topic_id(
     }
 }
 
+/// Sees to it that a log's directory says whose it is, before nothing else does: while the ledger knows it, nobody reads that.
+pub(crate) async fn keep_topic_id(
+    directory: &dyn crate::disk::Directory,
+    key: &LogKey,
+) -> Result<(), DiskError> {
+    if has_topic_id(directory, key).await? == Some(true) {
+        return Ok(());
+    }
+    let path = format!("{}/{PARTITION_METADATA}", key.directory_name());
+    tracing::warn!("{path} was damaged: it is written anew");
+    directory.write_small(&path, write_partition_metadata(key.topic_id).into_bytes()).await
+}
+
 /// Removes a given-up segment under whichever name it has. Doing it again does nothing.
 pub(crate) async fn remove_segment(
     directory: &dyn crate::disk::Directory,

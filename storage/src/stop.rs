@@ -23,7 +23,7 @@ use crate::kafka_files::{
 use crate::key::{FOLDER, LogKey, ROOT_PATH, segment_path};
 use crate::log::{Ends, Log};
 use crate::moment::beside;
-use crate::names::allow_missing;
+use crate::names::{allow_missing, keep_topic_id};
 use crate::recovery::write_root;
 use crate::root::{FILE_LEN, Root};
 use crate::segment::{ClosingHints, Segment, SegmentIndex};
@@ -176,6 +176,9 @@ impl Volume {
         // That a file is closed and its hints are vouched for does not say that it ends with its data: it may have been written to, with
         // blocks prepared behind, and closed for want of use. After a life that ended otherwise every directory is looked through.
         let is_looked_through = self.began_cut || !segments.is_empty();
+        if !self.began_cut {
+            keep_topic_id(&*self.directory, log.key()).await?;
+        }
         let is_exact = segments.iter().all(|segment| is_right(segment) && segment.is_exact.get());
         if is_looked_through && is_exact && log.unwritten_aborted(end).is_empty() {
             return Ok(());

@@ -10,7 +10,7 @@ use logan_storage::failure::FailedMark;
 use logan_storage::kafka_files::{read_partition_metadata, write_partition_metadata};
 use logan_storage::key::LogKey;
 use logan_storage::log::Log;
-use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
+use logan_storage::recovery::{OpenError, OpenOptions, Opened, Standing, open_directory, open_known};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
@@ -327,5 +327,98 @@ fn a_start_gives_a_log_its_name_and_sets_a_foreign_directory_aside() {
             assert!(is_untouched(&disk, &aside), "{:?}", disk.paths());
             stop(&disk, &runtime, volume).await;
         });
+    }
+}
+
+/// Two logs of one name of which neither has it yet: only the metadata tells which is the last.
+#[test]
+fn of_two_logs_without_their_name_the_metadata_knows_the_last() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volumes = serve_on_two(&disk, &runtime, false).await.unwrap();
+        *disk.slow.borrow_mut() = Some(("orders-0".into(), 20_000 * MS));
+        for (shard, life) in [(0, 2), (1, 3)] {
+            let log = volumes[shard].create_log(key_of_life(life), log_config()).await.unwrap();
+            append_settled(&log, &batch(1, 3000, u64::from(life), 1)).await.unwrap();
+        }
+    });
+    let options = || OpenOptions {
+        shards: 2,
+        owner: Rc::new(|key: &LogKey| u16::from(key.topic_id[0] % 2)),
+        ..open_options()
+    };
+    live(&disk.copy(), 2, |disk, runtime| async move {
+        let error = open(&disk, &runtime, options()).await.unwrap_err();
+        assert!(matches!(error, OpenError::Damaged(_)), "{error}");
+    });
+    for living in [Some(2), Some(3), None] {
+        live(&disk.copy(), 3, move |disk, runtime| async move {
+            let host = Rc::new(TestHost(Rc::clone(&runtime)));
+            let standing = |key: &LogKey| {
+                if Some(key.topic_id[0]) == living { Standing::Lives } else { Standing::Deleted }
+            };
+            let directory = TestDirectory::over(&disk, &runtime);
+            let opened = open_known(directory, host, options(), Some(&standing)).await.unwrap();
+            let logs = opened.parts.iter().flat_map(|part| part.ledger.logs.values());
+            let found: Vec<u8> = logs.map(|log| log.key.topic_id[0]).collect();
+            assert_eq!(found, living.into_iter().collect::<Vec<_>>());
+        });
+    }
+}
+
+/// A log whose topic nobody knows may be one whose `partition.metadata` is damaged: once that is restored, everything is as before.
+#[test]
+fn a_topic_that_is_not_known_changes_nothing() {
+    const METADATA: &str = "orders-0/partition.metadata";
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+        stop(&disk, &runtime, volume).await;
+    });
+    let right = disk.content(METADATA).unwrap();
+    let mut wrong = right.clone();
+    wrong[25] ^= 2;
+    assert_ne!(read_partition_metadata(&wrong).unwrap(), key("orders", 0).topic_id);
+    disk.damage(METADATA, |text| *text = wrong);
+    let standing =
+        |found: &LogKey| if *found == key("orders", 0) { Standing::Lives } else { Standing::Unknown };
+    live(&disk, 2, |disk, runtime| async move {
+        let host = Rc::new(TestHost(Rc::clone(&runtime)));
+        let directory = TestDirectory::over(&disk, &runtime);
+        let error = open_known(directory, host, open_options(), Some(&standing)).await.unwrap_err();
+        assert!(matches!(&error, OpenError::UnknownTopic { log } if log.topic == "orders"), "{error}");
+    });
+    disk.damage(METADATA, |text| *text = right);
+    live(&disk, 3, |disk, runtime| async move {
+        let host = Rc::new(TestHost(Rc::clone(&runtime)));
+        let directory = TestDirectory::over(&disk, &runtime);
+        let opened = open_known(directory, host, open_options(), Some(&standing)).await.unwrap();
+        assert_eq!(opened.report.logs, 1);
+    });
+}
+
+/// While a directory is in use its logs' topics are in the ledger; a clean start has them from the files.
+#[test]
+fn a_stop_after_a_crash_leaves_every_log_its_topic() {
+    for is_empty in [true, false] {
+        let disk = Disk::new();
+        live(&disk, 1, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+            if !is_empty {
+                append_settled(&log, &batch(1, 3000, 1, 1)).await.unwrap();
+            }
+            runtime.sleep_ns(1_000 * MS).await;
+        });
+        disk.damage("orders-0/partition.metadata", |text| text[25] ^= 2);
+        for life in 2..4 {
+            live(&disk, life, |disk, runtime| async move {
+                let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+                assert!(volume.log(&key("orders", 0)).is_some(), "{:?}", volume.logs().len());
+                stop(&disk, &runtime, volume).await;
+            });
+        }
     }
 }

@@ -32,7 +32,8 @@ use crate::limits::{MAX_LOG_BYTES, MAX_SNAPSHOT_BYTES};
 const FIRST_BASE: u64 = 1;
 const FIRST_TERM: u64 = 1;
 
-const PREFIX: &str = "logan-metadata-";
+/// How the names of all files of the metadata begin.
+pub const PREFIX: &str = "logan-metadata-";
 pub(crate) const LOG_SUFFIX: &str = ".log";
 pub(crate) const SNAPSHOT_SUFFIX: &str = ".snapshot";
 /// Of a file that is being written.

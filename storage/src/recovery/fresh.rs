@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::{Found, IN_FLIGHT, OpenError, OpenOptions, Opened};
+use super::{Found, IN_FLIGHT, Metadata, OpenError, OpenOptions, Opened, Standing};
 use crate::checkpoint::{FIRST_SLOT, SLOTS, capacity_for, write_slot};
 use crate::config::{ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
 use crate::disk::{BLOCK, Directory, DiskError, OpenMode};
@@ -26,13 +26,14 @@ pub(super) async fn found_again(
     old: Root,
     mut found: Found,
     options: &OpenOptions,
+    metadata: Option<Metadata<'_>>,
 ) -> Result<Opened, OpenError> {
     if !found.report.was_clean && !options.mutations.open_without_flushing {
         // A name is completed only for an entry that is durable. What was found, and was perhaps never flushed, would otherwise be gone
         // after the next power loss, and its files would stand under names that no log has.
         directory.sync_file_system().await?;
     }
-    delete_superseded(directory, &mut found, options.accept_loss).await?;
+    delete_superseded(directory, &mut found, options.accept_loss, metadata).await?;
     complete_names(directory, &mut found, old.sequence + 1).await?;
     let root = Root {
         sequence: old.sequence + 1,
@@ -56,12 +57,13 @@ pub(super) async fn found_again(
     Ok(Opened { parts, report, orphans })
 }
 
-/// Deletes logs whose names were given to others: the shard that was to delete such a log had not come to it yet. Whoever has the name on
-/// disk is the older one, because the newer one waits for it.
+/// Deletes logs whose names were given to others: the shard that was to delete such a log had not come to it yet. The metadata knows the last
+/// of them. Without, whoever has the name on disk is the older one, because the newer one waits for it; if nobody has it yet, nothing tells.
 async fn delete_superseded(
     directory: &dyn Directory,
     found: &mut Found,
     accept_loss: bool,
+    metadata: Option<Metadata<'_>>,
 ) -> Result<(), OpenError> {
     let mut holders: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, log) in found.logs.iter().enumerate() {
@@ -69,6 +71,12 @@ async fn delete_superseded(
     }
     let mut superseded = BTreeSet::new();
     for (name, holders) in holders.into_iter().filter(|(_, holders)| holders.len() > 1) {
+        let lives =
+            |at: &usize| metadata.is_some_and(|metadata| metadata(&found.logs[*at].key) == Standing::Lives);
+        if metadata.is_some() && holders.iter().filter(|at| lives(at)).count() <= 1 {
+            superseded.extend(holders.into_iter().filter(|at| !lives(at)));
+            continue;
+        }
         let mut older = None;
         for at in &holders {
             if has_topic_id(directory, &found.logs[*at].key).await? == Some(true) {

@@ -81,6 +81,9 @@ pub enum OpenError {
     /// No clean shutdown was marked, and Logan was not here: nobody may guess where its logs end.
     #[error("Kafka did not close this directory cleanly: start Kafka on it once and stop it")]
     NotClosedCleanly,
+    /// Nothing was changed: the log may be another's, or its `partition.metadata` damaged.
+    #[error("{log} is of a topic that the metadata does not know")]
+    UnknownTopic { log: LogKey },
     /// Facts are damaged. `logan recover --accept-loss` goes on with what is left.
     #[error("damaged: {}", .0.join("; "))]
     Damaged(Vec<String>),
@@ -96,6 +99,17 @@ pub(crate) struct Found {
     pub report: Report,
 }
 
+/// What the metadata says of a log's topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Lives,
+    Deleted,
+    Unknown,
+}
+
+/// Asked before anything is changed.
+pub type Metadata<'a> = &'a dyn Fn(&LogKey) -> Standing;
+
 /// Locks, recovers and re-founds a log directory. Call it once per directory, on one shard.
 ///
 /// # Errors
@@ -106,10 +120,20 @@ pub async fn open_directory(
     host: Rc<dyn Host>,
     options: OpenOptions,
 ) -> Result<Opened, OpenError> {
+    open_known(directory, host, options, None).await
+}
+
+/// As [`open_directory`], with metadata that knows every topic: a directory that has another's log is left as it is.
+pub async fn open_known(
+    directory: Rc<dyn Directory>,
+    host: Rc<dyn Host>,
+    options: OpenOptions,
+    metadata: Option<Metadata<'_>>,
+) -> Result<Opened, OpenError> {
     if usize::from(options.shards) > MOST_ROUND_LOGS || options.shards == 0 {
         return Err(OpenError::TooManyShards { shards: options.shards });
     }
-    let opening = open(&*directory, &*host, &options);
+    let opening = open(&*directory, &*host, &options, metadata);
     match select(std::pin::pin!(opening), std::pin::pin!(until_hang(&*directory, &*host, options.hang_after)))
         .await
     {
@@ -136,6 +160,7 @@ async fn open(
     directory: &dyn Directory,
     host: &dyn Host,
     options: &OpenOptions,
+    metadata: Option<Metadata<'_>>,
 ) -> Result<Opened, OpenError> {
     directory.lock().await?;
     let began_ns = host.monotonic_ns();
@@ -152,7 +177,12 @@ async fn open(
     } else {
         replay::recover(directory, &root, options).await?
     };
-    let opened = fresh::found_again(directory, root, found, options).await?;
+    if let Some(metadata) = metadata
+        && let Some(log) = found.logs.iter().find(|log| metadata(&log.key) == Standing::Unknown)
+    {
+        return Err(OpenError::UnknownTopic { log: LogKey::clone(&log.key) });
+    }
+    let opened = fresh::found_again(directory, root, found, options, metadata).await?;
     let took_ms = host.monotonic_ns().saturating_sub(began_ns) / 1_000_000;
     tracing::debug!(directory = %directory.path(), took_ms, report = ?opened.report, "a log directory is open");
     Ok(opened)
