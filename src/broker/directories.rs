@@ -26,9 +26,9 @@ pub enum ClaimError {
     )]
     OtherNode { path: String, found: i32, own: NodeId },
     #[error(
-        "{path} belongs to cluster {found}, and the other log directories to {own}: they cannot serve one broker"
+        "{path} belongs to cluster {found}, and {other} to {own}, as their {META_PROPERTIES} say: they cannot serve one broker"
     )]
-    OtherCluster { path: String, found: String, own: String },
+    OtherCluster { path: String, found: String, other: String, own: String },
     #[error(transparent)]
     Io(#[from] IoError),
 }
@@ -44,7 +44,7 @@ pub(super) async fn claim(
     node: NodeId,
 ) -> Result<(String, Vec<Option<Claimed>>), ClaimError> {
     let mut found = Vec::new();
-    let mut cluster: Option<String> = None;
+    let mut cluster: Option<(String, String)> = None;
     for (place, directory) in directories.into_iter().enumerate() {
         let Some(meta) = online(read(&directory).await, place == metadata)? else {
             found.push(None);
@@ -55,15 +55,17 @@ pub(super) async fn claim(
                 return Err(ClaimError::OtherNode { path: directory.path(), found: meta.node_id, own: node });
             }
             match &cluster {
-                Some(own) if *own != meta.cluster_id => {
-                    let (found, own) = (meta.cluster_id.clone(), own.clone());
-                    return Err(ClaimError::OtherCluster { path: directory.path(), found, own });
+                Some((own, other)) if *own != meta.cluster_id => {
+                    let (found, own, other) = (meta.cluster_id.clone(), own.clone(), other.clone());
+                    return Err(ClaimError::OtherCluster { path: directory.path(), found, other, own });
                 }
-                _ => cluster = Some(meta.cluster_id.clone()),
+                Some(_) => {}
+                None => cluster = Some((meta.cluster_id.clone(), directory.path())),
             }
         }
         found.push(Some((directory, meta)));
     }
+    let cluster = cluster.map(|(id, _)| id);
     let cluster = cluster.unwrap_or_else(|| Uuid::random(shards::random_u64).to_string());
     let mut claimed: Vec<Option<Claimed>> = found.iter().map(|_| None).collect();
     let others = (0..found.len()).filter(|place| *place != metadata);

@@ -179,7 +179,7 @@ impl MetaProperties {
         out
     }
 
-    /// Other keys are ignored, as Kafka ignores them.
+    /// Other keys are ignored, as Kafka ignores them; but not if there is no `directory.id`, which one of them may have been.
     pub fn read(bytes: &[u8]) -> Result<Self, TextError> {
         let mut values = read_properties(text(bytes)?)?;
         let version = values.remove("version").ok_or(TextError::MissingKey { key: "version" })?;
@@ -193,6 +193,11 @@ impl MetaProperties {
         let node_id = node_id.trim().parse().ok().filter(|id| *id >= 0).ok_or(wrong_node)?;
         let cluster_id = values.remove("cluster.id").ok_or(TextError::MissingKey { key: "cluster.id" })?;
         let directory_id = values.remove("directory.id");
+        // Whoever has none is given one. A file that is damaged must not lose the id that its partitions are found by.
+        values.remove("broker.id");
+        if directory_id.is_none() && (!values.is_empty() || text(bytes)?.contains("directory.id")) {
+            return Err(TextError::MissingKey { key: "directory.id" });
+        }
         if directory_id.as_deref().is_some_and(|id| parse_topic_id(id).is_none()) {
             return Err(TextError::WrongValue { key: "directory.id", expected: "22 characters of base64" });
         }
@@ -489,6 +494,15 @@ mod tests {
         assert_eq!(read("version=0\n"), Err(TextError::UnknownVersion { found: 0, known: 1 }));
         assert_eq!(read("version=1\nnode.id=1"), Err(TextError::MissingKey { key: "cluster.id" }));
         assert!(matches!(read("version=1\nnode.id=-1\ncluster.id=x"), Err(TextError::WrongValue { .. })));
+        // Before 3.7 there was none, and whoever reads this gives one.
+        assert_eq!(read("version=1\nnode.id=1\ncluster.id=x").unwrap().directory_id, None);
+        let id = "AHRRMCHaiXggb1xmceDAfg";
+        for damaged in ["eirectory.id=", "directory.id9", "direcuory.id=", "\u{2}directory.id="] {
+            let lost = read(&format!("version=1\nnode.id=1\ncluster.id=x\n{damaged}{id}"));
+            assert_eq!(lost, Err(TextError::MissingKey { key: "directory.id" }), "{damaged}");
+        }
+        let joined = read(&format!("version=1\nnode.id=1\ncluster.id=xJdirectory.id={id}"));
+        assert_eq!(joined, Err(TextError::MissingKey { key: "directory.id" }));
     }
 
     #[test]
