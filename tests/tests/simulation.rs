@@ -14,6 +14,7 @@ const SEEDS: u64 = 1_000;
 /// Of the scenario of log directories that fail, whose runs take longer.
 const SEEDS_OF_DISKS: u64 = 400;
 const SEEDS_OF_DAMAGE: u64 = 300;
+const SEEDS_OF_LOSS: u64 = 300;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)
@@ -72,6 +73,11 @@ fn log_directories_that_fail() {
 #[test]
 fn damage_is_told_and_never_served() {
     all_hold(number("LOGAN_SEEDS").unwrap_or(SEEDS_OF_DAMAGE), |seed| Run::with(seed, Scenario::Damage));
+}
+
+#[test]
+fn a_write_that_is_lost_is_told_and_nothing_wrong_is_served() {
+    all_hold(number("LOGAN_SEEDS").unwrap_or(SEEDS_OF_LOSS), |seed| Run::with(seed, Scenario::Lost));
 }
 
 fn scenario(name: &str) -> Scenario {

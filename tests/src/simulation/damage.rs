@@ -4,8 +4,9 @@
 //! - [`examine`]: records come as they were sent, or their partition says that it cannot be read
 //! - [`look_around`]: damage to a batch shows when the batch is asked for, and no partition refuses that it does not concern
 //!   ([`Damage::concerned`]); the others are written to
-//! - [`Damage::may_be_refused`]: a node that does not start keeps its metadata where the damage is, and says where it is; hints keep nobody
-//!   from starting
+//! - [`Damage::may_be_refused`]: a node that does not start keeps its metadata where the damage is, or cannot tell whose a directory is, and says
+//!   where it is; neither hints nor the root keep anybody from starting
+//! - [`work::resume`]: what is remembered of producers is right, also where snapshots were made anew
 //! - once the bit is turned back, everything is there
 //!
 //! The broker is idle when it goes down: of a round that no later record covers, damage cannot be told from a power loss (README).
@@ -26,13 +27,13 @@ const BLOCK: usize = 4096;
 /// How frames of the metadata log begin.
 const FRAME: &[u8] = b"LRF1";
 /// After so long every round is covered.
-const IDLE: Duration = Duration::from_secs(1);
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// Answers without anything new before a partition is taken for one that says nothing.
 const MOST_EMPTY: u32 = 20;
 /// Of a batch's header, what its CRC does not cover and no reader can check: the leader epoch.
 const UNCHECKED: std::ops::Range<usize> = 12..16;
 
-type Logs = BTreeMap<Partition, Vec<Sent>>;
+pub(super) type Logs = BTreeMap<Partition, Vec<Sent>>;
 
 /// One bit that was turned over.
 struct Damage {
@@ -48,7 +49,7 @@ struct Damage {
 }
 
 /// What a partition says of itself.
-enum Told {
+pub(super) enum Told {
     Everything,
     /// It cannot be read, from there on.
     Refuses,
@@ -134,19 +135,30 @@ fn look_around(stage: &Stage, damage: &Damage, before: &Logs) -> bool {
     }
     // A directory is offline as a whole.
     let all: BTreeSet<Partition> = damage.all_of_directory(stage);
-    if damage.partition().is_none() && !refusing.is_empty() && refusing != all {
+    let is_of_segments = damage.partition().is_some() && concerned != all;
+    if !is_of_segments && !refusing.is_empty() && refusing != all {
         stage.shared.fail(format!("{damage}: of {all:?} in {} only {refusing:?} refuse", damage.directory));
     }
+    go_on(stage, before.keys().filter(|partition| !refusing.contains(partition)).copied().collect());
+    !refusing.is_empty()
+}
+
+/// Producers go on where they were, and new ones begin.
+pub(super) fn go_on(stage: &Stage, partitions: Vec<Partition>) {
     let shared = stage.shared.clone();
-    let others: Vec<Partition> =
-        before.keys().filter(|partition| !refusing.contains(partition)).copied().collect();
     let at = stage.simulation.now().as_millis() as u32;
     stage.simulation.block_on(LONG, async move {
-        for partition in others {
-            work::produce(shared.clone(), 1_000_000 + at, partition, 1).await;
+        for partition in partitions {
+            let of_partition = |(producer, resumable): (&u32, &work::Resumable)| {
+                (resumable.partition == partition).then_some(*producer)
+            };
+            let producers: Vec<u32> = shared.producers.borrow().iter().filter_map(of_partition).collect();
+            for producer in producers {
+                work::resume(&shared, producer).await;
+            }
+            work::produce(shared.clone(), 1_000_000 + at + partition as u32, partition, 1).await;
         }
     });
-    !refusing.is_empty()
 }
 
 impl std::fmt::Display for Damage {
@@ -162,10 +174,8 @@ impl Damage {
         let mut kinds: BTreeMap<String, Vec<(&'static str, String)>> = BTreeMap::new();
         for directory in directories {
             for below in simulation.files(node, directory, false).into_keys() {
-                if is_checked(&below) {
-                    let kind = below.chars().filter(|at| !at.is_ascii_digit()).collect();
-                    kinds.entry(kind).or_default().push((directory, below));
-                }
+                let kind = below.chars().filter(|at| !at.is_ascii_digit()).collect();
+                kinds.entry(kind).or_default().push((directory, below));
             }
         }
         let kinds: Vec<_> = kinds.into_values().collect();
@@ -188,10 +198,10 @@ impl Damage {
             // Most of a block of the round log is padding.
             position = (block..=position).rev().find(|at| content[*at] != 0).unwrap_or(position);
         }
-        if is_untold(&below, &content, position) {
+        let bit = draw.below(8) as u8;
+        if is_untold(&below, &content, position) || is_another_number(&below, &content, position, bit) {
             return None;
         }
-        let bit = draw.below(8) as u8;
         if !simulation.flip_bit(node, &path, position as u64, bit) {
             return None;
         }
@@ -227,28 +237,39 @@ impl Damage {
     fn concerned(&self, stage: &Stage) -> BTreeSet<Partition> {
         match self.partition() {
             Some(partition) if self.is_segment() => BTreeSet::from([partition]),
+            // Where nothing but it says whose a log is.
+            Some(_) if self.below.ends_with("/partition.metadata") => self.all_of_directory(stage),
             // Hints are made anew.
             Some(_) => BTreeSet::new(),
+            None if self.is_root() => BTreeSet::new(),
             None => self.all_of_directory(stage),
         }
     }
 
     /// A node does not start if the directory that keeps its metadata is damaged. It says where.
     fn may_be_refused(&self, stage: &Stage, directories: &[&'static str], reason: &str) {
-        if self.directory != directories[0] {
+        // Whose a directory is must be clear before the node is one at all.
+        if self.directory != directories[0] && !self.below.ends_with("meta.properties") {
             stage.shared.fail(format!("{self}, beside the metadata, and the node does not start: {reason}"));
         } else if !reason.contains(self.directory) && !self.below.split('/').any(|name| reason.contains(name))
         {
             stage.shared.fail(format!("{self}, and the start does not say where the damage is: {reason}"));
         }
-        if self.is_hint() {
-            stage.shared.fail(format!("{self} is in a hint, and the node does not start: {reason}"));
+        if self.is_hint() || self.is_root() {
+            stage.shared.fail(format!("{self} can be had otherwise, and the node does not start: {reason}"));
         }
+    }
+
+    /// It stands there twice.
+    fn is_root(&self) -> bool {
+        self.below == "logan/root"
     }
 
     /// Whether the file can be made anew from segments.
     fn is_hint(&self) -> bool {
-        [".index", ".timeindex", ".snapshot"].iter().any(|suffix| self.below.ends_with(suffix))
+        [".index", ".timeindex", ".snapshot", "/leader-epoch-checkpoint"]
+            .iter()
+            .any(|suffix| self.below.ends_with(suffix))
             && self.partition().is_some()
     }
 
@@ -264,18 +285,19 @@ impl Damage {
     }
 }
 
-/// Files whose damage can be told at all: Kafka's checkpoint files and `meta.properties` are text without a checksum.
-fn is_checked(below: &str) -> bool {
-    !below.ends_with("-checkpoint")
-        && !below.ends_with("meta.properties")
-        && !below.ends_with("partition.metadata")
-}
-
 /// Only a frame behind it tells that a frame of the metadata log was whole once: the last one may be torn, by all that the log knows.
 fn is_untold(below: &str, content: &[u8], position: usize) -> bool {
     let is_log = below.starts_with("logan-metadata-") && below.strip_suffix(".log").is_some();
     let last = content.windows(FRAME.len()).rposition(|bytes| bytes == FRAME);
     is_log && last.is_some_and(|last| position >= last)
+}
+
+/// Kafka's checkpoint of log starts has no checksum: where a digit becomes another one, the log begins there.
+fn is_another_number(below: &str, content: &[u8], position: usize, bit: u8) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'-';
+    below == "log-start-offset-checkpoint"
+        && is_digit(content[position])
+        && is_digit(content[position] ^ (1 << bit))
 }
 
 /// Whether a byte of a segment belongs to a batch with offsets below `end`, and to what a reader can check of it.
@@ -295,7 +317,7 @@ fn hits_a_batch(segment: &[u8], position: usize, end: i64) -> bool {
 }
 
 /// Reads a partition from its beginning. It had `log` before.
-fn examine(stage: &Stage, partition: Partition, log: &[Sent]) -> Told {
+pub(super) fn examine(stage: &Stage, partition: Partition, log: &[Sent]) -> Told {
     let shared = stage.shared.clone();
     let end = log.len() as i64;
     let reading = async move {
@@ -353,7 +375,7 @@ async fn fetch(
     })
 }
 
-fn read_all(stage: &Stage) -> Logs {
+pub(super) fn read_all(stage: &Stage) -> Logs {
     let shared: std::rc::Rc<Shared> = stage.shared.clone();
     stage.simulation.block_on(LONG, work::read_all(shared))
 }
@@ -383,13 +405,13 @@ fn go_down(stage: &Stage, draw: &mut Draw) {
 }
 
 /// Late writes of a process that was killed keep its lock.
-fn settle(stage: &Stage) {
+pub(super) fn settle(stage: &Stage) {
     let (simulation, node) = (&stage.simulation, stage.broker.node);
     simulation.run_until(|| simulation.in_flight(node).is_empty(), LONG);
 }
 
 /// Starts, and says why that failed.
-fn start(stage: &Stage) -> Result<(), String> {
+pub(super) fn start(stage: &Stage) -> Result<(), String> {
     let (simulation, node) = (&stage.simulation, stage.broker.node);
     let ready = stage.broker.ready();
     stage.restart();

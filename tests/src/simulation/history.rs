@@ -58,6 +58,16 @@ impl History {
         self.acknowledged.len()
     }
 
+    /// What a partition was told to have, from its beginning as far as there is no gap: of some producers the answer may still be to come.
+    pub fn acknowledged_of(&self, partition: Partition) -> Vec<Sent> {
+        let of_partition = self.acknowledged.range((partition, 0)..(partition + 1, 0));
+        of_partition
+            .enumerate()
+            .take_while(|(at, ((_, offset), _))| *at as i64 == *offset)
+            .map(|(_, (_, sent))| *sent)
+            .collect()
+    }
+
     /// All checkers, on what the partitions hold in the end.
     pub fn check(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
         self.acknowledged_is_present(logs)?;

@@ -8,6 +8,7 @@ mod damage;
 mod disks;
 pub mod history;
 mod laggards;
+mod lost;
 mod node;
 mod pipeline;
 pub mod run;

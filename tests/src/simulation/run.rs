@@ -12,6 +12,7 @@ use logan_shards::spawn;
 use super::damage;
 use super::disks;
 use super::laggards;
+use super::lost;
 use super::node::{Broker, Setup};
 use super::pipeline::Pipeline;
 use super::sessions;
@@ -39,6 +40,8 @@ pub enum Scenario {
     Sessions,
     /// Bits that turn over on one to three log directories.
     Damage,
+    /// A write that the disk says it has done, and has not, on one to three log directories.
+    Lost,
     /// As much memory as a few requests need, and clients that read late.
     Memory,
 }
@@ -89,8 +92,8 @@ pub(super) struct Stage {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 6] =
-        [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory, Self::Disks, Self::Damage];
+    pub const ALL: [Self; 7] =
+        [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory, Self::Disks, Self::Damage, Self::Lost];
     /// What disks that work must let hold.
     pub const HELD: [Self; 4] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory];
 
@@ -107,7 +110,7 @@ impl Scenario {
             // fails.
             Self::Disks => Duration::from_mins(6),
             // A stop ends within that time whatever its clients do, and so does a fetch that waits for 30 s.
-            Self::Plain | Self::ShortLanes | Self::Sessions | Self::Memory | Self::Damage => {
+            Self::Plain | Self::ShortLanes | Self::Sessions | Self::Memory | Self::Damage | Self::Lost => {
                 Duration::from_secs(40)
             }
         }
@@ -139,7 +142,7 @@ impl Run {
         match scenario {
             Scenario::Plain => run,
             Scenario::ShortLanes => Self { shards: run.shards.max(2), batches: 2 * run.batches, ..run },
-            Scenario::Disks | Scenario::Damage => Self {
+            Scenario::Disks | Scenario::Damage | Scenario::Lost => Self {
                 directories: 1 + draw.below(disks::DIRECTORIES.len() as u64) as usize,
                 partitions: 3,
                 producers: 3,
@@ -184,7 +187,7 @@ impl Run {
                 options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
             }
             // Whether a request is answered must not depend on the way to the client.
-            Scenario::Disks | Scenario::Damage => {
+            Scenario::Disks | Scenario::Damage | Scenario::Lost => {
                 options.network = NetworkOptions::calm();
                 options.fail_stop = true;
             }
@@ -219,20 +222,28 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     let done = Rc::new(Cell::new(false));
     simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
     let stage = Stage { simulation, broker, shared, done, befell: RefCell::default() };
-    if run.scenario == Scenario::Damage {
+    if matches!(run.scenario, Scenario::Damage | Scenario::Lost) {
         stage.await_clients()?;
     }
     let mut draw = Draw(run.seed ^ 0xc4a5);
+    let mut is_whole = true;
     for _ in 0..run.crashes {
+        if !is_whole {
+            break;
+        }
         match run.scenario {
             Scenario::Plain | Scenario::ShortLanes | Scenario::Sessions | Scenario::Memory => {
                 stage.disturb(&mut draw);
             }
             Scenario::Disks => disks::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
             Scenario::Damage => damage::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
+            Scenario::Lost => {
+                is_whole = lost::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw);
+            }
         }
     }
-    stage.finish().map_err(|reason| {
+    let finished = if is_whole { stage.finish() } else { stage.is_violated() };
+    finished.map_err(|reason| {
         let befell = stage.befell.borrow();
         if befell.is_empty() { reason } else { format!("{reason}\nbefore: {}", befell.join(", ")) }
     })?;
@@ -392,7 +403,12 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
 
 async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32, partition: i32) {
     match run.scenario {
-        Scenario::Plain | Scenario::Disks | Scenario::Sessions | Scenario::Memory | Scenario::Damage => {
+        Scenario::Plain
+        | Scenario::Disks
+        | Scenario::Sessions
+        | Scenario::Memory
+        | Scenario::Damage
+        | Scenario::Lost => {
             work::produce(shared, producer, partition, run.batches).await;
         }
         Scenario::ShortLanes => {

@@ -45,6 +45,20 @@ pub(super) struct Shared {
     pub clean_stops: Cell<u32>,
     /// When each partition's records were acknowledged.
     pub acknowledged_at: RefCell<BTreeMap<Partition, Vec<Acknowledged>>>,
+    /// Where producers of [`produce`] stand that have sent all they had.
+    pub producers: RefCell<BTreeMap<u32, Resumable>>,
+}
+
+/// A producer that could go on.
+#[derive(Debug, Clone)]
+pub(super) struct Resumable {
+    pub partition: Partition,
+    id: i64,
+    /// The number of its next record.
+    next: u32,
+    /// Its last batch, and the offset that was told for it.
+    last: Bytes,
+    base: i64,
 }
 
 /// A producer was told that its partition has the records before `end`.
@@ -66,6 +80,7 @@ impl Shared {
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
             acknowledged_at: RefCell::default(),
+            producers: RefCell::default(),
         })
     }
 
@@ -248,31 +263,71 @@ pub(super) async fn new_producer(shared: &Shared) -> i64 {
 /// Sends batches to one partition, each until it is acknowledged.
 pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
     let id = new_producer(&shared).await;
-    let mut next = 0;
+    send_batches(
+        &shared,
+        producer,
+        Resumable { partition, id, next: 0, last: Bytes::new(), base: -1 },
+        batches,
+    )
+    .await;
+}
+
+async fn send_batches(shared: &Shared, producer: u32, mut from: Resumable, batches: u32) {
     for _ in 0..batches {
+        let Resumable { partition, id, next, .. } = from;
         let count = 1 + (random_u64() % 4) as u32;
         let batch = batch(producer, id, next, count);
-        let base = insist(&shared, async |client| {
-            let response = client.call(9, &request(partition, batch.clone())).await?;
-            let answer = &response.responses[0].partition_responses[0];
-            match answer.error_code {
-                ErrorCode::NONE => Ok(Some(answer.base_offset)),
-                again if is_retriable(again) => Ok(None),
-                other => {
-                    shared.fail(format!(
-                        "partition {partition}: batch {next} of producer {producer} is refused: {other}"
-                    ));
-                    Ok(Some(-1))
-                }
-            }
-        })
-        .await;
+        let base = send_until_told(shared, producer, next, partition, &batch).await;
         shared.acknowledge(partition, base, Sent { producer, number: next }, count);
-        next += count;
+        from = Resumable { partition, id, next: next + count, last: batch, base };
         if random_u64().is_multiple_of(4) {
             sleep(Duration::from_millis(random_u64() % 20)).await;
         }
     }
+    shared.producers.borrow_mut().insert(producer, from);
+}
+
+/// The offset that was told for a batch.
+async fn send_until_told(
+    shared: &Shared,
+    producer: u32,
+    next: u32,
+    partition: Partition,
+    batch: &Bytes,
+) -> i64 {
+    insist(shared, async |client| {
+        let response = client.call(9, &request(partition, batch.clone())).await?;
+        let answer = &response.responses[0].partition_responses[0];
+        match answer.error_code {
+            ErrorCode::NONE => Ok(Some(answer.base_offset)),
+            again if is_retriable(again) => Ok(None),
+            other => {
+                shared.fail(format!(
+                    "partition {partition}: batch {next} of producer {producer} is refused: {other}"
+                ));
+                Ok(Some(-1))
+            }
+        }
+    })
+    .await
+}
+
+/// A producer whose last answer might have been lost sends its last batch again, and is told the same; then it goes on. So what was remembered
+/// of it is right.
+pub(super) async fn resume(shared: &Shared, producer: u32) {
+    let Some(from) = shared.producers.borrow().get(&producer).cloned() else { return };
+    if from.last.is_empty() {
+        return;
+    }
+    let base = send_until_told(shared, producer, from.next, from.partition, &from.last).await;
+    if base != from.base {
+        let Resumable { partition, base: before, .. } = from;
+        shared.fail(format!(
+            "partition {partition}: the last batch of producer {producer} was told offset {before}, and sent again {base}"
+        ));
+        return;
+    }
+    send_batches(shared, producer, from, 1).await;
 }
 
 pub(super) fn request(partition: Partition, batch: Bytes) -> ProduceRequest {
