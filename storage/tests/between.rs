@@ -119,7 +119,7 @@ fn an_empty_log_that_goes_on_behind_a_gap_begins_there() {
 /// Neither a base offset nor what follows it is covered by a batch's CRC.
 #[test]
 fn a_base_offset_that_cannot_be_is_damage_and_no_panic() {
-    for wrong in [-7, 3, i64::MAX - 1, 1 << 40] {
+    for wrong in [-7, 3, 8, 10, 11, 20, 1 << 20, i64::MAX - 1, 1 << 40] {
         let disk = Disk::new();
         let config = LogConfig { segment_bytes: 4000, ..log_config() };
         live(&disk, 1, |disk, runtime| async move {

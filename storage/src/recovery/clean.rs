@@ -55,7 +55,7 @@ pub(super) async fn look_through(
     for log in looked {
         match log {
             Ok(log) => {
-                damages.extend(shortness(&log, &ends));
+                damages.extend(other_end(&log, &ends));
                 found.logs.push(log);
             }
             Err(damage) => damages.push(damage),
@@ -78,16 +78,21 @@ async fn read_offsets(directory: &dyn Directory, path: &str) -> Result<Result<Of
     }
 }
 
-/// What a log has lost since its clean stop, which recorded its end as its recovery point, as Kafka's does.
-fn shortness(log: &LedgerLog, ends: &Offsets) -> Option<String> {
+/// A log that does not end where its clean stop recorded its end, as its recovery point, as Kafka's does: it has lost something since, or its last
+/// batch says what is not so. (No CRC covers a base offset. Appends would go on there, beyond a hole.)
+fn other_end(log: &LedgerLog, ends: &Offsets) -> Option<String> {
     let recorded = *ends.get(&(log.key.topic.clone(), log.key.partition))?;
-    (log.next_offset < recorded).then(|| {
-        format!(
-            "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: segments were cut or removed \
-             since; put them back",
-            log.key, log.next_offset
-        )
-    })
+    let text = if log.next_offset < recorded {
+        "segments were cut or removed since; put them back"
+    } else if log.next_offset > recorded {
+        "its last batch is damaged, or another program has appended to it without recording it"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: {text}",
+        log.key, log.next_offset
+    ))
 }
 
 /// Logs that were there at the clean stop, and whose directories are not. Kafka begins such a log anew; if no other replica has its records,
@@ -188,7 +193,7 @@ fn newest_snapshot(files: &BTreeMap<i64, Vec<SegmentFile>>, end: i64) -> i64 {
     snapshots.next().map_or(-1, |(offset, _)| *offset)
 }
 
-/// The offset behind the last batch of a segment that ends with whole batches.
+/// The offset behind the last batch of a segment that ends with whole batches, the last of which has a CRC that fits.
 async fn end_of(
     directory: &dyn Directory,
     name: &str,
@@ -214,7 +219,6 @@ async fn end_of(
         // The index may be what is wrong.
         walked = walk_to_end(&*file, 0, end, max_batch_bytes).await?;
     }
-    // No CRC covers a base offset. A log would go on from there.
     let possible = segment.base..=segment.base.saturating_add(i64::from(i32::MAX) + 1);
     match walked {
         Ok(Some(next)) if !possible.contains(&next) => {
@@ -243,6 +247,15 @@ async fn walk_to_end(
         while position < end {
             match Batch::parse(rest, max_batch_bytes) {
                 Ok(batch) => {
+                    if batch.last_offset_delta() < 0 || next.is_some_and(|next| batch.base_offset() < next) {
+                        let base = batch.base_offset();
+                        return Ok(Err(format!("at {position}: base offset {base} is not what follows")));
+                    }
+                    if position + batch.len() as u64 == end
+                        && let Err(error) = batch.check_crc()
+                    {
+                        return Ok(Err(format!("at {position}: {error}")));
+                    }
                     next = Some(batch.next_offset());
                     position += batch.len() as u64;
                     rest = &rest[batch.len()..];
