@@ -42,6 +42,7 @@ pub mod txn_index;
 mod txn_proof;
 pub mod varint;
 pub mod volume;
+mod walk;
 pub mod watch;
 
 pub use aborted::Committed;

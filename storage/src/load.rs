@@ -213,6 +213,13 @@ impl Log {
         Ok(Batch::first_max_timestamp(&block))
     }
 
+    /// The offset that no batch of a segment reaches: where the next one begins, or the log ends.
+    fn offset_behind(&self, segment: &Rc<Segment>) -> i64 {
+        let state = self.state.borrow();
+        let at = state.segments.iter().position(|other| Rc::ptr_eq(other, segment));
+        at.map_or(i64::MAX, |at| state.segments.get(at + 1).map_or(state.ends.log_end, |next| next.base))
+    }
+
     fn has_all(&self, segments: &[Rc<Segment>]) -> bool {
         let state = self.state.borrow();
         segments.iter().all(|segment| state.has(segment))
@@ -450,8 +457,8 @@ impl Volume {
         })
     }
 
-    /// Shows all batches between two positions, each with a CRC that fits, and a base offset that follows the one before. Nothing else may be
-    /// there.
+    /// Shows all batches between two positions, each with a CRC that fits, and a base offset that follows the one before; what ends the
+    /// segment's data ends before what follows in the log. Nothing else may be there.
     pub(crate) async fn scan(
         &self,
         log: &Log,
@@ -464,6 +471,7 @@ impl Volume {
         let until = u64::from(until);
         let mut want = SCAN_BYTES;
         let mut next_offset = segment.base;
+        let (length, behind) = (u64::from(segment.length.get()), log.offset_behind(segment));
         if position >= until {
             return Ok(());
         }
@@ -479,7 +487,11 @@ impl Volume {
                         if let Err(error) = batch.check_crc() {
                             return Err(corrupt(segment, position, &error));
                         }
-                        if batch.base_offset() < next_offset || batch.last_offset_delta() < 0 {
+                        let ends_all = position + batch.len() as u64 == length;
+                        if batch.base_offset() < next_offset
+                            || batch.last_offset_delta() < 0
+                            || (ends_all && batch.next_offset() > behind)
+                        {
                             return Err(ReadError::Corrupt {
                                 base: segment.base,
                                 position,

@@ -8,17 +8,18 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::batch::{Batch, BatchError, BatchReader};
-use crate::config::VolumeConfig;
+use crate::batch::{Batch, BatchReader};
 use crate::disk::BLOCK;
 use crate::failure::ReadError;
 use crate::gather::Chunk;
-use crate::index::TimeEntry;
+use crate::index::{OffsetEntry, TimeEntry};
 use crate::indexes::contradicted;
+use crate::ledger::LedgerLog;
 use crate::load::{corrupt, read_range};
 use crate::log::Log;
 use crate::segment::{Resume, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
+use crate::walk::{Durable, Walk, Walker};
 
 /// Read from disk at least and at most, unless one batch is larger.
 const LEAST: usize = 64 << 10;
@@ -53,7 +54,7 @@ pub struct Limits {
 pub(crate) struct FromSegment {
     pub read: Read,
     /// Nothing below the limits' offset follows: not even a batch for which there were not enough bytes.
-    is_all: bool,
+    pub is_all: bool,
 }
 
 impl Log {
@@ -187,23 +188,21 @@ impl Log {
         from: i64,
         limits: Limits,
     ) -> Result<FromSegment, ReadError> {
-        let mut looked_up = None;
-        let position = segment.resume(from, generation).unwrap_or_else(|| {
-            looked_up = segment.index.borrow().as_ref().map(|index| index.entry_of(from));
-            looked_up.map_or(0, |entry| entry.position)
-        });
+        let (position, expected, mut looked_up) = begin(segment, from, generation);
         let mut position = u64::from(position);
         let end = u64::from(segment.length.get());
         volume.note_cold_read(end - position.min(end));
         let file = volume.open_segment(self, segment).await?;
         let mut want = limits.bytes.clamp(LEAST, MOST);
-        let mut expected = None;
+        let durable = self.durable_of(volume, segment);
+        let mut walker = Walker { config: &volume.config, from, limits, end, durable, expected, fault: None };
         loop {
-            if position >= end {
-                return Ok(FromSegment { read: Read { next_offset: from, ..Read::default() }, is_all: true });
-            }
             let start = block_floor(position);
-            let block = read_range(&*file, start, end, want + BLOCK).await?;
+            let block = if position < end {
+                read_range(&*file, start, end, want + BLOCK).await?
+            } else {
+                Bytes::new()
+            };
             let skipped = ((position - start) as usize).min(block.len());
             if let Some(entry) = looked_up
                 && let Ok(batch) = Batch::parse(&block[skipped..], volume.config.max_batch_bytes)
@@ -213,10 +212,12 @@ impl Log {
                     return Err(contradicted(segment, position));
                 }
             }
-            match walk(&block.slice(skipped..), &volume.config, from, limits, &mut expected) {
+            match walker.walk(&block.slice(skipped..), position) {
                 Walk::Found { found, end: behind } => {
                     let position = (position + behind as u64) as u32;
-                    segment.remember(Resume { offset: found.read.next_offset, generation, position });
+                    if walker.expected == Some(found.read.next_offset) && walker.fault.is_none() {
+                        segment.remember(Resume { offset: found.read.next_offset, generation, position });
+                    }
                     return Ok(found);
                 }
                 Walk::Short { walked, need } => {
@@ -241,6 +242,17 @@ impl Log {
                 }
             }
         }
+    }
+
+    /// What the ledger knows of a segment's end.
+    fn durable_of(&self, volume: &Volume, segment: &Segment) -> Durable {
+        let find = |entry: &mut LedgerLog| {
+            let at = entry.segments.binary_search_by_key(&segment.base, |at| at.base).ok()?;
+            let offset = entry.segments.get(at + 1).map_or(entry.next_offset, |next| next.base);
+            Some(Durable { position: u64::from(entry.segments[at].length), offset })
+        };
+        let none = Durable { position: 0, offset: i64::MIN };
+        volume.in_ledger(self.number, find).flatten().unwrap_or(none)
     }
 
     /// The first batch whose max timestamp is at least `timestamp`, among the settled ones.
@@ -292,13 +304,14 @@ impl Log {
         {
             self.rebuild_index(volume, segment).await?;
         }
-        let position = segment.index.borrow().as_ref().map_or(0, |index| {
+        let beginning = OffsetEntry { offset: segment.base, position: 0 };
+        let entry = segment.index.borrow().as_ref().map_or(beginning, |index| {
             let entry = index.time_entry_of(timestamp);
-            index.entry_of(entry.offset).position
+            index.entry_of(entry.offset)
         });
         let ends = self.ends();
         let until = next.map_or(ends.settled, |next| next.min(ends.settled));
-        let mut from = self.first_offset_at(volume, segment, position, until).await?.max(ends.log_start);
+        let mut from = self.first_offset_at(volume, segment, entry, until).await?.max(ends.log_start);
         while from < until {
             let read = self.read(from, Limits { offset: until, bytes: MOST, at_least_one: true }).await?;
             if let Some(found) = first_at_time(&read, timestamp, volume.config.max_batch_bytes) {
@@ -346,7 +359,7 @@ impl Log {
         &self,
         volume: &Volume,
         segment: &Rc<Segment>,
-        position: u32,
+        OffsetEntry { offset, position }: OffsetEntry,
         until: i64,
     ) -> Result<i64, ReadError> {
         if position == 0 || segment.base >= until {
@@ -360,7 +373,11 @@ impl Log {
         let base = block.get(skipped..skipped + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
         // Behind `settled` anything may be there; the segment's beginning is always right.
         let base = base.map_or(segment.base, i64::from_be_bytes);
-        Ok(if (segment.base..until).contains(&base) { base } else { segment.base })
+        Ok(if (segment.base..until.min(offset.saturating_add(1))).contains(&base) {
+            base
+        } else {
+            segment.base
+        })
     }
 
     /// The largest timestamp of any batch, with the last offset of the first batch that has it. Gathered batches count.
@@ -385,6 +402,21 @@ impl Log {
             from = next;
         }
         Ok(largest)
+    }
+}
+
+/// Where to begin to look for `from`, the offset of the batch there if it is known, and the index entry that led there. A reader stopped here, or
+/// the segment begins here: then what stands before is known. An index is asked for a batch below `from`, which is not returned, so
+/// that the one that is returned is seen behind its predecessor.
+fn begin(segment: &Segment, from: i64, generation: u32) -> (u32, Option<i64>, Option<OffsetEntry>) {
+    if let Some(position) = segment.resume(from, generation) {
+        return (position, Some(from), None);
+    }
+    let index = segment.index.borrow();
+    let entry = index.as_ref().map(|index| index.entry_of(from.saturating_sub(1)));
+    match entry.filter(|entry| entry.position > 0) {
+        Some(entry) => (entry.position, None, Some(entry)),
+        None => (0, Some(segment.base), None),
     }
 }
 
@@ -444,76 +476,4 @@ fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
         read.slices.push(batches.slice(start..end));
     }
     next == chunk.next_offset
-}
-
-enum Walk {
-    /// The batches, and where the last of them ends.
-    Found {
-        found: FromSegment,
-        end: usize,
-    },
-    /// Nothing was found in `walked` bytes; `need` more bytes are needed for the next batch, if not 0.
-    Short {
-        walked: usize,
-        need: usize,
-    },
-    Bad {
-        walked: usize,
-        error: BatchError,
-    },
-    WrongOffset {
-        walked: usize,
-        offset: i64,
-    },
-}
-
-/// Looks for the batch that holds `from`, and takes it and what follows.
-fn walk(block: &Bytes, config: &VolumeConfig, from: i64, limits: Limits, expected: &mut Option<i64>) -> Walk {
-    let (mut at, mut start, mut next_offset) = (0, None, from);
-    let mut is_all = false;
-    let end = loop {
-        if expected.is_some_and(|next| next >= limits.offset) {
-            // Everything below the limit was seen. Bytes behind it may be of any life.
-            is_all = true;
-            break at;
-        }
-        let batch = match Batch::parse(&block[at..], config.max_batch_bytes) {
-            Ok(batch) => batch,
-            Err(_) if start.is_some() => break at,
-            Err(BatchError::TooShort { need, .. }) => return Walk::Short { walked: at, need },
-            Err(error) => return Walk::Bad { walked: at, error },
-        };
-        let base = batch.base_offset();
-        if expected.is_some_and(|next| base < next) || batch.last_offset() < base {
-            return Walk::WrongOffset { walked: at, offset: base };
-        }
-        if batch.last_offset() >= limits.offset {
-            is_all = true;
-            break at;
-        }
-        if batch.last_offset() >= from {
-            let taken = at + batch.len() - start.unwrap_or(at);
-            if taken > limits.bytes && !(start.is_none() && limits.at_least_one) {
-                break at;
-            }
-            if !config.mutations.believe_batches
-                && let Err(error) = batch.check_crc()
-            {
-                // What stands before it is good; the next read will say this.
-                if start.is_some() {
-                    break at;
-                }
-                return Walk::Bad { walked: at, error };
-            }
-            start.get_or_insert(at);
-            next_offset = batch.next_offset();
-        }
-        *expected = Some(batch.next_offset());
-        at += batch.len();
-    };
-    let read = match start {
-        Some(start) => Read { bytes: end - start, slices: vec![block.slice(start..end)], next_offset },
-        None => Read { next_offset: from, ..Read::default() },
-    };
-    Walk::Found { found: FromSegment { read, is_all }, end }
 }
