@@ -3,8 +3,9 @@
 //! Of a file, `synced` is what a power loss leaves; `cached` are blocks written since, in order. A sync of any file flushes the device:
 //! it makes durable every cached block that overwrites a block whose extent was written and synced before, in every file, and all
 //! blocks, the extents and the length of the synced file itself. Names are durable once their directory was synced. At a power loss the
-//! seed decides for every cached sector, and for every unsynced change of a name, whether it survives. A name stands in a directory, not
-//! at a path: what was removed from a directory that was renamed since can come back only in that directory.
+//! seed decides for every cached sector, and for every unsynced change of a name, whether it survives; a write that was under way counts
+//! as cached. A name stands in a directory, not at a path: what was removed from a directory that was renamed since can come back
+//! only in that directory. Where each file must be synced by itself (`per_file`), a sync stands for the synced file only.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,6 +134,7 @@ impl Disk {
     pub fn copy(&self) -> Rc<Self> {
         let copy = Self::new();
         *copy.state.borrow_mut() = self.state.borrow().clone();
+        copy.per_file.set(self.per_file.get());
         copy
     }
 
@@ -140,6 +142,7 @@ impl Disk {
     pub fn lose_power(&self, runtime: &Runtime) {
         let state = &mut *self.state.borrow_mut();
         state.late.clear();
+        state.cache_in_flight();
         for inode in state.inodes.values_mut() {
             let mut content = inode.synced.clone();
             for (_, block, written) in &inode.cached {
@@ -184,6 +187,23 @@ impl Disk {
         state.forget_unlinked();
         self.is_locked.set(false);
         self.dies_at.set(u64::MAX);
+    }
+
+    /// As [`Self::survive_kill`]. Of the writes that were under way some blocks land before anybody else has the directory's lock.
+    pub fn survive_kill_in_mid_write(&self, runtime: &Runtime) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            for (inode, position, content) in state.take_in_flight() {
+                let odds = runtime.below(3);
+                for (at, block) in content.chunks(BLOCK).enumerate() {
+                    // All, none, or some.
+                    if odds == 0 || (odds == 1 && runtime.below(2) == 0) {
+                        state.land(inode, position + (at * BLOCK) as u64, block);
+                    }
+                }
+            }
+        }
+        self.survive_kill();
     }
 
     /// As [`Self::survive_kill`], but of the writes that were under way some land when the next process runs already.
@@ -413,6 +433,26 @@ impl State {
         left
     }
 
+    fn take_in_flight(&mut self) -> Vec<(u64, u64, Bytes)> {
+        let mut taken = Vec::new();
+        for (number, inode) in &mut self.inodes {
+            let writes = std::mem::take(&mut inode.in_flight).into_iter();
+            taken.extend(writes.map(|(position, content)| (*number, position, content)));
+        }
+        taken
+    }
+
+    /// What is under way when the power goes may have reached the device's cache, sector by sector.
+    fn cache_in_flight(&mut self) {
+        for (number, position, content) in self.take_in_flight() {
+            let inode = self.inodes.get_mut(&number).unwrap();
+            for (at, block) in content.chunks(BLOCK).enumerate() {
+                self.writes += 1;
+                inode.cached.push((self.writes, position / BLOCK as u64 + at as u64, block.to_vec()));
+            }
+        }
+    }
+
     /// A write takes effect: readers see it, and a flush makes it durable.
     fn land(&mut self, inode: u64, position: u64, content: &[u8]) {
         let inode = self.inodes.get_mut(&inode).unwrap();
@@ -432,10 +472,14 @@ impl State {
         }
     }
 
-    /// The device's cache is flushed; of `whole` files the metadata is committed, too. Writes behind `until` came too late.
-    fn flush(&mut self, whole: &[u64], until: u64) {
+    /// The device's cache is flushed; of `whole` files the metadata is committed, too. Writes behind `until` came too late. With `per_file`
+    /// the other files' writes have not reached the device.
+    fn flush(&mut self, whole: &[u64], until: u64, per_file: bool) {
         for (number, inode) in &mut self.inodes {
             let is_whole = whole.contains(number);
+            if per_file && !is_whole {
+                continue;
+            }
             let mut left = Vec::new();
             if is_whole {
                 inode.synced.resize(inode.now.len(), 0);
@@ -648,7 +692,7 @@ impl Directory for TestDirectory {
             self.step("syncfs", "").await?;
             let state = &mut *self.disk.state.borrow_mut();
             let all: Vec<u64> = state.inodes.keys().copied().collect();
-            state.flush(&all, until);
+            state.flush(&all, until, self.disk.per_file.get());
             state.synced_names = state.names.clone();
             Ok(())
         })
@@ -788,7 +832,7 @@ impl File for TestFile {
                 inode.in_flight.push((position, content.clone()));
             });
             let step = self.step("write").await;
-            // A write that the power cut is in the cache or not, sector by sector; the loss decides.
+            // One that never comes back from there is under way when the process ends: what becomes of it is decided then.
             self.with(|inode| inode.in_flight.retain(|(at, _)| *at != position));
             step?;
             let grows = self.with(|inode| range.1.saturating_sub(inode.now.len() as u64));
@@ -827,7 +871,7 @@ impl File for TestFile {
             self.step("sync").await?;
             self.disk.flushes.set(self.disk.flushes.get() + 1);
             let state = &mut *self.disk.state.borrow_mut();
-            state.flush(&[self.inode], until);
+            state.flush(&[self.inode], until, self.disk.per_file.get());
             Ok(())
         })
     }

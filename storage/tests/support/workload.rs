@@ -11,8 +11,8 @@ use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
 use logan_storage::disk::{BLOCK, Directory, DiskError, Host};
 use logan_storage::failure::{AppendError, FailedMark};
 use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
-use logan_storage::key::LogKey;
-use logan_storage::log::Log;
+use logan_storage::key::{LogId, LogKey};
+use logan_storage::log::{Ends, Log};
 use logan_storage::read::Limits;
 use logan_storage::recovery::{OpenError, OpenOptions, Report, open_directory};
 use logan_storage::stop::close_directory;
@@ -34,12 +34,16 @@ pub enum Presence {
 #[derive(Debug, Clone)]
 pub struct ModelLog {
     pub presence: Presence,
+    /// If it is known.
+    pub id: Option<LogId>,
     pub start: i64,
     pub wanted_start: Option<i64>,
     pub wanted_end: Option<i64>,
     /// Base, next and bytes of everything appended, in order.
     pub batches: Vec<(i64, i64, Vec<u8>)>,
     pub acknowledged: i64,
+    /// What the log said to be durable: not even a power loss takes it back.
+    pub durable: i64,
     /// The log's end when the last batch was dropped by a truncation inside it.
     pub end: i64,
     /// The leader epoch of the next appends.
@@ -47,23 +51,26 @@ pub struct ModelLog {
 }
 
 impl ModelLog {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             presence: Presence::Absent,
+            id: None,
             start: 0,
             wanted_start: None,
             wanted_end: None,
             batches: Vec::new(),
             acknowledged: 0,
+            durable: 0,
             end: 0,
             epoch: 0,
         }
     }
 
-    fn truncate(&mut self, end: i64) {
+    pub fn truncate(&mut self, end: i64) {
         self.batches.retain(|(_, next, _)| *next <= end);
         self.end = end;
         self.acknowledged = end;
+        self.durable = end;
         if end < self.start || self.batches.is_empty() {
             self.batches.clear();
         }
@@ -75,9 +82,30 @@ impl ModelLog {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Model {
     pub logs: BTreeMap<LogKey, ModelLog>,
+    /// All that were given since the directory was closed cleanly.
+    ids: BTreeSet<LogId>,
+}
+
+impl Model {
+    /// A log was found or created: its id is the one that it had, or a new one.
+    pub fn note_id(&mut self, log: &Log) {
+        let (id, key) = (log.id(), log.key());
+        let entry = self.logs.get_mut(key.as_ref()).expect("it is of the model");
+        if entry.id != Some(id) {
+            assert!(self.ids.insert(id), "{key}: the id {id:?} was given before");
+            entry.id = Some(id);
+        }
+    }
+}
+
+/// After a clean stop everything appended is acknowledged.
+pub fn settle_model(model: &Rc<RefCell<Model>>) {
+    for log in model.borrow_mut().logs.values_mut() {
+        (log.acknowledged, log.durable) = (log.end, log.end);
+    }
 }
 
 #[derive(Clone)]
@@ -211,7 +239,7 @@ pub async fn work(
                 log.presence = Presence::Creating;
             });
             match node.owner(&key).create_log(key.clone(), setup.log_config()).await {
-                Ok(_) => {}
+                Ok(log) => model.borrow_mut().note_id(&log),
                 Err(AppendError::NoSpace) => {
                     set(&model, &key, |log| log.presence = Presence::Absent);
                     runtime.sleep_ns(5_000_000).await;
@@ -244,7 +272,7 @@ pub async fn work(
     }
 }
 
-fn set(model: &Rc<RefCell<Model>>, key: &LogKey, change: impl FnOnce(&mut ModelLog)) {
+pub fn set(model: &Rc<RefCell<Model>>, key: &LogKey, change: impl FnOnce(&mut ModelLog)) {
     change(model.borrow_mut().logs.get_mut(key).unwrap());
 }
 
@@ -285,9 +313,16 @@ async fn append_some(
         log.wait_settled(last).await?;
     }
     // Whatever the log says is settled has been shown, and must stay.
-    let settled = log.ends().settled;
-    set(model, key, |log| log.acknowledged = log.acknowledged.max(settled));
+    note_ends(log, model, key);
     Ok(())
+}
+
+pub fn note_ends(log: &Rc<Log>, model: &Rc<RefCell<Model>>, key: &LogKey) {
+    let ends = log.ends();
+    set(model, key, |log| {
+        log.acknowledged = log.acknowledged.max(ends.settled);
+        log.durable = log.durable.max(ends.durable);
+    });
 }
 
 async fn truncate(
@@ -323,6 +358,7 @@ async fn raise_start(
         log.start = start.max(log.start);
         log.wanted_start = None;
     });
+    note_ends(log, model, key);
     Ok(())
 }
 
@@ -339,14 +375,20 @@ async fn delete(
 }
 
 /// Compares every log with the model, and makes the model what was found: from now on that must stay. With `may_lose`, what was
-/// acknowledged may be lost from the end.
+/// acknowledged and not durable may be lost from the end.
 pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
     let keys: Vec<LogKey> = model.borrow().logs.keys().cloned().collect();
+    if node.report.was_clean {
+        // Nothing of what knew the ids is left.
+        let mut model = model.borrow_mut();
+        model.ids.clear();
+        model.logs.values_mut().for_each(|log| log.id = None);
+    }
     for key in keys {
         let expected = model.borrow().logs[&key].clone();
         let log = node.log(&key);
         match (&log, expected.presence) {
-            (None, Presence::Present) => assert!(may_lose, "{key} is lost"),
+            (None, Presence::Present) => panic!("{key} is lost"),
             (Some(_), Presence::Absent) => panic!("{key} is back"),
             _ => {}
         }
@@ -354,18 +396,9 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             set(model, &key, |log| *log = ModelLog::new());
             continue;
         };
+        model.borrow_mut().note_id(&log);
         let ends = log.ends();
-        let is_start = ends.log_start == expected.start
-            || Some(ends.log_start) == expected.wanted_start
-            || (ends.log_start == ends.log_end && Some(ends.log_end) == expected.wanted_end);
-        assert!(is_start || may_lose, "{key}: starts at {}, not {expected:?}", ends.log_start);
-        let is_truncated = expected.wanted_end == Some(ends.log_end);
-        assert!(
-            ends.log_end >= expected.acknowledged || is_truncated || may_lose,
-            "{key}: ends at {}, but {} was acknowledged",
-            ends.log_end,
-            expected.acknowledged
-        );
+        check_ends(&key, ends, &expected, may_lose);
         let found = read_all(&log).await;
         let wanted: Vec<&(i64, i64, Vec<u8>)> = expected
             .batches
@@ -399,12 +432,33 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             log.wanted_end = None;
             log.batches.retain(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end);
             log.acknowledged = ends.log_end;
+            log.durable = ends.log_end;
             log.end = ends.log_end;
         });
     }
     for volume in &node.volumes {
         volume.check();
     }
+}
+
+fn check_ends(key: &LogKey, ends: Ends, expected: &ModelLog, may_lose: bool) {
+    let is_start = ends.log_start == expected.start
+        || Some(ends.log_start) == expected.wanted_start
+        || (ends.log_start == ends.log_end && Some(ends.log_end) == expected.wanted_end);
+    assert!(is_start, "{key}: starts at {}, not {expected:?}", ends.log_start);
+    let is_truncated = expected.wanted_end == Some(ends.log_end);
+    assert!(
+        ends.log_end >= expected.acknowledged || is_truncated || may_lose,
+        "{key}: ends at {}, but {} was acknowledged",
+        ends.log_end,
+        expected.acknowledged
+    );
+    assert!(
+        ends.log_end >= expected.durable || is_truncated,
+        "{key}: ends at {}, but {} was durable, which was acknowledged and may not be lost",
+        ends.log_end,
+        expected.durable
+    );
 }
 
 /// What is true of the disk itself once a directory is open, before anything is appended: each sealed segment is as long as its data,
@@ -436,7 +490,8 @@ pub fn check_disk(node: &Node, disk: &Disk) {
 pub fn check_prepared(node: &Node, disk: &Disk) {
     for log in node.volumes.iter().flat_map(|volume| volume.logs()) {
         log.ends().check();
-        for segment in log.segments() {
+        // Where each file is synced by itself, nothing must be prepared.
+        for segment in log.segments().iter().filter(|_| !disk.per_file.get()) {
             let Some(prepared) = segment.prepared else { continue };
             // What an earlier life wrote may end in a block that this one has not proven.
             let named = u64::from(segment.named) / BLOCK as u64 * BLOCK as u64;
