@@ -89,4 +89,11 @@ impl Shell {
         }
         self.router.mesh().check();
     }
+
+    /// What holds of every log at every moment. It looks at all of them.
+    pub fn check_volumes(&self) {
+        for volume in self.volumes.borrow().iter().flatten() {
+            volume.check();
+        }
+    }
 }

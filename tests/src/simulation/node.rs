@@ -11,6 +11,9 @@ use logan::mail::Mail;
 use logan_shards::pool_use;
 use logan_shards::sim::{NodeId, Simulation};
 
+/// All logs of a shard are looked at after every so-manieth event.
+const EVENTS_A_LOOK: u64 = 50;
+
 /// How a broker is set up.
 pub(super) struct Setup {
     pub shards: u16,
@@ -38,6 +41,7 @@ struct Watch {
     shards: RefCell<Vec<Watched>>,
     credits_waited_for: Cell<u64>,
     shortages: Cell<Shortages>,
+    events: Cell<u64>,
     /// Bytes of aligned buffers that this thread had in use before the run: a run that failed leaves some.
     lent_before: usize,
 }
@@ -188,6 +192,7 @@ impl Watch {
             shards: RefCell::default(),
             credits_waited_for: Cell::default(),
             shortages: Cell::default(),
+            events: Cell::default(),
             lent_before: pool_use().lent,
         }
     }
@@ -200,12 +205,16 @@ impl Watch {
 
     /// After every event.
     fn look(&self) {
+        let events = self.events.replace(self.events.get() + 1);
         for watched in &mut *self.shards.borrow_mut() {
             let Some(shell) = watched.shell.upgrade() else { continue };
             let waited = shell.router.mesh().credits_waited_for();
             let more = waited - std::mem::replace(&mut watched.credits_waited_for, waited);
             self.credits_waited_for.set(self.credits_waited_for.get() + more);
             shell.check_memory();
+            if events.is_multiple_of(EVENTS_A_LOOK) {
+                shell.check_volumes();
+            }
             let shortages = shell.shortages();
             let mut all = self.shortages.get();
             all += shortages - std::mem::replace(&mut watched.shortages, shortages);
