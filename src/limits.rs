@@ -106,10 +106,11 @@ pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
 /// Free buffers that a shard keeps at most.
 pub const POOL_BYTES: u64 = 128 << 20;
 
-/// Shares of a shard's memory: frames that were read, write buffers not yet durable, cached ranges and disk reads, responses that borrow
-/// buffers, and copies of what is left of those that were not read in time. What remains is for state and for the reserves of replies and
-/// metadata, which no client can take.
-pub const FRAME_PERCENT: u64 = 30;
+/// Shares of a shard's memory: frames that were read, fetches that wait, write buffers not yet durable, cached ranges and disk reads, responses
+/// that borrow buffers, and copies of what is left of those that were not read in time. What remains is for state and for the reserves of
+/// replies and metadata, which no client can take.
+pub const FRAME_PERCENT: u64 = 20;
+pub const WAITING_PERCENT: u64 = 10;
 pub const WRITE_BUFFER_PERCENT: u64 = 20;
 pub const READ_PERCENT: u64 = 35;
 pub const RESPONSE_PERCENT: u64 = 6;
@@ -128,6 +129,9 @@ pub const RESPONSES_AT_ONCE: u64 = 8;
 /// few idle consumers would shut out everybody else.
 pub const AWAITED_BYTES: u64 = 64 << 10;
 
+/// What a fetch that waits keeps beside what it names: calls, timers, places in tables, in bytes.
+pub const WAITING_FETCH_BYTES: u64 = 512;
+
 // ---- Names
 
 /// A topic's name, in bytes. Kafka's bound: a directory's name of 255 bytes holds the topic, the partition and a suffix.
@@ -143,8 +147,10 @@ pub const PARTITIONS_PER_TOPIC: i32 = 100_000;
 pub const RECORDS_PER_COMMAND: usize = 10_000;
 
 // Otherwise state would have no memory.
-const _: () =
-    assert!(FRAME_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT + COPY_PERCENT < 100);
+const _: () = assert!(
+    FRAME_PERCENT + WAITING_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT + COPY_PERCENT
+        < 100
+);
 // Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.
 const _: () = assert!(LEASE_UNDER_PRESSURE_MS <= LEASE_MS && LEASE_MS <= WRITE_STALL_MS);
 // A lane without a slot would never pass a message on, and there are half as many of our own.

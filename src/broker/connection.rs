@@ -82,14 +82,14 @@ async fn read_requests(
     lent: &Lent,
 ) -> Ended {
     loop {
-        let (frame, credit) = match requests.next().await {
+        let (frame, mut credit) = match requests.next().await {
             Ok(next) => next,
             Err(ended) => return ended,
         };
         let (bytes, credited) = (frame.body.len() as u64, credit.bytes());
         assert!(bytes <= credited, "a request of {bytes} bytes has credit for {credited}");
         open.last_used_ns.set(shards::monotonic_ns());
-        let (slot, written) = match handlers::handle(&shell.context, &open.peer, frame).await {
+        let (slot, written) = match handlers::handle(&shell.context, &open.peer, frame, &mut credit).await {
             Outcome::Close(reason) => return Ended::Refused(reason),
             Outcome::Respond(encoded, Some(lease)) => {
                 lent.put(encoded, lease);

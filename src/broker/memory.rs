@@ -7,6 +7,8 @@ use super::Shell;
 pub struct Memory {
     /// Of requests that are read or worked on.
     pub frames: u64,
+    /// Of fetches that wait.
+    pub waiting: u64,
     /// Of responses that borrow buffers, or were granted to fetches that have none yet.
     pub responses: u64,
     /// Of responses that were copied.
@@ -23,6 +25,8 @@ pub struct Memory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shortages {
     pub frames: u64,
+    /// A fetch that could not wait.
+    pub waits: u64,
     pub responses: u64,
     /// A response that could not be copied.
     pub copies: u64,
@@ -35,6 +39,7 @@ impl std::ops::Sub for Shortages {
     fn sub(self, other: Self) -> Self {
         Self {
             frames: self.frames - other.frames,
+            waits: self.waits - other.waits,
             responses: self.responses - other.responses,
             copies: self.copies - other.copies,
             appends: self.appends - other.appends,
@@ -45,6 +50,7 @@ impl std::ops::Sub for Shortages {
 impl std::ops::AddAssign for Shortages {
     fn add_assign(&mut self, other: Self) {
         self.frames += other.frames;
+        self.waits += other.waits;
         self.responses += other.responses;
         self.copies += other.copies;
         self.appends += other.appends;
@@ -61,6 +67,7 @@ impl Shell {
         });
         Memory {
             frames: self.frames.taken() + self.large_frames.taken(),
+            waiting: self.context.purgatory.taken(),
             responses: self.context.responses.taken(),
             copies: self.copies.taken(),
             logs: logs as u64,
@@ -73,6 +80,7 @@ impl Shell {
         let volumes = self.volumes.borrow();
         Shortages {
             frames: self.frames.shortages() + self.large_frames.shortages(),
+            waits: self.context.purgatory.told(),
             responses: self.context.responses.shortages(),
             copies: self.copies.shortages(),
             appends: volumes.iter().flatten().map(|volume| volume.memory_waited_for()).sum(),
@@ -84,6 +92,7 @@ impl Shell {
         for budget in [&self.frames, &self.large_frames, &self.context.responses, &self.copies] {
             budget.check();
         }
+        self.context.purgatory.check();
         for volume in self.volumes.borrow().iter().flatten() {
             volume.check_memory();
         }

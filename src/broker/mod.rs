@@ -237,6 +237,7 @@ impl Shell {
             router.clone(),
             plan.settings.clone(),
             Budget::new(memory / 100 * limits::RESPONSE_PERCENT),
+            memory / 100 * limits::WAITING_PERCENT,
         );
         Rc::new(Self {
             frames: Budget::new(memory / 100 * limits::FRAME_PERCENT / 2),

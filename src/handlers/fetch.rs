@@ -19,6 +19,7 @@ use futures_util::future::{Either, join_all, select, select_all};
 use logan_shards as shards;
 
 use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted};
+use super::purgatory::Stay;
 use super::{Context, Credit, Peer, READ_COMMITTED, topics};
 use crate::limits;
 use crate::mail::{
@@ -26,6 +27,7 @@ use crate::mail::{
     Shortage,
 };
 use crate::model::{LeaderEpoch, Offset, PartNumber, PartitionId, RegistrationId, ShardId};
+use crate::partition::FetchTicket;
 use crate::protocol::messages::fetch::{
     AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
@@ -45,6 +47,23 @@ impl Share {
             FetchOf::Parts(parts) => FetchOf::Parts(parts.clone()),
             FetchOf::Session(id, changes) => FetchOf::Session(*id, std::mem::take(changes)),
         }
+    }
+}
+
+/// The memory of a request that is under way.
+struct Holding<'a> {
+    /// Of its frame, or of what is kept while it waits.
+    credit: &'a mut Credit,
+    /// Bytes of what it was decoded into.
+    kept: u64,
+}
+
+impl Holding<'_> {
+    /// From now on it waits, and holds nothing of what others need to be served at all.
+    fn wait(&mut self, context: &Context) -> Stay {
+        let (stay, credit) = context.purgatory.enter(self.kept);
+        *self.credit = credit;
+        stay
     }
 }
 
@@ -68,8 +87,9 @@ pub(super) async fn handle(
     peer: &Peer,
     version: i16,
     request: FetchRequest,
+    held: &mut Credit,
 ) -> (FetchResponse, Option<Credit>) {
-    let answer = answer(context, peer, version, request).await;
+    let answer = answer(context, peer, version, request, held).await;
     context.unregister_ended();
     answer.unwrap_or_else(|error_code| (FetchResponse { error_code, ..Default::default() }, None))
 }
@@ -79,16 +99,22 @@ async fn answer(
     peer: &Peer,
     version: i16,
     request: FetchRequest,
+    held: &mut Credit,
 ) -> Result<(FetchResponse, Option<Credit>), ErrorCode> {
     let is_consumer = request.replica_id < 0 && request.replica_state.replica_id < 0;
     let terms = terms(context, &request);
     let now_ms = shards::wall_clock_ms();
-    let begun = context.sessions.borrow_mut().begin(now_ms, peer.number, asked(version, &request))?;
+    let asked = asked(version, &request);
+    // With it goes the frame, of which it has slices.
+    drop(request);
+    let begun = context.sessions.borrow_mut().begin(now_ms, peer.number, asked)?;
     let split = match &begun {
         Begun::Parts(full) => split(context, is_consumer, &full.parts),
         Begun::Session(session) => ask_for_news(context, is_consumer, session),
     };
-    let (mut credit, found) = fetch(context, &terms, split).await;
+    let kept = kept_bytes(&begun, &split);
+    held.resize(held.bytes().min(kept));
+    let (mut credit, found) = fetch(context, &terms, split, &mut Holding { credit: held, kept }).await;
     if let Some(credit) = &mut credit {
         credit.resize(found.iter().map(|part| part.bytes).sum());
     }
@@ -116,7 +142,8 @@ fn terms(context: &Context, request: &FetchRequest) -> Terms {
 }
 
 fn asked(version: i16, request: &FetchRequest) -> Asked {
-    let mut parts = Vec::new();
+    let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    let mut parts = Vec::with_capacity(count);
     for topic in &request.topics {
         let name: Rc<str> = topic.topic.as_str().into();
         for partition in &topic.partitions {
@@ -188,8 +215,29 @@ fn ask_for_news(context: &Context, is_consumer: bool, of: &Incremental) -> Split
     Split { shares, refused }
 }
 
+/// What a request keeps until it is answered, here and at the owners, in bytes. What a session remembers is not the request's.
+fn kept_bytes(begun: &Begun, split: &Split) -> u64 {
+    let named = match begun {
+        Begun::Parts(full) => full.kept_bytes(),
+        Begun::Session(_) => 0,
+    };
+    let of_parts = |share: &Share| match &share.of {
+        // The owner has them as well, and a ticket at each partition.
+        FetchOf::Parts(parts) => parts.capacity() * (2 * size_of::<FetchPart>() + size_of::<FetchTicket>()),
+        FetchOf::Session(..) => 0,
+    };
+    let shares: usize = split.shares.iter().map(of_parts).sum();
+    let refused = split.refused.capacity() * size_of::<FetchedPart>();
+    limits::WAITING_FETCH_BYTES + (named + shares + refused) as u64
+}
+
 /// Returns what the owners answer, with the memory credit of what was read.
-async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit>, Vec<FetchedPart>) {
+async fn fetch(
+    context: &Context,
+    terms: &Terms,
+    split: Split,
+    holding: &mut Holding<'_>,
+) -> (Option<Credit>, Vec<FetchedPart>) {
     let Split { mut shares, refused } = split;
     // As in Kafka, partitions that are not known hurry nobody, and where there are no others there is nothing to wait for.
     let park = !terms.wait.is_zero() && terms.min_bytes > 0;
@@ -208,7 +256,9 @@ async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit
             let mut answer = as_fetch(ask(context, only, request).await.await);
             let is_short = |answer: &FetchAnswer| answer.ready < terms.min_bytes && !has_error(answer);
             if park && answer.as_ref().is_some_and(is_short) {
-                (answer, credit) = wait_for_one(context, only, request, terms.wait, credit).await;
+                drop(credit);
+                let stay = holding.wait(context);
+                (answer, credit) = wait_for_one(context, only, request, terms.wait, stay).await;
             }
             add(&mut found, only, answer);
             Some(credit)
@@ -221,7 +271,7 @@ async fn fetch(context: &Context, terms: &Terms, split: Split) -> (Option<Credit
                 read
             } else {
                 if park && ready.iter().sum::<u64>() < terms.min_bytes {
-                    wait_for_any(context, several, terms, &mut ready).await;
+                    wait_for_any(context, several, terms, &mut ready, holding.wait(context)).await;
                 }
                 let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
                 let credit = context.responses.take(granted).await;
@@ -240,13 +290,12 @@ async fn wait_for_one(
     share: &mut Share,
     request: Asking,
     wait: Duration,
-    credit: Credit,
+    stay: Stay,
 ) -> (Option<FetchAnswer>, Credit) {
-    drop(credit);
     let is_little = request.min_bytes <= limits::AWAITED_BYTES;
     let grant = if is_little { request.grant.min(limits::AWAITED_BYTES) } else { 0 };
     let pending = ask(context, share, Asking { grant, shortage: Shortage::Park, ..request }).await;
-    let answer = wait_or_hurry(context, share.shard, pending, wait).await;
+    let answer = wait_or_hurry(context, share.shard, pending, wait, stay).await;
     if is_little {
         return (answer, context.responses.none());
     }
@@ -278,15 +327,17 @@ async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
     context.router.ask(share.shard, |call| Mail::Fetch(call, Box::new(request))).await
 }
 
-/// Waits for an answer; when the time is up, asks for it at once.
+/// Waits for an answer; when the time is up, or there is no room to wait, asks for it at once.
 async fn wait_or_hurry(
     context: &Context,
     shard: ShardId,
     pending: Pending,
     wait: Duration,
+    mut stay: Stay,
 ) -> Option<FetchAnswer> {
     let mut waiting = Waiting::new(context, shard, pending);
-    let answer = match select(&mut waiting, std::pin::pin!(shards::sleep(wait))).await {
+    let over = std::pin::pin!(until_over(wait, &mut stay));
+    let answer = match select(&mut waiting, over).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), _)) => {
             context.router.tell(shard, Mail::FetchNow(waiting.pending.call)).await;
@@ -294,6 +345,10 @@ async fn wait_or_hurry(
         }
     };
     as_fetch(answer)
+}
+
+async fn until_over(wait: Duration, stay: &mut Stay) {
+    select(std::pin::pin!(shards::sleep(wait)), std::pin::pin!(stay.until_told())).await;
 }
 
 /// A question that an owner keeps until there is something to say. If it is given up, the owner is told when the connection has ended: it
@@ -337,8 +392,14 @@ fn as_fetch(answer: Option<Answer>) -> Option<FetchAnswer> {
     }
 }
 
-/// Waits until the owners together have `min_bytes` ready, or the time is up, or one of them reports an error.
-async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, ready: &mut [u64]) {
+/// Waits until the owners together have `min_bytes` ready, or the time is up, or one of them reports an error, or there is no room to wait.
+async fn wait_for_any(
+    context: &Context,
+    shares: &mut [Share],
+    terms: &Terms,
+    ready: &mut [u64],
+    mut stay: Stay,
+) {
     let deadline_ns = shards::monotonic_ns() + terms.wait.as_nanos() as u64;
     loop {
         let total: u64 = ready.iter().sum();
@@ -356,8 +417,8 @@ async fn wait_for_any(context: &Context, shares: &mut [Share], terms: &Terms, re
             pending.push(Waiting::new(context, share.shard, asked));
         }
         let left = deadline_ns.saturating_sub(shards::monotonic_ns());
-        let timer = std::pin::pin!(shards::sleep(Duration::from_nanos(left)));
-        let (first, mut rest) = match select(select_all(pending.iter_mut()), timer).await {
+        let over = std::pin::pin!(until_over(Duration::from_nanos(left), &mut stay));
+        let (first, mut rest) = match select(select_all(pending.iter_mut()), over).await {
             Either::Left(((answer, at, _), _)) => (Some((at, as_fetch(answer))), true),
             Either::Right(((), _)) => (None, false),
         };

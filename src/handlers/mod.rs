@@ -21,6 +21,7 @@ mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod purgatory;
 mod topics;
 
 use std::cell::{Cell, RefCell};
@@ -40,6 +41,7 @@ use crate::protocol::{ApiKey, DecodeError, Encoded, Frame, Message, Request, fra
 use topics::TopicCache;
 
 pub use budget::{Budget, Credit};
+pub use purgatory::Purgatory;
 
 /// The `isolation_level` of a client that wants committed records only.
 const READ_COMMITTED: i8 = 1;
@@ -50,6 +52,8 @@ pub struct Context {
     pub settings: Arc<Settings>,
     /// Memory for responses, until they are written.
     pub responses: Budget,
+    /// Fetches that wait for records.
+    pub purgatory: Purgatory,
     /// The most that one fetch returns, but for a first batch that is larger.
     largest_response: u64,
     image: RefCell<Arc<Image>>,
@@ -102,7 +106,8 @@ pub const BUILT: [ApiKey; 15] = [
 ];
 
 impl Context {
-    pub fn new(router: Rc<Router>, settings: Arc<Settings>, responses: Budget) -> Rc<Self> {
+    /// `waiting` is what fetches that wait may keep, in bytes.
+    pub fn new(router: Rc<Router>, settings: Arc<Settings>, responses: Budget, waiting: u64) -> Rc<Self> {
         let (shard, shards) = (router.shard(), router.shards());
         let slots = settings.broker.fetch_session_slots.div_ceil(u32::from(shards)) as usize;
         Rc::new(Self {
@@ -111,6 +116,7 @@ impl Context {
                 .min(responses.limit() / limits::RESPONSES_AT_ONCE)
                 .max(limits::AWAITED_BYTES),
             responses,
+            purgatory: Purgatory::new(waiting),
             image: RefCell::new(Arc::new(Image::default())),
             version: Cell::new(ImageVersion::default()),
             topics: TopicCache::default(),
@@ -170,8 +176,9 @@ pub fn layers<'a>(settings: &'a Settings, image: &'a Image) -> Layers<'a> {
     }
 }
 
-/// Handles one request as far as its order matters.
-pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome {
+/// Handles one request as far as its order matters. `held` is the credit for its frame; what is left of it when this returns is for what the
+/// outcome needs.
+pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Credit) -> Outcome {
     let Some(range) = frame.api.advertised().filter(|_| BUILT.contains(&frame.api)) else {
         return Outcome::Close(format!("{} is not an API of this broker", frame.api.name()));
     };
@@ -184,7 +191,7 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome
     tracing::trace!(peer = peer.address, api = frame.api.name(), version = frame.version, "request");
     match frame.api {
         ApiKey::Produce => produce::handle(context, peer, frame).await,
-        ApiKey::Fetch => fetched(context, peer, &frame).await,
+        ApiKey::Fetch => fetched(context, peer, frame, held).await,
         ApiKey::ListOffsets => {
             answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await
         }
@@ -236,14 +243,17 @@ fn answer_now<R: Request>(frame: &Frame, handle: impl FnOnce(&R) -> R::Response)
     }
 }
 
-/// As [`answer`], with the memory that the records of the response stand in.
-async fn fetched(context: &Rc<Context>, peer: &Peer, frame: &Frame) -> Outcome {
+/// As [`answer`], with the memory that the records of the response stand in. The frame is gone as soon as it is decoded: a fetch may wait for
+/// long.
+async fn fetched(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Credit) -> Outcome {
     let request = match frame.decode() {
         Ok(request) => request,
-        Err(error) => return malformed(frame, &error),
+        Err(error) => return malformed(&frame, &error),
     };
-    let (response, credit) = fetch::handle(context, peer, frame.version, request).await;
-    match respond(frame, &response) {
+    let Frame { api, version, correlation_id, .. } = frame;
+    drop(frame);
+    let (response, credit) = fetch::handle(context, peer, version, request, held).await;
+    match encode(api, version, correlation_id, &response) {
         Outcome::Respond(encoded, _) => Outcome::Respond(encoded, credit),
         other => other,
     }

@@ -27,7 +27,7 @@ pub struct AckTicket {
 }
 
 /// The shell's name for a fetch that is parked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FetchTicket(pub u64);
 
 /// The shell's name for a part of a fetch session that is told, once, when something happens here.
@@ -88,7 +88,7 @@ pub struct Replica {
     high_watermark: Offset,
     log_end: Offset,
     acks: VecDeque<AckWaiter>,
-    parked: Vec<FetchTicket>,
+    parked: BTreeSet<FetchTicket>,
     watched_by: BTreeSet<NewsTicket>,
     tail: Tail,
 }
@@ -103,7 +103,7 @@ impl Replica {
             high_watermark: log_end,
             log_end,
             acks: VecDeque::new(),
-            parked: Vec::new(),
+            parked: BTreeSet::new(),
             watched_by: BTreeSet::new(),
             tail: Tail::new(),
         }
@@ -193,7 +193,7 @@ impl Replica {
             effects.acknowledged.push(waiter.ticket);
             self.acks.pop_front();
         }
-        effects.woken.extend_from_slice(&self.parked);
+        effects.woken.extend(&self.parked);
         self.tell(effects);
     }
 
@@ -224,7 +224,7 @@ impl Replica {
 
     fn send_away(&mut self, refusal: Refusal, effects: &mut Effects) {
         effects.refused.extend(self.acks.drain(..).map(|waiter| (waiter.ticket, refusal)));
-        effects.woken.extend_from_slice(&self.parked);
+        effects.woken.extend(&self.parked);
         if !self.leadership.leads {
             // Whoever looks again finds that. In a new epoch of the same leader, those who did not ask for another one wait on.
             self.parked.clear();
@@ -244,14 +244,13 @@ impl Replica {
         if offset >= end { 0 } else { self.tail.between(offset, end) }
     }
 
+    /// However often one fetch names the partition, it is woken once.
     pub fn park(&mut self, ticket: FetchTicket) {
-        self.parked.push(ticket);
+        self.parked.insert(ticket);
     }
 
     pub fn unpark(&mut self, ticket: FetchTicket) {
-        if let Some(at) = self.parked.iter().position(|parked| *parked == ticket) {
-            self.parked.swap_remove(at);
-        }
+        self.parked.remove(&ticket);
     }
 
     /// The session's part is told of the next event: a watermark, a log start, a leader or an end.

@@ -1,5 +1,5 @@
-//! Clients that do not read what they asked for: one that stalls for a while gets it all, one that never reads loses its connection,
-//! and neither keeps the others waiting.
+//! Clients that do not read what they asked for: one that stalls for a while gets it all, one that never reads loses its connection.
+//! Clients that wait for records with large requests. None of them keeps the others waiting.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -177,5 +177,115 @@ fn idle_consumers_keep_nobody_waiting() {
         assert_eq!(unstamped(records(&response)), unstamped(batch.clone()));
     }
     assert!(began.elapsed() < Duration::from_secs(6), "woke all after {:?}", began.elapsed());
+    broker.assert_alive();
+}
+
+/// On a busy machine; who is shut out waits as long as the others, a minute.
+const PROMPTLY: Duration = Duration::from_secs(15);
+
+/// A compact length, or a number of tags.
+fn uvarint(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+/// `Fetch` v12 of these partitions, each from this offset on, which waits for a minute. It begins with the tags of its header, and ends with a
+/// tag of so many bytes that nobody knows.
+fn waiting_body(topic: &str, partitions: std::ops::Range<i32>, offset: i64, padding: usize) -> Vec<u8> {
+    let body = Writer::default().raw(&[0]).i32(-1).i32(60_000).i32(1).i32(1 << 20).i8(0).i32(0).i32(-1);
+    let mut body = body.raw(&[2]).raw(&uvarint(topic.len() + 1)).raw(topic.as_bytes());
+    body = body.raw(&uvarint(partitions.len() + 1));
+    for partition in partitions {
+        body = body.i32(partition).i32(-1).i64(offset).i32(-1).i64(-1).i32(1 << 20).raw(&[0]);
+    }
+    // No tags of the topic, no topic to forget, no rack.
+    body = body.raw(&[0, 1, 1, 1]).raw(&uvarint(1_000)).raw(&uvarint(padding));
+    body.raw(&vec![0; padding]).0
+}
+
+/// Connections that have sent such a request.
+fn waiters(broker: &Broker, count: usize, body: &[u8]) -> Vec<Connection> {
+    let waiter = |_| {
+        let mut connection = Connection::open(broker.address());
+        connection.stream.set_write_timeout(Some(Duration::from_secs(10))).expect("an open socket");
+        connection.send(wire::FETCH, 12, body).expect("the broker reads, however many wait");
+        connection
+    };
+    (0..count).map(waiter).collect()
+}
+
+/// Whether an answer is there.
+fn is_answered(connection: &Connection) -> bool {
+    connection.stream.set_nonblocking(true).expect("an open socket");
+    let is_there = connection.stream.peek(&mut [0; 1]).is_ok();
+    connection.stream.set_nonblocking(false).expect("an open socket");
+    is_there
+}
+
+/// What a frame was decoded into may be small: only that is kept while it waits.
+#[test]
+fn consumers_that_wait_give_the_memory_of_their_requests_back() {
+    const WAITING: usize = 150;
+    let scratch = Scratch::new("padded");
+    let mut broker =
+        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    fill(&broker, "padded", 1);
+    let before = broker.resident();
+    // Of the budget for large frames, and of that for all others.
+    let mut idle = waiters(&broker, WAITING, &waiting_body("padded", 0..1, 1, (2 << 20) + 1));
+    idle.extend(waiters(&broker, WAITING, &waiting_body("padded", 0..1, 1, (2 << 20) - 1_000)));
+    let began = Instant::now();
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.fetch("padded", FetchFrom::offset(0, 0)).error, 0);
+    let grown = broker.resident().saturating_sub(before);
+    println!("{} consumers that wait cost {} MiB", idle.len(), grown >> 20);
+    assert!(grown < 256 << 20, "{} consumers that wait cost {} MiB", idle.len(), grown >> 20);
+    assert_eq!(idle.iter().filter(|connection| is_answered(connection)).count(), 0, "all of them wait");
+    let batch = Batch::of(&[b"woken"]).encode();
+    assert_eq!(connection.produce("padded", 0, -1, &batch).error, 0);
+    assert!(began.elapsed() < PROMPTLY, "waited {:?} for idle consumers", began.elapsed());
+    for connection in &mut idle {
+        let (_, response) = connection.receive().expect("all are answered");
+        let is_there = response.windows(5).any(|window| window == b"woken");
+        assert!(is_there, "an answer without the record: {response:?}");
+    }
+    broker.assert_alive();
+}
+
+/// What a frame was decoded into may be large: few can wait then, and those that ask for little wait on.
+#[test]
+fn consumers_that_wait_with_much_do_not_send_others_away() {
+    const LARGE: usize = 12;
+    let scratch = Scratch::new("much");
+    let mut broker =
+        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    fill(&broker, "much", 1);
+    fill(&broker, "others", 1);
+    let mut small = waiters(&broker, 50, &waiting_body("much", 0..1, 1, 0));
+    // Each keeps some 10 MB of partitions that there are not, of 19 MB that all may.
+    let mut large = waiters(&broker, LARGE, &waiting_body("much", 0..40_000, 1, 0));
+    let waited = others(&broker, "others", Duration::from_millis(500));
+    assert!(waited < PROMPTLY, "others waited {waited:?}");
+    let until = Instant::now() + Duration::from_secs(30);
+    let answered = |all: &[Connection]| all.iter().filter(|connection| is_answered(connection)).count();
+    while answered(&large) < LARGE - 1 {
+        assert!(Instant::now() < until, "only {} of {LARGE} were sent away", answered(&large));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(
+        (answered(&large), answered(&small)),
+        (LARGE - 1, 0),
+        "one has room, and so have all small ones"
+    );
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.produce("much", 0, -1, &Batch::of(&[b"woken"]).encode()).error, 0);
+    for connection in small.iter_mut().chain(&mut large) {
+        connection.receive().expect("all are answered");
+    }
     broker.assert_alive();
 }

@@ -147,8 +147,8 @@ fn every_kind_of_memory_runs_short() {
     for of in scarce(50) {
         all += run(&of).unwrap_or_else(|reason| panic!("seed {}: {reason}", of.seed)).shortages;
     }
-    let Shortages { frames, responses, copies, appends } = all;
-    assert!([frames, responses, copies, appends].iter().all(|times| *times > 0), "{all:?}");
+    let Shortages { frames, waits, responses, copies, appends } = all;
+    assert!([frames, waits, responses, copies, appends].iter().all(|times| *times > 0), "{all:?}");
 }
 
 #[test]

@@ -72,6 +72,22 @@ pub struct Full {
     opens: bool,
 }
 
+impl Full {
+    /// Memory of its parts, with their names, in bytes.
+    pub fn kept_bytes(&self) -> usize {
+        let mut names = 0;
+        let mut last: Option<&Rc<str>> = None;
+        for (named, _) in &self.parts {
+            if !last.is_some_and(|last| Rc::ptr_eq(last, &named.topic)) {
+                // Two counts stand before the text.
+                names += named.topic.len() + 2 * size_of::<usize>();
+            }
+            last = Some(&named.topic);
+        }
+        self.parts.capacity() * size_of::<(Named, Wanted)>() + names
+    }
+}
+
 /// A request of a session, while it is under way.
 #[derive(Debug)]
 pub struct Incremental {

@@ -153,7 +153,7 @@ impl Run {
                 Self { partitions: 1 + draw.below(6) as i32, producers: 3, consumers: 3, ..run }
             }
             Scenario::Memory => {
-                Self { partitions: 1 + draw.below(6) as i32, producers: 6, consumers: 1, laggards: 3, ..run }
+                Self { partitions: 1 + draw.below(6) as i32, producers: 6, consumers: 1, laggards: 4, ..run }
             }
         }
     }
@@ -411,7 +411,8 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
     let laggards: Vec<_> = (0..run.laggards)
         .map(|number| {
             let partition = number as i32 % run.partitions;
-            spawn(queue, laggards::read_late(shared.clone(), partition, reading.clone()))
+            let is_patient = number + 1 == run.laggards;
+            spawn(queue, laggards::read_late(shared.clone(), partition, is_patient, reading.clone()))
         })
         .collect();
     work::administrate(shared.clone(), 4).await;
