@@ -10,7 +10,7 @@ use super::layers::{Layers, Overrides};
 use super::rules;
 use super::table::{self, Changed, Scope, Setting, Type};
 use super::topic;
-use super::value::Value;
+use super::value::{Value, trim};
 
 /// What to do with one setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +193,10 @@ fn change_list(
 }
 
 fn entries(text: &str) -> Vec<String> {
-    if text.trim().is_empty() {
+    if trim(text).is_empty() {
         Vec::new()
     } else {
-        text.split(',').map(|entry| entry.trim().to_owned()).collect()
+        text.split(',').map(|entry| trim(entry).to_owned()).collect()
     }
 }
 
@@ -227,7 +227,7 @@ fn check_topic(layers: &Layers<'_>, overrides: &Overrides) -> Result<(), Refused
         let why = format!("conflict topic config setting {least} ({min}) > {most} ({max})");
         return Err(Refused::Config(why));
     }
-    if overrides.get("remote.storage.enable").is_some_and(|text| text.trim().eq_ignore_ascii_case("true")) {
+    if overrides.get("remote.storage.enable").is_some_and(|text| trim(text).eq_ignore_ascii_case("true")) {
         let why = "Tiered Storage functionality is disabled in the broker. \
                    Topic cannot be configured with remote log storage.";
         return Err(Refused::Config(why.to_owned()));

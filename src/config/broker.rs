@@ -8,6 +8,7 @@ use super::fixed::{ConfigError, ConfigErrors, FixedSettings};
 use super::layers::Layers;
 use super::listeners::{Endpoint, Listener, Listeners};
 use super::rules;
+use super::value::trim;
 use crate::model::NodeId;
 
 /// What a start needs, and nothing changes while the broker runs.
@@ -119,7 +120,7 @@ impl LiveSettings {
         let overrides = layers.text("max.connections.per.ip.overrides");
         let overrides = overrides.split(',').filter_map(|entry| {
             let (host, count) = entry.rsplit_once(':')?;
-            Some((host.trim().to_owned(), count.trim().parse().ok()?))
+            Some((trim(host).to_owned(), trim(count).parse().ok()?))
         });
         Self {
             max_connections: layers.integer("max.connections") as u32,
@@ -134,7 +135,7 @@ impl LiveSettings {
     pub fn of_listener(&self, layers: &Layers<'_>, listener: &str) -> (u32, u32) {
         let own = |setting: &str, otherwise: u32| {
             let key = format!("listener.name.{}.{setting}", listener.to_ascii_lowercase());
-            layers.given(&key).and_then(|text| text.trim().parse().ok()).unwrap_or(otherwise)
+            layers.given(&key).and_then(|text| trim(text).parse().ok()).unwrap_or(otherwise)
         };
         (
             own("max.connections", self.max_connections),

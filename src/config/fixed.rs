@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::properties::{self, SyntaxError};
 use super::table::{self, Setting};
-use super::value::{Value, Wrong};
+use super::value::{Value, Wrong, trim};
 
 /// Where a setting was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +84,9 @@ impl FixedSettings {
         }
         for text in overrides {
             match text.split_once('=') {
-                Some((key, value)) if !key.trim().is_empty() => {
+                Some((key, value)) if !trim(key).is_empty() => {
                     let given = Given { value: value.to_owned(), origin: Origin::Override };
-                    settings.given.insert(key.trim().to_owned(), given);
+                    settings.given.insert(trim(key).to_owned(), given);
                 }
                 _ => errors.push(ConfigError::Override { text: text.clone() }),
             }

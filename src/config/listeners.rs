@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::fixed::{ConfigError, FixedSettings};
 use super::layers::Layers;
+use super::value::trim;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecurityProtocol {
@@ -158,7 +159,7 @@ impl<'a> Protocols<'a> {
         let entries = text.split(',').filter_map(|entry| entry.rsplit_once(':'));
         let map = entries
             .filter_map(|(name, protocol)| {
-                Some((name.trim().to_ascii_uppercase(), SecurityProtocol::parse(protocol.trim())?))
+                Some((trim(name).to_ascii_uppercase(), SecurityProtocol::parse(trim(protocol))?))
             })
             .collect();
         let plaintext = if layers.fixed.get(key).is_none() { controllers } else { &[] };

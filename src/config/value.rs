@@ -31,7 +31,7 @@ pub struct Wrong {
 impl Value {
     /// Reads a setting's value, blanks around it aside, and checks it against what the setting allows.
     pub fn parse(setting: &Setting, text: &str) -> Result<Self, Wrong> {
-        let trimmed = text.trim();
+        let trimmed = trim(text);
         let wrong = |why: String| Wrong { name: setting.name, value: text.to_owned(), why };
         let value = match setting.kind {
             Type::Boolean if trimmed.eq_ignore_ascii_case("true") => Value::Boolean(true),
@@ -107,12 +107,22 @@ fn parse_double(text: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|value| decimal && value.is_finite())
 }
 
-/// Entries between commas, blanks around them aside. Nothing but blanks is no entry.
+/// As Java's `String.trim`: what is up to U+0020 is taken off, and no other blank that Unicode has.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches(|letter| letter <= ' ')
+}
+
+/// What Java's patterns take for white space (`\s`).
+fn is_white(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
+}
+
+/// Entries between commas, blanks around these aside. Nothing but blanks is no entry.
 fn parse_list(trimmed: &str) -> Vec<String> {
     if trimmed.is_empty() {
         return Vec::new();
     }
-    trimmed.split(',').map(|entry| entry.trim().to_owned()).collect()
+    trimmed.split(',').map(|entry| entry.trim_matches(is_white).to_owned()).collect()
 }
 
 /// As Java's `Double.toString`: plain from 10^-3 up to 10^7, with an exponent outside, always with a fraction.
@@ -334,8 +344,8 @@ impl Allowed {
 }
 
 fn check_pairs(text: &str, shape: &str, good: impl Fn(&str, &str) -> bool) -> Result<(), Refusal> {
-    for entry in parse_list(text.trim()) {
-        let is_good = entry.rsplit_once(':').is_some_and(|(left, right)| good(left.trim(), right.trim()));
+    for entry in parse_list(trim(text)) {
+        let is_good = entry.rsplit_once(':').is_some_and(|(left, right)| good(trim(left), trim(right)));
         if !is_good {
             return Err((Some(entry), format!("Each entry should be in the form {shape}")));
         }
@@ -438,6 +448,19 @@ mod tests {
         topic("cleanup.policy", "compact, compact", "compact");
         topic("cleanup.policy", "", "");
         topic("compression.type", " lz4", "lz4");
+        // What `String.trim` takes off, and what it does not.
+        topic("compression.type", "\u{1}\t lz4\u{0}\n", "lz4");
+        topic(
+            "segment.bytes",
+            "\u{a0}2000000",
+            "! Invalid value \u{a0}2000000 for configuration segment.bytes: Not a number of type INT",
+        );
+        topic("cleanup.policy", "compact\t,\x0bdelete", "compact,delete");
+        topic(
+            "cleanup.policy",
+            "compact,\u{2003}delete",
+            "! Invalid value \u{2003}delete for configuration cleanup.policy: String must be one of: compact, delete",
+        );
         topic(
             "compression.gzip.level",
             "0",
