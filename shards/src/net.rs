@@ -41,7 +41,7 @@ enum ListenerKind {
 }
 
 impl Listener {
-    /// `address` is `host:port`. With port 0 the kernel chooses one; the other shards then bind what [`Listener::local_address`]
+    /// `address` is `host:port`; without a host it is every address of the machine, of both families if it has both. With port 0 the kernel chooses one; the other shards then bind what [`Listener::local_address`]
     /// says. Fails if another process listens there.
     pub fn bind(address: &str) -> Result<Self, NetError> {
         if machine::is_real() {

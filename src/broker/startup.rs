@@ -527,7 +527,7 @@ async fn bind_all(shell: &Rc<Shell>) -> Result<Vec<String>, StartError> {
     let wanted: Vec<String> = listeners
         .iter()
         .map(|listener| {
-            let host = if listener.bind.host.is_empty() { "0.0.0.0" } else { &listener.bind.host };
+            let host = &listener.bind.host;
             if host.contains(':') {
                 format!("[{host}]:{}", listener.bind.port)
             } else {

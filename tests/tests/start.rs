@@ -4,7 +4,7 @@ use logan_tests::batch::Batch;
 use logan_tests::broker::{self, Broker, Refused, Scratch, Settings};
 use logan_tests::wire::Connection;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -403,4 +403,24 @@ fn figures_of_a_start() {
     let stopped = started.elapsed();
     broker.restart();
     println!("with them, stopped in {stopped:.1?} and ready after {:.1?}", broker.ready_after());
+}
+
+/// Where no host is said, Java listens on both families, and so does this broker.
+#[test]
+fn a_listener_without_a_host_listens_everywhere() {
+    let scratch = Scratch::new("everywhere");
+    let mut settings = Settings::new(&scratch, &["logan.shards=2"]);
+    let port = settings.port;
+    settings.overrides.push(format!("listeners=PLAINTEXT://:{port}"));
+    settings.overrides.push(format!("advertised.listeners=PLAINTEXT://localhost:{port}"));
+    let broker = Broker::start(settings);
+    let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+    // Where the machine has no IPv6, the broker goes without.
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+    }
+    // More of them than shards, so that each shard's listener is asked.
+    for address in addresses.repeat(8) {
+        assert!(!Connection::open(address).api_versions().is_empty(), "{address}:\n{}", broker.output());
+    }
 }

@@ -36,6 +36,17 @@ pub(crate) struct RealListener {
 
 impl RealListener {
     pub(crate) fn bind(address: &str) -> Result<Self, NetError> {
+        if !address.starts_with(':') {
+            return Self::bind_one(address);
+        }
+        // A socket of IPv6 takes connections of both families.
+        match Self::bind_one(&format!("[::]{address}")) {
+            Err(error) if is_without_ipv6(&error) => Self::bind_one(&format!("0.0.0.0{address}")),
+            bound => bound,
+        }
+    }
+
+    fn bind_one(address: &str) -> Result<Self, NetError> {
         let wanted = resolve(address)?;
         let failed = |operation, error: &io::Error| failed(address, operation, error);
         // Held throughout, so that two shards that start together do not probe against each other.
@@ -471,7 +482,17 @@ fn socket(address: &SocketAddr) -> io::Result<OwnedFd> {
     let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
     check(fd)?;
     // SAFETY: just opened, and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    if address.is_ipv6() {
+        // Whatever `net.ipv6.bindv6only` says: Java asks for both families, too.
+        set_option(&fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
+    }
+    Ok(fd)
+}
+
+/// What the kernel says to an address of IPv6 if it was built without it, or if that is switched off.
+fn is_without_ipv6(error: &NetError) -> bool {
+    matches!(error, NetError::BadAddress { .. } | NetError::Failed { errno: libc::EAFNOSUPPORT, .. })
 }
 
 fn bind_to(fd: &OwnedFd, address: &SocketAddr) -> io::Result<()> {
