@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ImageVersion, NodeId, Uuid};
+use crate::model::{ImageVersion, NodeId, PartitionIndex, Uuid};
 
 /// A change of the metadata. Each is harmless if repeated, or compares before it sets (DESIGN §7).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub enum Command {
         broker: NodeId,
     },
     RegisterBroker(Registration),
+    /// A broker has started, and leads in new epochs where it must: in partitions behind this one, in the order of their topics' names.
+    BeginLeaderEpochs {
+        broker: NodeId,
+        after: Option<(String, PartitionIndex)>,
+    },
     /// A log directory of a broker has failed: nothing is placed there until the broker registers anew.
     LoseDirectory {
         broker: NodeId,
@@ -133,6 +138,10 @@ pub enum Reply {
     },
     Registered {
         epoch: i64,
+    },
+    /// After which partition it goes on; `None` if there are no more.
+    LeaderEpochs {
+        last: Option<(String, PartitionIndex)>,
     },
 }
 
