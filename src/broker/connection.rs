@@ -4,6 +4,7 @@
 //! reader put into the queue of slots; every other request is finished before the next one is read, as Kafka does, so that its
 //! effects are seen by what follows on the same connection.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::connections::Open;
 use super::responses::{Lent, Responses, Slot, until_written};
 use crate::handlers::{self, Credit, Outcome};
 use crate::limits;
-use crate::protocol::{Announced, Frame, FrameReader, Step};
+use crate::protocol::{Announced, ApiKey, Frame, FrameReader, Step};
 use crate::quota::connections::Place;
 
 /// Why a connection ends that the peer did not end.
@@ -45,25 +46,18 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
     let (slots, queue) = mpsc::channel(limits::RESPONSES_IN_FLIGHT);
     let lent = Rc::new(Lent::default());
     let writing = {
-        let responses = Responses::new(&shell, writer, queue, &lent);
+        let mut responses = Responses::new(&shell, writer, queue, &lent);
         let open = open.clone();
         shards::spawn(Queue::Control, async move {
             if let Err(ended) = responses.write_all().await {
                 tracing::debug!(peer = open.peer.address, "connection: {ended}");
             }
             open.close.set();
+            responses.settle().await;
         })
     };
     let mut requests = Requests::new(&shell, reader);
-    let ended = {
-        let reading = read_requests(&shell, &open, &mut requests, slots, &lent);
-        let closing = open.close.wait();
-        futures_util::pin_mut!(reading, closing);
-        match select(reading, closing).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right(((), _)) => Ended::Closed,
-        }
-    };
+    let ended = read_requests(&shell, &open, &mut requests, slots, &lent).await;
     match ended {
         Ended::Closed => {}
         ended => tracing::info!(peer = open.peer.address, "closing the connection: {ended}"),
@@ -74,6 +68,14 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
     shell.connections.remove(&open);
 }
 
+/// What comes of the future, unless the connection is to end before. What is done already counts.
+async fn unless_closed<T>(open: &Open, future: impl Future<Output = T>) -> Result<T, Ended> {
+    match select(pin!(future), pin!(open.close.wait())).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(((), _)) => Err(Ended::Closed),
+    }
+}
+
 async fn read_requests(
     shell: &Rc<Shell>,
     open: &Open,
@@ -81,15 +83,23 @@ async fn read_requests(
     mut slots: mpsc::Sender<Slot>,
     lent: &Lent,
 ) -> Ended {
-    loop {
-        let (frame, mut credit) = match requests.next().await {
-            Ok(next) => next,
-            Err(ended) => return ended,
+    while !open.close.is_set() {
+        let (frame, mut credit) = match unless_closed(open, requests.next()).await {
+            Ok(Ok(next)) => next,
+            Ok(Err(ended)) | Err(ended) => return ended,
         };
         let (bytes, credited) = (frame.body.len() as u64, credit.bytes());
         assert!(bytes <= credited, "a request of {bytes} bytes has credit for {credited}");
         open.last_used_ns.set(shards::monotonic_ns());
-        let (slot, written) = match handlers::handle(&shell.context, &open.peer, frame, &mut credit).await {
+        // Owners may have a part of what it brings when the connection is to end: the other parts follow, and all are waited for.
+        let is_handed_on = frame.api == ApiKey::Produce && !shell.plan.mutations.leave_owners;
+        let handling = handlers::handle(&shell.context, &open.peer, frame, &mut credit);
+        let outcome = if is_handed_on { Ok(handling.await) } else { unless_closed(open, handling).await };
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(ended) => return ended,
+        };
+        let (slot, written) = match outcome {
             Outcome::Close(reason) => return Ended::Refused(reason),
             Outcome::Respond(encoded, Some(lease)) => {
                 lent.put(encoded, lease);
@@ -103,12 +113,15 @@ async fn read_requests(
         }
         if let Some(written) = written {
             // A client that asks and does not read holds the memory of one answer, not of all it asks for.
-            until_written(shell, lent, written).await;
+            if let Err(ended) = unless_closed(open, until_written(shell, lent, written)).await {
+                return ended;
+            }
             if !lent.is_taken() {
                 return Ended::Closed;
             }
         }
     }
+    Ended::Closed
 }
 
 /// Cuts what arrives into frames. An idle connection holds no buffer.

@@ -95,6 +95,8 @@ pub struct Mutations {
     pub forget_frames: bool,
     /// A response that was written keeps its credit.
     pub keep_credit: bool,
+    /// When a connection has ended, the credit of its frames is given back though owners still hold what came in them.
+    pub leave_owners: bool,
 }
 
 /// The connections of a node, as far as all shards must know of them.

@@ -8,6 +8,7 @@
 //! Invariants:
 //! - a response that borrows buffers holds credit of `Context::responses`, one that was copied holds credit of `Shell::copies`
 //! - a connection has at most one response that borrows, in `lent` until its turn comes: its reader goes on when that is written
+//! - the credit of a frame is given back when nobody holds its bytes: not before the owners have answered, whatever becomes of the connection
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_channel::{mpsc, oneshot};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::{FutureExt, StreamExt};
 use logan_shards::{self as shards, AlignedBuffer, Writer};
 
@@ -56,6 +57,8 @@ pub(super) struct Responses {
     writer: Writer,
     queue: mpsc::Receiver<Slot>,
     lent: Rc<Lent>,
+    /// An outcome that was not waited for, since what is ready before it could not be written.
+    unfinished: Option<(LocalBoxFuture<'static, Outcome>, Credit)>,
 }
 
 /// Responses that leave with one write, and the memory that they stand in until then.
@@ -140,11 +143,11 @@ impl Responses {
         queue: mpsc::Receiver<Slot>,
         lent: &Rc<Lent>,
     ) -> Self {
-        Self { shell: shell.clone(), writer, queue, lent: lent.clone() }
+        Self { shell: shell.clone(), writer, queue, lent: lent.clone(), unfinished: None }
     }
 
-    /// Writes until no further response will come.
-    pub(super) async fn write_all(mut self) -> Result<(), Ended> {
+    /// Writes until no further response will come, or until nothing can be written any more.
+    pub(super) async fn write_all(&mut self) -> Result<(), Ended> {
         while let Some(slot) = self.queue.next().await {
             let mut outgoing = Outgoing::default();
             if self.shell.plan.mutations.answer_out_of_order
@@ -163,9 +166,30 @@ impl Responses {
         Ok(())
     }
 
+    /// Nothing can be written any more. What is owed is waited for all the same: until then the owners hold what came in the frames, whose
+    /// credit must not be given to others.
+    pub(super) async fn settle(mut self) {
+        if self.shell.plan.mutations.leave_owners {
+            return;
+        }
+        if let Some((later, _held)) = self.unfinished.take() {
+            later.await;
+        }
+        while let Some(slot) = self.queue.next().await {
+            match slot {
+                Slot::Own { mut outcome, request: _held } => {
+                    while let Outcome::Later(later) = outcome {
+                        outcome = later.await;
+                    }
+                }
+                Slot::Lent { .. } => drop(self.lent.0.take()),
+            }
+        }
+    }
+
     /// Adds a response. If it must be waited for, what is ready before it is written first.
     async fn add(&mut self, slot: Slot, outgoing: &mut Outgoing) -> Result<(), Ended> {
-        let (mut outcome, _held) = match slot {
+        let (mut outcome, held) = match slot {
             Slot::Own { outcome, request } => (outcome, request),
             Slot::Lent { written, request } => {
                 // The answer holds all that is needed from here on.
@@ -193,7 +217,10 @@ impl Responses {
                     outcome = if let Some(outcome) = (&mut later).now_or_never() {
                         outcome
                     } else {
-                        self.write(outgoing).await?;
+                        if let Err(ended) = self.write(outgoing).await {
+                            self.unfinished = Some((later, held));
+                            return Err(ended);
+                        }
                         later.await
                     };
                 }
