@@ -53,6 +53,10 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
             let booted = startup::boot(&shell, *boot).await;
             shell.router.answer(call, Answer::Done(booted));
         }),
+        Mail::CreateMissing(call) => in_background(shell, |shell| async move {
+            startup::create_missing(&shell).await;
+            shell.router.answer(call, Answer::Done(Ok(())));
+        }),
         Mail::Listen(call, addresses) => {
             shell.router.answer(call, Answer::Listening(listener::bind(shell, &addresses)));
         }

@@ -97,6 +97,8 @@ pub struct Mutations {
     pub keep_credit: bool,
     /// When a connection has ended, the credit of its frames is given back though owners still hold what came in them.
     pub leave_owners: bool,
+    /// A start fails if any volume cannot be started.
+    pub insist_on_volumes: bool,
 }
 
 /// The connections of a node, as far as all shards must know of them.

@@ -131,7 +131,12 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     } else {
         (BTreeMap::new(), volumes)
     };
-    boot_all(shell, &claimed, volumes, &image, is_new).await?;
+    let failed = boot_all(shell, &claimed, volumes, &image, is_new).await?;
+    if !foreign.is_empty() && failed.iter().any(|mark| mark.is_failed()) {
+        return Err(StartError::HalfTakenOver);
+    }
+    // Not before every shard has deleted what is gone: a log that one of them creates may have the name of one that another deletes.
+    everyone(shell, Mail::CreateMissing).await?;
     let addresses = bind_all(shell).await?;
     quorum::begin(shell, opened, metadata.id);
     let broker_epoch = register(shell, &addresses).await?;
@@ -366,14 +371,14 @@ async fn open_metadata(
     })
 }
 
-/// Gives every shard its part of every directory.
+/// Gives every shard its part of every directory. Returns the directories' marks of failure.
 async fn boot_all(
     shell: &Rc<Shell>,
     claimed: &[Option<Claimed>],
     volumes: Vec<Option<Opened>>,
     image: &Arc<Image>,
     is_new: bool,
-) -> Result<(), StartError> {
+) -> Result<Vec<Arc<FailedMark>>, StartError> {
     let ids: Vec<Uuid> =
         claimed.iter().map(|claimed| claimed.as_ref().map_or(Uuid::ZERO, |claimed| claimed.id)).collect();
     let marks: Vec<Arc<FailedMark>> = claimed.iter().map(|_| Arc::default()).collect();
@@ -391,20 +396,24 @@ async fn boot_all(
         };
         booted.push(shell.router.ask(shard, |call| Mail::Boot(call, Box::new(boot))).await);
     }
-    all_done(join_all(booted).await)
+    all_done(join_all(booted).await)?;
+    Ok(marks)
 }
 
-/// On each shard: starts its volumes and puts their logs into service.
+/// On each shard: starts its volumes, puts their logs into service, and deletes what is gone.
 pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
     *shell.directory_ids.borrow_mut() = boot.directories;
     let paths = shell.plan.settings.broker.log_dirs.clone();
     for (place, (part, failed)) in boot.volumes.into_iter().zip(boot.failed).enumerate() {
         let path = paths[place].display().to_string();
         let volume = match part {
-            Some(part) => Some(start_volume(shell, place, &path, part, failed, &boot.image).await?),
+            Some(part) => start_or_fail(shell, place, &path, part, failed, &boot.image).await?,
             None => None,
         };
         shell.volumes.borrow_mut().push(volume);
+    }
+    if online(shell).is_empty() {
+        return Err(StartError::NoDirectory.to_string());
     }
     let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
     let mut gone = Vec::new();
@@ -418,14 +427,14 @@ pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
         }
     }
     applying::delete_logs(shell, gone).await;
-    create_missing(shell, &boot.image).await;
     shell.context.set_image(boot.image.clone(), boot.image.version());
     Ok(())
 }
 
-/// A topic may have been committed just before the node went down, and its logs not created. It cannot be told from one whose logs are gone
-/// with everything that knew of them, so the start says what it begins anew.
-async fn create_missing(shell: &Rc<Shell>, image: &Arc<Image>) {
+/// On each shard, when all have deleted what is gone. A topic may have been committed just before the node went down, and its logs not created.
+/// It cannot be told from one whose logs are gone with everything that knew of them, so the start says what it begins anew.
+pub(super) async fn create_missing(shell: &Rc<Shell>) {
+    let image = &shell.context.image();
     let mut missing = Vec::new();
     for topic in image.topics() {
         for (index, partition) in &topic.partitions {
@@ -445,6 +454,28 @@ async fn create_missing(shell: &Rc<Shell>, image: &Arc<Image>) {
         );
     }
     applying::create(shell, image, missing).await;
+}
+
+/// A volume that cannot be started takes its directory offline, on all shards, as one that fails later does; unless that keeps the metadata.
+async fn start_or_fail(
+    shell: &Rc<Shell>,
+    place: usize,
+    path: &str,
+    part: VolumePart,
+    failed: Arc<FailedMark>,
+    image: &Arc<Image>,
+) -> Result<Option<Rc<Volume>>, String> {
+    let error = match start_volume(shell, place, path, part, failed.clone(), image).await {
+        Ok(volume) => return Ok(Some(volume)),
+        Err(error) => error,
+    };
+    let settings = &shell.plan.settings.broker;
+    if shell.plan.mutations.insist_on_volumes || settings.log_dirs[place] == settings.metadata_log_dir {
+        return Err(error);
+    }
+    failed.fail(&error);
+    tracing::error!("a log directory is offline: {path}: {error}");
+    Ok(None)
 }
 
 async fn start_volume(

@@ -30,6 +30,8 @@ pub struct Call {
 pub enum Mail {
     /// What a shard needs before it can serve: its part of every log directory and the metadata as recovered.
     Boot(Call, Box<Boot>),
+    /// Create the logs that the metadata as recovered has here, and that there are not: every shard has booted.
+    CreateMissing(Call),
     /// Bind a listener to each of these addresses; connections wait until [`Mail::Accept`].
     Listen(Call, Vec<String>),
     Accept(Call),
@@ -72,6 +74,7 @@ impl Mail {
             | Mail::Offsets(..)
             | Mail::Socket(..) => Class::Client,
             Mail::Boot(..)
+            | Mail::CreateMissing(..)
             | Mail::Listen(..)
             | Mail::Accept(..)
             | Mail::Image(..)

@@ -175,6 +175,13 @@ fn a_credit_that_is_not_given_back_is_caught() {
     is_caught_by("has not got back its memory", mutations, plain(10));
 }
 
+#[test]
+fn a_start_that_gives_up_with_one_volume_is_caught() {
+    let mutations = Mutations { insist_on_volumes: true, ..Mutations::default() };
+    let runs = (0..400).map(|seed| Run { crashes: 3, ..Run::with(seed, Scenario::Disks) });
+    is_caught_by("failed while the node started, and that gave up", mutations, runs);
+}
+
 fn damaged(seeds: u64) -> impl Iterator<Item = Run> {
     (0..seeds).map(|seed| Run::with(seed, Scenario::Damage))
 }

@@ -16,6 +16,8 @@ use super::work::{self, TOPIC};
 /// The first one keeps the metadata.
 pub(super) const DIRECTORIES: [&str; 3] = ["/data", "/more", "/other"];
 
+/// As many operations of its disks as most starts have.
+const START_OPERATIONS: u64 = 120;
 /// `EIO` and `EACCES`.
 const EIO: i32 = 5;
 const EACCES: i32 = 13;
@@ -35,9 +37,10 @@ const NAMES: [Verb; 7] = [
 pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Draw) {
     stage.simulation.run_for(Duration::from_micros(draw.below(200_000)));
     let directory = draw.one_of(directories);
-    match draw.below(4) {
+    match draw.below(5) {
         0 if directories.len() > 1 => unreadable_at_start(stage, directories, directory, draw),
-        1 => full(stage, directory, draw),
+        1 if directories.len() > 1 => fails_as_it_starts(stage, directories, directory, draw),
+        2 => full(stage, directory, draw),
         _ => ill(stage, directory, draw),
     }
     come_back(stage, draw);
@@ -109,8 +112,37 @@ fn unreadable_at_start(
     let keeps_metadata = directory == directories[0];
     match (keeps_metadata, stage.broker.failed_starts()) {
         (true, failed) if failed.len() == 1 => {}
-        (false, failed) if failed.is_empty() => go_on_without(stage, directories, directory, draw),
+        (false, failed) if failed.is_empty() => {
+            let there = partitions_in(stage, directory);
+            go_on_without(stage, directories, directory, &there, draw);
+        }
         (_, failed) => stage.shared.fail(format!("{directory} cannot be read at start: {failed:?}")),
+    }
+    simulation.remove_fault(id);
+}
+
+/// A directory fails while a start is under way, at whichever operation. The start goes on without, unless that keeps the metadata.
+fn fails_as_it_starts(stage: &Stage, directories: &[&'static str], directory: &'static str, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    go_down(stage, draw);
+    stage.broker.failed_starts();
+    stage.restart();
+    let ready = stage.broker.ready();
+    let is_over = || stage.broker.ready() > ready || !simulation.is_running(node);
+    let at = simulation.io_events(node) + draw.below(START_OPERATIONS);
+    simulation.run_until(|| is_over() || simulation.io_events(node) >= at, LONG);
+    let fault = Fault::always(FaultKind::Error(EIO), move |site| is_below(site, directory));
+    let id = simulation.add_fault(fault);
+    simulation.run_until(is_over, LONG);
+    if directory == directories[0] {
+        // It fails, or the node stops as soon as it is up.
+        stage.broker.failed_starts();
+    } else if stage.broker.ready() > ready {
+        // What lies there is offline when it is found out.
+        go_on_without(stage, directories, directory, &BTreeSet::new(), draw);
+    } else {
+        let failed = stage.broker.failed_starts();
+        stage.shared.fail(format!("{directory} failed while the node started, and that gave up: {failed:?}"));
     }
     simulation.remove_fault(id);
 }
@@ -123,9 +155,15 @@ fn partitions_in(stage: &Stage, directory: &'static str) -> BTreeSet<Partition> 
     (0..stage.shared.partitions).filter(is_there).collect()
 }
 
-/// The partitions that lie elsewhere are served, and those that lie there say why they are not. One whose names were not made yet when the
-/// machine went down may lie here or there.
-fn go_on_without(stage: &Stage, directories: &[&'static str], directory: &'static str, draw: &mut Draw) {
+/// The partitions that lie elsewhere are served, and those in `offline` say why they are not. One whose names were not made yet when the machine
+/// went down may lie here or there.
+fn go_on_without(
+    stage: &Stage,
+    directories: &[&'static str],
+    directory: &'static str,
+    offline: &BTreeSet<Partition>,
+    draw: &mut Draw,
+) {
     let simulation = &stage.simulation;
     let there = partitions_in(stage, directory);
     let others = directories.iter().filter(|other| **other != directory);
@@ -133,13 +171,13 @@ fn go_on_without(stage: &Stage, directories: &[&'static str], directory: &'stati
     if !stage.shared.topic_is_created() {
         return;
     }
-    let shared = stage.shared.clone();
+    let (shared, offline) = (stage.shared.clone(), offline.clone());
     let producer = 1_000 + draw.below(1_000_000) as u32;
     simulation.block_on(LONG, async move {
         for partition in 0..shared.partitions {
-            if there.contains(&partition) {
+            if offline.contains(&partition) {
                 work::expect_offline(&shared, partition).await;
-            } else if elsewhere.contains(&partition) {
+            } else if elsewhere.contains(&partition) && !there.contains(&partition) {
                 work::produce(shared.clone(), producer, partition, 1).await;
             }
         }
