@@ -99,6 +99,8 @@ pub struct Mutations {
     pub leave_owners: bool,
     /// A start fails if any volume cannot be started.
     pub insist_on_volumes: bool,
+    /// No fault: the epoch with which fetch sessions begin, shortly before it wraps.
+    pub session_epoch: Option<i32>,
 }
 
 /// The connections of a node, as far as all shards must know of them.
@@ -243,6 +245,9 @@ impl Shell {
             Budget::new(memory / 100 * limits::RESPONSE_PERCENT),
             memory / 100 * limits::WAITING_PERCENT,
         );
+        if let Some(epoch) = plan.mutations.session_epoch {
+            context.begin_sessions_at(epoch);
+        }
         Rc::new(Self {
             frames: Budget::new(memory / 100 * limits::FRAME_PERCENT / 2),
             large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),

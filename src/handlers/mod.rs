@@ -142,6 +142,11 @@ impl Context {
         self.topics.clear();
     }
 
+    /// Fetch sessions begin with this epoch.
+    pub fn begin_sessions_at(&self, first_epoch: i32) {
+        self.sessions.borrow_mut().begin_at(first_epoch);
+    }
+
     /// A connection of this shard has ended.
     pub fn on_closed(&self, connection: u64) {
         self.sessions.borrow_mut().leave(connection);

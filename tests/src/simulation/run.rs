@@ -150,7 +150,9 @@ impl Run {
                 ..run
             },
             Scenario::Sessions => {
-                Self { partitions: 1 + draw.below(6) as i32, producers: 3, consumers: 3, ..run }
+                let session_epoch = draw.one_of(&[None, Some(i32::MAX - 3)]);
+                let mutations = Mutations { session_epoch, ..Mutations::default() };
+                Self { partitions: 1 + draw.below(6) as i32, producers: 3, consumers: 3, mutations, ..run }
             }
             Scenario::Memory => {
                 Self { partitions: 1 + draw.below(6) as i32, producers: 6, consumers: 1, laggards: 4, ..run }

@@ -244,7 +244,11 @@ impl Consumer {
             return Err(format!("session {} is answered as {}", self.session, response.session_id));
         } else {
             self.session = response.session_id;
-            self.epoch = if is_full { 1 } else { self.epoch + 1 };
+            self.epoch = match self.epoch {
+                _ if is_full => self.shared.first_epoch,
+                i32::MAX => 1,
+                epoch => epoch + 1,
+            };
             self.used_ns = Some(monotonic_ns());
         }
         Ok(())

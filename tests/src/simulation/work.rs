@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub violation: RefCell<Option<String>>,
     pub partitions: i32,
     pub shards: u16,
+    /// With which fetch sessions begin.
+    pub first_epoch: i32,
     pub network_is_calm: bool,
     /// Longer than any request may take.
     pub patience: Duration,
@@ -75,6 +77,7 @@ impl Shared {
             violation: RefCell::new(None),
             partitions: run.partitions,
             shards: run.shards,
+            first_epoch: run.mutations.session_epoch.unwrap_or(1),
             network_is_calm: run.scenario.has_calm_network(),
             patience: run.scenario.patience(),
             refused: Cell::new(0),
