@@ -4,33 +4,45 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, try_join_all};
 use logan_shards::{
-    Class, Connection, Directory, Listener, OpenMode, Queue, RealOptions, Seat, ShardId, monotonic_ns, run,
-    sleep, spawn, yield_now,
+    Class, Connection, Directory, IoError, Listener, NetError, OpenMode, Queue, RealOptions, Seat, ShardId,
+    StartError, monotonic_ns, run, sleep, spawn, yield_now,
 };
 
-fn main() {
+fn main() -> Result<(), StartError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let options = RealOptions { shards: 2, ..RealOptions::standard() };
     let main = move |seat: Seat<u64>| -> LocalBoxFuture<'static, ()> {
         let arguments = arguments.clone();
         async move {
-            match arguments.first().map(String::as_str) {
-                Some("idle") => idle(seat).await,
-                Some("mail") => mail(seat).await,
-                Some("bytes") => bytes(seat).await,
-                Some("files") => files(seat, &arguments[1]).await,
-                _ => eprintln!("measure idle | mail | bytes | files DIRECTORY"),
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let stop = seat.stop.clone();
+            let measured = match arguments[..] {
+                ["idle"] => {
+                    idle(seat).await;
+                    Ok(())
+                }
+                ["mail"] => {
+                    mail(seat).await;
+                    Ok(())
+                }
+                ["bytes"] => bytes(seat).await.map_err(|error| error.to_string()),
+                ["files", path] => files(seat, path).await.map_err(|error| error.to_string()),
+                _ => Err("measure idle | mail | bytes | files DIRECTORY".to_owned()),
+            };
+            if let Err(error) = measured {
+                eprintln!("{error}");
+                stop.request();
             }
         }
         .boxed_local()
     };
-    run(options, main).expect("the machine starts");
+    run(options, main)
 }
 
 fn status(name: &str) -> String {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned()
 }
 
@@ -103,10 +115,10 @@ async fn mail(seat: Seat<u64>) {
 }
 
 /// One gigabyte over loopback in requests of several sizes, each answered with 32 bytes, four connections; client on shard 1.
-async fn bytes(seat: Seat<u64>) {
+async fn bytes(seat: Seat<u64>) -> Result<(), NetError> {
     const ADDRESS: &str = "127.0.0.1:47913";
     if seat.shard.0 == 0 {
-        let listener = Listener::bind(ADDRESS).expect("a free port");
+        let listener = Listener::bind(ADDRESS)?;
         spawn(Queue::Produce, async move {
             while let Ok(connection) = listener.accept().await {
                 spawn(Queue::Produce, answer(connection)).detach();
@@ -114,13 +126,13 @@ async fn bytes(seat: Seat<u64>) {
         })
         .detach();
         seat.stop.wait().await;
-        return;
+        return Ok(());
     }
     sleep(Duration::from_millis(100)).await;
     for size in [4 << 10, 64 << 10, 1 << 20] {
         let (start, before, total) = (monotonic_ns(), usage(), 1usize << 30);
         let clients = (0..4).map(|_| spawn(Queue::Produce, ask(ADDRESS, size, total / size / 4)));
-        join_all(clients).await;
+        try_join_all(clients).await?;
         let (ns, cpu) = (monotonic_ns() - start, usage().0 - before.0);
         println!(
             "{size} bytes a request: {} MB/s, {cpu} us of CPU a GiB, both sides",
@@ -128,6 +140,7 @@ async fn bytes(seat: Seat<u64>) {
         );
     }
     seat.stop.request();
+    Ok(())
 }
 
 async fn answer(mut connection: Connection) {
@@ -155,45 +168,50 @@ async fn answer(mut connection: Connection) {
     }
 }
 
-async fn ask(address: &str, size: usize, count: usize) {
-    let mut connection = Connection::connect(address).await.expect("the other shard listens");
+async fn ask(address: &str, size: usize, count: usize) -> Result<(), NetError> {
+    let mut connection = Connection::connect(address).await?;
     let head = Bytes::copy_from_slice(&(size as u64).to_ne_bytes());
     let body = Bytes::from(vec![7; size - head.len()]);
     let mut reply = [0; 32];
     for _ in 0..count {
-        connection.write_all(&[head.clone(), body.clone()]).await.expect("written");
+        connection.write_all(&[head.clone(), body.clone()]).await?;
         let mut got = 0;
         while got < reply.len() {
-            got += connection.read(&mut reply[got..]).await.expect("answered");
+            match connection.read(&mut reply[got..]).await? {
+                0 => {
+                    let message = "it ended within an answer".to_owned();
+                    return Err(NetError::Lost { address: address.to_owned(), message });
+                }
+                count => got += count,
+            }
         }
     }
+    Ok(())
 }
 
 /// 16 KiB writes over written blocks, 16 at a time, with a sync after each group.
-async fn files(seat: Seat<u64>, path: &str) {
+async fn files(seat: Seat<u64>, path: &str) -> Result<(), IoError> {
     if seat.shard.0 != 0 {
-        return;
+        return Ok(());
     }
-    let directory = Directory::open(path).await.expect("a directory");
+    let directory = Directory::open(path).await?;
     println!("{:?}", directory.flushing());
     let name = format!("measure-{}", monotonic_ns());
-    let file = directory.open_file(&name, OpenMode::CreateNew).await.expect("a new file");
+    let file = directory.open_file(&name, OpenMode::CreateNew).await?;
     for at in 0..16 {
-        file.write(at << 20, directory.buffer(1 << 20).seal()).await.expect("written");
+        file.write(at << 20, directory.buffer(1 << 20).seal()).await?;
     }
-    file.sync_data().await.expect("synced");
+    file.sync_data().await?;
     let (start, before, groups) = (monotonic_ns(), usage(), 500);
     for group in 0..groups {
         let writes = (0..16).map(|at| {
             let position = (at << 20) + (group % 64) * 16_384;
             file.write(position, directory.buffer(16_384).seal())
         });
-        for result in join_all(writes).await {
-            result.expect("written");
-        }
-        file.sync_data().await.expect("synced");
+        try_join_all(writes).await?;
+        file.sync_data().await?;
     }
     let us = (monotonic_ns() - start) / 1000 / groups;
     println!("16 writes of 16 KiB and a sync: {us} us, {} us of CPU", (usage().0 - before.0) / groups);
-    directory.remove_file(&name).await.expect("removed");
+    directory.remove_file(&name).await
 }

@@ -193,7 +193,7 @@ impl Encoder {
             Compression::Lz4 => Self::Lz4(lz4::Encoder::new(out)),
             Compression::Zstd { level } => Self::Zstd(
                 zstd::stream::write::Encoder::new(out, level.clamp(-131_072, 22))
-                    .expect("a zstd context needs nothing but memory"),
+                    .expect("every level within these bounds is one of zstd's"),
             ),
         }
     }
@@ -231,7 +231,9 @@ impl Encoder {
     }
 }
 
-const TO_MEMORY: &str = "compressing into memory does not fail";
+/// Any bytes can be compressed, and a vector takes any: nothing that a peer sends makes this fail. zstd would fail for want of memory, which ends
+/// the process wherever it is found out.
+const TO_MEMORY: &str = "compressing into memory fails for want of memory only";
 
 #[cfg(test)]
 mod tests {
