@@ -10,7 +10,7 @@ pub const MAX_MESSAGE_BYTES: usize = MAX_PROPOSAL_BYTES + (1 << 20);
 /// The largest snapshot. Held in memory while it is written and read.
 pub const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
 
-/// The largest log file. The log is cut long before at a snapshot; a longer file is not ours.
+/// The longest log file that is written, and so the longest that is read.
 pub const MAX_LOG_BYTES: u64 = 4 << 30;
 
 /// Members of the quorum, voters and learners together.
@@ -29,6 +29,11 @@ pub struct Limits {
     pub committed_bytes: u64,
     /// Log bytes after which a snapshot is asked for: Kafka's `metadata.log.max.record.bytes.between.snapshots`.
     pub snapshot_after_bytes: u64,
+    /// A log file as long as this takes no more proposals: snapshots have failed for long. What raft itself writes still goes, up to
+    /// `longest_log_bytes`.
+    pub full_log_bytes: u64,
+    /// Longer log files are neither written nor read.
+    pub longest_log_bytes: u64,
     /// Milliseconds from tick to tick, when there are other members.
     pub tick_ms: u64,
     /// Ticks from heartbeat to heartbeat.
@@ -46,6 +51,8 @@ impl Limits {
             uncommitted_bytes: 4 * MAX_PROPOSAL_BYTES as u64,
             committed_bytes: MAX_PROPOSAL_BYTES as u64,
             snapshot_after_bytes: 20 << 20,
+            full_log_bytes: MAX_LOG_BYTES / 16,
+            longest_log_bytes: MAX_LOG_BYTES,
             tick_ms: 100,
             heartbeat_ticks: 2,
             election_ticks: 10,
@@ -59,5 +66,10 @@ const _: () = assert!(Limits::standard().message_bytes as usize + (64 << 10) <= 
 const _: () = assert!(Limits::standard().uncommitted_bytes >= Limits::standard().message_bytes);
 // Otherwise no proposal of the largest size could ever be accepted.
 const _: () = assert!(Limits::standard().uncommitted_bytes >= MAX_PROPOSAL_BYTES as u64);
-// A log that is cut only at its limit could not be read again.
-const _: () = assert!(Limits::standard().snapshot_after_bytes < MAX_LOG_BYTES / 16);
+// Snapshots are tried several times before proposals are refused.
+const _: () = assert!(Limits::standard().snapshot_after_bytes < Limits::standard().full_log_bytes / 8);
+// What was taken before the log was full still goes into it, and raft's own entries of many more starts.
+const _: () = assert!(
+    Limits::standard().full_log_bytes + 2 * Limits::standard().uncommitted_bytes
+        < Limits::standard().longest_log_bytes / 8
+);

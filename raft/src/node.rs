@@ -33,6 +33,11 @@ pub enum ProposeError {
     TooLarge { length: usize },
     #[error("too many proposals wait to be committed")]
     Busy,
+    #[error(
+        "the metadata log has {length} bytes, since no snapshot of it could be written for long (the broker's log says why), and takes no \
+         more changes until one can be: a restart tries again"
+    )]
+    LogFull { length: u64 },
     #[error("the metadata quorum has stopped")]
     Stopped,
 }
@@ -54,7 +59,8 @@ pub enum Event {
     Leading { term: u64 },
     /// This member does not lead (any more); who does, if known.
     Following { leader: Option<u64>, term: u64 },
-    /// The log has grown by this many bytes since the last snapshot: it is time for one. Said once for each snapshot.
+    /// The log has grown by this many bytes since the last snapshot: it is time for one. If none comes, said again each time that the
+    /// log has grown as much again.
     SnapshotDue { bytes: u64 },
 }
 

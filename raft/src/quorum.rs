@@ -1,6 +1,7 @@
 //! The shell around a [`Node`]: its log, its clock, its peers and the one who uses it.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::message::MessageError;
 use crate::node::{Committed, Effects, Event, Member, Node, Position, ProposeError};
 use crate::{Identity, Limits};
 
-/// Time, as the driver needs it: only while there are other members.
+/// Time, as the driver needs it: while there are other members, or the last frame of the log is not covered.
 pub trait Clock {
     fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()>;
 }
@@ -78,7 +79,7 @@ enum Command {
     Propose(Bytes, oneshot::Sender<Result<Position, ProposeError>>),
     Message(Bytes, oneshot::Sender<Result<(), MessageError>>),
     Snapshot(u64, Bytes, oneshot::Sender<Result<(), SnapshotError>>),
-    Stop,
+    Stop(oneshot::Sender<Infallible>),
 }
 
 /// The handle of the quorum's user. Cheap to clone.
@@ -116,9 +117,12 @@ impl Quorum {
         self.status.borrow().clone()
     }
 
-    /// Ends the driver after what was asked of it before.
-    pub fn stop(&self) {
-        self.send(Command::Stop);
+    /// Ends the driver after what was asked of it before, and returns when it has ended. It leaves nothing uncovered.
+    pub async fn stop(&self) {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Command::Stop(sender));
+        // Never answered: it is dropped with the driver, whether that ended well or not.
+        let _ = receiver.await;
     }
 
     /// Who sends a command waits for its answer, so the queue is as long as there are callers.
@@ -156,7 +160,17 @@ pub struct Driver {
     events: mpsc::UnboundedSender<Event>,
     status: Rc<RefCell<Status>>,
     random: Box<dyn FnMut() -> u64>,
-    snapshot_asked: bool,
+    /// Bytes since the base at which a snapshot is asked for.
+    snapshot_at: u64,
+    /// How long the log was at the last tick.
+    length_at_tick: u64,
+}
+
+/// What a driver waits for.
+enum Woken {
+    Tick,
+    /// `None`: every handle is gone.
+    Command(Option<Command>),
 }
 
 pub struct Opened {
@@ -174,7 +188,8 @@ pub async fn open(
     limits: Limits,
     mut random: Box<dyn FnMut() -> u64>,
 ) -> Result<Opened, QuorumError> {
-    let opened = Log::open(directory, identity, create, random() as u32).await?;
+    let salt = random() as u32;
+    let opened = Log::open(directory, identity, create, salt, limits.longest_log_bytes).await?;
     let (log, mut view) = (opened.log, opened.view);
     if view.is_lone(identity.raft_id()) {
         // The only voter is a majority: what it holds durably is committed, whether or not it had come to say so.
@@ -199,12 +214,13 @@ pub async fn open(
     let driver = Driver {
         node,
         log,
-        limits,
         commands: command_receiver,
         events: event_sender,
         status,
         random,
-        snapshot_asked: false,
+        snapshot_at: limits.snapshot_after_bytes,
+        length_at_tick: 0,
+        limits,
     };
     Ok(Opened { quorum, recovered, events: Events { receiver }, driver })
 }
@@ -229,35 +245,59 @@ fn status_of(id: u64, node: &Node, log: &Log) -> Status {
 impl Driver {
     /// Runs until [`Quorum::stop`], until every handle is gone, or until the log fails.
     pub async fn run(mut self, clock: Rc<dyn Clock>, peers: Rc<dyn Peers>) -> Result<(), QuorumError> {
+        // Before anything is proposed: a log that is full can be cut by now.
+        self.ask_for_snapshot();
         if self.node.is_alone() {
             self.node.campaign();
         }
+        let mut tick = None;
         loop {
             self.settle(&*peers).await?;
-            if self.node.is_alone() {
+            if self.node.is_alone() && !self.log.owes_cover() {
                 // Nobody else can do anything: no tick, no timer, nothing to wake up for.
-                let Some(command) = self.commands.next().await else { return Ok(()) };
-                if !self.take(command).await? {
-                    return self.settle(&*peers).await;
-                }
-                continue;
+                tick = None;
+            } else if tick.is_none() {
+                tick = Some(clock.sleep(Duration::from_millis(self.limits.tick_ms)));
             }
-            let tick = Duration::from_millis(self.limits.tick_ms);
-            let mut deadline = clock.sleep(tick);
-            loop {
-                match select(self.commands.next(), deadline).await {
-                    Either::Right(((), _)) => break self.node.on_tick(),
-                    Either::Left((None, _)) => return Ok(()),
-                    Either::Left((Some(command), rest)) => {
-                        deadline = rest;
-                        if !self.take(command).await? {
-                            return self.settle(&*peers).await;
-                        }
-                        self.settle(&*peers).await?;
+            let woken = match tick.take() {
+                None => Woken::Command(self.commands.next().await),
+                Some(deadline) => match select(self.commands.next(), deadline).await {
+                    Either::Right(((), _)) => Woken::Tick,
+                    Either::Left((command, rest)) => {
+                        tick = Some(rest);
+                        Woken::Command(command)
                     }
+                },
+            };
+            let stopped = match woken {
+                Woken::Tick => {
+                    self.on_tick().await?;
+                    continue;
                 }
-            }
+                Woken::Command(None) => None,
+                Woken::Command(Some(command)) => match self.take(command).await? {
+                    None => continue,
+                    stopped => stopped,
+                },
+            };
+            self.settle(&*peers).await?;
+            self.log.cover(self.node.view().hard_state()).await?;
+            drop(stopped);
+            return Ok(());
         }
+    }
+
+    /// The log is covered once it was left alone from one tick to the next: while it grows, each append covers the one before.
+    async fn on_tick(&mut self) -> Result<(), QuorumError> {
+        let length = self.log.length();
+        if length == self.length_at_tick {
+            self.log.cover(self.node.view().hard_state()).await?;
+        }
+        self.length_at_tick = length;
+        if !self.node.is_alone() {
+            self.node.on_tick();
+        }
+        Ok(())
     }
 
     /// Does what raft wants done, until it wants nothing.
@@ -278,12 +318,17 @@ impl Driver {
             #[cfg(debug_assertions)]
             self.node.check();
         }
+        self.ask_for_snapshot();
+        Ok(())
+    }
+
+    /// Asked again after as many bytes more: the last one may have failed.
+    fn ask_for_snapshot(&mut self) {
         let bytes = self.log.bytes_since_base();
-        if bytes > self.limits.snapshot_after_bytes && !self.snapshot_asked {
-            self.snapshot_asked = true;
+        if bytes > self.snapshot_at {
+            self.snapshot_at = bytes + self.limits.snapshot_after_bytes;
             self.send(Event::SnapshotDue { bytes });
         }
-        Ok(())
     }
 
     fn send(&self, event: Event) {
@@ -296,14 +341,15 @@ impl Driver {
         *self.status.borrow_mut() = status_of(id, &self.node, &self.log);
     }
 
-    /// Takes in a command, and those that wait behind it: what they ask for is written together. Returns false at the stop.
-    async fn take(&mut self, first: Command) -> Result<bool, QuorumError> {
+    /// Takes in a command, and those that wait behind it: what they ask for is written together. Returns who waits for the
+    /// end, at a stop.
+    async fn take(&mut self, first: Command) -> Result<Option<oneshot::Sender<Infallible>>, QuorumError> {
         let mut next = Some(first);
         while let Some(command) = next {
             match command {
                 Command::Propose(data, answer) => {
                     // An answer that nobody waits for any more is dropped, here and below.
-                    let _ = answer.send(self.node.on_propose(data));
+                    let _ = answer.send(self.propose(data));
                 }
                 Command::Message(frame, answer) => {
                     let _ = answer.send(self.node.on_message(frame));
@@ -312,11 +358,19 @@ impl Driver {
                     let result = self.cut(index, &data).await?;
                     let _ = answer.send(result);
                 }
-                Command::Stop => return Ok(false),
+                Command::Stop(waits) => return Ok(Some(waits)),
             }
             next = self.commands.try_recv().ok();
         }
-        Ok(true)
+        Ok(None)
+    }
+
+    fn propose(&mut self, data: Bytes) -> Result<Position, ProposeError> {
+        let length = self.log.length();
+        if self.node.is_leader() && length >= self.limits.full_log_bytes {
+            return Err(ProposeError::LogFull { length });
+        }
+        self.node.on_propose(data)
     }
 
     async fn cut(&mut self, index: u64, data: &[u8]) -> Result<Result<(), SnapshotError>, QuorumError> {
@@ -330,9 +384,9 @@ impl Driver {
             let salt = (self.random)() as u32;
             let view = self.log.cut(self.node.view(), index, data, salt).await?;
             self.node.on_cut(view);
+            self.snapshot_at = self.limits.snapshot_after_bytes;
             self.publish_status();
         }
-        self.snapshot_asked = false;
         Ok(Ok(()))
     }
 }

@@ -252,6 +252,7 @@ fn refused(error: ProposeError) -> Refused {
         ProposeError::NotLeader { .. } | ProposeError::Stopped => ErrorCode::NOT_CONTROLLER,
         ProposeError::TooLarge { .. } => ErrorCode::INVALID_REQUEST,
         ProposeError::Busy => ErrorCode::REQUEST_TIMED_OUT,
+        ProposeError::LogFull { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
     };
     Refused { error: code.0, message: error.to_string() }
 }

@@ -22,7 +22,7 @@ pub(super) async fn lead(shell: &Rc<Shell>, started: Started) {
     close_directories(started, parts).await;
     let quorum = shell.commands.borrow().as_ref().map(|commands| commands.quorum.clone());
     if let Some(quorum) = quorum {
-        quorum.stop();
+        quorum.stop().await;
     }
     end(shell).await;
 }

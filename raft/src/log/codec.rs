@@ -3,7 +3,20 @@
 use bytes::{BufMut, Bytes};
 use crc_fast::{CrcAlgorithm, checksum};
 
+#[cfg(test)]
+thread_local! {
+    static CHECKSUMMED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many bytes this thread has computed checksums of.
+#[cfg(test)]
+pub(crate) fn checksummed() -> u64 {
+    CHECKSUMMED.get()
+}
+
 pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+    #[cfg(test)]
+    CHECKSUMMED.set(CHECKSUMMED.get() + bytes.len() as u64);
     checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 

@@ -4,15 +4,16 @@
 //! log file  = magic "LOGANRFT" | version u16 | salt u32 | node i32 | directory 16 bytes | durable length u64 | base | crc u32
 //!             then frames
 //! base      = index u64 | term u64 | voters u32, u64 each | learners u32, u64 each
-//! frame     = magic "LRF1" | payload length u32 | sequence u64 | crc u32 | payload
+//! frame     = magic "LRF1" | payload length u32 | sequence u64 | payload crc u32 | head crc u32 | payload
 //! payload   = term u64 | vote u64 | commit u64 | entries u32, entry each
 //! entry     = index u64 | term u64 | kind u8 (0) | data u32, bytes
 //! snapshot  = magic "LOGANSNP" | version u16 | base | data u32, bytes | crc u32
 //! ```
 //!
-//! A frame is one write, and is synced before the next begins: only the last frame of a file can be torn. Its checksum covers the
-//! file's random salt and its sequence number, so neither a proposal's content nor an older file's blocks can pass for a frame.
-//! Everything below the header's durable length was synced before the file had its name.
+//! A frame is one write, and is synced before the next begins: only the last frame of a file can be torn. It begins where the one before
+//! it ends, or, if it covers that one, with the next block. The head's checksum covers the file's random salt, so neither a proposal's
+//! content nor an older file's blocks can pass for the head of a frame. Everything below the header's durable length was synced before
+//! the file had its name.
 
 use bytes::{BufMut, Bytes};
 use raft::eraftpb::{ConfState, Entry, EntryType, HardState};
@@ -24,8 +25,10 @@ use crate::limits::MAX_MEMBERS;
 pub(crate) const LOG_MAGIC: [u8; 8] = *b"LOGANRFT";
 pub(crate) const SNAPSHOT_MAGIC: [u8; 8] = *b"LOGANSNP";
 const FRAME_MAGIC: &[u8; 4] = b"LRF1";
-pub(crate) const VERSION: u16 = 1;
-const FRAME_HEAD: usize = 20;
+pub(crate) const VERSION: u16 = 2;
+pub(crate) const FRAME_HEAD: usize = 24;
+/// What a medium loses as a whole. A frame that covers another shares none with it.
+const BLOCK: usize = 4096;
 const ENTRY_HEAD: usize = 21;
 
 /// Where a log or a snapshot begins: the last entry that is not in the log, and who the members were then.
@@ -133,10 +136,7 @@ impl Header {
 pub(crate) fn encode_frame(salt: u32, sequence: u64, hard: &HardState, entries: &[Entry]) -> Vec<u8> {
     let size: usize = entries.iter().map(|entry| ENTRY_HEAD + entry.data.len()).sum();
     let mut out = Vec::with_capacity(FRAME_HEAD + 28 + size);
-    out.put_slice(FRAME_MAGIC);
-    out.put_u32(28 + size as u32);
-    out.put_u64(sequence);
-    out.put_u32(0);
+    out.resize(FRAME_HEAD, 0);
     out.put_u64(hard.term);
     out.put_u64(hard.vote);
     out.put_u64(hard.commit);
@@ -144,18 +144,44 @@ pub(crate) fn encode_frame(salt: u32, sequence: u64, hard: &HardState, entries: 
     for entry in entries {
         put_entry(&mut out, entry);
     }
-    let crc = frame_crc(salt, sequence, &out[FRAME_HEAD..]);
-    out[16..FRAME_HEAD].copy_from_slice(&crc.to_be_bytes());
+    let (head, payload) = out.split_at_mut(FRAME_HEAD);
+    Head { length: payload.len() as u32, sequence, crc: crc32c(payload) }.put(salt, head);
     out
 }
 
-fn frame_crc(salt: u32, sequence: u64, payload: &[u8]) -> u32 {
-    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-    digest.update(&salt.to_be_bytes());
-    digest.update(&sequence.to_be_bytes());
-    digest.update(&(payload.len() as u32).to_be_bytes());
-    digest.update(payload);
-    digest.finalize() as u32
+/// What a frame says before its payload.
+struct Head {
+    length: u32,
+    sequence: u64,
+    /// Of the payload.
+    crc: u32,
+}
+
+impl Head {
+    fn put(&self, salt: u32, mut out: &mut [u8]) {
+        let mut fields = FRAME_MAGIC.to_vec();
+        fields.put_u32(self.length);
+        fields.put_u64(self.sequence);
+        fields.put_u32(self.crc);
+        out.put_slice(&fields);
+        out.put_u32(Self::own_crc(salt, &fields));
+    }
+
+    /// `None` if no head begins at `position`. Costs a checksum of some bytes, whatever the file holds there.
+    fn read(file: &Bytes, position: usize, salt: u32) -> Option<Self> {
+        let end = position.checked_add(FRAME_HEAD)?;
+        let bytes = file.get(position..end)?;
+        if !bytes.starts_with(FRAME_MAGIC) {
+            return None;
+        }
+        let mut reader = Reader::new(file.slice(position + FRAME_MAGIC.len()..end));
+        let head = Self { length: reader.u32(), sequence: reader.u64(), crc: reader.u32() };
+        (reader.u32() == Self::own_crc(salt, &bytes[..FRAME_HEAD - 4])).then_some(head)
+    }
+
+    fn own_crc(salt: u32, fields: &[u8]) -> u32 {
+        crc32c(&[&salt.to_be_bytes(), fields].concat())
+    }
 }
 
 pub(crate) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
@@ -189,32 +215,36 @@ pub(crate) struct Frame {
     pub entries: Vec<Entry>,
 }
 
-/// The payload of the whole and undamaged frame number `sequence` at `position`, and where it ends.
-pub(crate) fn frame_at(file: &Bytes, position: usize, salt: u32, sequence: u64) -> Option<(Bytes, usize)> {
-    let (found, payload) = any_frame_at(file, position, salt)?;
-    let end = position + FRAME_HEAD + payload.len();
-    (found == sequence).then_some((payload, end))
+/// A frame as it stands in a file.
+pub(crate) struct Found {
+    pub payload: Bytes,
+    pub start: usize,
+    pub end: usize,
 }
 
-/// The sequence number and the payload of a frame at `position`.
-fn any_frame_at(file: &Bytes, position: usize, salt: u32) -> Option<(u64, Bytes)> {
-    let mut reader = Reader::new(file.slice(position..));
-    if reader.bytes(4) != FRAME_MAGIC[..] {
-        return None;
-    }
-    let length = reader.u32() as usize;
-    let (sequence, crc) = (reader.u64(), reader.u32());
-    let payload = reader.bytes(length);
-    reader.check().ok()?;
-    (frame_crc(salt, sequence, &payload) == crc).then_some((sequence, payload))
+/// The whole and undamaged frame number `sequence` behind one that ends at `position`.
+pub(crate) fn frame_after(file: &Bytes, position: usize, salt: u32, sequence: u64) -> Option<Found> {
+    [position, cover_position(position)].into_iter().find_map(|start| {
+        let head = Head::read(file, start, salt).filter(|head| head.sequence == sequence)?;
+        let from = start + FRAME_HEAD;
+        let end = from.checked_add(head.length as usize).filter(|end| *end <= file.len())?;
+        let payload = file.slice(from..end);
+        (crc32c(&payload) == head.crc).then_some(Found { payload, start, end })
+    })
 }
 
-/// Whether any frame later than number `sequence` begins at `from` or after it.
+/// Where a frame begins that covers one which ends at `end`.
+pub(crate) fn cover_position(end: usize) -> usize {
+    end.next_multiple_of(BLOCK)
+}
+
+/// Whether any frame later than number `sequence` begins at `from` or after it. Its head is enough: it was not written before all that
+/// lies below it was synced.
 pub(crate) fn has_later_frame(file: &Bytes, from: usize, salt: u32, sequence: u64) -> bool {
     let starts = file[from..].windows(FRAME_HEAD).enumerate();
     starts
         .filter(|(_, window)| window.starts_with(FRAME_MAGIC))
-        .any(|(at, _)| any_frame_at(file, from + at, salt).is_some_and(|(found, _)| found > sequence))
+        .any(|(at, _)| Head::read(file, from + at, salt).is_some_and(|head| head.sequence > sequence))
 }
 
 /// Reads the payload of a frame whose checksum is right. An error means that another version wrote it.

@@ -4,13 +4,18 @@
 //! new log begins at index 1 with an empty state and no snapshot file, so that a member that joins later always needs a snapshot,
 //! which also tells it who the members are.
 //!
-//! Every append is one write and one sync, and the next begins only after it. At a snapshot the log is cut: the snapshot is
+//! Every append is one write and one sync, and the next begins only after it. So a crash can tear the last frame and no other, and damage
+//! is known for damage where a later frame follows. Behind the last append an idle log gets a frame that says nothing new, its cover.
+//!
+//! At a snapshot the log is cut: the snapshot is
 //! written aside, synced and renamed, then the same is done with a log that holds the entries after it; only then are the old files
 //! removed. The log with the highest base is the one that counts, and names its snapshot; everything else is left over from a
 //! crash.
 //!
 //! Invariants:
 //! - the file holds, synced, exactly what [`LogView`] holds, in `0..end`; only its commit index may be older
+//! - a cover follows the last append unless `owes_cover`, or the disk had no room for it
+//! - `end <= longest`: what is written can be read again
 //! - `failed` unless every operation so far has succeeded; after a failure nothing is written again
 
 pub(crate) mod codec;
@@ -22,11 +27,11 @@ use std::rc::Rc;
 use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState};
 
-use self::format::{Base, HeadError, Header};
+use self::format::{Base, Found, HeadError, Header};
 pub use self::view::{Gap, LogView};
 use crate::Identity;
 use crate::files::{Directory, File, FileError, OpenMode, read_whole};
-use crate::limits::{MAX_LOG_BYTES, MAX_SNAPSHOT_BYTES};
+use crate::limits::MAX_SNAPSHOT_BYTES;
 
 /// A new log begins behind this entry, which holds an empty state.
 const FIRST_BASE: u64 = 1;
@@ -65,6 +70,11 @@ pub enum LogError {
     Missing { path: String },
     #[error("{path} holds no metadata log: format it with `logan format`")]
     NotFormatted { path: String },
+    #[error(
+        "{path} has {length} bytes and is not written on, since {longest} is the most that a start reads: no snapshot has cut it for long, \
+         and earlier lines say why"
+    )]
+    Full { path: String, length: u64, longest: u64 },
     #[error("the metadata log failed before and is not written again: restart the node")]
     Failed,
 }
@@ -79,6 +89,10 @@ pub(crate) struct Log {
     end: u64,
     /// Where appended frames begin: what follows came since the base.
     since: u64,
+    /// The most bytes that the file may have.
+    longest: u64,
+    /// The last frame says something, and no cover of it was tried.
+    owes_cover: bool,
     failed: bool,
 }
 
@@ -114,12 +128,13 @@ fn fresh(voters: Vec<u64>) -> LogView {
 
 impl Log {
     /// Reads the log back, or begins one if there is none and `create` allows it: a group with this member as its only voter.
-    /// `salt` is any random number.
+    /// `salt` is any random number, `longest` the most bytes that a log is read and written with.
     pub(crate) async fn open(
         directory: Rc<dyn Directory>,
         identity: Identity,
         create: bool,
         salt: u32,
+        longest: u64,
     ) -> Result<OpenedLog, LogError> {
         let names = directory.list().await?;
         let newest = names.iter().filter_map(|name| base_of(name, LOG_SUFFIX)).max();
@@ -132,10 +147,10 @@ impl Log {
             }
             remove_leftovers(&*directory, &names, FIRST_BASE).await?;
             let view = fresh(vec![identity.raft_id()]);
-            let log = Self::write_new(directory, identity, &view, salt).await?;
+            let log = Self::write_new(directory, identity, &view, salt, longest).await?;
             return Ok(OpenedLog { log, view, snapshot: None });
         };
-        let (log, view) = Self::recover(Rc::clone(&directory), identity, base).await?;
+        let (log, view) = Self::recover(Rc::clone(&directory), identity, base, longest).await?;
         let snapshot =
             if base == FIRST_BASE { None } else { Some(read_snapshot(&*directory, &view.base).await?) };
         remove_leftovers(&*directory, &names, base).await?;
@@ -146,11 +161,12 @@ impl Log {
         directory: Rc<dyn Directory>,
         identity: Identity,
         base: u64,
+        longest: u64,
     ) -> Result<(Self, LogView), LogError> {
         let name = log_name(base);
         let path = path_of(&*directory, &name);
         let file = directory.open(&name, OpenMode::Existing).await?;
-        let content = Bytes::from(read_whole(&*file, &path, MAX_LOG_BYTES).await?);
+        let content = Bytes::from(read_whole(&*file, &path, longest).await?);
         let read = read_log(&content, &path)?;
         if read.header.identity != identity {
             let node_id = read.header.identity.node_id;
@@ -182,6 +198,8 @@ impl Log {
             sequence: read.sequence,
             end,
             since: read.header.durable_length,
+            longest,
+            owes_cover: end > read.header.durable_length,
             failed: false,
         };
         Ok((log, read.view))
@@ -193,6 +211,7 @@ impl Log {
         identity: Identity,
         view: &LogView,
         salt: u32,
+        longest: u64,
     ) -> Result<Self, LogError> {
         let mut header = Header { salt, identity, durable_length: 0, base: view.base.clone() };
         let mut frames = Vec::new();
@@ -219,19 +238,73 @@ impl Log {
         let end = content.len() as u64;
         let file = write_aside(&*directory, &log_name(view.base.index), content).await?;
         let base_index = view.base.index;
-        Ok(Self { directory, identity, file, base_index, salt, sequence, end, since: end, failed: false })
+        Ok(Self {
+            directory,
+            identity,
+            file,
+            base_index,
+            salt,
+            sequence,
+            end,
+            since: end,
+            longest,
+            owes_cover: false,
+            failed: false,
+        })
     }
 
     /// Makes a hard state and some entries durable, in one write and one sync.
     pub(crate) async fn append(&mut self, hard: &HardState, entries: &[Entry]) -> Result<(), LogError> {
-        if std::mem::replace(&mut self.failed, true) {
-            return Err(LogError::Failed);
+        self.begin()?;
+        let end = self.write(self.end, hard, entries).await?;
+        self.finish(end).await?;
+        self.owes_cover = true;
+        Ok(())
+    }
+
+    /// Writes behind the last append, in a block of its own, a frame that says nothing new: `hard` is what the log holds. No decision needs
+    /// it, so a disk without room for it stops nothing.
+    pub(crate) async fn cover(&mut self, hard: &HardState) -> Result<(), LogError> {
+        if !self.owes_cover {
+            return Ok(());
         }
+        self.begin()?;
+        match self.write(format::cover_position(self.end as usize) as u64, hard, &[]).await {
+            Ok(end) => self.finish(end).await?,
+            Err(LogError::File(FileError::NoSpace { path })) => {
+                tracing::warn!(
+                    "{path}: no space for a frame that covers the last one: until the next change, damage to that would be taken for a crash's"
+                );
+                // Part of it may be there.
+                self.file.set_length(self.end).await?;
+                self.failed = false;
+            }
+            Err(error) => return Err(error),
+        }
+        self.owes_cover = false;
+        Ok(())
+    }
+
+    /// Nothing more is written unless what begins here succeeds.
+    fn begin(&mut self) -> Result<(), LogError> {
+        if std::mem::replace(&mut self.failed, true) { Err(LogError::Failed) } else { Ok(()) }
+    }
+
+    /// Writes the next frame, and says where it ends.
+    async fn write(&self, position: u64, hard: &HardState, entries: &[Entry]) -> Result<u64, LogError> {
         let frame = format::encode_frame(self.salt, self.sequence, hard, entries);
-        let length = frame.len() as u64;
-        self.file.write_at(self.end, Bytes::from(frame)).await?;
+        let end = position + frame.len() as u64;
+        if end > self.longest {
+            let path = path_of(&*self.directory, &log_name(self.base_index));
+            return Err(LogError::Full { path, length: self.end, longest: self.longest });
+        }
+        self.file.write_at(position, Bytes::from(frame)).await?;
+        Ok(end)
+    }
+
+    async fn finish(&mut self, end: u64) -> Result<(), LogError> {
         self.file.sync().await?;
-        self.end += length;
+        self.end = end;
         self.sequence += 1;
         self.failed = false;
         Ok(())
@@ -249,9 +322,7 @@ impl Log {
             view.base.index < index && index <= view.hard.commit,
             "a snapshot holds committed entries only"
         );
-        if std::mem::replace(&mut self.failed, true) {
-            return Err(LogError::Failed);
-        }
+        self.begin()?;
         let term = view.term_of(index).expect("a committed entry after the base is in the log");
         let base = Base { index, term, members: view.base.members.clone() };
         let directory = Rc::clone(&self.directory);
@@ -259,7 +330,7 @@ impl Log {
         let mut cut = view.clone();
         cut.cut(base);
         let old = self.base_index;
-        *self = Self::write_new(Rc::clone(&directory), self.identity, &cut, salt).await?;
+        *self = Self::write_new(Rc::clone(&directory), self.identity, &cut, salt, self.longest).await?;
         self.failed = true;
         directory.remove(&log_name(old)).await?;
         if old != FIRST_BASE {
@@ -267,6 +338,16 @@ impl Log {
         }
         self.failed = false;
         Ok(cut)
+    }
+
+    /// Of the file.
+    pub(crate) fn length(&self) -> u64 {
+        self.end
+    }
+
+    /// There is something to do for [`Log::cover`].
+    pub(crate) fn owes_cover(&self) -> bool {
+        self.owes_cover
     }
 
     /// Bytes appended since the base.
@@ -295,13 +376,15 @@ pub(crate) fn read_log(content: &Bytes, path: &str) -> Result<ReadLog, LogError>
     let (header, head) = Header::decode(content).map_err(|error| head_error(error, path))?;
     let mut view = LogView::new(header.base.clone(), HardState::default());
     let (mut position, mut last_frame, mut sequence) = (head, head, 0);
-    while let Some((payload, end)) = format::frame_at(content, position, header.salt, sequence) {
-        let frame = format::decode_frame(payload).map_err(|_| damaged(position))?;
+    while let Some(Found { payload, start, end }) =
+        format::frame_after(content, position, header.salt, sequence)
+    {
+        let frame = format::decode_frame(payload).map_err(|_| damaged(start))?;
         if frame.hard.term < view.hard.term || frame.hard.commit < view.hard.commit {
-            return Err(damaged(position));
+            return Err(damaged(start));
         }
-        view.append(&frame.hard, &frame.entries).map_err(|_| damaged(position))?;
-        (last_frame, position) = (position, end);
+        view.append(&frame.hard, &frame.entries).map_err(|_| damaged(start))?;
+        (last_frame, position) = (start, end);
         sequence += 1;
     }
     // Only the last append can be torn: whatever lies below a later frame, or was there when the file got its name, was synced.

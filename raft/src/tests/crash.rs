@@ -10,16 +10,19 @@ use raft::eraftpb::{Entry, HardState};
 use super::memory::{MemoryDirectory, seeded};
 use crate::Identity;
 use crate::files::Directory;
+use crate::limits::MAX_LOG_BYTES;
+use crate::log::format::FRAME_HEAD;
 use crate::log::{Log, LogError, LogView, OpenedLog};
 
 const IDENTITY: Identity = Identity { node_id: 0, directory_id: [7; 16] };
+const BLOCK: usize = 4096;
 
 fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing in memory waits")
 }
 
 fn open(directory: &MemoryDirectory, salt: u32) -> Result<OpenedLog, LogError> {
-    now(Log::open(Rc::new(directory.clone()), IDENTITY, true, salt))
+    now(Log::open(Rc::new(directory.clone()), IDENTITY, true, salt, MAX_LOG_BYTES))
 }
 
 #[derive(Debug, Clone)]
@@ -28,12 +31,14 @@ enum Step {
     Append { back: u64, sizes: Vec<usize>, commit: u64 },
     /// A snapshot at so many entries before the commit index.
     Snapshot { back: u64 },
+    /// The log was left alone for a while.
+    Cover,
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
     let append = (0..3_u64, proptest::collection::vec(0..1500_usize, 0..4), 0..4_u64)
         .prop_map(|(back, sizes, commit)| Step::Append { back, sizes, commit });
-    prop_oneof![4 => append, 1 => (0..3_u64).prop_map(|back| Step::Snapshot { back })]
+    prop_oneof![4 => append, 1 => (0..3_u64).prop_map(|back| Step::Snapshot { back }), 2 => Just(Step::Cover)]
 }
 
 /// The state that a snapshot at `index` stands for.
@@ -86,6 +91,10 @@ fn run(opened: &mut OpenedLog, steps: &[Step], model: &mut Model) {
                     continue;
                 }
                 now(opened.log.cut(&opened.view, index, &state_at(index), 5))
+            }
+            Step::Cover => {
+                let view = opened.view.clone();
+                now(opened.log.cover(view.hard_state())).map(|()| view)
             }
         };
         let Ok(view) = result else { return };
@@ -166,23 +175,32 @@ fn the_first_start_survives_a_crash_at_every_operation() {
 
 /// A log with some entries behind its snapshot, and its two files' names: log, snapshot.
 fn grown() -> (MemoryDirectory, LogView, [String; 2]) {
+    let (directory, opened, names) = grown_further(&[]);
+    (directory, opened.view, names)
+}
+
+fn grown_further(steps: &[Step]) -> (MemoryDirectory, OpenedLog, [String; 2]) {
     let directory = MemoryDirectory::default();
     let mut opened = open(&directory, 1).expect("an empty directory");
     let mut model = Model { view: opened.view.clone(), next: None };
     let append = Step::Append { back: 0, sizes: vec![100, 30], commit: 2 };
-    let steps = [append.clone(), Step::Snapshot { back: 1 }, append.clone(), append.clone(), append];
-    run(&mut opened, &steps, &mut model);
+    let first = [append.clone(), Step::Snapshot { back: 1 }, append.clone(), append.clone(), append];
+    run(&mut opened, &first, &mut model);
+    run(&mut opened, steps, &mut model);
     let names = directory.names();
-    let [log, snapshot] = names.try_into().expect("a log and a snapshot");
-    (directory, model.view, [log, snapshot])
+    let names = names.try_into().expect("a log and a snapshot");
+    (directory, opened, names)
 }
+
+/// The bytes of an append of [`grown`]: two entries and a hard state.
+const APPEND: usize = FRAME_HEAD + 28 + 2 * 21 + 130;
 
 #[test]
 fn a_flipped_bit_is_an_error_except_in_the_last_append() {
     let (directory, view, [log, _]) = grown();
     let content = directory.content(&log);
-    // The last append is two entries and a hard state; whatever is wrong in it may be a crash's doing.
-    let last_append = content.len() - (20 + 28 + 2 * 21 + 130);
+    // Whatever is wrong in it may be a crash's doing.
+    let last_append = content.len() - APPEND;
     for at in 0..content.len() {
         let mut changed = content.clone();
         changed[at] ^= 1 << (at % 8);
@@ -198,6 +216,106 @@ fn a_flipped_bit_is_an_error_except_in_the_last_append() {
             Err(other) => panic!("byte {at}: {other}"),
         }
     }
+}
+
+#[test]
+fn once_a_log_is_covered_no_flipped_bit_takes_an_entry_back() {
+    let (directory, opened, [log, _]) = grown_further(&[Step::Cover]);
+    let content = directory.content(&log);
+    assert_eq!(content.len(), BLOCK + FRAME_HEAD + 28);
+    let last_append_ends = content.iter().take(BLOCK).rposition(|byte| *byte != 0).expect("a header") + 1;
+    for at in 0..content.len() {
+        let mut changed = content.clone();
+        changed[at] ^= 1 << (at % 8);
+        match open(&directory.with(&log, &changed), 2) {
+            Ok(found) => {
+                assert!(at >= last_append_ends, "byte {at} changed unseen");
+                assert_eq!(found.view, opened.view, "byte {at}: nothing is lost");
+            }
+            Err(LogError::Damaged { .. } | LogError::Version { .. }) => {
+                assert!(at < last_append_ends, "byte {at} says nothing, and keeps the log from being opened");
+            }
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+    // A medium that loses the block of the last append has not lost its cover by that.
+    let mut changed = content.clone();
+    changed[last_append_ends - APPEND..BLOCK].fill(0);
+    let error = open(&directory.with(&log, &changed), 2).err().expect("the loss is seen");
+    assert!(matches!(error, LogError::Damaged { .. }) && error.to_string().contains(&log), "{error}");
+}
+
+#[test]
+fn a_log_goes_on_behind_its_cover() {
+    let append = Step::Append { back: 0, sizes: vec![100, 30], commit: 2 };
+    let (directory, opened, [log, _]) = grown_further(&[Step::Cover, Step::Cover, append]);
+    let content = directory.content(&log);
+    assert_eq!(content.len(), BLOCK + FRAME_HEAD + 28 + APPEND, "covered once, and written on behind it");
+    assert_eq!(open(&directory, 2).expect("a good log").view, opened.view);
+    // The append is not covered now; the cover before it is.
+    let mut changed = content.clone();
+    changed[BLOCK + 30] ^= 1;
+    assert!(matches!(open(&directory.with(&log, &changed), 2), Err(LogError::Damaged { .. })));
+    changed = content;
+    *changed.last_mut().expect("not empty") ^= 1;
+    let found = open(&directory.with(&log, &changed), 2).expect("it may be a crash's doing");
+    assert_eq!(found.view.last(), opened.view.last() - 2);
+}
+
+#[test]
+fn a_full_disk_refuses_a_cover_and_nothing_else() {
+    let (directory, mut opened, [log, _]) = grown_further(&[]);
+    let length = directory.content(&log).len();
+    directory.fill(true);
+    now(opened.log.cover(opened.view.hard_state())).expect("nothing is lost by it");
+    assert!(!opened.log.owes_cover(), "it is not tried again and again");
+    assert_eq!(directory.content(&log).len(), length);
+    directory.fill(false);
+    let mut model = Model { view: opened.view.clone(), next: None };
+    let append = Step::Append { back: 0, sizes: vec![10], commit: 1 };
+    run(&mut opened, &[append, Step::Cover], &mut model);
+    assert_eq!(model.view.last(), opened.view.last());
+    assert!(directory.content(&log).len() > BLOCK, "covered");
+    assert_eq!(open(&directory, 2).expect("a good log").view, model.view);
+}
+
+#[test]
+fn a_log_never_grows_longer_than_what_is_read() {
+    let directory = MemoryDirectory::default();
+    let longest = 2_000;
+    let reopen = || now(Log::open(Rc::new(directory.clone()), IDENTITY, true, 1, longest));
+    let mut opened = reopen().expect("an empty directory");
+    let error = loop {
+        let (hard, entries) = next_append(&opened.view, 0, &[100], 1);
+        match now(opened.log.append(&hard, &entries)) {
+            Ok(()) => opened.view.append(&hard, &entries).expect("the next entry"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, LogError::Full { longest: 2_000, .. }), "{error}");
+    assert!(opened.view.last() > 5);
+    assert_eq!(reopen().expect("a good log").view, opened.view);
+}
+
+/// An entry may hold whatever a client chose, and a crash may tear its frame anywhere.
+#[test]
+fn what_looks_like_frames_in_a_torn_append_costs_no_more_than_its_length() {
+    let (directory, mut opened, [log, _]) = grown_further(&[]);
+    let before = opened.view.clone();
+    let (hard, mut entries) = next_append(&opened.view, 0, &[0], 1);
+    // Heads of later frames, by all but the checksum: each claims the megabyte behind it.
+    let mut head = b"LRF1".to_vec();
+    head.extend_from_slice(&(1_u32 << 20).to_be_bytes());
+    head.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(head.len(), FRAME_HEAD);
+    entries[0].data = Bytes::from(head.repeat((2 << 20) / FRAME_HEAD));
+    now(opened.log.append(&hard, &entries)).expect("it is written");
+    let content = directory.content(&log);
+    let torn = directory.with(&log, &content[..content.len() - 1]);
+    let checked = crate::log::codec::checksummed();
+    assert_eq!(open(&torn, 2).expect("a crash's doing").view, before);
+    let checked = crate::log::codec::checksummed() - checked;
+    assert!(checked < 4 * content.len() as u64, "{checked} bytes were looked at for {}", content.len());
 }
 
 #[test]
@@ -252,10 +370,11 @@ fn a_frame_that_replaces_a_committed_entry_is_damage() {
 fn another_nodes_log_is_refused() {
     let (directory, ..) = grown();
     let other = Identity { node_id: 1, ..IDENTITY };
-    let error = now(Log::open(Rc::new(directory), other, true, 2)).err().expect("another node's log");
+    let error =
+        now(Log::open(Rc::new(directory), other, true, 2, MAX_LOG_BYTES)).err().expect("another node's log");
     assert!(matches!(error, LogError::Foreign { node_id: 0, .. }), "{error}");
     let empty: Rc<dyn Directory> = Rc::new(MemoryDirectory::default());
-    let error = now(Log::open(empty, IDENTITY, false, 1)).err().expect("nothing to open");
+    let error = now(Log::open(empty, IDENTITY, false, 1, MAX_LOG_BYTES)).err().expect("nothing to open");
     assert!(matches!(error, LogError::NotFormatted { .. }), "{error}");
 }
 

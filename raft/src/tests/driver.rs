@@ -1,25 +1,42 @@
 //! The shell around a sole voter.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::memory::{MemoryDirectory, seeded};
+use crate::log::LogError;
 use crate::{
     Clock, Committed, Event, Events, Identity, Limits, Member, Opened, Peers, Position, ProposeError, Quorum,
     QuorumError, SnapshotError, open,
 };
 
-/// A lone node has no timer and no peer.
+/// A lone node has no peer.
 struct Nothing;
 
-impl Clock for Nothing {
-    fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
-        panic!("a lone node slept for {duration:?}");
+/// Time passes by hand.
+#[derive(Default)]
+struct HandClock(RefCell<Vec<oneshot::Sender<()>>>);
+
+impl HandClock {
+    /// Who sleeps wakes up. Whether anybody did.
+    fn tick(&self) -> bool {
+        let woken = self.0.take().into_iter().map(|sleeper| sleeper.send(()));
+        woken.filter(Result::is_ok).count() > 0
+    }
+}
+
+impl Clock for HandClock {
+    fn sleep(&self, _duration: Duration) -> LocalBoxFuture<'static, ()> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.borrow_mut().push(sender);
+        receiver.map(|woken| woken.expect("the clock outlives its sleepers")).boxed_local()
     }
 }
 
@@ -35,6 +52,7 @@ struct Running {
     events: Events,
     driver: LocalBoxFuture<'static, Result<(), QuorumError>>,
     recovered: crate::Recovered,
+    clock: Rc<HandClock>,
 }
 
 fn start_with(directory: &MemoryDirectory, limits: Limits) -> Running {
@@ -42,12 +60,9 @@ fn start_with(directory: &MemoryDirectory, limits: Limits) -> Running {
     let opening = open(Rc::new(directory.clone()), identity, true, limits, Box::new(seeded(1)));
     let Opened { quorum, recovered, events, driver } =
         opening.now_or_never().expect("nothing waits").expect("a good log");
-    Running {
-        quorum,
-        events,
-        driver: driver.run(Rc::new(Nothing), Rc::new(Nothing)).boxed_local(),
-        recovered,
-    }
+    let clock = Rc::new(HandClock::default());
+    let driver = driver.run(clock.clone(), Rc::new(Nothing)).boxed_local();
+    Running { quorum, events, driver, recovered, clock }
 }
 
 fn start(directory: &MemoryDirectory) -> Running {
@@ -82,6 +97,22 @@ impl Running {
         self.ask(async move { quorum.snapshot(index, Bytes::from_static(data.as_bytes())).await })
     }
 
+    /// Some time passes. Whether the driver slept for it.
+    fn tick(&mut self) -> bool {
+        let slept = self.clock.tick();
+        assert_eq!(self.turn(), Poll::Pending);
+        slept
+    }
+
+    fn stop(&mut self) {
+        let quorum = self.quorum.clone();
+        let mut stopping = Box::pin(async move { quorum.stop().await });
+        let context = &mut Context::from_waker(Waker::noop());
+        assert_eq!(stopping.as_mut().poll(context), Poll::Pending);
+        assert_eq!(self.turn(), Poll::Ready(Ok(())));
+        assert_eq!(stopping.as_mut().poll(context), Poll::Ready(()));
+    }
+
     fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.events.try_next()).collect()
     }
@@ -104,8 +135,7 @@ fn a_sole_voter_leads_at_once_and_commits_what_is_proposed() {
     let status = running.quorum.status();
     assert_eq!((status.leader, status.commit, status.applied), (Some(status.id), 4, 4));
     assert_eq!(status.voters, [Member { id: status.id, last_index: Some(4) }]);
-    running.quorum.stop();
-    assert_eq!(running.turn(), Poll::Ready(Ok(())));
+    running.stop();
     let quorum = running.quorum.clone();
     assert_eq!(quorum.propose(Bytes::new()).now_or_never(), Some(Err(ProposeError::Stopped)));
 }
@@ -151,24 +181,119 @@ fn a_start_brings_back_the_snapshot_and_everything_after_it() {
     assert_eq!(running.quorum.status().snapshot_index, 4);
 }
 
+/// Whether a bit that turns over in what was decided last, while the node is down, keeps it from starting. If not, the decision is gone.
+fn is_last_decision_safe(directory: &MemoryDirectory) -> bool {
+    let [name] = directory.names().try_into().expect("a log");
+    let mut content = directory.content(&name);
+    let at = content.windows(8).rposition(|bytes| bytes == b"decision").expect("it is in the log");
+    content[at] ^= 1;
+    let identity = Identity { node_id: 0, directory_id: [3; 16] };
+    let damaged = Rc::new(directory.with(&name, &content));
+    match open(damaged, identity, false, Limits::standard(), Box::new(seeded(2))).now_or_never() {
+        Some(Err(QuorumError::Log(LogError::Damaged { path, .. }))) => path.ends_with(&name),
+        Some(Ok(opened)) => {
+            let is_there = |entry: &Committed| entry.data == b"decision"[..];
+            assert!(!opened.recovered.committed.iter().any(is_there), "the damage was not seen");
+            false
+        }
+        other => panic!("{:?}", other.map(|opened| opened.map(|opened| opened.recovered))),
+    }
+}
+
 #[test]
-fn a_snapshot_is_asked_for_once_by_size() {
+fn a_lone_node_covers_its_last_decision_when_idle_and_then_sleeps() {
     let directory = MemoryDirectory::default();
-    let limits = Limits { snapshot_after_bytes: 300, ..Limits::standard() };
+    let mut running = start(&directory);
+    running.propose("decision").expect("a leader");
+    let appended = directory.operations();
+    assert!(running.tick(), "an uncovered log is waited for");
+    assert_eq!(directory.operations(), appended, "it was not idle from one tick to the next");
+    assert!(!is_last_decision_safe(&directory), "the window that the README tells of");
+    assert!(running.tick());
+    assert_eq!(directory.operations() - appended, 2, "one write and one sync");
+    assert!(is_last_decision_safe(&directory));
+    assert!(!running.tick(), "there is nothing to wake up for");
+    assert_eq!(running.propose("next"), Ok(Position { term: 2, index: 4 }));
+    assert!(running.tick() && running.tick() && !running.tick());
+    assert_eq!(running.events().len(), 4);
+}
+
+#[test]
+fn a_busy_node_writes_no_covers() {
+    let directory = MemoryDirectory::default();
+    let mut running = start(&directory);
+    let before = directory.operations();
+    for _ in 0..10 {
+        running.propose("more").expect("a leader");
+        assert!(running.tick());
+    }
+    assert_eq!(directory.operations() - before, 20, "each append is one write and one sync");
+}
+
+#[test]
+fn an_orderly_stop_and_the_next_start_leave_no_decision_uncovered() {
+    let directory = MemoryDirectory::default();
+    let mut running = start(&directory);
+    running.propose("decision").expect("a leader");
+    assert!(!is_last_decision_safe(&directory));
+    running.stop();
+    assert!(is_last_decision_safe(&directory));
+    let directory = MemoryDirectory::default();
+    let mut running = start(&directory);
+    running.propose("decision").expect("a leader");
+    // It is killed; the next start begins a term behind what it finds.
+    drop(running);
+    start(&directory);
+    assert!(is_last_decision_safe(&directory));
+}
+
+#[test]
+fn a_snapshot_is_asked_for_by_size_and_again_after_as_much_more() {
+    let directory = MemoryDirectory::default();
+    let limits = Limits { snapshot_after_bytes: 500, ..Limits::standard() };
     let mut running = start_with(&directory, limits);
     let _ = running.turn();
     let due = |events: Vec<Event>| events.iter().filter(|e| matches!(e, Event::SnapshotDue { .. })).count();
-    for _ in 0..10 {
-        running.propose("twenty bytes of data").expect("a leader");
-    }
-    assert_eq!(running.turn(), Poll::Pending);
-    assert_eq!(due(running.events()), 1);
-    assert_eq!(running.snapshot(12, "state"), Ok(()));
-    for _ in 0..10 {
-        running.propose("twenty bytes of data").expect("a leader");
-    }
-    assert_eq!(running.turn(), Poll::Pending);
-    assert_eq!(due(running.events()), 1);
+    let propose = |running: &mut Running, times| {
+        for _ in 0..times {
+            running.propose("twenty bytes of data").expect("a leader");
+        }
+        assert_eq!(running.turn(), Poll::Pending);
+        due(running.events())
+    };
+    assert_eq!(propose(&mut running, 7), 1);
+    assert_eq!(propose(&mut running, 7), 1, "the first one came to nothing");
+    assert_eq!(running.snapshot(16, "state"), Ok(()));
+    assert_eq!(propose(&mut running, 5), 0);
+    assert_eq!(propose(&mut running, 2), 1);
+}
+
+#[test]
+fn a_log_whose_snapshots_fail_takes_no_more_proposals_and_can_be_read_and_cut() {
+    let directory = MemoryDirectory::default();
+    let limits = Limits { snapshot_after_bytes: 500, full_log_bytes: 2_000, ..Limits::standard() };
+    let mut running = start_with(&directory, limits.clone());
+    let _ = running.turn();
+    let mut taken = 0;
+    let refused = loop {
+        match running.propose("twenty bytes of data") {
+            Ok(_) => taken += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, ProposeError::LogFull { length: 2_000..2_200 }), "{refused}");
+    assert!(taken > 10, "{taken}");
+    assert_eq!(running.turn(), Poll::Pending, "it runs on");
+    drop(running);
+    let mut running = start_with(&directory, limits);
+    assert_eq!(running.recovered.committed.len(), taken + 1);
+    let _ = running.turn();
+    let events = running.events();
+    assert!(matches!(events[0], Event::SnapshotDue { .. }), "before anybody proposes: {events:?}");
+    assert!(matches!(running.propose("x"), Err(ProposeError::LogFull { .. })));
+    let last = running.quorum.status().applied;
+    assert_eq!(running.snapshot(last, "state"), Ok(()));
+    running.propose("x").expect("there is room");
 }
 
 #[test]

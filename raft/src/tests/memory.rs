@@ -45,6 +45,8 @@ struct State {
     unsynced: RefCell<Vec<Names>>,
     /// Operations until the machine stops; `None`: it goes on for ever.
     left: Cell<Option<u64>>,
+    /// No file can become longer.
+    is_full: Cell<bool>,
     operations: Cell<u64>,
 }
 
@@ -119,6 +121,11 @@ impl MemoryDirectory {
     /// The power fails after so many more operations.
     pub(super) fn stop_after(&self, operations: u64) {
         self.0.left.set(Some(operations));
+    }
+
+    /// Takes all room for longer files, or gives it back.
+    pub(super) fn fill(&self, is_full: bool) {
+        self.0.is_full.set(is_full);
     }
 
     /// The directory as the next start finds it.
@@ -262,6 +269,10 @@ impl File for MemoryFile {
     }
 
     fn write_at(&self, position: u64, content: Bytes) -> Io<'_, ()> {
+        let end = position as usize + content.len();
+        if self.state.is_full.get() && end > self.inode.current.borrow().len() {
+            return ready(Err(FileError::NoSpace { path: "file".to_owned() })).boxed_local();
+        }
         ready(self.change(Change::Write(position, content))).boxed_local()
     }
 

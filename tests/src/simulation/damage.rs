@@ -4,6 +4,7 @@
 //! - [`examine`]: records come as they were sent, or their partition says that it cannot be read
 //! - [`look_around`]: damage to a batch shows when the batch is asked for, and no partition refuses that it does not concern
 //!   ([`Damage::concerned`]); the others are written to
+//! - no damage to the metadata log takes back what it says: the node does not start
 //! - [`Damage::may_be_refused`]: a node that does not start keeps its metadata where the damage is, or cannot tell whose a directory is, and says
 //!   where it is; neither hints nor the root keep anybody from starting
 //! - [`work::resume`]: what is remembered of producers is right, also where snapshots were made anew
@@ -24,8 +25,9 @@ use super::run::{Draw, LONG, Stage};
 use super::work::{self, FETCH_VERSION, Shared, TOPIC};
 
 const BLOCK: usize = 4096;
-/// How frames of the metadata log begin.
+/// How frames of the metadata log begin: then the length of what follows a head of so many bytes.
 const FRAME: &[u8] = b"LRF1";
+const FRAME_HEAD: usize = 24;
 /// After so long every round is covered.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// Answers without anything new before a partition is taken for one that says nothing.
@@ -46,6 +48,8 @@ struct Damage {
     byte: u8,
     /// It lies in a batch that is part of its partition.
     is_in_batch: bool,
+    /// It lies in something that the metadata log says, and that no later entry says again.
+    decides: bool,
 }
 
 /// What a partition says of itself.
@@ -71,6 +75,9 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
     let refused = match start(stage) {
         Ok(()) => {
             stage.befell.borrow_mut().push(format!("{damage}: started"));
+            if damage.decides {
+                stage.shared.fail(format!("{damage} may have taken a decision back, and is not reported"));
+            }
             look_around(stage, &damage, &before)
         }
         Err(reason) => {
@@ -199,14 +206,15 @@ impl Damage {
             position = (block..=position).rev().find(|at| content[*at] != 0).unwrap_or(position);
         }
         let bit = draw.below(8) as u8;
-        if is_untold(&below, &content, position) || is_another_number(&below, &content, position, bit) {
+        if is_another_number(&below, &content, position, bit) {
             return None;
         }
         if !simulation.flip_bit(node, &path, position as u64, bit) {
             return None;
         }
         let byte = content[position] ^ (1 << bit);
-        let mut damage = Self { directory, below, position, bit, byte, is_in_batch: false };
+        let decides = is_decided(&below, &content, position);
+        let mut damage = Self { directory, below, position, bit, byte, is_in_batch: false, decides };
         let end = damage.partition().and_then(|partition| logs.get(&partition)).map_or(0, Vec::len);
         damage.is_in_batch = damage.is_segment() && hits_a_batch(&content, position, end as i64);
         Some(damage)
@@ -285,11 +293,24 @@ impl Damage {
     }
 }
 
-/// Only a frame behind it tells that a frame of the metadata log was whole once: the last one may be torn, by all that the log knows.
-fn is_untold(below: &str, content: &[u8], position: usize) -> bool {
-    let is_log = below.starts_with("logan-metadata-") && below.strip_suffix(".log").is_some();
-    let last = content.windows(FRAME.len()).rposition(|bytes| bytes == FRAME);
-    is_log && last.is_some_and(|last| position >= last)
+/// Whether a byte is part of the metadata log's header, or of a frame that is not the last. The last one covers the one before it, as the
+/// broker was idle, and says nothing of its own.
+fn is_decided(below: &str, content: &[u8], position: usize) -> bool {
+    if !below.starts_with("logan-metadata-") || below.strip_suffix(".log").is_none() {
+        return false;
+    }
+    let mut frames = Vec::new();
+    let mut at = 0;
+    // What clients chose may look like a frame, so what a frame holds is not looked at.
+    while let Some(found) = content[at..].windows(FRAME.len()).position(|bytes| bytes == FRAME) {
+        let start = at + found;
+        let length = content[start + FRAME.len()..][..4].try_into().map_or(0, u32::from_be_bytes);
+        at = (start + FRAME_HEAD + length as usize).min(content.len());
+        frames.push(start..at);
+    }
+    let header = frames.first().map_or(0, |first| first.start);
+    frames.pop();
+    position < header || frames.iter().any(|frame| frame.contains(&position))
 }
 
 /// Kafka's checkpoint of log starts has no checksum: where a digit becomes another one, the log begins there.
