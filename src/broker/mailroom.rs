@@ -157,6 +157,7 @@ mod tests {
             settings: Arc::new(settings),
             accept_loss: false,
             report: Arc::new(|_| {}),
+            takeover_records: 1,
             mutations: Mutations::default(),
             loads: Loads::new(1),
         };

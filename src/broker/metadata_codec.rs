@@ -14,9 +14,9 @@ use crate::metadata::record::{BrokerChange, PartitionChange, ProducerIds};
 use crate::metadata::{Endpoint, Record, Resource};
 use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, PartitionIndex};
 use crate::protocol::messages::metadata_records::{
-    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord,
-    NoOpRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord,
-    RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
+    BeginTransactionRecord, BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, ConfigRecord,
+    EndTransactionRecord, FeatureLevelRecord, NoOpRecord, PartitionChangeRecord, PartitionRecord,
+    ProducerIdsRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
 };
 use crate::protocol::{DecodeError, EncodeError, Message, Reader, Str, Writer};
 
@@ -26,6 +26,9 @@ const FRAME_VERSION: u32 = 1;
 /// No leader, and in a change: the leader stays.
 const NO_LEADER: i32 = -1;
 const SAME_LEADER: i32 = -2;
+
+/// What Kafka calls a metadata transaction (KIP-868), and this one by its name.
+const TAKEOVER: &str = "takeover";
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -141,6 +144,13 @@ fn encode_record(record: &Record, writer: &mut Writer) {
             };
             put(FeatureLevelRecord::KEY, &message, writer);
         }
+        Record::BeginTakeover => {
+            let message = BeginTransactionRecord { name: Some(TAKEOVER.into()), ..Default::default() };
+            put(BeginTransactionRecord::KEY, &message, writer);
+        }
+        Record::EndTakeover => {
+            put(EndTransactionRecord::KEY, &EndTransactionRecord::default(), writer);
+        }
         Record::NoOp => put(NoOpRecord::KEY, &NoOpRecord::default(), writer),
     }
 }
@@ -247,6 +257,17 @@ fn decode_record(reader: &mut Reader) -> Result<Record, CodecError> {
         FeatureLevelRecord::KEY => {
             let message: FeatureLevelRecord = body(version, reader)?;
             Ok(Record::FeatureLevel { name: message.name.to_string(), level: message.feature_level })
+        }
+        BeginTransactionRecord::KEY => {
+            let message: BeginTransactionRecord = body(version, reader)?;
+            if message.name.as_ref().map(Str::as_str) != Some(TAKEOVER) {
+                let record = BeginTransactionRecord::NAME;
+                return Err(CodecError::Unsupported { record, what: "a transaction of another kind" });
+            }
+            Ok(Record::BeginTakeover)
+        }
+        EndTransactionRecord::KEY => {
+            body::<EndTransactionRecord>(version, reader).map(|_| Record::EndTakeover)
         }
         NoOpRecord::KEY => body::<NoOpRecord>(version, reader).map(|_| Record::NoOp),
         _ => Err(unknown),
@@ -416,6 +437,9 @@ mod tests {
             Err(CodecError::Kind { kind: 99, version: 3 })
         );
         assert_eq!(decode(Bytes::from_static(&[1, 1, 1, 20, 0, 0])), Ok(vec![Record::NoOp]));
+        // A metadata transaction that is no takeover.
+        let unknown = decode(Bytes::from_static(&[1, 1, 1, 23, 0, 0]));
+        assert!(matches!(unknown, Err(CodecError::Unsupported { .. })), "{unknown:?}");
         assert!(matches!(decode(Bytes::from_static(&[1, 1, 1, 20, 1, 0])), Err(CodecError::Malformed(_))));
         assert!(matches!(
             decode(Bytes::from_static(&[1, 0xff, 0xff, 0xff, 0xff, 0x0f])),

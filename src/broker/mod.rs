@@ -66,6 +66,8 @@ pub struct Plan {
     pub accept_loss: bool,
     /// Told that the node is ready, why it is not, or why it is not any more.
     pub report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync>,
+    /// The most records of one command of a takeover: [`crate::limits::RECORDS_PER_COMMAND`], and fewer in tests.
+    pub takeover_records: usize,
     pub mutations: Mutations,
     pub loads: Loads,
 }
@@ -180,6 +182,7 @@ pub fn start(
         settings: Arc::new(settings),
         accept_loss,
         report: Arc::new(report),
+        takeover_records: crate::limits::RECORDS_PER_COMMAND,
         mutations: Mutations::default(),
         loads: Loads::new(options.shards),
     };

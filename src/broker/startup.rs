@@ -124,7 +124,7 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
         Some(opened) => opened,
         None => open_metadata(&cluster_id, metadata, settings).await?,
     };
-    let is_new = opened.is_new;
+    let is_new = opened.is_new || opened.image.is_taking_over();
     let image = Arc::new(opened.image.clone());
     let (foreign, volumes) = if is_new {
         (takeover::foreign_topics(&claimed, &volumes)?, volumes)
@@ -235,7 +235,8 @@ async fn recover(
     claimed: &[Option<Claimed>],
     metadata: Option<&quorum::Opened>,
 ) -> Result<Vec<Option<Opened>>, StartError> {
-    let metadata = metadata.filter(|metadata| !metadata.is_new);
+    // While a takeover is under way there are logs that the metadata does not know yet.
+    let metadata = metadata.filter(|metadata| !metadata.is_new && !metadata.image.is_taking_over());
     let standing = metadata.map(|metadata| takeover::standing(&metadata.image, &metadata.deleted));
     let shards = shell.router.shards();
     let owner = Rc::new(move |key: &LogKey| Router::owner_of(partition_of(key), shards).0);

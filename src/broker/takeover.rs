@@ -9,7 +9,7 @@ use logan_storage::{LogKey, Opened, Standing};
 use super::directories::Claimed;
 use super::startup::{StartError, decide};
 use super::{Shell, partition_of};
-use crate::metadata::{Command, Image, NewTopic, Reply};
+use crate::metadata::{self, Command, Grounds, Image, Reply, TakenTopic};
 use crate::model::{PartitionId, PartitionIndex, Uuid};
 
 /// Topics to take over, by id.
@@ -23,7 +23,7 @@ pub(super) struct Topic {
     directories: BTreeMap<i32, Uuid>,
 }
 
-/// The topics whose logs lie in the directories, before any topic was ever created here. While a directory is offline it is not known what
+/// The topics whose logs lie in the directories, before any topic was ever created here, or while a takeover is under way. While a directory is offline it is not known what
 /// there is: a partition that lies there would begin anew elsewhere.
 pub(super) fn foreign_topics(
     claimed: &[Option<Claimed>],
@@ -59,39 +59,124 @@ pub(super) fn standing(image: &Image, deleted: &BTreeSet<Uuid>) -> impl Fn(&LogK
     }
 }
 
-/// Takes over topics, under their ids: all of them, or none, since what the metadata does not know once it has begun is left alone.
+/// Takes over topics, under their ids: all of them, or none, since what the metadata does not know once it has begun is left alone. A node that
+/// goes down in between goes on at its next start.
 pub(super) async fn adopt(shell: &Rc<Shell>, foreign: Foreign) -> Result<(), StartError> {
-    if foreign.is_empty() {
+    let image = shell.context.image();
+    if foreign.is_empty() && !image.is_taking_over() {
         return Ok(());
     }
-    let node = shell.plan.settings.broker.node_id;
     let topics = foreign.into_iter().map(|(id, topic)| {
-        let partitions = topic.directories.last_key_value().map_or(0, |(last, _)| last + 1);
+        let partitions = topic.directories.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
         tracing::info!(
             "topic {} with {partitions} partitions is taken over from the log directory",
             topic.name
         );
-        NewTopic {
-            name: topic.name,
-            partitions: -1,
-            replication_factor: -1,
-            assignments: (0..partitions).map(|index| (index, vec![node])).collect(),
-            directories: topic.directories,
-            configs: BTreeMap::new(),
-            id,
-        }
+        TakenTopic { name: topic.name, id, partitions, directories: topic.directories }
     });
-    let topics: Vec<NewTopic> = topics.collect();
-    for validate_only in [true, false] {
-        let command = Command::CreateTopics { topics: topics.clone(), validate_only };
+    let commands = commands(topics.collect(), shell.plan.takeover_records);
+    check(shell, &image, &commands)?;
+    for command in commands {
         let reply = decide(shell, command).await.map_err(|error| match error {
             StartError::Metadata(why) => StartError::NotTakenOver(why),
             other => other,
         });
-        let Reply::Topics(created) = reply? else { panic!("another reply than to a creation of topics") };
-        if let Some(refused) = created.into_iter().find_map(Result::err) {
-            return Err(StartError::NotTakenOver(refused.message));
-        }
+        all_taken(reply?)?;
     }
     Ok(())
+}
+
+/// Commands of at most `most` records each. A topic with more partitions than there is room for goes on in the next.
+fn commands(topics: Vec<TakenTopic>, most: usize) -> Vec<Command> {
+    let mut commands = Vec::new();
+    let mut piece = Vec::new();
+    // One is said of the takeover itself.
+    let room_of_one = most.saturating_sub(1).max(2);
+    let mut room = room_of_one;
+    for topic in topics {
+        let mut taken = 0;
+        while taken < topic.partitions {
+            if room < 2 {
+                commands.push(Command::TakeOver { topics: std::mem::take(&mut piece), is_last: false });
+                room = room_of_one;
+            }
+            let now = (topic.partitions - taken).min((room - 1) as i32);
+            let directories = topic.directories.range(taken..taken + now);
+            piece.push(TakenTopic {
+                name: topic.name.clone(),
+                id: topic.id,
+                partitions: taken + now,
+                directories: directories.map(|(index, directory)| (*index, *directory)).collect(),
+            });
+            taken += now;
+            room -= 1 + now as usize;
+        }
+    }
+    commands.push(Command::TakeOver { topics: piece, is_last: true });
+    commands
+}
+
+/// Decides all commands for trial, so that none is refused after the first is committed.
+fn check(shell: &Rc<Shell>, image: &Image, commands: &[Command]) -> Result<(), StartError> {
+    let settings = &shell.plan.settings;
+    let grounds = Grounds { fixed: &settings.fixed, node: settings.broker.node_id };
+    let mut image = image.clone();
+    for command in commands {
+        let decided = metadata::decide(&image, grounds, command);
+        let decision = decided.map_err(|refused| StartError::NotTakenOver(refused.message))?;
+        all_taken(decision.reply)?;
+        image = decision.image;
+    }
+    Ok(())
+}
+
+fn all_taken(reply: Reply) -> Result<(), StartError> {
+    let Reply::Done(taken) = reply else { panic!("another reply than to a takeover") };
+    match taken.into_iter().find_map(Result::err) {
+        Some(refused) => Err(StartError::NotTakenOver(refused.message)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(number: u8, partitions: i32) -> TakenTopic {
+        let directories = (0..partitions).map(|index| (index, Uuid([number; 16]))).collect();
+        TakenTopic { name: format!("t{number}"), id: Uuid([number; 16]), partitions, directories }
+    }
+
+    /// The pieces of each command.
+    fn pieces(topics: Vec<TakenTopic>, most: usize) -> Vec<Vec<(String, i32, Vec<i32>)>> {
+        let commands = commands(topics, most);
+        let count = commands.len();
+        let of_one = |(at, command)| {
+            let Command::TakeOver { topics, is_last } = command else { panic!("{command:?}") };
+            assert_eq!(is_last, at + 1 == count);
+            let piece = |one: TakenTopic| (one.name, one.partitions, one.directories.into_keys().collect());
+            topics.into_iter().map(piece).collect()
+        };
+        commands.into_iter().enumerate().map(of_one).collect()
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_command_comes_in_several() {
+        let piece =
+            |name: &str, until, these: std::ops::Range<i32>| (name.to_owned(), until, these.collect());
+        let topics = vec![topic(1, 2), topic(2, 7), topic(3, 1)];
+        assert_eq!(
+            pieces(topics.clone(), 14),
+            [[piece("t1", 2, 0..2), piece("t2", 7, 0..7), piece("t3", 1, 0..1)]]
+        );
+        assert_eq!(
+            pieces(topics, 6),
+            [
+                vec![piece("t1", 2, 0..2), piece("t2", 1, 0..1)],
+                vec![piece("t2", 5, 1..5)],
+                vec![piece("t2", 7, 5..7), piece("t3", 1, 0..1)]
+            ]
+        );
+        assert_eq!(pieces(Vec::new(), 6), [Vec::new()], "the end of a takeover is still said");
+    }
 }

@@ -71,7 +71,6 @@ fn new_topic(topic: &CreatableTopic) -> NewTopic {
         partitions: topic.num_partitions,
         replication_factor: topic.replication_factor,
         assignments: assignments.collect(),
-        directories: BTreeMap::new(),
         configs: configs.collect(),
         id: Uuid::random(shards::random_u64),
     }

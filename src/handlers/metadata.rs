@@ -91,7 +91,6 @@ async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> BT
         partitions: -1,
         replication_factor: -1,
         assignments: Vec::new(),
-        directories: BTreeMap::new(),
         configs: BTreeMap::new(),
         id: Uuid::random(shards::random_u64),
     };

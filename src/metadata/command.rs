@@ -35,6 +35,12 @@ pub enum Command {
         broker: NodeId,
         after: Option<(String, PartitionIndex)>,
     },
+    /// Topics whose logs are there, on the node that decides, before its metadata begins. Whoever has more of them than one command may
+    /// come to gives them in several: until the last one the metadata says that it is under way.
+    TakeOver {
+        topics: Vec<TakenTopic>,
+        is_last: bool,
+    },
     /// A log directory of a broker has failed: nothing is placed there until the broker registers anew.
     LoseDirectory {
         broker: NodeId,
@@ -51,11 +57,20 @@ pub struct NewTopic {
     pub replication_factor: i16,
     /// Replicas of each partition; empty: placed by the leader.
     pub assignments: Vec<(i32, Vec<NodeId>)>,
-    /// Of partitions whose logs are there already: the directory of each. The others are placed.
-    pub directories: BTreeMap<i32, Uuid>,
     pub configs: BTreeMap<String, Option<String>>,
     /// The topic's id if it is created; drawn by whoever asks, since deciding is pure.
     pub id: Uuid,
+}
+
+/// A topic that is taken over, or some of its partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTopic {
+    pub name: String,
+    pub id: Uuid,
+    /// Partitions that the topic shall have in all: those that it has stay as they are.
+    pub partitions: i32,
+    /// The directory of each partition whose log is there. The others are placed.
+    pub directories: BTreeMap<i32, Uuid>,
 }
 
 /// By id if that is not zero, else by name.

@@ -108,6 +108,7 @@ pub struct Image {
     brokers: OrdMap<NodeId, Arc<Broker>>,
     producer_ids: Option<ProducerIds>,
     features: OrdMap<String, i16>,
+    is_taking_over: bool,
 }
 
 static NO_OVERRIDES: Overrides = BTreeMap::new();
@@ -178,6 +179,11 @@ impl Image {
         self.features.get(name).copied()
     }
 
+    /// Topics of the log directories may still be unknown: they are being taken over.
+    pub fn is_taking_over(&self) -> bool {
+        self.is_taking_over
+    }
+
     /// How many replicas are assigned to a directory.
     pub fn replicas_in(&self, directory: Uuid) -> u32 {
         self.directories.get(&directory).copied().unwrap_or(0)
@@ -206,6 +212,8 @@ impl Image {
             Record::FeatureLevel { name, level } => {
                 self.features.insert(name.clone(), *level);
             }
+            Record::BeginTakeover => self.is_taking_over = true,
+            Record::EndTakeover => self.is_taking_over = false,
             Record::NoOp => {}
         }
         Ok(())
@@ -329,6 +337,7 @@ impl Image {
             }));
         }
         records.extend(self.producer_ids.map(Record::ProducerIds));
+        records.extend(self.is_taking_over.then_some(Record::BeginTakeover));
         records
     }
 

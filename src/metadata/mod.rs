@@ -26,7 +26,7 @@ use crate::model::ShardId;
 
 pub use command::{
     Command, ConfigChange, ConfigChanges, ConfigOperation, CreatedTopic, Endpoint, MorePartitions, NewTopic,
-    Outcome, Refused, Registration, Reply, Resource, TopicName,
+    Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName,
 };
 pub use decide::{Decision, Grounds, decide};
 pub use decider::{Batch, Decider};

@@ -40,6 +40,9 @@ pub enum Record {
         name: String,
         level: i16,
     },
+    /// Until its end, the topics of a directory that is taken over are not all known.
+    BeginTakeover,
+    EndTakeover,
     NoOp,
 }
 
@@ -110,7 +113,9 @@ impl Record {
             | Record::UnregisterBroker { .. }
             | Record::BrokerChange(_)
             | Record::FeatureLevel { .. } => Touched::Settings,
-            Record::ProducerIds(_) | Record::NoOp => Touched::Nothing,
+            Record::ProducerIds(_) | Record::BeginTakeover | Record::EndTakeover | Record::NoOp => {
+                Touched::Nothing
+            }
         }
     }
 
@@ -146,6 +151,8 @@ impl Record {
                 Record::RemoveTopic { .. }
                 | Record::UnregisterBroker { .. }
                 | Record::ProducerIds(_)
+                | Record::BeginTakeover
+                | Record::EndTakeover
                 | Record::NoOp => 0,
             }
     }

@@ -164,6 +164,8 @@ pub fn any_record() -> impl Strategy<Value = Record> {
             ProducerIds { broker, broker_epoch, next }
         )),
         ("[a-z.]{0,20}", any::<i16>()).prop_map(|(name, level)| Record::FeatureLevel { name, level }),
+        Just(Record::BeginTakeover),
+        Just(Record::EndTakeover),
         Just(Record::NoOp),
     ]
 }

@@ -13,7 +13,7 @@ use super::record::{BrokerChange, PartitionChange, Record};
 use super::testing::{broker, cluster};
 use super::{
     Command, ConfigChange, ConfigChanges, ConfigOperation, Decider, Decision, Grounds, Image, MorePartitions,
-    NewTopic, Outcome, Refused, Registration, Reply, Resource, TopicName, decide,
+    NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
 };
 use crate::config::FixedSettings;
 use crate::limits::RECORDS_PER_COMMAND;
@@ -63,10 +63,6 @@ fn new_topic(text: &str) -> NewTopic {
         let (index, replicas) = one.split_once(':').expect(one);
         (index.parse().expect(index), nodes(replicas))
     });
-    let directories = words.get("dirs").into_iter().flat_map(|all| all.split(';')).map(|one| {
-        let (index, directory) = one.split_once(':').expect(one);
-        (index.parse().expect(index), Uuid([directory.parse().expect(directory); 16]))
-    });
     let configs = words.0.iter().filter_map(|word| word.strip_prefix("config.")).map(|config| {
         config
             .split_once('=')
@@ -76,10 +72,23 @@ fn new_topic(text: &str) -> NewTopic {
         partitions: words.number("partitions"),
         replication_factor: words.number("factor") as i16,
         assignments: assignments.collect(),
-        directories: directories.collect(),
         configs: configs.collect(),
         id: id_of(&name),
         name,
+    }
+}
+
+fn taken_topic(text: &str) -> TakenTopic {
+    let words = Words(text.split(' ').collect());
+    let directories = words.get("dirs").into_iter().flat_map(|all| all.split(';')).map(|one| {
+        let (index, directory) = one.split_once(':').expect(one);
+        (index.parse().expect(index), Uuid([directory.parse().expect(directory); 16]))
+    });
+    TakenTopic {
+        name: words.0[0].to_owned(),
+        id: id_of(words.get("id").unwrap_or(words.0[0])),
+        partitions: words.number("partitions"),
+        directories: directories.collect(),
     }
 }
 
@@ -125,6 +134,10 @@ fn command(text: &str) -> Command {
         "create" => {
             Command::CreateTopics { topics: all.iter().map(|one| new_topic(one)).collect(), validate_only }
         }
+        "take" => Command::TakeOver {
+            topics: all.iter().map(|one| taken_topic(one)).collect(),
+            is_last: Words(rest.split(' ').collect()).has("last"),
+        },
         "delete" => {
             let topic = |one: &&str| match one.strip_prefix('#') {
                 Some(of) => TopicName { name: None, id: id_of(of) },
@@ -354,6 +367,11 @@ fn directories_are_kept_and_lost() {
 }
 
 #[test]
+fn topics_are_taken_over_in_several_commands() {
+    check(include_str!("golden/takeover.txt"), 0, "");
+}
+
+#[test]
 fn a_start_without_synced_acknowledgements_begins_leader_epochs() {
     check(include_str!("golden/unsynced_start.txt"), 0, "logan.ack.sync=false");
 }
@@ -396,7 +414,6 @@ fn create(name: &str, partitions: i32) -> Command {
             partitions,
             replication_factor: 1,
             assignments: Vec::new(),
-            directories: BTreeMap::new(),
             configs: BTreeMap::new(),
             id: id_of(name),
         }],
@@ -583,7 +600,6 @@ fn any_command() -> impl Strategy<Value = Command> {
                 partitions,
                 replication_factor,
                 assignments: Vec::new(),
-                directories: BTreeMap::new(),
                 configs: BTreeMap::from([("retention.ms".to_owned(), Some("5".to_owned()))]),
                 id: Uuid([id; 16]),
             }],

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use logan::broker::{Loads, Mutations, Plan, Ready, Shell, StartError, run_shard};
 use logan::config::Settings;
+use logan::limits;
 use logan::mail::Mail;
 use logan::protocol::messages::create_topics::CreatableTopic;
 use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
@@ -49,6 +50,7 @@ impl Broker {
             settings: Arc::new(settings),
             accept_loss: false,
             report: Arc::new(move |report| told.lock().expect("nothing panics holding it").push(report)),
+            takeover_records: limits::RECORDS_PER_COMMAND,
             mutations: Mutations::default(),
             loads: Loads::new(shards),
         };

@@ -57,6 +57,7 @@ pub fn decide(image: &Image, grounds: Grounds<'_>, command: &Command) -> Result<
         Command::BeginLeaderEpochs { broker, after } => {
             (brokers::begin_leader_epochs(&mut draft, *broker, after.as_ref()), false)
         }
+        Command::TakeOver { topics, is_last } => (topics::take_over(&mut draft, topics, *is_last), false),
         Command::LoseDirectory { broker, directory } => {
             (brokers::lose_directory(&mut draft, *broker, *directory), false)
         }

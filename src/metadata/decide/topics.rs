@@ -9,7 +9,9 @@ use crate::metadata::image::{Image, Partition};
 use crate::metadata::names::{METADATA_TOPIC, colliding_form, invalid_topic_name};
 use crate::metadata::placement::{self, Candidate, PlacementError};
 use crate::metadata::record::Record;
-use crate::metadata::{CreatedTopic, MorePartitions, NewTopic, Refused, Reply, Resource, TopicName, error};
+use crate::metadata::{
+    CreatedTopic, MorePartitions, NewTopic, Refused, Reply, Resource, TakenTopic, TopicName, error,
+};
 use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, PartitionIndex, Uuid};
 
 const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
@@ -26,7 +28,7 @@ pub(super) fn create(draft: &mut Draft<'_>, topics: &[NewTopic]) -> Result<Reply
     // Names are judged by what existed before the command, as Kafka does.
     let taken = colliding_names(&draft.image, topics);
     for topic in topics {
-        let named = check_name(&taken, topic).map_err(Trouble::from);
+        let named = check_name(&taken, &topic.name).map_err(Trouble::from);
         results.push(settle(named.and_then(|()| create_one(draft, topic)))?);
     }
     Ok(Reply::Topics(results))
@@ -51,17 +53,17 @@ fn colliding_names(image: &Image, topics: &[NewTopic]) -> BTreeMap<String, Strin
     existing.collect()
 }
 
-fn check_name(taken: &BTreeMap<String, String>, topic: &NewTopic) -> Result<(), Refused> {
-    if topic.name == METADATA_TOPIC {
+fn check_name(taken: &BTreeMap<String, String>, name: &str) -> Result<(), Refused> {
+    if name == METADATA_TOPIC {
         let message = format!("Creation of internal topic {METADATA_TOPIC} is prohibited.");
         return Err(refused(error::INVALID_REQUEST, message));
     }
-    if let Some(why) = invalid_topic_name(&topic.name) {
+    if let Some(why) = invalid_topic_name(name) {
         return Err(refused(error::INVALID_TOPIC, why));
     }
-    match colliding_form(&topic.name).and_then(|form| taken.get(&form)) {
-        Some(existing) if *existing != topic.name => {
-            let message = format!("Topic '{}' collides with existing topic: {existing}", topic.name);
+    match colliding_form(name).and_then(|form| taken.get(&form)) {
+        Some(existing) if *existing != name => {
+            let message = format!("Topic '{name}' collides with existing topic: {existing}");
             Err(refused(error::INVALID_TOPIC, message))
         }
         _ => Ok(()),
@@ -69,14 +71,7 @@ fn check_name(taken: &BTreeMap<String, String>, topic: &NewTopic) -> Result<(), 
 }
 
 fn create_one(draft: &mut Draft<'_>, topic: &NewTopic) -> Result<CreatedTopic, Trouble> {
-    if draft.image.topic(&topic.name).is_some() {
-        let message = format!("Topic '{}' already exists.", topic.name);
-        return Err(refused(error::TOPIC_ALREADY_EXISTS, message).into());
-    }
-    if draft.image.topic_by_id(topic.id).is_some() || topic.id.is_zero() {
-        let message = format!("The id {} cannot be that of a new topic.", topic.id);
-        return Err(refused(error::INVALID_REQUEST, message).into());
-    }
+    check_new(&draft.image, &topic.name, topic.id)?;
     let configs = check_configs(draft, topic)?;
     let placed =
         if topic.assignments.is_empty() { place_new(draft, topic)? } else { check_manual(draft, topic)? };
@@ -87,8 +82,55 @@ fn create_one(draft: &mut Draft<'_>, topic: &NewTopic) -> Result<CreatedTopic, T
         draft.push(Record::Config { resource, name, value: Some(value) })?;
     }
     let (partitions, replication_factor) = (placed.len() as i32, placed[0].len() as i16);
-    put_partitions(draft, topic.id, 0, placed, &topic.directories)?;
+    put_partitions(draft, topic.id, 0, placed, &BTreeMap::new())?;
     Ok(CreatedTopic { id: topic.id, partitions, replication_factor })
+}
+
+fn check_new(image: &Image, name: &str, id: Uuid) -> Result<(), Refused> {
+    if image.topic(name).is_some() {
+        let message = format!("Topic '{name}' already exists.");
+        return Err(refused(error::TOPIC_ALREADY_EXISTS, message));
+    }
+    if image.topic_by_id(id).is_some() || id.is_zero() {
+        let message = format!("The id {id} cannot be that of a new topic.");
+        return Err(refused(error::INVALID_REQUEST, message));
+    }
+    Ok(())
+}
+
+pub(super) fn take_over(draft: &mut Draft<'_>, topics: &[TakenTopic], is_last: bool) -> Result<Reply, Stop> {
+    if !is_last && !draft.image.is_taking_over() {
+        draft.push_unbounded(Record::BeginTakeover);
+    }
+    let mut results = Vec::with_capacity(topics.len());
+    for topic in topics {
+        results.push(settle(take_over_one(draft, topic))?);
+    }
+    if is_last && draft.image.is_taking_over() && results.iter().all(Result::is_ok) {
+        draft.push_unbounded(Record::EndTakeover);
+    }
+    Ok(Reply::Done(results))
+}
+
+fn take_over_one(draft: &mut Draft<'_>, topic: &TakenTopic) -> Result<(), Trouble> {
+    if topic.partitions > PARTITIONS_PER_TOPIC {
+        let message = format!("A topic has {PARTITIONS_PER_TOPIC} partitions at most.");
+        return Err(refused(error::INVALID_PARTITIONS, message).into());
+    }
+    let replicas = vec![draft.grounds.node];
+    check_replicas(&draft.image, 0, &replicas, None)?;
+    let known = draft.image.topic_by_id(topic.id).filter(|known| known.name == topic.name);
+    let present = known.map(|known| known.partitions.len() as i32);
+    let more = usize::try_from(topic.partitions - present.unwrap_or(0)).unwrap_or(0);
+    draft.room(1 + more)?;
+    if present.is_none() {
+        // Names that differ in `.` and `_` only are what the directory holds.
+        check_name(&BTreeMap::new(), &topic.name)?;
+        check_new(&draft.image, &topic.name, topic.id)?;
+        draft.push(Record::Topic { name: topic.name.clone(), id: topic.id })?;
+    }
+    let present = present.unwrap_or(0);
+    Ok(put_partitions(draft, topic.id, present, vec![replicas; more], &topic.directories)?)
 }
 
 fn check_configs(draft: &Draft<'_>, topic: &NewTopic) -> Result<Overrides, Refused> {

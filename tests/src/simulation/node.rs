@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use logan::broker::{Loads, Memory, Mutations, Plan, Ready, Shell, Shortages, StartError, run_shard};
 use logan::config::Settings;
+use logan::limits;
 
 use logan::mail::Mail;
 use logan_shards::pool_use;
@@ -73,6 +74,7 @@ impl Broker {
             settings: Arc::new(settings),
             accept_loss: false,
             report,
+            takeover_records: limits::RECORDS_PER_COMMAND,
             mutations: setup.mutations,
             loads: Loads::new(setup.shards),
         };
