@@ -62,6 +62,16 @@ pub const VALIDATION_STEP_BYTES: usize = 64 << 10;
 /// What the records of one produced batch may come to, decompressed: more is a bomb.
 pub const UNPACKED_BYTES: usize = 256 << 20;
 
+/// Record errors that the answer to one Produce tells in all, where the request is large. Nobody reads a million sentences.
+pub const RECORD_ERRORS: usize = 1000;
+
+/// A smaller request is told one for so many of its own bytes: each is some 250 bytes while it is written, and a record that is invalid may be
+/// less than a bit.
+pub const RECORD_ERROR_PER_BYTES: usize = 32;
+
+/// But this many, however small it is.
+pub const RECORD_ERRORS_LEAST: usize = 10;
+
 // ---- Questions about offsets
 
 /// So many of one request are looked up at a time: each may read a batch from disk, and a request asks about as many as fit into it.

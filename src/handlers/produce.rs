@@ -1,9 +1,13 @@
 //! Produce v3-13 (advertised from 0: KIP-896): batches are validated here, on the connection's shard, and appended by the shards that
 //! own their partitions.
 //!
+//! A partition that is named more than once is answered once, for the last batch, and no other is looked at, as Kafka 4.3.1 does: it gathers what
+//! to append in a map. (If an earlier one is no batch at all, Kafka answers `INVALID_RECORD`, and stores the last one; this does not.)
+//!
 //! Not here: transactions (a transactional batch is refused as one of an unknown transactional id), throttling. `timeout_ms` bounds the wait for
 //! other replicas, of which there are none yet.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use futures_util::future::join_all;
@@ -17,8 +21,8 @@ use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Mail, Pending
 use crate::metadata::Image;
 use crate::model::{PartitionId, ShardId};
 use crate::protocol::messages::produce::{
-    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceData,
-    TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
+    PartitionProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use crate::protocol::messages::{ProduceRequest, ProduceResponse};
 use crate::protocol::records::{Compression, Invalid, Rules, Step, Timestamps, Validation};
@@ -52,6 +56,8 @@ struct Plan {
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
     /// For each shard, what it is to append.
     parts: Vec<Vec<AppendPart>>,
+    /// Record errors that may still be told.
+    record_errors: usize,
 }
 
 pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome {
@@ -66,10 +72,14 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
     };
     let acks = asked.acks;
     let image = context.image();
-    let mut plan =
-        Plan { topics: Vec::new(), parts: (0..context.router.shards()).map(|_| Vec::new()).collect() };
-    for topic in request.topic_data {
-        let fates = plan_topic(context, &image, asked, &topic, &mut plan.parts).await;
+    let mut plan = Plan {
+        topics: Vec::new(),
+        parts: (0..context.router.shards()).map(|_| Vec::new()).collect(),
+        record_errors: (frame.wire_bytes / limits::RECORD_ERROR_PER_BYTES)
+            .clamp(limits::RECORD_ERRORS_LEAST, limits::RECORD_ERRORS),
+    };
+    for topic in last_of_each(request.topic_data) {
+        let fates = plan_topic(context, &image, asked, &topic, &mut plan).await;
         plan.topics.push((topic.name, topic.topic_id, fates));
     }
     let mut pending = Vec::new();
@@ -100,12 +110,36 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
     })
 }
 
+/// Each topic once, and in it each partition once, with what was said of it last.
+fn last_of_each(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+    let mut places = BTreeMap::new();
+    let mut merged: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let place = *places.entry((topic.topic_id.0, topic.name.clone())).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(before) => before.partition_data.extend(topic.partition_data),
+            None => merged.push(topic),
+        }
+    }
+    for topic in &mut merged {
+        keep_last(&mut topic.partition_data);
+    }
+    merged
+}
+
+fn keep_last(partitions: &mut Vec<PartitionProduceData>) {
+    let mut seen = BTreeSet::new();
+    partitions.reverse();
+    partitions.retain(|partition| seen.insert(partition.index));
+    partitions.reverse();
+}
+
 async fn plan_topic(
     context: &Context,
     image: &Image,
     request: Asked,
     topic: &TopicProduceData,
-    parts: &mut [Vec<AppendPart>],
+    plan: &mut Plan,
 ) -> Vec<Fate> {
     let found = topics::find(image, topic.topic_id, &topic.name);
     let settings = found.as_ref().ok().map(|topic| context.topics.settings(context, topic));
@@ -127,14 +161,18 @@ async fn plan_topic(
             (Ok(partition), Some(settings)) => (partition, settings),
             (Ok(_), None) => unreachable!("a partition is found in a topic only"),
         };
-        match validate(request, settings, data.records.as_ref()).await {
+        let rules = rules(request.version, settings, plan.record_errors);
+        match validate(request, rules, data.records.as_ref()).await {
             Ok((batches, append_time_ms)) => {
                 let shard = context.router.owner(partition);
-                let queue = &mut parts[usize::from(shard.0)];
+                let queue = &mut plan.parts[usize::from(shard.0)];
                 fates.push(Fate::Routed { shard, at: queue.len(), index: data.index, partition });
                 queue.push(AppendPart { partition, batches, append_time_ms });
             }
-            Err(invalid) => fates.push(Fate::Refused(rejected(data.index, invalid))),
+            Err(invalid) => {
+                plan.record_errors -= invalid.record_errors.len();
+                fates.push(Fate::Refused(rejected(data.index, invalid)));
+            }
         }
         logan_shards::yield_if_needed().await;
     }
@@ -144,11 +182,11 @@ async fn plan_topic(
 /// Returns the batch to append and the time stamped into it, -1 if none was. Lets others run in between.
 async fn validate(
     request: Asked,
-    settings: &TopicSettings,
+    rules: Rules,
     records: Option<&Records>,
 ) -> Result<(bytes::Bytes, i64), Invalid> {
     let bytes = records.map(Records::contiguous).unwrap_or_default();
-    let mut validation = Validation::begin(&bytes, rules(request.version, settings))?;
+    let mut validation = Validation::begin(&bytes, rules)?;
     loop {
         match validation.step(limits::VALIDATION_STEP_BYTES)? {
             Step::More(more) => validation = more,
@@ -176,9 +214,10 @@ fn refuse_transaction(request: Asked, batch: &[u8]) -> Result<(), Invalid> {
     Err(Invalid { error, message: message.into(), record_errors: Vec::new() })
 }
 
-fn rules(version: i16, settings: &TopicSettings) -> Rules {
+fn rules(version: i16, settings: &TopicSettings, record_errors: usize) -> Rules {
     Rules {
         version,
+        record_errors,
         now_ms: logan_shards::wall_clock_ms(),
         max_batch_bytes: settings.max_message_bytes as usize,
         segment_bytes: settings.segment_bytes as usize,

@@ -109,6 +109,7 @@ fn batches_as_they_are(input: &[u8]) {
         is_compacted: false,
         timestamps: Timestamps::Append,
         compression: None,
+        record_errors: 10,
     };
     // Whether it is refused is the validation's matter; that it ends is ours.
     let _ = records::validate(&Bytes::copy_from_slice(input), rules);

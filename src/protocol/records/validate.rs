@@ -21,8 +21,8 @@ use crate::protocol::ErrorCode;
 
 /// The shortest header that any format ever had behind its length.
 const SHORTEST: i32 = 14;
-/// Record errors that are reported. A batch may have a million invalid records; nobody reads a million sentences.
-const RECORD_ERRORS: usize = 1000;
+/// Record errors whose sentences the message of a refused batch has.
+const TOLD_IN_MESSAGE: usize = 3;
 /// Whom a produce request may be from at least, to send zstd.
 const ZSTD_SINCE: i16 = 7;
 
@@ -52,6 +52,8 @@ pub struct Rules {
     pub timestamps: Timestamps,
     /// `compression.type`; none keeps what the producer chose.
     pub compression: Option<Compression>,
+    /// So many record errors are told. A few bytes may be a million invalid records, and a request has many batches.
+    pub record_errors: usize,
 }
 
 /// Records that may be appended.
@@ -121,7 +123,7 @@ pub fn validate(records: &Bytes, rules: Rules) -> Result<Validated, Invalid> {
 
 /// A validation in pieces, so that the caller can let others run in between.
 ///
-/// Invariants: `errors.len() <= RECORD_ERRORS`; a conversion holds the records read so far, and is no longer than what may be stored: one
+/// Invariants: `errors.len() <= max(rules.record_errors, TOLD_IN_MESSAGE)`; a conversion holds the records read so far, and is no longer than what may be stored: one
 /// that has outgrown that is given up, and the rest of the records only looked at. Between two steps little more is held than the batch.
 pub struct Validation {
     batch: Bytes,
@@ -197,7 +199,7 @@ impl Validation {
             {
                 self.has_timestamp_error |= is_about_timestamp;
                 self.error_count += 1;
-                if self.errors.len() < RECORD_ERRORS {
+                if self.errors.len() < self.rules.record_errors.max(TOLD_IN_MESSAGE) {
                     self.errors.push(RecordError { index, message });
                 }
                 continue;
@@ -259,12 +261,13 @@ impl Validation {
         })
     }
 
-    fn refuse(self) -> Invalid {
+    fn refuse(mut self) -> Invalid {
         let (error, message) = if self.has_timestamp_error {
             let message = "One or more records have been rejected due to invalid timestamp".to_owned();
             (ErrorCode::INVALID_TIMESTAMP, message)
         } else {
-            let first: Vec<_> = self.errors.iter().take(3).map(|error| error.message.as_str()).collect();
+            let first: Vec<_> =
+                self.errors.iter().take(TOLD_IN_MESSAGE).map(|error| error.message.as_str()).collect();
             let message = format!(
                 "One or more records have been rejected due to {} record errors in total, and only showing the \
                  first three errors at most: [{}]",
@@ -273,6 +276,7 @@ impl Validation {
             );
             (ErrorCode::INVALID_RECORD, message)
         };
+        self.errors.truncate(self.rules.record_errors);
         Invalid { error, message, record_errors: self.errors }
     }
 }

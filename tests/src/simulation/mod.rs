@@ -11,6 +11,7 @@ mod laggards;
 mod lost;
 mod node;
 mod pipeline;
+pub mod quiet;
 pub mod run;
 mod sessions;
 mod work;

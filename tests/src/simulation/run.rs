@@ -21,7 +21,7 @@ use super::work::{self, Shared};
 pub(super) const LONG: Duration = Duration::from_hours(1);
 /// After so many batches without an exhausted credit there is something wrong with the test.
 /// Longer than the broker waits for a peer that is gone.
-const REST: Duration = Duration::from_millis(2 * limits::WRITE_STALL_MS);
+pub(super) const REST: Duration = Duration::from_millis(2 * limits::WRITE_STALL_MS);
 const MOST_BATCHES: u32 = 2_000;
 /// Memory of a shard where it is scarce: less than the largest request with a few others needs.
 const SCARCE: u64 = 512 << 10;

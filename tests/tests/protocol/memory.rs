@@ -81,6 +81,7 @@ const RULES: Rules = Rules {
     is_compacted: false,
     timestamps: Timestamps::Create { before_max_ms: i64::MAX, after_max_ms: i64::MAX },
     compression: None,
+    record_errors: 1000,
 };
 
 /// A batch of records that have `bytes` zeros each.

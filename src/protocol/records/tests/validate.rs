@@ -23,6 +23,7 @@ fn rules() -> Rules {
         is_compacted: false,
         timestamps: Timestamps::Create { before_max_ms: i64::MAX, after_max_ms: HOUR },
         compression: None,
+        record_errors: 1000,
     }
 }
 
@@ -341,6 +342,15 @@ fn each_refused_record_is_named() {
     let many: Vec<_> = (0..5000).map(|at| keyless(later(at, 0))).collect();
     let (error, indexes) = refuse(&many, compacted);
     assert_eq!((error, indexes.len()), (ErrorCode::INVALID_RECORD, 1000));
+    let told = |record_errors| {
+        validate(&batch(header(5), &encode(&many[..5])).into(), Rules { record_errors, ..compacted })
+    };
+    let all = told(5).unwrap_err();
+    for few in 0..5 {
+        // The message is about all of them.
+        let invalid = told(few).unwrap_err();
+        assert_eq!((&invalid.message, &invalid.record_errors[..]), (&all.message, &all.record_errors[..few]));
+    }
 }
 
 #[test]

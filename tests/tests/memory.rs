@@ -1,0 +1,139 @@
+//! What clients make a whole broker allocate, in simulation: all of it on one thread, whose allocations are counted.
+
+use bytes::Bytes;
+use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
+use logan::protocol::messages::{CreateTopicsRequest, ProduceRequest};
+use logan::protocol::records::{BatchBuilder, Compression};
+use logan::protocol::{ErrorCode, Records};
+use logan_shards::allocation::{Counting, peak};
+use logan_storage::batch::{Attributes, HEADER_LEN, Header};
+use logan_tests::simulation::client::Client;
+use logan_tests::simulation::quiet::{connect, serve};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const VERSION: i16 = 9;
+
+async fn create_topic(client: &mut Client, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let configs = settings.iter().map(|(name, value)| CreatableTopicConfig {
+        name: (*name).into(),
+        value: Some((*value).into()),
+        ..Default::default()
+    });
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions: partitions,
+        replication_factor: 1,
+        configs: configs.collect(),
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    let response = client.call(7, &request).await.expect("an answer");
+    assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
+}
+
+fn topic(name: &str, parts: &[(i32, Bytes)]) -> TopicProduceData {
+    let parts = parts.iter().map(|(index, batch)| {
+        let mut records = Records::default();
+        records.push(batch.clone());
+        PartitionProduceData { index: *index, records: Some(records), ..Default::default() }
+    });
+    TopicProduceData { name: name.into(), partition_data: parts.collect(), ..Default::default() }
+}
+
+fn produce(topics: Vec<TopicProduceData>) -> ProduceRequest {
+    ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: topics, ..Default::default() }
+}
+
+fn batch(values: &[&[u8]], compression: Compression) -> Bytes {
+    let mut builder = BatchBuilder::new(compression);
+    for value in values {
+        builder.append(1_700_000_000_000, None, Some(value), &[]);
+    }
+    builder.finish(None)
+}
+
+/// A thousand records in a hundred bytes, of which all but the first say that they are the first.
+fn all_first() -> Bytes {
+    let count = 1000;
+    let record = &batch(&[b""], Compression::None)[HEADER_LEN..];
+    let packed = zstd::bulk::compress(&record.repeat(count as usize), 3).expect("compressed in memory");
+    let header = Header {
+        base_offset: 0,
+        leader_epoch: -1,
+        attributes: Attributes(4),
+        last_offset_delta: count - 1,
+        base_timestamp: 1_700_000_000_000,
+        max_timestamp: 1_700_000_000_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        base_sequence: -1,
+        count,
+    };
+    let mut out = Vec::new();
+    header.write_batch(&packed, &mut out);
+    out.into()
+}
+
+#[test]
+fn record_errors_of_a_request_are_few_however_many_its_batches_have() {
+    let lie = all_first();
+    assert!(lie.len() < 120, "{}", lie.len());
+    let (told, bytes) = peak(|| {
+        serve(&[], async move {
+            let mut client = connect().await;
+            create_topic(&mut client, "lies", 600, &[]).await;
+            let parts: Vec<_> = (0..600).map(|index| (index, lie.clone())).collect();
+            let response =
+                client.call(VERSION, &produce(vec![topic("lies", &parts)])).await.expect("an answer");
+            let parts = &response.responses[0].partition_responses;
+            assert_eq!(parts.len(), 600);
+            for part in parts {
+                assert_eq!(part.error_code, ErrorCode::INVALID_RECORD);
+                let message = part.error_message.as_ref().expect("each batch is told why").to_string();
+                assert!(message.contains("999 record errors"), "{message}");
+            }
+            parts.iter().map(|part| part.record_errors.len()).sum::<usize>()
+        })
+    });
+    assert_eq!(told, logan::limits::RECORD_ERRORS);
+    // Of each lie, 120 KB would be 72 MB and its response as much again.
+    assert!(bytes < 60 << 20, "{bytes} bytes");
+}
+
+#[test]
+fn of_batches_for_one_partition_the_last_is_appended_and_answered() {
+    serve(&[], async {
+        let mut client = connect().await;
+        create_topic(&mut client, "twice", 2, &[]).await;
+        create_topic(&mut client, "once", 1, &[]).await;
+        let of = |count: usize| batch(&vec![&b"value"[..]; count], Compression::None);
+        let request = produce(vec![
+            topic("twice", &[(0, of(7)), (1, all_first()), (0, of(3))]),
+            topic("once", &[(0, of(1))]),
+            topic("twice", &[(1, of(5)), (0, of(2)), (9, of(1)), (9, of(1))]),
+        ]);
+        let response = client.call(VERSION, &request).await.expect("an answer");
+        let mut answers = Vec::new();
+        for topic in &response.responses {
+            for part in &topic.partition_responses {
+                answers.push((topic.name.to_string(), part.index, part.error_code, part.base_offset));
+            }
+        }
+        answers.sort_by_key(|answer| (answer.0.clone(), answer.1));
+        let of = |name: &str, index, error, offset| (name.to_owned(), index, error, offset);
+        let expected = [
+            of("once", 0, ErrorCode::NONE, 0),
+            of("twice", 0, ErrorCode::NONE, 0),
+            of("twice", 1, ErrorCode::NONE, 0),
+            of("twice", 9, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1),
+        ];
+        assert_eq!(answers, expected);
+        // What comes next begins behind the last one.
+        let request = produce(vec![topic("twice", &[(0, batch(&[b"next"], Compression::None))])]);
+        let response = client.call(VERSION, &request).await.expect("an answer");
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, 2);
+    });
+}
