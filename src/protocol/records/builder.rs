@@ -8,6 +8,9 @@ use logan_storage::batch::{
 use super::compression::{Compression, Encoder};
 use super::record::{self, Headers, Record};
 
+/// Memory that is kept for the next record: what almost all fit into.
+const KEPT_BYTES: usize = 64 << 10;
+
 /// Who a batch is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProducerFields {
@@ -78,6 +81,11 @@ impl BatchBuilder {
         self.encoder.written()
     }
 
+    /// Bytes of memory that it holds.
+    pub fn held(&self) -> usize {
+        self.encoder.held() + self.scratch.capacity()
+    }
+
     /// The largest timestamp so far, or -1.
     pub fn max_timestamp(&self) -> i64 {
         self.max_timestamp
@@ -119,6 +127,9 @@ impl BatchBuilder {
         record.write(&mut self.scratch);
         self.encoder.write(&self.scratch);
         self.count += 1;
+        if self.scratch.capacity() > KEPT_BYTES {
+            self.scratch = Vec::new();
+        }
     }
 
     /// The batch, with base offset 0 and leader epoch -1. `append_time_ms` makes that the timestamp of all records.

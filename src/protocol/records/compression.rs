@@ -2,6 +2,7 @@
 
 mod lz4;
 mod snappy;
+mod zstandard;
 
 use std::io::{Read, Write};
 
@@ -93,10 +94,11 @@ impl DecompressError {
     }
 }
 
-/// Windows above this are refused: it is what zstd's own tools and Kafka's library take without being asked.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// How much is taken at a time from codecs that have no blocks of their own.
 const CHUNK: usize = 16 << 10;
+/// What one who reads gzip, and one who writes it, holds at most: windows and tables of a fixed size.
+const GZIP_DECODER_BYTES: usize = 64 << 10;
+const GZIP_ENCODER_BYTES: usize = 512 << 10;
 
 /// Decompresses one batch's records.
 ///
@@ -111,7 +113,7 @@ enum DecoderStream {
     Gzip(Box<MultiGzDecoder<Reader<Bytes>>>),
     Snappy(snappy::Decoder),
     Lz4(lz4::Decoder),
-    Zstd(Box<zstd::stream::read::Decoder<'static, Reader<Bytes>>>),
+    Zstd(Box<zstandard::Decoder>),
 }
 
 impl Decoder {
@@ -122,7 +124,7 @@ impl Decoder {
             Codec::Gzip => Ok(DecoderStream::Gzip(Box::new(MultiGzDecoder::new(input.reader())))),
             Codec::Snappy => Ok(DecoderStream::Snappy(snappy::Decoder::new(input))),
             Codec::Lz4 => lz4::Decoder::new(input).map(DecoderStream::Lz4),
-            Codec::Zstd => zstd_decoder(input),
+            Codec::Zstd => zstandard::Decoder::new(input).map(|stream| DecoderStream::Zstd(Box::new(stream))),
         };
         Some(stream.map(|stream| Self { stream, produced: 0, limit }))
     }
@@ -132,13 +134,22 @@ impl Decoder {
         self.limit
     }
 
+    /// Bytes that it holds beside its input. They may be more after the next [`Self::read`].
+    pub fn held(&self) -> usize {
+        match &self.stream {
+            DecoderStream::Gzip(_) => GZIP_DECODER_BYTES,
+            DecoderStream::Zstd(stream) => stream.held(),
+            DecoderStream::Snappy(_) | DecoderStream::Lz4(_) => 0,
+        }
+    }
+
     /// Appends some bytes to `out`, and returns how many: 0 at the end, and only there.
     pub fn read(&mut self, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
         // One byte more, to tell the end from the bound.
         let room = self.limit - self.produced + 1;
         let len = match &mut self.stream {
             DecoderStream::Gzip(stream) => read_chunk(Codec::Gzip, stream, room, out)?,
-            DecoderStream::Zstd(stream) => read_chunk(Codec::Zstd, stream, room, out)?,
+            DecoderStream::Zstd(stream) => stream.read(room, out)?,
             DecoderStream::Snappy(stream) => stream.read(room, out)?,
             DecoderStream::Lz4(stream) => stream.read(room, out)?,
         };
@@ -148,13 +159,6 @@ impl Decoder {
         self.produced += len;
         Ok(len)
     }
-}
-
-fn zstd_decoder(input: Bytes) -> Result<DecoderStream, DecompressError> {
-    let malformed = |error| DecompressError::malformed(Codec::Zstd, &error);
-    let mut stream = zstd::stream::read::Decoder::with_buffer(input.reader()).map_err(malformed)?;
-    stream.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(malformed)?;
-    Ok(DecoderStream::Zstd(Box::new(stream)))
 }
 
 fn read_chunk(
@@ -176,7 +180,7 @@ pub enum Encoder {
     Gzip(GzEncoder<Vec<u8>>),
     Snappy(snappy::Encoder),
     Lz4(lz4::Encoder),
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+    Zstd(zstandard::Encoder),
 }
 
 impl Encoder {
@@ -191,10 +195,7 @@ impl Encoder {
             }
             Compression::Snappy => Self::Snappy(snappy::Encoder::new(out)),
             Compression::Lz4 => Self::Lz4(lz4::Encoder::new(out)),
-            Compression::Zstd { level } => Self::Zstd(
-                zstd::stream::write::Encoder::new(out, level.clamp(-131_072, 22))
-                    .expect("every level within these bounds is one of zstd's"),
-            ),
+            Compression::Zstd { level } => Self::Zstd(zstandard::Encoder::new(level, out)),
         }
     }
 
@@ -204,7 +205,7 @@ impl Encoder {
             Self::Gzip(stream) => stream.write_all(bytes).expect(TO_MEMORY),
             Self::Snappy(stream) => stream.write(bytes),
             Self::Lz4(stream) => stream.write(bytes),
-            Self::Zstd(stream) => stream.write_all(bytes).expect(TO_MEMORY),
+            Self::Zstd(stream) => stream.write(bytes),
         }
     }
 
@@ -215,7 +216,18 @@ impl Encoder {
             Self::Gzip(stream) => stream.get_ref().len(),
             Self::Snappy(stream) => stream.written(),
             Self::Lz4(stream) => stream.written(),
-            Self::Zstd(stream) => stream.get_ref().len(),
+            Self::Zstd(stream) => stream.written(),
+        }
+    }
+
+    /// Bytes that it holds, with the output.
+    pub fn held(&self) -> usize {
+        match self {
+            Self::None(out) => out.capacity(),
+            Self::Gzip(stream) => GZIP_ENCODER_BYTES + stream.get_ref().capacity(),
+            Self::Snappy(stream) => stream.held(),
+            Self::Lz4(stream) => stream.held(),
+            Self::Zstd(stream) => stream.held(),
         }
     }
 
@@ -226,7 +238,7 @@ impl Encoder {
             Self::Gzip(stream) => stream.finish().expect(TO_MEMORY),
             Self::Snappy(stream) => stream.finish(),
             Self::Lz4(stream) => stream.finish(),
-            Self::Zstd(stream) => stream.finish().expect(TO_MEMORY),
+            Self::Zstd(stream) => stream.finish(),
         }
     }
 }

@@ -178,6 +178,11 @@ impl Encoder {
         self.out.len()
     }
 
+    /// Bytes that it holds, with the output.
+    pub fn held(&self) -> usize {
+        self.block.capacity() + self.out.capacity()
+    }
+
     pub fn finish(mut self) -> Vec<u8> {
         if !self.block.is_empty() {
             self.end_block();
