@@ -62,6 +62,10 @@ pub const VALIDATION_STEP_BYTES: usize = 64 << 10;
 /// What the records of one produced batch may come to, decompressed: more is a bomb.
 pub const UNPACKED_BYTES: usize = 256 << 20;
 
+/// Validation, or a search, that holds more than this between two steps takes its memory from a budget of its own: few of them must not keep all
+/// others waiting. Kafka's own clients make windows of 2 MiB, and no level of zstd but the last three one of more than 8 MiB.
+pub const LARGE_UNPACKING_BYTES: u64 = 16 << 20;
+
 /// Record errors that the answer to one Produce tells in all, where the request is large. Nobody reads a million sentences.
 pub const RECORD_ERRORS: usize = 1000;
 
@@ -117,14 +121,15 @@ pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
 pub const POOL_BYTES: u64 = 128 << 20;
 
 /// Shares of a shard's memory: frames that were read, fetches that wait, write buffers not yet durable, cached ranges and disk reads, responses
-/// that borrow buffers, and copies of what is left of those that were not read in time. What remains is for state and for the reserves of
-/// replies and metadata, which no client can take.
+/// that borrow buffers, copies of what is left of those that were not read in time, and records that are decompressed. What remains is for
+/// state and for the reserves of replies and metadata, which no client can take.
 pub const FRAME_PERCENT: u64 = 20;
 pub const WAITING_PERCENT: u64 = 10;
 pub const WRITE_BUFFER_PERCENT: u64 = 20;
-pub const READ_PERCENT: u64 = 35;
+pub const READ_PERCENT: u64 = 31;
 pub const RESPONSE_PERCENT: u64 = 6;
 pub const COPY_PERCENT: u64 = 4;
+pub const UNPACKING_PERCENT: u64 = 4;
 
 // ---- Responses
 
@@ -158,7 +163,13 @@ pub const RECORDS_PER_COMMAND: usize = 10_000;
 
 // Otherwise state would have no memory.
 const _: () = assert!(
-    FRAME_PERCENT + WAITING_PERCENT + WRITE_BUFFER_PERCENT + READ_PERCENT + RESPONSE_PERCENT + COPY_PERCENT
+    FRAME_PERCENT
+        + WAITING_PERCENT
+        + WRITE_BUFFER_PERCENT
+        + READ_PERCENT
+        + RESPONSE_PERCENT
+        + COPY_PERCENT
+        + UNPACKING_PERCENT
         < 100
 );
 // Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.

@@ -13,6 +13,8 @@ pub struct Memory {
     pub responses: u64,
     /// Of responses that were copied.
     pub copies: u64,
+    /// Of records that are decompressed.
+    pub unpacking: u64,
     /// Of write buffers, settled or not, and of what is read ahead.
     pub logs: u64,
     /// Of the latter, what is not settled.
@@ -30,6 +32,8 @@ pub struct Shortages {
     pub responses: u64,
     /// A response that could not be copied.
     pub copies: u64,
+    /// Work on records that could not go on holding what it held.
+    pub unpacking: u64,
     pub appends: u64,
 }
 
@@ -42,6 +46,7 @@ impl std::ops::Sub for Shortages {
             waits: self.waits - other.waits,
             responses: self.responses - other.responses,
             copies: self.copies - other.copies,
+            unpacking: self.unpacking - other.unpacking,
             appends: self.appends - other.appends,
         }
     }
@@ -53,6 +58,7 @@ impl std::ops::AddAssign for Shortages {
         self.waits += other.waits;
         self.responses += other.responses;
         self.copies += other.copies;
+        self.unpacking += other.unpacking;
         self.appends += other.appends;
     }
 }
@@ -70,6 +76,7 @@ impl Shell {
             waiting: self.context.purgatory.taken(),
             responses: self.context.responses.taken(),
             copies: self.copies.taken(),
+            unpacking: self.context.unpacking.taken(),
             logs: logs as u64,
             unsettled: unsettled as u64,
             fixed,
@@ -83,6 +90,7 @@ impl Shell {
             waits: self.context.purgatory.told(),
             responses: self.context.responses.shortages(),
             copies: self.copies.shortages(),
+            unpacking: self.context.unpacking.shortages(),
             appends: volumes.iter().flatten().map(|volume| volume.memory_waited_for()).sum(),
         }
     }
@@ -93,6 +101,7 @@ impl Shell {
             budget.check();
         }
         self.context.purgatory.check();
+        self.context.unpacking.check();
         for volume in self.volumes.borrow().iter().flatten() {
             volume.check_memory();
         }

@@ -45,7 +45,7 @@ use logan_shards::{self as shards, LaneCapacity, Listener, RealOptions, Seat, St
 use logan_storage::{LogKey, Volume};
 
 use crate::config::Settings;
-use crate::handlers::{Budget, Context, Credit};
+use crate::handlers::{Budget, Context, Credit, Unpacking};
 use crate::limits;
 use crate::mail::{Mail, Router};
 use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
@@ -242,11 +242,13 @@ impl Shell {
         let memory = memory_of_node(given, shards::memory_bytes()) / u64::from(seat.shards);
         let router = Rc::new(Router::new(seat.mesh));
         let frame_max = u64::from(plan.settings.broker.socket_request_max_bytes);
+        let unpacking = Unpacking::new(memory / 100 * limits::UNPACKING_PERCENT);
         let context = Context::new(
             router.clone(),
             plan.settings.clone(),
             Budget::new(memory / 100 * limits::RESPONSE_PERCENT),
             memory / 100 * limits::WAITING_PERCENT,
+            unpacking.clone(),
         );
         if let Some(epoch) = plan.mutations.session_epoch {
             context.begin_sessions_at(epoch);
@@ -256,7 +258,7 @@ impl Shell {
             large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),
             copies: Budget::new(memory / 100 * limits::COPY_PERCENT),
             context,
-            owner: Owner::new(router.clone(), plan.mutations),
+            owner: Owner::new(router.clone(), unpacking, plan.mutations),
             memory,
             router,
             connections: Rc::default(),

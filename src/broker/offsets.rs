@@ -10,7 +10,7 @@ use crate::limits;
 use crate::mail::{Answer, Call, OffsetAnswer, OffsetQuery, OffsetQuestion};
 use crate::model::{LeaderEpoch, Offset};
 use crate::protocol::ErrorCode;
-use crate::protocol::records::{self, Search, TimestampOffset, TimestampSearch};
+use crate::protocol::records::TimestampSearch;
 
 impl Owner {
     /// Answers what is in memory in this turn; otherwise from a task, since a log's epochs and old timestamps are on disk.
@@ -44,8 +44,45 @@ impl Owner {
             }
             OffsetQuestion::Latest => latest(&hosted, query.committed),
             OffsetQuestion::EpochEnd(epoch) => epoch_end(&hosted, epoch),
-            OffsetQuestion::MaxTimestamp => at_max_timestamp(&hosted, query.committed).await,
-            OffsetQuestion::AtTime(time) => in_batch(&hosted, query.committed, time).await,
+            OffsetQuestion::MaxTimestamp => self.at_max_timestamp(&hosted, query.committed).await,
+            OffsetQuestion::AtTime(time) => self.in_batch(&hosted, query.committed, time).await,
+        }
+    }
+
+    async fn at_max_timestamp(&self, hosted: &Hosted, committed: bool) -> OffsetAnswer {
+        let max = match hosted.log.max_timestamp().await {
+            Ok(Some(max)) => max,
+            Ok(None) => return nothing(),
+            Err(error) => return unreadable(hosted, &error),
+        };
+        // It may be that of a batch which nobody may see yet, before which there are others: in a moment it is the largest that can be seen.
+        if hosted.log.wait_settled(max.offset + 1).await.is_err() {
+            return OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+        self.in_batch(hosted, committed, max.timestamp).await
+    }
+
+    /// The first record at or after `time`, looked up in the batch that must hold it. One that the reader may not see hides those behind it.
+    async fn in_batch(&self, hosted: &Hosted, committed: bool, time: i64) -> OffsetAnswer {
+        let Some(visible) = visible(hosted, committed) else { return not_loaded() };
+        let batch = match hosted.log.batch_at_time(time).await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return nothing(),
+            Err(error) => return unreadable(hosted, &error),
+        };
+        let log_start = hosted.replica.borrow().log_start();
+        let limit = limits::STORED_BATCH_UNPACKED_BYTES;
+        let begin = || TimestampSearch::begin(&batch, time, log_start.0, limit);
+        // A batch may come to much when it is decompressed.
+        match self.unpacking.run(begin, async || {}).await.map(|(found, _)| found) {
+            Ok(Some(found)) if found.offset < visible.0 => {
+                answer(hosted, Offset(found.offset), found.timestamp)
+            }
+            Ok(_) => nothing(),
+            Err(error) => {
+                tracing::error!(log = %hosted.log.key(), ?error, "a stored batch cannot be read");
+                OffsetAnswer::failed(ErrorCode::CORRUPT_MESSAGE)
+            }
         }
     }
 }
@@ -101,54 +138,6 @@ pub(super) fn end_of_epoch(hosted: &Hosted, epoch: LeaderEpoch) -> Option<(Leade
     }
     let before = hosted.log.latest_epoch().filter(|_| epoch < led_in);
     Some((before.map_or(epoch, |latest| LeaderEpoch(latest.epoch)), replica.log_end()))
-}
-
-async fn at_max_timestamp(hosted: &Hosted, committed: bool) -> OffsetAnswer {
-    let max = match hosted.log.max_timestamp().await {
-        Ok(Some(max)) => max,
-        Ok(None) => return nothing(),
-        Err(error) => return unreadable(hosted, &error),
-    };
-    // It may be that of a batch which nobody may see yet, before which there are others: in a moment it is the largest that can be seen.
-    if hosted.log.wait_settled(max.offset + 1).await.is_err() {
-        return OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR);
-    }
-    in_batch(hosted, committed, max.timestamp).await
-}
-
-/// The first record at or after `time`, looked up in the batch that must hold it. One that the reader may not see hides those behind it.
-async fn in_batch(hosted: &Hosted, committed: bool, time: i64) -> OffsetAnswer {
-    let Some(visible) = visible(hosted, committed) else { return not_loaded() };
-    let batch = match hosted.log.batch_at_time(time).await {
-        Ok(Some(batch)) => batch,
-        Ok(None) => return nothing(),
-        Err(error) => return unreadable(hosted, &error),
-    };
-    let log_start = hosted.replica.borrow().log_start();
-    match search(&batch, time, log_start).await {
-        Ok(Some(found)) if found.offset < visible.0 => answer(hosted, Offset(found.offset), found.timestamp),
-        Ok(_) => nothing(),
-        Err(error) => {
-            tracing::error!(log = %hosted.log.key(), ?error, "a stored batch cannot be read");
-            OffsetAnswer::failed(ErrorCode::CORRUPT_MESSAGE)
-        }
-    }
-}
-
-/// Lets others run in between: a batch may come to much when it is decompressed.
-async fn search(
-    batch: &bytes::Bytes,
-    time: i64,
-    from: Offset,
-) -> Result<Option<TimestampOffset>, records::ReadError> {
-    let mut search = TimestampSearch::begin(batch, time, from.0, limits::STORED_BATCH_UNPACKED_BYTES)?;
-    loop {
-        match search.step(limits::VALIDATION_STEP_BYTES)? {
-            Search::More(more) => search = more,
-            Search::Done(found) => return Ok(found),
-        }
-        shards::yield_if_needed().await;
-    }
 }
 
 fn unreadable(hosted: &Hosted, error: &logan_storage::ReadError) -> OffsetAnswer {

@@ -134,6 +134,23 @@ impl Credit {
         self.bytes
     }
 
+    /// As [`Budget::try_take`], of as much more as makes it `bytes`: false, and nothing changes, if it is not free or somebody waits.
+    pub fn try_grow(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let mut state = self.budget.0.borrow_mut();
+        let is_alone = state.taken == self.bytes;
+        if !state.waiting.is_empty() || !(is_alone || state.taken + more <= state.limit) {
+            state.shortages += u64::from(more > 0);
+            return more == 0;
+        }
+        state.taken += more;
+        state.granted += more;
+        state.holders += u64::from(self.granted == 0 && more > 0);
+        self.bytes += more;
+        self.granted += more;
+        true
+    }
+
     /// Says what is really held. More than was taken is not waited for, since it is there already: others wait for it.
     pub fn resize(&mut self, bytes: u64) {
         self.set(bytes);
@@ -199,6 +216,27 @@ mod tests {
         assert_eq!(budget.taken(), 550);
         budget.check();
         drop((unforeseen, second));
+        assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn credit_grows_where_there_is_room_and_nobody_waits() {
+        let budget = Budget::new(100);
+        let mut first = budget.none();
+        assert!(first.try_grow(1000), "alone");
+        budget.check();
+        first.resize(60);
+        let mut second = budget.none();
+        assert!(!second.try_grow(41) && second.try_grow(40) && second.try_grow(10));
+        assert_eq!((second.bytes(), budget.taken()), (40, 100));
+        assert!(!first.try_grow(61), "not alone");
+        drop(second);
+        let mut waiter = Box::pin(budget.take(50));
+        assert!(waiter.as_mut().now_or_never().is_none());
+        assert!(!first.try_grow(61) && first.try_grow(60), "somebody waits");
+        budget.check();
+        drop(first);
+        assert!(waiter.now_or_never().is_some());
         assert_eq!(budget.taken(), 0);
     }
 

@@ -23,6 +23,7 @@ mod offset_for_leader_epoch;
 mod produce;
 mod purgatory;
 mod topics;
+mod unpacking;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -42,6 +43,7 @@ use topics::TopicCache;
 
 pub use budget::{Budget, Credit};
 pub use purgatory::Purgatory;
+pub use unpacking::Unpacking;
 
 /// The `isolation_level` of a client that wants committed records only.
 const READ_COMMITTED: i8 = 1;
@@ -54,6 +56,8 @@ pub struct Context {
     pub responses: Budget,
     /// Fetches that wait for records.
     pub purgatory: Purgatory,
+    /// Memory for records that are decompressed.
+    pub unpacking: Unpacking,
     /// The most that one fetch returns, but for a first batch that is larger.
     largest_response: u64,
     image: RefCell<Arc<Image>>,
@@ -107,7 +111,13 @@ pub const BUILT: [ApiKey; 15] = [
 
 impl Context {
     /// `waiting` is what fetches that wait may keep, in bytes.
-    pub fn new(router: Rc<Router>, settings: Arc<Settings>, responses: Budget, waiting: u64) -> Rc<Self> {
+    pub fn new(
+        router: Rc<Router>,
+        settings: Arc<Settings>,
+        responses: Budget,
+        waiting: u64,
+        unpacking: Unpacking,
+    ) -> Rc<Self> {
         let (shard, shards) = (router.shard(), router.shards());
         let slots = settings.broker.fetch_session_slots.div_ceil(u32::from(shards)) as usize;
         Rc::new(Self {
@@ -117,6 +127,7 @@ impl Context {
                 .max(limits::AWAITED_BYTES),
             responses,
             purgatory: Purgatory::new(waiting),
+            unpacking,
             image: RefCell::new(Arc::new(Image::default())),
             version: Cell::new(ImageVersion::default()),
             topics: TopicCache::default(),

@@ -7,17 +7,18 @@
 //! Not here: transactions (a transactional batch is refused as one of an unknown transactional id), throttling. `timeout_ms` bounds the wait for
 //! other replicas, of which there are none yet.
 
+mod routes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use futures_util::future::join_all;
 use logan_storage::batch::Batch;
 
-use super::{Context, Outcome, Peer, later, malformed, respond, topics};
+use super::{Context, Credit, Outcome, Peer, later, malformed, respond, topics};
 use crate::config::TopicSettings;
 use crate::config::topic::{CompressionType, TimestampType};
 use crate::limits;
-use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Mail, Pending};
+use crate::mail::{AppendPart, AppendResult};
 use crate::metadata::Image;
 use crate::model::{PartitionId, ShardId};
 use crate::protocol::messages::produce::{
@@ -25,8 +26,10 @@ use crate::protocol::messages::produce::{
     PartitionProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use crate::protocol::messages::{ProduceRequest, ProduceResponse};
-use crate::protocol::records::{Compression, Invalid, Rules, Step, Timestamps, Validation};
+use crate::protocol::records::{Compression, Invalid, Rules, Timestamps, Validated, Validation};
 use crate::protocol::{ErrorCode, Frame, Records, Str};
+
+use routes::Routes;
 
 /// The first version whose response says who leads instead (KIP-951).
 const LEADER_HINTS_SINCE: i16 = 10;
@@ -34,7 +37,7 @@ const LEADER_HINTS_SINCE: i16 = 10;
 /// Where the result of a partition comes from.
 enum Fate {
     Refused(PartitionProduceResponse),
-    /// Place in the request to this shard.
+    /// Place in the results of this shard.
     Routed {
         shard: ShardId,
         at: usize,
@@ -54,8 +57,7 @@ struct Asked {
 /// The answer under construction: the request's topics and partitions, in its order.
 struct Plan {
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
-    /// For each shard, what it is to append.
-    parts: Vec<Vec<AppendPart>>,
+    routes: Routes,
     /// Record errors that may still be told.
     record_errors: usize,
 }
@@ -74,7 +76,7 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
     let image = context.image();
     let mut plan = Plan {
         topics: Vec::new(),
-        parts: (0..context.router.shards()).map(|_| Vec::new()).collect(),
+        routes: Routes::new(context, request.acks),
         record_errors: (frame.wire_bytes / limits::RECORD_ERROR_PER_BYTES)
             .clamp(limits::RECORD_ERRORS_LEAST, limits::RECORD_ERRORS),
     };
@@ -82,19 +84,11 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
         let fates = plan_topic(context, &image, asked, &topic, &mut plan).await;
         plan.topics.push((topic.name, topic.topic_id, fates));
     }
-    let mut pending = Vec::new();
-    for (shard, parts) in plan.parts.iter_mut().enumerate() {
-        if !parts.is_empty() {
-            let request = AppendRequest { image: context.version(), acks, parts: std::mem::take(parts) };
-            let shard = ShardId(shard as u16);
-            let sent = context.router.ask(shard, |call| Mail::Append(call, Box::new(request))).await;
-            pending.push((shard, sent));
-        }
-    }
+    let pending = plan.routes.send(context).await;
     let (context, listener) = (context.clone(), peer.listener);
     later(async move {
-        let results = collect(pending).await;
-        let mut response = assemble(&context, listener, plan.topics, &results);
+        plan.routes.collect(pending).await;
+        let mut response = assemble(&context, listener, plan.topics, &plan.routes);
         if frame.version < LEADER_HINTS_SINCE {
             forget_leaders(&mut response);
         }
@@ -162,12 +156,17 @@ async fn plan_topic(
             (Ok(_), None) => unreachable!("a partition is found in a topic only"),
         };
         let rules = rules(request.version, settings, plan.record_errors);
-        match validate(request, rules, data.records.as_ref()).await {
-            Ok((batches, append_time_ms)) => {
+        match validate(context, request, rules, data.records.as_ref(), &mut plan.routes).await {
+            Ok((validated, credit)) => {
                 let shard = context.router.owner(partition);
-                let queue = &mut plan.parts[usize::from(shard.0)];
-                fates.push(Fate::Routed { shard, at: queue.len(), index: data.index, partition });
-                queue.push(AppendPart { partition, batches, append_time_ms });
+                let append_time_ms = validated.append_time_ms.unwrap_or(-1);
+                let converted = validated.is_converted.then_some(validated.batch.len());
+                let part = AppendPart { partition, batches: validated.batch, append_time_ms };
+                let at = plan.routes.add(shard, part);
+                fates.push(Fate::Routed { shard, at, index: data.index, partition });
+                if let Some(bytes) = converted {
+                    plan.routes.charge(context, credit, bytes as u64).await;
+                }
             }
             Err(invalid) => {
                 plan.record_errors -= invalid.record_errors.len();
@@ -179,24 +178,19 @@ async fn plan_topic(
     fates
 }
 
-/// Returns the batch to append and the time stamped into it, -1 if none was. Lets others run in between.
+/// Returns what to append, and what it was charged when it was made. Lets others run in between.
 async fn validate(
+    context: &Context,
     request: Asked,
     rules: Rules,
     records: Option<&Records>,
-) -> Result<(bytes::Bytes, i64), Invalid> {
+    routes: &mut Routes,
+) -> Result<(Validated, Credit), Invalid> {
     let bytes = records.map(Records::contiguous).unwrap_or_default();
-    let mut validation = Validation::begin(&bytes, rules)?;
-    loop {
-        match validation.step(limits::VALIDATION_STEP_BYTES)? {
-            Step::More(more) => validation = more,
-            Step::Done(validated) => {
-                refuse_transaction(request, &validated.batch)?;
-                return Ok((validated.batch, validated.append_time_ms.unwrap_or(-1)));
-            }
-        }
-        logan_shards::yield_if_needed().await;
-    }
+    let begin = || Validation::begin(&bytes, rules);
+    let (validated, credit) = context.unpacking.run(begin, async || routes.settle(context).await).await?;
+    refuse_transaction(request, &validated.batch)?;
+    Ok((validated, credit))
 }
 
 /// There is no transaction coordinator: no transactional id is known, so no batch can belong to one's transaction.
@@ -241,22 +235,11 @@ fn rules(version: i16, settings: &TopicSettings, record_errors: usize) -> Rules 
     }
 }
 
-async fn collect(pending: Vec<(ShardId, Pending)>) -> Vec<(ShardId, Vec<AppendResult>)> {
-    join_all(pending.into_iter().map(|(shard, pending)| async move {
-        match pending.await {
-            Some(Answer::Append(results)) => (shard, results),
-            // The node is stopping: whether these were appended is not known.
-            _ => (shard, Vec::new()),
-        }
-    }))
-    .await
-}
-
 fn assemble(
     context: &Context,
     listener: usize,
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
-    results: &[(ShardId, Vec<AppendResult>)],
+    routes: &Routes,
 ) -> ProduceResponse {
     let mut response = ProduceResponse::default();
     for (name, topic_id, fates) in topics {
@@ -264,13 +247,10 @@ fn assemble(
         for fate in fates {
             topic.partition_responses.push(match fate {
                 Fate::Refused(refused) => refused,
-                Fate::Routed { shard, at, index, partition } => {
-                    let of_shard = results.iter().find(|(of, _)| *of == shard);
-                    match of_shard.and_then(|(_, results)| results.get(at)) {
-                        Some(result) => answered(context, index, partition, result),
-                        None => refused(index, ErrorCode::NOT_LEADER_OR_FOLLOWER),
-                    }
-                }
+                Fate::Routed { shard, at, index, partition } => match routes.result(shard, at) {
+                    Some(result) => answered(context, index, partition, result),
+                    None => refused(index, ErrorCode::NOT_LEADER_OR_FOLLOWER),
+                },
             });
         }
         response.responses.push(topic);

@@ -326,6 +326,14 @@ impl Broker {
         resident(self.pid()).expect("the broker runs")
     }
 
+    /// The most memory that was ever resident, in bytes.
+    pub fn resident_peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the broker runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        kib << 10
+    }
+
     /// CPU time used so far.
     pub fn cpu(&self) -> Duration {
         cpu(self.pid()).expect("the broker runs")

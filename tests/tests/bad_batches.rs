@@ -2,8 +2,9 @@
 //! connection and the broker go on.
 
 use logan_tests::batch::{self, Batch, Codec, HEADER};
-use logan_tests::broker::{Broker, Scratch};
+use logan_tests::broker::{Broker, Scratch, Settings};
 use logan_tests::wire::{Connection, FetchFrom};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 const TOPIC: &str = "lies";
@@ -272,4 +273,53 @@ fn decompression_bombs() {
             }
         }
     }
+}
+
+/// Records of 150 MiB in a few kilobytes, for which whoever reads them needs a window of 128 MiB.
+fn large_window() -> Vec<u8> {
+    const RECORDS: usize = 10;
+    const SIZE: usize = 15 << 20;
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).expect("a context");
+    encoder.window_log(27).expect("a window that zstd has");
+    for index in 0..RECORDS {
+        let mut record = vec![0, 0];
+        batch::varint(&mut record, index as i64);
+        batch::varint(&mut record, -1);
+        batch::varint(&mut record, SIZE as i64);
+        record.resize(record.len() + SIZE + 1, 0);
+        let mut length = Vec::new();
+        batch::varint(&mut length, record.len() as i64);
+        encoder.write_all(&length).and_then(|()| encoder.write_all(&record)).expect("compressed in memory");
+    }
+    let packed = encoder.finish().expect("compressed in memory");
+    assert!(packed.len() < 64 << 10);
+    Batch::of(&[]).codec(Codec::Zstd).encode_with(&packed, RECORDS as i32)
+}
+
+#[test]
+fn windows_are_held_one_after_another() {
+    const CONNECTIONS: usize = 12;
+    let scratch = Scratch::new("windows");
+    let settings = Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=268435456"]);
+    let broker = Broker::start(settings);
+    let address = broker.address();
+    assert_eq!(Connection::open(address).create_topic("windows", 1, &[]), 0);
+    let batch = large_window();
+    std::thread::scope(|scope| {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                assert_eq!(Connection::open(address).produce("windows", 0, -1, &batch).error, NONE)
+            });
+        }
+        // Others wait for none of it.
+        let started = Instant::now();
+        let mut connection = Connection::open(address);
+        for _ in 0..20 {
+            let small = Batch::of(&[b"value"]).codec(Codec::Zstd).encode();
+            assert_eq!(connection.produce("windows", 0, -1, &small).error, NONE);
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    });
+    let peak = broker.resident_peak();
+    assert!(peak < 400 << 20, "{} MiB were resident", peak >> 20);
 }

@@ -1,9 +1,11 @@
 //! What clients make a whole broker allocate, in simulation: all of it on one thread, whose allocations are counted.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
-use logan::protocol::messages::{CreateTopicsRequest, ProduceRequest};
+use logan::protocol::messages::{CreateTopicsRequest, ListOffsetsRequest, ProduceRequest};
 use logan::protocol::records::{BatchBuilder, Compression};
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::allocation::{Counting, peak};
@@ -135,5 +137,83 @@ fn of_batches_for_one_partition_the_last_is_appended_and_answered() {
         let request = produce(vec![topic("twice", &[(0, batch(&[b"next"], Compression::None))])]);
         let response = client.call(VERSION, &request).await.expect("an answer");
         assert_eq!(response.responses[0].partition_responses[0].base_offset, 2);
+    });
+}
+
+/// The first offset at or after that time.
+async fn offset_at(client: &mut Client, name: &str, timestamp: i64) -> i64 {
+    let part = ListOffsetsPartition { current_leader_epoch: -1, timestamp, ..Default::default() };
+    let topic = ListOffsetsTopic { name: name.into(), partitions: vec![part], ..Default::default() };
+    let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+    let response = client.call(5, &request).await.expect("an answer");
+    let part = &response.topics[0].partitions[0];
+    assert_eq!(part.error_code, ErrorCode::NONE);
+    part.offset
+}
+
+#[test]
+fn large_records_of_many_connections_are_gathered_one_after_another() {
+    const CONNECTIONS: usize = 16;
+    const RECORD: usize = 10 << 20;
+    let mut builder = BatchBuilder::new(Compression::Gzip { level: 1 });
+    builder.append(1_700_000_000_000, None, Some(&vec![0; RECORD]), &[]);
+    builder.append(1_700_000_000_001, None, None, &[]);
+    let batch = builder.finish(None);
+    let ((), bytes) = peak(|| {
+        serve(&[], async move {
+            create_topic(&mut connect().await, "large", 1, &[]).await;
+            join_all((0..CONNECTIONS).map(async |_| {
+                let mut client = connect().await;
+                let request = produce(vec![topic("large", &[(0, batch.clone())])]);
+                let response = client.call(VERSION, &request).await.expect("an answer");
+                assert_eq!(response.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+                // The record before must be read again.
+                assert_eq!(offset_at(&mut client, "large", 1_700_000_000_001).await, 1);
+            }))
+            .await;
+        });
+    });
+    // One record while its window doubles, and what a simulated broker takes anyway.
+    assert!(bytes < 4 * RECORD + (40 << 20), "{bytes} bytes");
+}
+
+/// Has batches of a few hundred bytes opened to 900 KiB for so many partitions, and returns how each is answered.
+async fn produce_opened(client: &mut Client, partitions: i32) -> Vec<(i32, ErrorCode, i64)> {
+    let small = batch(&[&vec![0; 900 << 10]], Compression::Zstd { level: 3 });
+    assert!(small.len() < 300, "{}", small.len());
+    let parts: Vec<_> = (0..partitions).map(|index| (index, small.clone())).collect();
+    let request = produce(vec![topic("opened", &parts)]);
+    let response = client.call(VERSION, &request).await.expect("an answer");
+    let parts = &response.responses[0].partition_responses;
+    parts.iter().map(|part| (part.index, part.error_code, part.base_offset)).collect()
+}
+
+#[test]
+fn batches_that_are_compressed_anew_are_not_all_held_until_the_last_is() {
+    const PARTITIONS: i32 = 120;
+    // None of them is appended, so that the simulated disk holds none.
+    let settings = [("compression.type", "uncompressed"), ("min.insync.replicas", "2")];
+    let (answers, bytes) = peak(|| {
+        serve(&[], async move {
+            let mut client = connect().await;
+            create_topic(&mut client, "opened", PARTITIONS, &settings).await;
+            produce_opened(&mut client, PARTITIONS).await
+        })
+    });
+    let refused = |index| (index, ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    assert_eq!(answers, (0..PARTITIONS).map(refused).collect::<Vec<_>>());
+    assert!(bytes < 60 << 20, "{bytes} bytes");
+}
+
+#[test]
+fn batches_that_had_to_leave_early_are_answered_as_all_others() {
+    const PARTITIONS: i32 = 20;
+    serve(&[], async move {
+        let mut client = connect().await;
+        create_topic(&mut client, "opened", PARTITIONS, &[("compression.type", "uncompressed")]).await;
+        for round in 0..2 {
+            let expected: Vec<_> = (0..PARTITIONS).map(|index| (index, ErrorCode::NONE, round)).collect();
+            assert_eq!(produce_opened(&mut client, PARTITIONS).await, expected);
+        }
     });
 }

@@ -10,5 +10,23 @@ mod validate;
 
 pub use builder::{BatchBuilder, ProducerFields};
 pub use compression::{Codec, Compression};
-pub use reader::{Placed, ReadError, RecordReader, Search, TimestampOffset, TimestampSearch};
-pub use validate::{Invalid, RecordError, Rules, Step, Timestamps, Validated, Validation, validate};
+pub use reader::{Next, Placed, ReadError, RecordReader, TimestampOffset, TimestampSearch};
+pub use validate::{Invalid, RecordError, Rules, Timestamps, Validated, Validation, validate};
+
+/// Work on the records of a batch in pieces, so that the caller can let others run in between.
+pub trait Stepwise: Sized {
+    type Output;
+    type Error;
+
+    /// Does what about `budget` bytes of records take, decompressed, and at least a little.
+    fn step(self, budget: usize) -> Result<Step<Self>, Self::Error>;
+
+    /// Bytes of memory that it holds until its next step, or will hold before long, beside the batch.
+    fn held(&self) -> usize;
+}
+
+/// How far such work is.
+pub enum Step<W: Stepwise> {
+    More(W),
+    Done(W::Output),
+}

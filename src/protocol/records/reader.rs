@@ -6,6 +6,7 @@ use logan_storage::varint::{VarintError, read_i32};
 
 use super::compression::{Codec, Decoder, DecompressError};
 use super::record::{Record, RecordError};
+use super::{Step, Stepwise};
 
 /// Why the records of a batch cannot be read. `index` counts from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,16 @@ pub struct Placed<'a> {
     pub record: Record<'a>,
 }
 
+/// What comes next in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next<'a> {
+    Record(Placed<'a>),
+    /// Not all of a record is there yet: so many bytes of it were decompressed.
+    Part(usize),
+    /// There have been as many records as the header states, and nothing follows.
+    End,
+}
+
 /// Reads one record after the other.
 ///
 /// Invariants: `index <= header.count`; after an error nothing more is read.
@@ -58,12 +69,19 @@ struct Window {
 struct Unpacked {
     bytes: Vec<u8>,
     at: usize,
+    /// The length of the record that is being gathered.
+    wanted: usize,
 }
 
 /// Memory that a window keeps for what comes next: enough for records of Kafka's largest size by default.
 const KEPT_BYTES: usize = 1 << 20;
 
 impl Unpacked {
+    /// Bytes of memory that it has, or will have when it has grown by doubling to what is wanted.
+    fn held(&self) -> usize {
+        self.bytes.capacity().max(2 * self.wanted)
+    }
+
     fn drop_read(&mut self) {
         self.bytes.drain(..self.at);
         self.at = 0;
@@ -88,7 +106,7 @@ impl RecordReader {
         let bytes = batch.slice(HEADER_LEN..);
         let source = match Decoder::new(codec, bytes.clone(), limit) {
             Some(decoder) => {
-                Source::Packed { decoder: decoder?, window: Unpacked { bytes: Vec::new(), at: 0 } }
+                Source::Packed { decoder: decoder?, window: Unpacked { bytes: Vec::new(), at: 0, wanted: 0 } }
             }
             None if bytes.len() > limit => return Err(DecompressError::TooLarge { limit }.into()),
             None => Source::Plain(Window { bytes, at: 0 }),
@@ -112,22 +130,44 @@ impl RecordReader {
         }
     }
 
+    /// Bytes of memory that it holds beside the batch, or will hold before the next record is there.
+    pub fn held(&self) -> usize {
+        match &self.source {
+            Source::Plain(_) => 0,
+            Source::Packed { decoder, window } => decoder.held() + window.held(),
+        }
+    }
+
     /// The next record, or none when there have been as many as the header states and nothing follows.
     #[expect(
         clippy::should_implement_trait,
         reason = "a record borrows the reader: an iterator's item could not"
     )]
     pub fn next(&mut self) -> Result<Option<Placed<'_>>, ReadError> {
+        match self.next_within(usize::MAX)? {
+            Next::Record(placed) => Ok(Some(placed)),
+            Next::End => Ok(None),
+            Next::Part(bytes) => unreachable!("{bytes} bytes are within any budget"),
+        }
+    }
+
+    /// What comes next, if no more than about `budget` bytes must be decompressed for it.
+    pub fn next_within(&mut self, budget: usize) -> Result<Next<'_>, ReadError> {
         if self.failed {
-            return Ok(None);
+            return Ok(Next::End);
         }
         self.failed = true;
         let (index, count) = (self.index, self.header.count);
         if index >= count {
-            return if self.source.is_at_end()? { Ok(None) } else { Err(ReadError::TooMany { count }) };
+            return if self.source.is_at_end()? { Ok(Next::End) } else { Err(ReadError::TooMany { count }) };
         }
-        let Some((start, end)) = self.source.next_record(index)? else {
-            return Err(ReadError::TooFew { index, count });
+        let (start, end) = match self.source.next_record(index, budget)? {
+            Gathered::Record { start, end } => (start, end),
+            Gathered::Part(bytes) => {
+                self.failed = false;
+                return Ok(Next::Part(bytes));
+            }
+            Gathered::End => return Err(ReadError::TooFew { index, count }),
         };
         let body = match &self.source {
             Source::Plain(window) => &window.bytes[start..end],
@@ -136,7 +176,7 @@ impl RecordReader {
         let record = Record::parse(body).map_err(|error| ReadError::Record { index, error })?;
         self.failed = false;
         self.index += 1;
-        Ok(Some(place(&self.header, record)))
+        Ok(Next::Record(place(&self.header, record)))
     }
 }
 
@@ -154,41 +194,71 @@ fn place<'a>(header: &Header, record: Record<'a>) -> Placed<'a> {
 /// One record may be this part of what a compressed batch may come to.
 const RECORD_SHARE: usize = 8;
 
+/// What lies in the window.
+enum Gathered {
+    /// Where the next record's fields begin and end.
+    Record {
+        start: usize,
+        end: usize,
+    },
+    /// Not all of it, after so many bytes.
+    Part(usize),
+    End,
+}
+
 impl Source {
-    /// Where the next record's fields begin and end in the window. None at the end of the bytes.
-    fn next_record(&mut self, index: i32) -> Result<Option<(usize, usize)>, ReadError> {
+    /// Gathers the next record, until about `budget` bytes were decompressed for it.
+    fn next_record(&mut self, index: i32, budget: usize) -> Result<Gathered, ReadError> {
         let error = |error| ReadError::Record { index, error };
-        let (len, len_len) = loop {
+        let mut read = 0;
+        loop {
             match read_i32(self.rest()) {
-                Ok(found) => break found,
-                Err(VarintError::TooLong) => return Err(error(RecordError::BadNumber)),
-                Err(VarintError::Truncated) => {
-                    if !self.more()? {
-                        let is_end = self.rest().is_empty();
-                        return if is_end { Ok(None) } else { Err(error(RecordError::CutOff)) };
+                Ok((len, len_len)) => {
+                    let len = usize::try_from(len).map_err(|_| error(RecordError::CutOff))?;
+                    self.want(len)?;
+                    if self.rest().len() - len_len >= len {
+                        return Ok(self.take(len_len, len));
                     }
                 }
+                Err(VarintError::TooLong) => return Err(error(RecordError::BadNumber)),
+                Err(VarintError::Truncated) => {}
             }
-        };
-        let len = usize::try_from(len).map_err(|_| error(RecordError::CutOff))?;
-        if let Self::Packed { decoder, .. } = self
-            && len > decoder.limit() / RECORD_SHARE
-        {
+            if read >= budget {
+                return Ok(Gathered::Part(read));
+            }
+            let more = self.more()?;
+            if more == 0 {
+                let is_end = self.rest().is_empty();
+                return if is_end { Ok(Gathered::End) } else { Err(error(RecordError::CutOff)) };
+            }
+            read += more;
+        }
+    }
+
+    /// A record of so many bytes is to be gathered.
+    fn want(&mut self, len: usize) -> Result<(), DecompressError> {
+        let Self::Packed { decoder, window } = self else { return Ok(()) };
+        let limit = decoder.limit() / RECORD_SHARE;
+        if len > limit {
             // Told before it is gathered: a record is held whole, unlike its batch.
-            return Err(DecompressError::TooLarge { limit: decoder.limit() / RECORD_SHARE }.into());
+            return Err(DecompressError::TooLarge { limit });
         }
-        while self.rest().len() - len_len < len {
-            if !self.more()? {
-                return Err(error(RecordError::CutOff));
-            }
-        }
+        window.wanted = len;
+        Ok(())
+    }
+
+    /// Steps over a record that lies in the window.
+    fn take(&mut self, len_len: usize, len: usize) -> Gathered {
         let at = match self {
             Self::Plain(window) => &mut window.at,
-            Self::Packed { window, .. } => &mut window.at,
+            Self::Packed { window, .. } => {
+                window.wanted = 0;
+                &mut window.at
+            }
         };
         let start = *at + len_len;
         *at = start + len;
-        Ok(Some((start, start + len)))
+        Gathered::Record { start, end: start + len }
     }
 
     fn rest(&self) -> &[u8] {
@@ -198,20 +268,20 @@ impl Source {
         }
     }
 
-    /// Adds bytes behind the rest, if there are more.
-    fn more(&mut self) -> Result<bool, DecompressError> {
+    /// Adds bytes behind the rest, and returns how many: 0 if there are no more.
+    fn more(&mut self) -> Result<usize, DecompressError> {
         match self {
-            Self::Plain(_) => Ok(false),
+            Self::Plain(_) => Ok(0),
             Self::Packed { decoder, window } => {
                 // What was read is dropped first: the window is as large as the record that is being gathered, and one block.
                 window.drop_read();
-                Ok(decoder.read(&mut window.bytes)? > 0)
+                decoder.read(&mut window.bytes)
             }
         }
     }
 
     fn is_at_end(&mut self) -> Result<bool, DecompressError> {
-        Ok(self.rest().is_empty() && !self.more()?)
+        Ok(self.rest().is_empty() && self.more()? == 0)
     }
 }
 
@@ -230,31 +300,37 @@ pub struct TimestampSearch {
     from_offset: i64,
 }
 
-/// How far a search is.
-#[expect(clippy::large_enum_variant, reason = "it lives on the stack of one loop")]
-pub enum Search {
-    More(TimestampSearch),
-    Done(Option<TimestampOffset>),
-}
-
 impl TimestampSearch {
     /// For [`RecordReader::open`]'s `batch` and `limit`.
     pub fn begin(batch: &Bytes, timestamp: i64, from_offset: i64, limit: usize) -> Result<Self, ReadError> {
         Ok(Self { records: RecordReader::open(batch, limit)?, timestamp, from_offset })
     }
+}
 
-    /// Looks at the next records, about `budget` bytes of them (decompressed), at least one.
-    pub fn step(mut self, budget: usize) -> Result<Search, ReadError> {
+impl Stepwise for TimestampSearch {
+    type Output = Option<TimestampOffset>;
+    type Error = ReadError;
+
+    fn step(mut self, budget: usize) -> Result<Step<Self>, ReadError> {
         let mut seen = 0_usize;
         while seen < budget {
-            let Some(found) = self.records.next()? else { return Ok(Search::Done(None)) };
-            if found.timestamp >= self.timestamp && found.offset >= self.from_offset {
-                let found = TimestampOffset { timestamp: found.timestamp, offset: found.offset };
-                return Ok(Search::Done(Some(found)));
+            match self.records.next_within(budget - seen)? {
+                Next::End => return Ok(Step::Done(None)),
+                Next::Part(bytes) => seen = seen.saturating_add(bytes),
+                Next::Record(found) => {
+                    if found.timestamp >= self.timestamp && found.offset >= self.from_offset {
+                        let found = TimestampOffset { timestamp: found.timestamp, offset: found.offset };
+                        return Ok(Step::Done(Some(found)));
+                    }
+                    seen = seen.saturating_add(found.record.size());
+                }
             }
-            seen = seen.saturating_add(found.record.size());
         }
         self.records.release();
-        Ok(Search::More(self))
+        Ok(Step::More(self))
+    }
+
+    fn held(&self) -> usize {
+        self.records.held()
     }
 }

@@ -147,8 +147,8 @@ fn records_are_found_by_timestamp() {
             for steps in 1.. {
                 // A byte at a time is a record at a time.
                 match search.step(1).unwrap() {
-                    Search::More(more) => search = more,
-                    Search::Done(found) => return found.map(|found| (found.timestamp, found.offset, steps)),
+                    Step::More(more) => search = more,
+                    Step::Done(found) => return found.map(|found| (found.timestamp, found.offset, steps)),
                 }
             }
             None

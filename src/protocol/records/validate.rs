@@ -16,7 +16,7 @@ use logan_storage::batch::{
 };
 
 use super::compression::{Codec, Compression, DecompressError};
-use super::{BatchBuilder, Placed, ProducerFields, ReadError, RecordReader};
+use super::{BatchBuilder, Next, Placed, ProducerFields, ReadError, RecordReader, Step, Stepwise};
 use crate::protocol::ErrorCode;
 
 /// The shortest header that any format ever had behind its length.
@@ -124,7 +124,7 @@ pub fn validate(records: &Bytes, rules: Rules) -> Result<Validated, Invalid> {
 /// A validation in pieces, so that the caller can let others run in between.
 ///
 /// Invariants: `errors.len() <= max(rules.record_errors, TOLD_IN_MESSAGE)`; a conversion holds the records read so far, and is no longer than what may be stored: one
-/// that has outgrown that is given up, and the rest of the records only looked at. Between two steps little more is held than the batch.
+/// that has outgrown that is given up, and the rest of the records only looked at. What is held between two steps is told by `held`.
 pub struct Validation {
     batch: Bytes,
     rules: Rules,
@@ -137,13 +137,6 @@ pub struct Validation {
     errors: Vec<RecordError>,
     error_count: usize,
     has_timestamp_error: bool,
-}
-
-/// How far a validation is.
-#[expect(clippy::large_enum_variant, reason = "it lives on the stack of one loop")]
-pub enum Step {
-    More(Validation),
-    Done(Validated),
 }
 
 impl Validation {
@@ -181,46 +174,6 @@ impl Validation {
             error_count: 0,
             has_timestamp_error: false,
         })
-    }
-
-    /// Looks at the next records, about `budget` bytes of them (decompressed), at least one.
-    pub fn step(mut self, budget: usize) -> Result<Step, Invalid> {
-        let mut seen = 0_usize;
-        while seen < budget {
-            let index = self.reader.index();
-            let is_append_time = self.reader.header().attributes.is_append_time();
-            let Some(placed) = self.reader.next()? else {
-                return self.finish().map(Step::Done);
-            };
-            let Placed { timestamp, record, .. } = placed;
-            seen = seen.saturating_add(record.size());
-            if let Some((is_about_timestamp, message)) =
-                record_error(&placed, index, is_append_time, &self.rules)
-            {
-                self.has_timestamp_error |= is_about_timestamp;
-                self.error_count += 1;
-                if self.errors.len() < self.rules.record_errors.max(TOLD_IN_MESSAGE) {
-                    self.errors.push(RecordError { index, message });
-                }
-                continue;
-            }
-            if timestamp > self.max_timestamp {
-                self.max_timestamp = timestamp;
-                self.offset_of_max_timestamp = index;
-            }
-            if let Some(conversion) = &mut self.conversion
-                && self.error_count == 0
-            {
-                conversion.append_record(timestamp, &record);
-                let written = conversion.written();
-                if written > self.rules.max_batch_bytes {
-                    // Not refused yet: what is wrong with a later record would be said first.
-                    (self.conversion, self.outgrown) = (None, Some(written));
-                }
-            }
-        }
-        self.reader.release();
-        Ok(Step::More(self))
     }
 
     fn finish(mut self) -> Result<Validated, Invalid> {
@@ -278,6 +231,59 @@ impl Validation {
         };
         self.errors.truncate(self.rules.record_errors);
         Invalid { error, message, record_errors: self.errors }
+    }
+}
+
+impl Stepwise for Validation {
+    type Output = Validated;
+    type Error = Invalid;
+
+    fn step(mut self, budget: usize) -> Result<Step<Self>, Invalid> {
+        let mut seen = 0_usize;
+        while seen < budget {
+            let index = self.reader.index();
+            let is_append_time = self.reader.header().attributes.is_append_time();
+            let placed = match self.reader.next_within(budget - seen)? {
+                Next::Record(placed) => placed,
+                Next::Part(bytes) => {
+                    seen = seen.saturating_add(bytes);
+                    continue;
+                }
+                Next::End => return self.finish().map(Step::Done),
+            };
+            let Placed { timestamp, record, .. } = placed;
+            seen = seen.saturating_add(record.size());
+            if let Some((is_about_timestamp, message)) =
+                record_error(&placed, index, is_append_time, &self.rules)
+            {
+                self.has_timestamp_error |= is_about_timestamp;
+                self.error_count += 1;
+                if self.errors.len() < self.rules.record_errors.max(TOLD_IN_MESSAGE) {
+                    self.errors.push(RecordError { index, message });
+                }
+                continue;
+            }
+            if timestamp > self.max_timestamp {
+                self.max_timestamp = timestamp;
+                self.offset_of_max_timestamp = index;
+            }
+            if let Some(conversion) = &mut self.conversion
+                && self.error_count == 0
+            {
+                conversion.append_record(timestamp, &record);
+                let written = conversion.written();
+                if written > self.rules.max_batch_bytes {
+                    // Not refused yet: what is wrong with a later record would be said first.
+                    (self.conversion, self.outgrown) = (None, Some(written));
+                }
+            }
+        }
+        self.reader.release();
+        Ok(Step::More(self))
+    }
+
+    fn held(&self) -> usize {
+        self.reader.held() + self.conversion.as_ref().map_or(0, BatchBuilder::held)
     }
 }
 

@@ -143,9 +143,9 @@ impl Broker {
         for watched in &*self.watch.shards.borrow() {
             let Some(shell) = watched.shell.upgrade() else { continue };
             let memory = shell.memory();
-            let Memory { frames, waiting, responses, copies, unsettled, .. } = memory;
+            let Memory { frames, waiting, responses, copies, unpacking, unsettled, .. } = memory;
             let promised = shell.router.mesh().promised();
-            if frames + waiting + responses + copies + unsettled + promised > 0 {
+            if frames + waiting + responses + copies + unpacking + unsettled + promised > 0 {
                 let shard = shell.router.shard();
                 return Err(format!(
                     "nothing is under way, and shard {shard} has not got back its memory: {memory:?}, lane credits: {promised}"

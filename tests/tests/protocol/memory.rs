@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use logan::protocol::ErrorCode;
 use logan::protocol::records::{
-    BatchBuilder, Codec as Compressor, Compression, Invalid, Rules, Step, Timestamps, Validation,
+    BatchBuilder, Codec as Compressor, Compression, Invalid, Rules, Step, Stepwise, Timestamps, Validation,
 };
 use logan_shards::allocation::{Counting, peak};
 use logan_tests::codec::Codec;
@@ -100,10 +100,32 @@ fn a_validation_that_waits_for_its_turn_does_not_hold_the_large_record_that_it_h
         let bomb = zeros(codec, 2, 20 << 20);
         assert!(bomb.len() < 200 << 10);
         let begin = || Validation::begin(&bomb, RULES).expect("nothing is wrong with it");
-        let (waiting, bytes) = peak(|| (0..20).map(|_| begin().step(1)).collect::<Vec<_>>());
+        // The first record, and a little of the second.
+        let budget = (20 << 20) + (64 << 10);
+        let (waiting, bytes) = peak(|| (0..20).map(|_| begin().step(budget)).collect::<Vec<_>>());
         assert!(waiting.iter().all(|step| matches!(step, Ok(Step::More(_)))));
         // One record while its window doubles; of each of the others, a block or what a window keeps.
         assert!(bytes < (80 << 20) + 20 * (5 << 20), "{codec:?}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn a_large_record_is_gathered_in_steps() {
+    const BYTES: usize = 20 << 20;
+    const STEP: usize = 64 << 10;
+    for codec in [Compressor::Gzip, Compressor::Zstd, Compressor::Lz4, Compressor::Snappy] {
+        let mut step =
+            Step::More(Validation::begin(&zeros(codec, 1, BYTES), RULES).expect("nothing is wrong with it"));
+        let (mut gathering, mut most) = (0, 0);
+        while let Step::More(validation) = step {
+            // What the record will come to is told as soon as its length is known.
+            gathering += usize::from(validation.held() > BYTES);
+            most = most.max(validation.held());
+            step = validation.step(STEP).expect("nothing is wrong with it");
+        }
+        // A block may be longer than what is left of a step.
+        assert!(gathering >= BYTES / (2 * STEP), "{codec:?}: {gathering} steps");
+        assert!(most < 4 * BYTES, "{codec:?}: {most} bytes");
     }
 }
 

@@ -1,0 +1,92 @@
+//! Batches on their way to the shards that append them.
+//!
+//! Invariant: a batch that is not the request's own bytes is charged, or is sent before anything else is done.
+
+use futures_util::future::join_all;
+
+use crate::handlers::{Context, Credit};
+use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Mail, Pending};
+use crate::model::ShardId;
+
+/// Where the batches of one request go.
+pub struct Routes {
+    acks: i16,
+    shards: Vec<Route>,
+    /// For batches that were compressed anew.
+    converted: Vec<Credit>,
+}
+
+/// What one shard is to append, and what came of what it was asked before: `None` where it did not answer, since the node is stopping.
+#[derive(Default)]
+struct Route {
+    parts: Vec<AppendPart>,
+    results: Vec<Option<AppendResult>>,
+}
+
+impl Routes {
+    pub fn new(context: &Context, acks: i16) -> Self {
+        let shards = (0..context.router.shards()).map(|_| Route::default()).collect();
+        Self { acks, shards, converted: Vec::new() }
+    }
+
+    /// Returns the place that its result will have.
+    pub fn add(&mut self, shard: ShardId, part: AppendPart) -> usize {
+        let route = &mut self.shards[usize::from(shard.0)];
+        route.parts.push(part);
+        route.results.len() + route.parts.len() - 1
+    }
+
+    /// Charges what was added last, which took `credit` while it was made. Where there is no memory for it, it does not stay here.
+    pub async fn charge(&mut self, context: &Context, mut credit: Credit, bytes: u64) {
+        if credit.try_grow(bytes) {
+            credit.resize(bytes);
+            self.converted.push(credit);
+        } else {
+            drop(credit);
+            self.settle(context).await;
+        }
+    }
+
+    /// Has everything appended that was added, and holds none of it any more.
+    pub async fn settle(&mut self, context: &Context) {
+        let pending = self.send(context).await;
+        self.collect(pending).await;
+    }
+
+    /// Returns the answers to come, each with how many results it must have.
+    pub async fn send(&mut self, context: &Context) -> Vec<(ShardId, usize, Pending)> {
+        let mut pending = Vec::new();
+        for (shard, route) in self.shards.iter_mut().enumerate() {
+            let parts = std::mem::take(&mut route.parts);
+            if !parts.is_empty() {
+                let count = parts.len();
+                let request = AppendRequest { image: context.version(), acks: self.acks, parts };
+                let shard = ShardId(shard as u16);
+                let sent = context.router.ask(shard, |call| Mail::Append(call, Box::new(request))).await;
+                pending.push((shard, count, sent));
+            }
+        }
+        pending
+    }
+
+    pub async fn collect(&mut self, pending: Vec<(ShardId, usize, Pending)>) {
+        let answers = pending.into_iter().map(|(shard, count, pending)| async move {
+            match pending.await {
+                Some(Answer::Append(results)) => (shard, count, results),
+                // The node is stopping: whether these were appended is not known.
+                _ => (shard, count, Vec::new()),
+            }
+        });
+        for (shard, count, results) in join_all(answers).await {
+            let all = &mut self.shards[usize::from(shard.0)].results;
+            let end = all.len() + count;
+            all.extend(results.into_iter().map(Some));
+            all.resize(end, None);
+        }
+        self.converted.clear();
+    }
+
+    pub fn result(&self, shard: ShardId, at: usize) -> Option<&AppendResult> {
+        self.shards[usize::from(shard.0)].results.get(at)?.as_ref()
+    }
+}
