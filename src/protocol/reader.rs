@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::str::LONGEST_TEXT;
 use super::{Records, Str, UnknownTags};
 use crate::model::Uuid;
 
@@ -238,7 +239,12 @@ impl Reader {
     }
 
     pub fn opt_string(&mut self, compact: bool) -> Option<Str> {
+        let start = self.at;
         let length = self.length(compact, |r| i64::from(r.i16()))?;
+        if length > LONGEST_TEXT {
+            self.fail(DecodeError::Length { at: start, length: length as i64 });
+            return None;
+        }
         let at = self.at;
         let text = Str::from_utf8(self.slice(length));
         if text.is_none() {
@@ -446,6 +452,21 @@ mod tests {
         assert_eq!(error(&[0], |r| r.string(true)), DecodeError::Null { at: 0 });
         assert_eq!(error(&[0xff, 0xfe], |r| r.opt_string(false)), DecodeError::Length { at: 0, length: -2 });
         assert_eq!(error(&[3, 0xc3, 0x28], |r| r.string(true)), DecodeError::Text { at: 1 });
+    }
+
+    #[test]
+    fn a_compact_text_is_no_longer_than_another() {
+        let text = |length: u32| {
+            let mut bytes =
+                vec![0x80 | (length + 1) as u8, 0x80 | ((length + 1) >> 7) as u8, ((length + 1) >> 14) as u8];
+            bytes.resize(3 + length as usize, b'x');
+            bytes
+        };
+        assert_eq!(reader(&text(32_767)).string(true).as_bytes().len(), 32_767);
+        let too_long = DecodeError::Length { at: 0, length: 32_768 };
+        assert_eq!(error(&text(32_768), |r| r.string(true)), too_long);
+        assert_eq!(error(&text(32_768), |r| r.opt_string(true)), too_long);
+        assert_eq!(reader(&text(32_768)).bytes(true).len(), 32_768);
     }
 
     #[test]

@@ -8,6 +8,10 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+/// The longest text of a message, in bytes: a length of 16 signed bits says no more, and where it is a varint (compact strings) Kafka 4.3.1 refuses
+/// a longer one all the same.
+pub const LONGEST_TEXT: usize = i16::MAX as usize;
+
 /// UTF-8 text that shares the frame it was read from. A clone costs a reference count.
 ///
 /// It keeps the whole frame alive: call [`Str::detached`] on what outlives the request.

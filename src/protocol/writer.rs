@@ -6,6 +6,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
+use super::str::LONGEST_TEXT;
 use super::{Records, Str, UnknownTags};
 use crate::model::Uuid;
 
@@ -20,7 +21,7 @@ pub enum EncodeError {
     Field { field: &'static str, version: i16 },
     #[error("{field} is null, which version {version} does not allow")]
     Null { field: &'static str, version: i16 },
-    /// A peer can cause it with a text that came in a version with longer lengths than the one that it is to leave in.
+    /// A peer can cause it with a text of the longest that there are, which is to leave with something added to it.
     #[error("{bytes} bytes are more than the field's length can say")]
     Length { bytes: usize },
     #[error("{message} has no version {version}")]
@@ -249,16 +250,14 @@ impl Writer {
 
     pub fn opt_string(&mut self, compact: bool, value: Option<&Str>) {
         let length = value.map(|text| text.as_bytes().len());
+        if let Some(bytes) = length.filter(|bytes| *bytes > LONGEST_TEXT) {
+            // Nobody would read it.
+            self.fail(EncodeError::Length { bytes });
+        }
         if compact {
             self.length(true, length);
         } else {
-            let length = length.map_or(-1, |bytes| {
-                i16::try_from(bytes).unwrap_or_else(|_| {
-                    self.fail(EncodeError::Length { bytes });
-                    0
-                })
-            });
-            self.i16(length);
+            self.i16(length.map_or(-1, |bytes| bytes.min(LONGEST_TEXT) as i16));
         }
         self.small.put_slice(value.map_or(&[], Str::as_bytes));
     }
@@ -451,7 +450,10 @@ mod tests {
         let long = Str::from("x".repeat(40_000));
         writer.string(false, &long);
         assert_eq!(writer.finish().unwrap_err(), EncodeError::Length { bytes: 40_000 });
-        assert_eq!(written(|w| w.string(true, &long)).len(), 40_003);
+        let mut writer = Writer::new();
+        writer.string(true, &long);
+        assert_eq!(writer.finish().unwrap_err(), EncodeError::Length { bytes: 40_000 });
+        assert_eq!(written(|w| w.string(true, &"x".repeat(LONGEST_TEXT).into())).len(), LONGEST_TEXT + 3);
     }
 
     proptest! {
