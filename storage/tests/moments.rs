@@ -99,7 +99,8 @@ fn what_lies_behind_the_entries_that_are_vouched_for_is_not_looked_at() {
             assert_eq!(largest, (10 * (BATCHES - 1), BATCHES - 1));
             assert!(
                 read <= RECOVERY_BYTES + 64 * 1024,
-                "{extension}, {} bytes behind: {read} bytes were read"
+                "{extension}, {} bytes behind: {read} bytes were read",
+                tail.len()
             );
         }
     }

@@ -261,7 +261,7 @@ mod tests {
         let scratch = Scratch::new("inspect-root");
         let root = Root { sequence: 2, is_clean: false, next_round_log: 4, round_logs: vec![3] };
         let mut bytes = vec![0; FILE_LEN];
-        bytes[root.slot() * BLOCK..][..BLOCK].copy_from_slice(&root.encode());
+        bytes[..BLOCK].copy_from_slice(&root.encode());
         scratch.write("logan/root", &bytes);
         scratch.write("logan/checkpoint-3-0", &Ledger::new(3).encode());
         scratch.write("logan/checkpoint-3-1", &[0; 64]);
