@@ -6,7 +6,8 @@
 //!
 //! Invariants: `KeptIndexes::bytes` is the sum over `queue`, at most what [`INDEX_BYTES`] and an eighth of the cache allow, or one index; what is
 //! made of the batches is never doubted (`is_index_proven`), nor is one whose segment was gone through and is damaged, so that this is done once
-//! and not at each read; a scan that was given up, or that the disk has failed, proves nothing; the ledger vouches for no file of an index that was contradicted, so that it is written again.
+//! and not at each read; a scan that was given up, or that the disk has failed, proves nothing; the ledger vouches for no file of an index
+//! that was contradicted, so that it is written again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
