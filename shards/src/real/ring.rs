@@ -153,15 +153,17 @@ impl Ring {
 
     /// Submits what has gathered and hands out the completions that are there; with `sleep`, waits until there is one, at most for
     /// that long.
-    pub(crate) fn turn(&self, sleep: Option<Duration>) {
+    pub(crate) fn turn(&self, mut sleep: Option<Duration>) {
         let mut uring = self.uring.borrow_mut();
         loop {
             let more = self.fill(&mut uring);
             let submission = uring.submission();
             let due = !submission.is_empty() || submission.taskrun() || submission.cq_overflow();
             drop(submission);
-            // What is there already is handed out before anything else.
-            let sleep = if more || !uring.completion().is_empty() { None } else { sleep };
+            // What is there already is handed out before anything else, and whom it wakes does not wait for what is submitted afterwards.
+            if more || !uring.completion().is_empty() {
+                sleep = None;
+            }
             if due || sleep.is_some() {
                 enter(&uring, sleep);
             }
@@ -404,4 +406,32 @@ impl Drop for Completion {
 /// The descriptor as `io_uring` wants it named.
 pub(crate) fn fd(file: &Rc<OwnedFd>) -> types::Fd {
     types::Fd(file.as_raw_fd() as RawFd)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::event::EventFd;
+    use super::*;
+
+    #[test]
+    fn whoever_was_woken_does_not_wait_for_what_found_no_room() {
+        let ring = Rc::new(Ring::new(4).unwrap());
+        let (rung, silent) = (EventFd::new().unwrap(), EventFd::new().unwrap());
+        rung.ring();
+        let mut waits: Vec<Completion> = [&rung]
+            .into_iter()
+            .chain([&silent; 5])
+            .map(|event| poll(&ring, event.fd(), libc::POLLIN))
+            .collect();
+        let began = Instant::now();
+        ring.turn(Some(Duration::from_secs(20)));
+        assert!(began.elapsed() < Duration::from_secs(10), "it slept though somebody was woken");
+        let mut context = Context::from_waker(Waker::noop());
+        let is_ready: Vec<bool> =
+            waits.iter_mut().map(|wait| Pin::new(wait).poll(&mut context).is_ready()).collect();
+        assert_eq!(is_ready, [true, false, false, false, false, false]);
+        ring.check();
+    }
 }
