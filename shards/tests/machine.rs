@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join_all, join3};
 use logan_shards::{
     AlignedBuffer, Class, Connection, Directory, Flushing, Handoff, IoError, Listener, NetError, OpenMode,
     Queue, RealOptions, Seat, ShardId, run, sleep, spawn, timeout, yield_if_needed, yield_now,
@@ -343,6 +343,64 @@ fn a_lock_that_may_not_be_taken_is_nobody_elses() {
         let directory = Directory::open("/sys").await.unwrap();
         let refused = directory.lock().await.unwrap_err();
         assert!(matches!(refused, IoError::PermissionDenied { .. }), "{refused}");
+    });
+}
+
+/// Gives a file a lease, so that whoever opens it waits until it is given back, as for a device that does not answer.
+fn lease(file: &std::fs::File, kind: i32) {
+    use std::os::fd::AsRawFd;
+    // Whoever has the lease is told of the wait by a signal, which is ignored if it is this one.
+    // SAFETY: no memory is passed.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETSIG, libc::SIGURG) }, 0);
+    // SAFETY: no memory is passed.
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) }, 0, "a lease is given");
+}
+
+#[test]
+fn a_lock_that_hangs_keeps_nobody_from_another() {
+    let scratch = Scratch::new("hanging-lock");
+    let hangs = scratch.0.join("hangs");
+    std::fs::create_dir(&hangs).unwrap();
+    let file = Arc::new(std::fs::File::create_new(hangs.join(".lock")).unwrap());
+    lease(&file, libc::F_WRLCK);
+    on_shards::<(), _, _>(1, (scratch.path(), file), |_seat, (path, file)| async move {
+        let directory = Directory::open(&format!("{path}/hangs")).await.unwrap();
+        let other = Directory::open(&format!("{path}/other")).await.unwrap();
+        let waits = spawn(Queue::Control, async move { directory.lock().await });
+        sleep(Duration::from_millis(100)).await;
+        // The kernel breaks a lease after 45 s.
+        timeout(Duration::from_secs(20), other.lock()).await.expect("it does not wait").unwrap();
+        lease(&file, libc::F_UNLCK);
+        waits.await.unwrap();
+    });
+}
+
+#[test]
+fn a_read_at_the_end_of_a_file_that_grows_meanwhile_is_no_fault_of_the_disk() {
+    let scratch = Scratch::new("growing");
+    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+        let directory = Directory::open(&path).await.unwrap();
+        let file = directory.open_file("f", OpenMode::CreateNew).await.unwrap();
+        let mut buffer = directory.buffer(8192);
+        buffer.bytes_mut().fill(7);
+        file.write(0, buffer.seal()).await.unwrap();
+        let mut stopped = 0;
+        for _ in 0..200 {
+            file.set_length(5000).await.unwrap();
+            let busy = async {
+                // Long enough for the turn to end in the ring, where both are submitted.
+                std::thread::sleep(Duration::from_micros(200));
+                yield_now().await;
+                // Long enough for both to be done before either is looked at.
+                std::thread::sleep(Duration::from_millis(2));
+            };
+            let (read, grown, ()) = join3(file.read(0, 8192), file.allocate(4096, 1 << 20), busy).await;
+            grown.unwrap();
+            let read = read.expect("the file ended there when it was read");
+            assert!(read[..5000].iter().all(|byte| *byte == 7) && [5000, 8192].contains(&read.len()));
+            stopped += u32::from(read.len() == 5000);
+        }
+        assert!(stopped > 0, "no read was before the end moved");
     });
 }
 

@@ -264,7 +264,6 @@ fn take_lock(root: &Path, path: &Path) -> io::Result<Arc<OwnedFd>> {
     if let Some(lock) = locks.iter().find(|(held, _)| held == root).and_then(|(_, lock)| lock.upgrade()) {
         return Ok(lock);
     }
-    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     // SAFETY: all-zero bytes are a valid value of this plain structure: the whole file, from its start.
     let mut request: libc::flock = unsafe { std::mem::zeroed() };
     request.l_type = libc::F_WRLCK as libc::c_short;
@@ -289,6 +288,8 @@ struct Handle {
     resource: Resource,
 }
 
+    // Outside of the lock of all directories: this may hang. The locks of a file's other descriptors do not end with this one.
+    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
 impl Handle {
     fn new(file: fs::File, path: String, resource: Resource) -> Self {
         Self { file: Some(Rc::new(OwnedFd::from(file))), path, resource }
@@ -448,7 +449,7 @@ impl RealFile {
             }
             filled += got;
             if self.direct && got % BLOCK != 0 {
-                self.check_end(position + filled as u64)?;
+                self.check_end(position + filled as u64).await?;
                 break;
             }
         }
@@ -472,18 +473,25 @@ impl RealFile {
         if result < 0 { Err(self.handle.failed("read", result)) } else { Ok((result as usize, buffer)) }
     }
 
-    /// A direct read that ended within a block has met the end of the file, or the disk has failed.
-    fn check_end(&self, reached: u64) -> Result<(), IoError> {
+    /// A direct read that ended within a block has met the end of the file, or the disk has failed. The end is where it was when the read was
+    /// submitted: a file that has grown since can be read further.
+    async fn check_end(&self, reached: u64) -> Result<(), IoError> {
         let end = self.handle.length()?;
-        if reached < end {
-            return Err(IoError::Failed {
-                path: self.handle.path.clone(),
-                operation: "read",
-                errno: libc::EIO,
-                message: format!("reading stopped at {reached} in a file of {end} bytes"),
-            });
+        if reached >= end {
+            return Ok(());
         }
-        Ok(())
+        let block = reached / BLOCK as u64 * BLOCK as u64;
+        let (got, _) = self.read_into(AlignedBuffer::take(BLOCK), block, 0, BLOCK).await?;
+        // It may as well have been cut meanwhile.
+        if block + got as u64 > reached || reached >= self.handle.length()? {
+            return Ok(());
+        }
+        Err(IoError::Failed {
+            path: self.handle.path.clone(),
+            operation: "read",
+            errno: libc::EIO,
+            message: format!("reading stopped at {reached} in a file of {end} bytes"),
+        })
     }
 
     pub(crate) async fn sync_data(&self) -> Result<(), IoError> {
