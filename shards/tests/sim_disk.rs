@@ -394,6 +394,77 @@ fn lock_after_kill(options: SimOptions) -> OneNode {
     one
 }
 
+/// Directories of one file system have locks of their own.
+#[test]
+fn a_lock_is_kept_by_what_is_under_way_in_its_own_directory() {
+    let mut waited = 0;
+    for seed in SEEDS {
+        let refused = Rc::new(Cell::new([false; 2]));
+        let seen = refused.clone();
+        let one = OneNode::new(calm(seed), move |directory: Directory, stage: Stage| {
+            let seen = seen.clone();
+            Box::pin(async move {
+                let [busy, idle] = ["/data/busy", "/data/idle"];
+                let (busy, idle) =
+                    (Directory::open(busy).await.unwrap(), Directory::open(idle).await.unwrap());
+                if stage.get() == 0 {
+                    busy.lock().await.unwrap();
+                    idle.lock().await.unwrap();
+                    let file = prepared(&busy, "file", 1).await;
+                    stage.reach(1);
+                    file.write(0, blocks(7, 1)).await.unwrap();
+                } else {
+                    seen.set([busy.lock().await.is_err(), idle.lock().await.is_err()]);
+                    stage.reach(2);
+                }
+            })
+        });
+        one.reach(1);
+        let is_writing = || one.simulation.in_flight(one.node).iter().any(|io| io.verb == Verb::Write);
+        one.simulation.run_until(is_writing, Duration::from_millis(10));
+        one.simulation.kill(one.node);
+        one.simulation.restart(one.node);
+        one.reach(2);
+        let [busy, idle] = refused.get();
+        assert!(!idle, "seed {seed}: nothing was under way there");
+        waited += u32::from(busy);
+    }
+    assert!(waited > 0, "no lock was kept");
+}
+
+#[test]
+fn a_read_may_end_where_the_file_ended_when_it_was_submitted() {
+    let lengths = Rc::new(RefCell::new(BTreeSet::new()));
+    for seed in SEEDS {
+        let found = lengths.clone();
+        let one = OneNode::new(calm(seed), move |directory: Directory, stage: Stage| {
+            let found = found.clone();
+            Box::pin(async move {
+                let file = Rc::new(directory.open_file("file", OpenMode::CreateNew).await.unwrap());
+                file.write(0, blocks(7, 2)).await.unwrap();
+                file.set_length(5000).await.unwrap();
+                let has_grown = Rc::new(Cell::new(false));
+                let reading = spawn(Queue::Fetch, {
+                    let (file, has_grown) = (file.clone(), has_grown.clone());
+                    async move { (file.read(0, 2 * BLOCK).await.unwrap(), has_grown.get()) }
+                });
+                sleep(Duration::from_nanos(1)).await;
+                file.allocate(BLOCK as u64, 1 << 20).await.unwrap();
+                has_grown.set(true);
+                let (read, is_later) = reading.await;
+                assert!(read[..5000] == blocks(7, 2)[..5000]);
+                if is_later {
+                    found.borrow_mut().insert(read.len());
+                }
+                stage.reach(1);
+            })
+        });
+        one.reach(1);
+    }
+    let lengths = lengths.take();
+    assert_eq!(lengths, BTreeSet::from([5000, 2 * BLOCK]));
+}
+
 #[test]
 fn a_dead_process_writes_on_and_keeps_its_lock_until_the_last_write_has_landed() {
     let (mut waited, mut landed_late, mut never_landed) = (0, 0, 0);

@@ -263,6 +263,36 @@ fn shutdown_ends_reads_that_wait_and_later_writes() {
     });
 }
 
+/// As `shutdown(2)` of both directions: what is in the receive buffer can still be read.
+#[test]
+fn what_came_before_a_shutdown_is_read_and_what_nobody_reads_is_told() {
+    let simulation = Simulation::new(SimOptions::calm(5));
+    let (_, seen) = echo(&simulation, "server", 1);
+    simulation.block_on(LONG, async {
+        let mut connection = connect("server:9092").await;
+        connection.write_all(&[Bytes::from_static(b"hello")]).await.unwrap();
+        sleep(SECOND).await;
+        connection.shutdown();
+        let mut got = Vec::new();
+        let mut buffer = [0; 10];
+        loop {
+            match connection.read(&mut buffer).await.unwrap() {
+                0 => break,
+                count => got.extend_from_slice(&buffer[..count]),
+            }
+        }
+        assert_eq!(got, b"hello");
+        let mut connection = connect("server:9092").await;
+        connection.write_all(&[Bytes::from_static(b"hello")]).await.unwrap();
+        sleep(SECOND).await;
+        connection.shutdown();
+        drop(connection);
+        sleep(SECOND).await;
+    });
+    assert_eq!(*seen.ends.borrow(), [Ok(()), Ok(())], "the end of the stream came first");
+    simulation.check();
+}
+
 #[test]
 fn nothing_passes_a_partition_and_nothing_of_it_is_lost() {
     let simulation = Simulation::new(SimOptions::calm(5));

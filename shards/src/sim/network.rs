@@ -334,10 +334,13 @@ impl World {
     ) -> Poll<Result<usize, NetError>> {
         let mut net = self.net().borrow_mut();
         let Some(socket) = net.sockets.get_mut(&id) else { return Poll::Pending };
-        if socket.shut || buffer.is_empty() {
+        if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
         if socket.received.is_empty() {
+            if socket.shut {
+                return Poll::Ready(Ok(0));
+            }
             if socket.broken {
                 return Poll::Ready(Err(lost(&socket.remote, "connection reset by peer")));
             }
@@ -482,34 +485,38 @@ impl World {
         wake(writer);
     }
 
-    /// Ends a connection in both directions, as seen from one side.
+    /// Ends a connection in both directions, as seen from one side. What has come before can still be read.
     pub(super) fn shut_socket(&self, id: SocketId) {
+        self.end_socket(id, false);
+    }
+
+    /// The last handle of a socket is gone.
+    pub(super) fn close_socket(&self, id: SocketId) {
+        self.end_socket(id, true);
+        let removed = self.net().borrow_mut().sockets.remove(&id);
+        drop(removed);
+    }
+
+    fn end_socket(&self, id: SocketId, is_last: bool) {
         let mut net = self.net().borrow_mut();
         let Some(socket) = net.sockets.get_mut(&id) else { return };
-        if std::mem::replace(&mut socket.shut, true) {
+        // The peer is told of what nobody will read any more.
+        let is_unread = is_last && !socket.received.is_empty();
+        if std::mem::replace(&mut socket.shut, true) && !is_unread {
             return;
         }
         let peer = socket.peer;
-        let farewell = if socket.received.is_empty() { Parcel::End } else { Parcel::Reset };
         let silent = socket.broken || socket.muted;
-        socket.held -= socket.received.drain(..).map(|bytes| bytes.len() as u64).sum::<u64>();
         let (reader, writer) = (socket.reader.take(), socket.writer.take());
         let peer_writer = net.sockets.get_mut(&peer).and_then(|peer| peer.writer.take());
         drop(net);
         self.record(Happened::Closed, id.0, 0);
         if !silent {
-            self.send(peer, farewell);
+            self.send(peer, if is_unread { Parcel::Reset } else { Parcel::End });
         }
         wake(reader);
         wake(writer);
         wake(peer_writer);
-    }
-
-    /// The last handle of a socket is gone.
-    pub(super) fn close_socket(&self, id: SocketId) {
-        self.shut_socket(id);
-        let removed = self.net().borrow_mut().sockets.remove(&id);
-        drop(removed);
     }
 
     /// This side says that it will send no more, and goes on reading.

@@ -49,7 +49,8 @@ impl Simulation {
         let mut disks = self.world().disks.borrow_mut();
         let Disks { mounts, .. } = &mut *disks;
         assert!(mounts.iter().all(|mount| mount.node != node), "the node has a disk");
-        let mount = |volume| Mount { node, volume, epoch: 0, lock: None, claims: BTreeMap::new() };
+        let mount =
+            |volume| Mount { node, volume, epoch: 0, locks: BTreeMap::new(), claims: BTreeMap::new() };
         mounts.extend(image.volumes.into_iter().map(mount));
     }
 }

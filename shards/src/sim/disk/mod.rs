@@ -5,7 +5,7 @@
 //! [`volume`] when the power goes.
 //!
 //! Invariants: an operation is on the agenda exactly while it has not taken effect and does not hang for ever; every claim belongs
-//! to an operation that has not taken effect; the lock of a volume is free to others only when its holder is dead and has nothing
+//! to an operation that has not taken effect; the lock of a directory is free to others only when its holder is dead and has nothing
 //! under way there.
 
 mod faults;
@@ -86,7 +86,8 @@ struct Mount {
     volume: Volume,
     /// Raised by power loss: handles of before are dead.
     epoch: u32,
-    lock: Option<ProcessId>,
+    /// By directory, below the root.
+    locks: BTreeMap<Rc<str>, ProcessId>,
     claims: BTreeMap<FileNumber, Vec<Claim>>,
 }
 
@@ -119,7 +120,7 @@ impl Disks {
         let last = self.mounts.iter().map(|mount| mount.volume.next_number() >> 40).max();
         let first_number = last.map_or(0, |last| last + 1) << 40;
         let volume = Volume::new(root, flushing, capacity, first_number);
-        self.mounts.push(Mount { node, volume, epoch: 0, lock: None, claims: BTreeMap::new() });
+        self.mounts.push(Mount { node, volume, epoch: 0, locks: BTreeMap::new(), claims: BTreeMap::new() });
         self.mounts.len() - 1
     }
 
@@ -134,9 +135,11 @@ impl Disks {
         }
     }
 
-    fn is_busy(&self, process: ProcessId, volume: usize) -> bool {
+    /// Whether a process still changes something below a directory.
+    fn is_busy(&self, process: ProcessId, volume: usize, directory: &str) -> bool {
         let busy = |operation: &Operation| {
             operation.process == process
+                && volume::is_below(&operation.path, directory)
                 && operation.volume == volume
                 && operation.outcome.is_none()
                 && operation.action.changes()
@@ -212,12 +215,14 @@ impl World {
                 claims.push(claim);
             }
             let submitted = mount.volume.mark();
+            let length_before = mount.volume.body(file).map_or(0, file::FileBody::length);
             let operation = Operation {
                 process: target.process,
                 volume: target.volume,
                 path,
                 action,
                 submitted,
+                length_before,
                 fault,
                 moment,
                 outcome: None,
@@ -308,7 +313,7 @@ impl World {
             let mount = &mut disks.mounts[operation.volume];
             let outcome = operation.perform(&mut mount.volume, &around);
             if matches!((&operation.action, &outcome), (Action::Lock, Ok(_))) {
-                mount.lock = Some(operation.process);
+                mount.locks.insert(operation.path.clone(), operation.process);
             }
             let code = outcome.as_ref().err().map_or(0, errno);
             self.record(Happened::IoCompleted, id.0, code);
@@ -331,12 +336,13 @@ impl World {
     }
 
     fn lock_is_free(&self, disks: &Disks, operation: &Operation) -> bool {
-        match disks.mounts[operation.volume].lock {
+        match disks.mounts[operation.volume].locks.get(&operation.path).copied() {
             None => true,
             Some(holder) if holder == operation.process => true,
             Some(holder) if self.is_alive(holder) => false,
             Some(holder) => {
-                self.options.disk.lock_dies_with_process || !disks.is_busy(holder, operation.volume)
+                self.options.disk.lock_dies_with_process
+                    || !disks.is_busy(holder, operation.volume, &operation.path)
             }
         }
     }
@@ -390,7 +396,7 @@ impl World {
             let fate = Fate::draw(&self.random);
             let kept = mount.volume.collapse(&fate, &self.random);
             mount.epoch += 1;
-            mount.lock = None;
+            mount.locks.clear();
             mount.claims.clear();
             self.record(Happened::IoSurvived, mount.volume.mark(), kept);
         }

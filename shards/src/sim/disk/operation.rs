@@ -202,6 +202,8 @@ pub struct Operation {
     pub action: Action,
     /// What was visible on the volume when it was submitted.
     pub submitted: Mark,
+    /// The length that its file had then.
+    pub length_before: u64,
     pub fault: Option<FaultKind>,
     /// Its entry on the agenda; none if it hangs for ever or has taken effect.
     pub moment: Option<Moment>,
@@ -329,7 +331,7 @@ impl Operation {
             Action::Lock if !around.lock_is_free => return Err(IoError::Locked { path: path.to_owned() }),
             Action::Lock => {}
             Action::Read { file, position, length } => {
-                return Ok(Answer::Bytes(read(volume, *file, *position, *length, around)));
+                return Ok(Answer::Bytes(self.read(volume, *file, *position, *length, around)));
             }
             Action::ReadSmall { limit } => {
                 return read_small(volume, path, *limit, around).map(Answer::Bytes);
@@ -354,8 +356,25 @@ impl Operation {
         Ok(Answer::Nothing)
     }
 
-    /// What was under way when the power went has reached the device whole, in part or not at all.
+    /// Of a file that has grown since, it may still see no more than there was. Nothing waits for it to be found out: whoever reads is told
+    /// that the file ends there.
+    fn read(
+        &self,
+        volume: &Volume,
+        file: FileNumber,
+        position: u64,
+        length: usize,
+        around: &Surroundings<'_>,
+    ) -> Bytes {
+        let now = volume.body(file).map_or(0, super::file::FileBody::length);
+        let is_cut =
+            self.length_before < now.min(position.saturating_add(length as u64)) && around.random.coin();
+        let length = if is_cut { self.length_before.saturating_sub(position) as usize } else { length };
+        read(volume, file, position, length, around)
+    }
+
     pub fn land_in_part(&self, volume: &mut Volume, random: &Random) {
+    /// What was under way when the power went has reached the device whole, in part or not at all.
         let around = Surroundings { random, writes: Vec::new(), lock_is_free: false };
         match &self.action {
             Action::Sync { .. } | Action::SyncDirectory | Action::SyncFileSystem => {}
