@@ -183,8 +183,8 @@ impl RealDirectory {
                     opened => (opened?, true),
                 };
                 let metadata = file.metadata()?;
-                if shared && metadata.dev() != device {
-                    return Err(io::Error::other("on another file system than the directory it is in"));
+                if shared {
+                    check_shared(&file, &metadata, direct, device)?;
                 }
                 Ok((file, direct, number_of(&metadata)))
             })
@@ -273,6 +273,20 @@ fn take_lock(root: &Path, path: &Path) -> io::Result<Arc<OwnedFd>> {
         // POSIX allows either for "somebody else has it".
         return Err(match error.raw_os_error() {
             Some(libc::EACCES) => io::Error::from_raw_os_error(libc::EAGAIN),
+/// Whether the flush of another file of the directory may stand for this one: some have attributes of their own.
+fn check_shared(file: &fs::File, metadata: &fs::Metadata, direct: bool, device: u64) -> io::Result<()> {
+    if metadata.dev() != device {
+        return Err(io::Error::other("on another file system than the directory it is in"));
+    }
+    if !direct || !filesystem::is_direct(file)? {
+        return Err(io::Error::other(
+            "it would be written through the page cache, unlike the directory it is in: take its attribute away (`chattr -j`; encrypted, \
+             inline and verity files are no better)",
+        ));
+    }
+    Ok(())
+}
+
             _ => error,
         });
     }
@@ -570,5 +584,34 @@ impl RealPlainFile {
 
     pub(crate) async fn set_length(&self, length: u64) -> Result<(), IoError> {
         self.handle.set_length(length).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_goes_through_the_page_cache_has_no_share_in_a_flush() {
+        let check = |path: &Path, direct| {
+            let file = fs::File::open(path).unwrap();
+            let metadata = file.metadata().unwrap();
+            check_shared(&file, &metadata, direct, metadata.dev())
+        };
+        let cached = check(Path::new("/proc/version"), true).unwrap_err();
+        assert!(cached.to_string().contains("page cache"), "{cached}");
+        let own = std::env::current_exe().unwrap();
+        let root = own.parent().unwrap();
+        if filesystem::flushing(root).unwrap() == Flushing::Shared {
+            check(&own, true).unwrap();
+            assert!(check(&own, false).is_err(), "O_DIRECT was refused");
+            let elsewhere = check_shared(
+                &fs::File::open(&own).unwrap(),
+                &fs::metadata(&own).unwrap(),
+                true,
+                fs::metadata("/proc").unwrap().dev(),
+            );
+            assert!(elsewhere.unwrap_err().to_string().contains("another file system"));
+        }
     }
 }

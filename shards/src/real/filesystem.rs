@@ -94,8 +94,7 @@ impl<'a> Mount<'a> {
 fn why_file_per_file(root: &Path, file_system: &str) -> io::Result<Option<String>> {
     // Never gets a name, so nothing is left behind.
     let unnamed = fs::OpenOptions::new().read(true).write(true).custom_flags(libc::O_TMPFILE).open(root)?;
-    let alignment = direct_io_alignment(&unnamed)?;
-    if alignment == 0 || alignment as usize > BLOCK {
+    if !is_direct(&unnamed)? {
         return Ok(Some(format!(
             "{file_system} has no direct I/O of {BLOCK} bytes here (encrypted, inline or verity)"
         )));
@@ -104,6 +103,12 @@ fn why_file_per_file(root: &Path, file_system: &str) -> io::Result<Option<String
         return Ok(Some("XFS keeps these files on a device of their own".to_owned()));
     }
     Ok(None)
+}
+
+/// Whether blocks of this file are read and written without the page cache.
+pub(crate) fn is_direct(file: &fs::File) -> io::Result<bool> {
+    let alignment = direct_io_alignment(file)?;
+    Ok(alignment != 0 && alignment as usize <= BLOCK)
 }
 
 /// The alignment that direct I/O on this file needs, in bytes; 0 if it has none or the kernel does not say.
