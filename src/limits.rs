@@ -43,6 +43,24 @@ pub const WRITE_STALL_MS: u64 = 30_000;
 /// leak on the other side.
 pub const CONNECTIONS_PER_SHARD: usize = 10_000;
 
+/// Descriptors that a volume always has open: its round logs, checkpoints and spares, the root, the lock.
+pub const DESCRIPTORS_PER_VOLUME: u64 = 12;
+
+/// Descriptors of a shard for each listener: its socket, and the connection that waits to be let in.
+pub const DESCRIPTORS_PER_LISTENER: u64 = 2;
+
+/// Descriptors of the metadata log.
+pub const DESCRIPTORS_OF_METADATA: u64 = 4;
+
+/// With fewer than so many for connections, and as many for files, a node does not start.
+pub const DESCRIPTORS_LEAST: u64 = 64;
+
+/// With fewer connections than that a start says that the limit of open files is too small.
+pub const FEW_CONNECTIONS: u32 = 4_000;
+
+/// How long to wait before a file is opened again for which there was no descriptor.
+pub const NO_DESCRIPTOR_WAIT: Duration = Duration::from_millis(20);
+
 /// How long a stop waits for connections to end, in milliseconds: what was accepted is answered by then, or never read.
 pub const DRAIN_MS: u64 = 5_000;
 
@@ -107,6 +125,10 @@ pub const LOCK_RETRY: Duration = Duration::from_millis(5);
 
 /// Files of logs that nobody uses are closed after this.
 pub const FILES_CLOSE_AFTER: Duration = Duration::from_mins(1);
+
+/// Of the files that a volume may count on, so many are new segments at once, which cannot be closed before they have their names: one in
+/// so many.
+pub const NEW_FILES_IN: usize = 4;
 
 // ---- Memory
 

@@ -23,6 +23,10 @@ pub enum IoError {
     PermissionDenied { path: String },
     #[error("{path}: locked by another process")]
     Locked { path: String },
+    /// The process, or the machine, has no descriptor left. Nothing was done, and nothing is wrong with the file: when others are closed, it
+    /// can be tried again. Only what opens something fails so: files that are open need no further one.
+    #[error("{path}: too many open files")]
+    NoDescriptor { path: String },
     /// Everything else, with the kernel's error number and what was being done.
     #[error("{path}: {operation} failed: {message}")]
     Failed { path: String, operation: &'static str, errno: i32, message: String },
@@ -69,6 +73,11 @@ macro_rules! either {
             $kind::Simulated($inner) => $call,
         }
     };
+}
+
+/// Whether the process was short of descriptors in the last seconds: who keeps files open that it does not use should close them.
+pub fn descriptors_were_missing() -> bool {
+    machine::is_real() && real::descriptors::were_missing()
 }
 
 impl Directory {

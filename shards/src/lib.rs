@@ -63,7 +63,9 @@ impl std::fmt::Display for ShardId {
 #[cfg(not(logan_loom))]
 pub use buffer::{AlignedBuffer, PoolUse, pool_use};
 #[cfg(not(logan_loom))]
-pub use disk::{Directory, DirectoryEntry, File, Flushing, IoError, OpenMode, PlainFile};
+pub use disk::{
+    Directory, DirectoryEntry, File, Flushing, IoError, OpenMode, PlainFile, descriptors_were_missing,
+};
 pub use lane::Class;
 #[cfg(not(logan_loom))]
 pub use memory::memory_bytes;

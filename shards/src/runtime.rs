@@ -79,6 +79,16 @@ impl RealOptions {
         real::memory::memory_bytes()
     }
 
+    /// The most files and sockets that the process may have open, after that limit was raised as far as it may be.
+    pub fn most_descriptors() -> u64 {
+        real::descriptors::raise_limit()
+    }
+
+    /// How many of them the machine itself needs for so many shards.
+    pub fn own_descriptors(shards: u16) -> u64 {
+        real::own_files(shards)
+    }
+
     /// What a broker uses: all cores the process may run on, one shard each, bound.
     pub fn standard() -> Self {
         Self {

@@ -13,6 +13,8 @@ use logan_storage::disk::{
 use logan_storage::flights::Flights;
 use shards::IoError;
 
+use crate::limits;
+
 /// One entry of `log.dirs`.
 pub struct LogDirectory {
     directory: shards::Directory,
@@ -29,6 +31,8 @@ struct LogBuffer(shards::AlignedBuffer);
 /// The shard's clock, timers, tasks and randomness.
 pub struct ShardHost;
 
+const EMFILE: i32 = 24;
+
 fn translate(error: IoError) -> DiskError {
     match error {
         IoError::NotFound { path } => DiskError::NotFound { path },
@@ -36,6 +40,13 @@ fn translate(error: IoError) -> DiskError {
         IoError::NoSpace { path } => DiskError::NoSpace { path },
         IoError::PermissionDenied { path } => DiskError::PermissionDenied { path },
         IoError::Locked { path } => DiskError::Locked { path },
+        // Whatever opens something waits instead: [`opening`].
+        IoError::NoDescriptor { path } => DiskError::Failed {
+            path,
+            operation: "open",
+            errno: EMFILE,
+            message: "too many open files".into(),
+        },
         IoError::Failed { path, operation, errno, message } => {
             DiskError::Failed { path, operation, errno, message }
         }
@@ -47,6 +58,30 @@ fn io<'a, T>(flights: &'a Flights, operation: impl Future<Output = Result<T, IoE
     Box::pin(async move {
         let now_ns = shards::monotonic_ns();
         flights.run(now_ns, async { operation.await.map_err(translate) }).await
+    })
+}
+
+/// As [`io`], of what opens something: it is done again while no descriptor is left. The disk has nothing to do with that wait, so
+/// nothing of it counts as an operation under way.
+fn opening<'a, T, O>(flights: &'a Flights, operation: impl Fn() -> O + 'a) -> Io<'a, T>
+where
+    T: 'a,
+    O: Future<Output = Result<T, IoError>> + 'a,
+{
+    Box::pin(async move {
+        loop {
+            let attempt = async {
+                match operation().await {
+                    Err(IoError::NoDescriptor { .. }) => Ok(None),
+                    outcome => outcome.map(Some),
+                }
+            };
+            if let Some(done) = io(flights, attempt).await? {
+                return Ok(done);
+            }
+            flights.lack_descriptors();
+            shards::sleep(limits::NO_DESCRIPTOR_WAIT).await;
+        }
     })
 }
 
@@ -80,11 +115,11 @@ impl Directory for LogDirectory {
     }
 
     fn lock(&self) -> Io<'_, ()> {
-        io(&self.flights, self.directory.lock())
+        opening(&self.flights, || self.directory.lock())
     }
 
     fn list<'a>(&'a self, path: &'a str) -> Io<'a, Vec<DirectoryEntry>> {
-        io(&self.flights, async move {
+        opening(&self.flights, move || async move {
             let entries = self.directory.list(path).await?;
             Ok(entries
                 .into_iter()
@@ -110,26 +145,26 @@ impl Directory for LogDirectory {
     }
 
     fn sync_directory<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
-        io(&self.flights, self.directory.sync_directory(path))
+        opening(&self.flights, move || self.directory.sync_directory(path))
     }
 
     fn sync_file_system(&self) -> Io<'_, ()> {
-        io(&self.flights, self.directory.sync_file_system())
+        opening(&self.flights, || self.directory.sync_file_system())
     }
 
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>> {
-        io(&self.flights, async move {
+        opening(&self.flights, move || async move {
             let file = self.directory.open_file(path, open_mode(mode)).await?;
             Ok(Rc::new(LogFile { file, flights: self.flights.clone() }) as Rc<dyn File>)
         })
     }
 
     fn read_small<'a>(&'a self, path: &'a str, limit: usize) -> Io<'a, Vec<u8>> {
-        io(&self.flights, self.directory.read_small(path, limit))
+        opening(&self.flights, move || self.directory.read_small(path, limit))
     }
 
     fn write_small<'a>(&'a self, path: &'a str, content: Vec<u8>) -> Io<'a, ()> {
-        io(&self.flights, self.directory.write_small(path, content))
+        opening(&self.flights, move || self.directory.write_small(path, content.clone()))
     }
 
     fn buffer(&self, capacity: usize) -> Box<dyn Buffer> {
@@ -194,6 +229,10 @@ impl File for LogFile {
 }
 
 impl Host for ShardHost {
+    fn lacks_descriptors(&self) -> bool {
+        shards::descriptors_were_missing()
+    }
+
     fn monotonic_ns(&self) -> u64 {
         shards::monotonic_ns()
     }
@@ -217,5 +256,45 @@ impl Host for ShardHost {
             Priority::Background => shards::Queue::Background,
         };
         shards::spawn(queue, task).detach();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use logan_shards::sim::{Fault, FaultKind, SimOptions, Simulation, Verb};
+
+    use super::*;
+    use crate::mail::Mail;
+
+    /// However long it takes: a directory fails when one of its operations takes longer than a disk may.
+    #[test]
+    fn waiting_for_a_descriptor_is_no_operation_that_hangs() {
+        let simulation = Simulation::new(SimOptions::calm(1));
+        let fault =
+            simulation.add_fault(Fault::always(FaultKind::Error(EMFILE), |site| site.verb == Verb::Open));
+        let flights: Rc<RefCell<Option<Rc<Flights>>>> = Rc::default();
+        let opened: Rc<RefCell<Option<Result<(), DiskError>>>> = Rc::default();
+        let (seen, outcome) = (flights.clone(), opened.clone());
+        simulation.add_node::<Mail>("node", 1, move |_seat| {
+            let (seen, outcome) = (seen.clone(), outcome.clone());
+            Box::pin(async move {
+                let directory =
+                    LogDirectory::new(shards::Directory::open("/d").await.expect("no fault of it"));
+                seen.replace(Some(directory.flights.clone()));
+                outcome.replace(Some(directory.open("file", OpenMode::CreateNew).await.map(drop)));
+            })
+        });
+        for _ in 0..100 {
+            simulation.run_for(Duration::from_secs(1));
+            let flights = flights.borrow().clone().expect("the node runs");
+            let now_ns = simulation.world().monotonic_ns();
+            assert!(flights.oldest_began_ns().is_none_or(|began_ns| now_ns - began_ns < 1_000_000_000));
+            assert_eq!(*opened.borrow(), None);
+        }
+        simulation.remove_fault(fault);
+        simulation.run_for(Duration::from_secs(1));
+        assert_eq!(*opened.borrow(), Some(Ok(())));
     }
 }

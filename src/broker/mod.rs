@@ -9,11 +9,13 @@
 //! | `quorum`, `metadata_codec` | commands decided, committed by raft, applied everywhere |
 //! | `connection`, `responses`, `connections`, `listener` | clients |
 //! | `memory` | what is charged for memory, for checkers |
+//! | `descriptors` | how many connections and files there is room for |
 //! | `disk`, `raft_files` | the log engine's and raft's files on this machine's |
 
 mod applying;
 mod connection;
 mod connections;
+mod descriptors;
 mod directories;
 pub mod disk;
 mod fetching;
@@ -55,6 +57,7 @@ use connections::Connections;
 use owner::Owner;
 use signal::Signal;
 
+pub use descriptors::Shares;
 pub use memory::{Memory, Shortages};
 pub use startup::{Ready, StartError, lock};
 
@@ -105,17 +108,25 @@ pub struct Mutations {
     pub session_epoch: Option<i32>,
 }
 
-/// The connections of a node, as far as all shards must know of them.
+/// The connections of a node, as far as all shards must know of them, and what they leave to files.
 #[derive(Clone)]
 pub struct Loads {
     /// How many each shard serves: a hint that all shards read and write.
     by_shard: Arc<[AtomicUsize]>,
     gate: Gate,
+    /// Descriptors that each volume may count on for its files.
+    files: usize,
 }
 
 impl Loads {
+    /// Of a process that has descriptors enough.
     pub fn new(shards: u16) -> Self {
-        Self { by_shard: (0..shards).map(|_| AtomicUsize::new(0)).collect(), gate: Gate::new() }
+        Self::with(shards, Shares::UNLIMITED)
+    }
+
+    pub fn with(shards: u16, shares: Shares) -> Self {
+        let by_shard = (0..shards).map(|_| AtomicUsize::new(0)).collect();
+        Self { by_shard, gate: Gate::new(shares.connections), files: shares.files }
     }
 
     fn of(&self, shard: ShardId) -> &AtomicUsize {
@@ -170,6 +181,7 @@ pub fn start(
     let memory = memory_of_node(settings.broker.memory_bytes, RealOptions::memory_bytes());
     options.buffer_pool_bytes = pool_bytes(memory / u64::from(options.shards.max(1)));
     options.lane_capacity = lane_capacity(settings.broker.lane_messages);
+    let shares = Shares::of_process(options.shards, &settings.broker)?;
     let outcome = Arc::new(Mutex::new(Ok(())));
     let report = {
         let outcome = outcome.clone();
@@ -184,7 +196,7 @@ pub fn start(
         report: Arc::new(report),
         takeover_records: crate::limits::RECORDS_PER_COMMAND,
         mutations: Mutations::default(),
-        loads: Loads::new(options.shards),
+        loads: Loads::with(options.shards, shares),
     };
     shards::run(options, move |seat| shard_main(seat, plan.clone()).boxed_local())?;
     let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);

@@ -32,6 +32,10 @@ fn translate(error: IoError) -> FileError {
         IoError::NotFound { path } => FileError::NotFound { path },
         IoError::AlreadyExists { path } => FileError::AlreadyExists { path },
         IoError::NoSpace { path } => FileError::NoSpace { path },
+        // Whatever opens something waits instead: `opening`.
+        IoError::NoDescriptor { path } => {
+            FileError::Failed { path, operation: "open", message: "too many open files".into() }
+        }
         IoError::Failed { path, operation, message, .. } => FileError::Failed { path, operation, message },
         IoError::PermissionDenied { ref path } | IoError::Locked { ref path } => {
             FileError::Failed { path: path.clone(), operation: "access", message: error.to_string() }
@@ -53,13 +57,36 @@ fn io<'a, T>(path: &'a str, operation: impl Future<Output = Result<T, IoError>> 
     .boxed_local()
 }
 
+/// As [`io`], of what opens something: it is done again while no descriptor is left, which is no operation that hangs.
+fn opening<'a, T, O>(path: &'a str, operation: impl Fn() -> O + 'a) -> Io<'a, T>
+where
+    T: 'a,
+    O: Future<Output = Result<T, IoError>> + 'a,
+{
+    async move {
+        loop {
+            let attempt = async {
+                match operation().await {
+                    Err(IoError::NoDescriptor { .. }) => Ok(None),
+                    outcome => outcome.map(Some),
+                }
+            };
+            if let Some(done) = io(path, attempt).await? {
+                return Ok(done);
+            }
+            shards::sleep(limits::NO_DESCRIPTOR_WAIT).await;
+        }
+    }
+    .boxed_local()
+}
+
 impl Directory for RaftDirectory {
     fn path(&self) -> String {
         self.0.path()
     }
 
     fn list(&self) -> Io<'_, Vec<String>> {
-        io("", async {
+        opening("", move || async move {
             let entries = self.0.list("").await?;
             Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
         })
@@ -70,7 +97,7 @@ impl Directory for RaftDirectory {
             OpenMode::Existing => shards::OpenMode::Existing,
             OpenMode::CreateNew => shards::OpenMode::CreateNew,
         };
-        io(name, async move {
+        opening(name, move || async move {
             let file = self.0.open_plain(name, mode).await?;
             Ok(Rc::new(RaftFile { file, path: name.to_owned() }) as Rc<dyn File>)
         })
@@ -85,7 +112,7 @@ impl Directory for RaftDirectory {
     }
 
     fn sync(&self) -> Io<'_, ()> {
-        io("", self.0.sync_directory(""))
+        opening("", || self.0.sync_directory(""))
     }
 }
 

@@ -6,11 +6,14 @@
 //!   idlest connection of another listener ends in their stead
 //! - connections that come faster than the allowed rate wait
 //!
+//! - beyond what the process has descriptors for (`most`) every connection waits, whichever listener it came to; where there is a protected
+//!   one, the last of these places are its own
+//!
 //! All shards of a node share one gate, behind a lock: the limits are the node's, a connection that one shard accepts may end on another,
 //! and both are rare beside what is done over it.
 //!
 //! Invariants:
-//! - `total` is the number of live [`Place`]s, and the sum of `by_listener`, and the sum of `by_address`
+//! - `total <= most`, and it is the number of live [`Place`]s, and the sum of `by_listener`, and the sum of `by_address`
 //! - `by_address` has no zeros
 //! - `claimed` is the number of live [`Claim`]s, and no more than `total`
 
@@ -26,6 +29,9 @@ const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Nobody waits longer for the sake of a rate, however far it is exceeded.
 const LONGEST_WAIT_NS: u64 = NS_PER_SECOND;
+
+/// Of the places that there are descriptors for, one in so many is only for the protected listener.
+const PROTECTED_ONE_IN: u32 = 16;
 
 /// What is allowed, of the node or of one listener. `u32::MAX` and Kafka's `i32::MAX` are beyond all that can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,7 @@ pub struct Gate(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     limits: Limits,
+    most: u32,
     total: u32,
     claimed: u32,
     by_listener: Vec<u32>,
@@ -108,7 +115,8 @@ pub struct Place {
 pub struct Claim(Option<Gate>);
 
 impl Gate {
-    pub fn new() -> Self {
+    /// No more than `most` ever enter.
+    pub fn new(most: u32) -> Self {
         Self(Arc::new(Mutex::new(State {
             limits: Limits {
                 node: Most::UNLIMITED,
@@ -117,6 +125,7 @@ impl Gate {
                 of_addresses: BTreeMap::new(),
                 protected: None,
             },
+            most,
             total: 0,
             claimed: 0,
             by_listener: Vec::new(),
@@ -161,8 +170,8 @@ impl Gate {
     pub fn enter(&self, listener: usize, address: &str, waker: &Waker) -> Entry {
         let mut state = self.state();
         state.make_room_for(listener);
-        let is_full = state.total >= state.limits.node.connections && !state.is_protected(listener);
-        if is_full || state.by_listener[listener] >= state.limits.listener(listener).connections {
+        let most = if state.is_protected(listener) { state.most } else { state.most_unprotected() };
+        if state.total >= most || state.by_listener[listener] >= state.limits.listener(listener).connections {
             state.waiting.push(waker.clone());
             return Entry::Full;
         }
@@ -180,7 +189,7 @@ impl Gate {
     /// A connection of an unprotected listener that must end, beside those that were claimed before: there are more than there may be.
     pub fn claim(&self) -> Option<Claim> {
         let mut state = self.state();
-        if state.total - state.claimed <= state.limits.node.connections {
+        if state.total - state.claimed <= state.most_unprotected() {
             return None;
         }
         state.claimed += 1;
@@ -194,15 +203,10 @@ impl Gate {
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
         let state = self.state();
+        assert!(state.total <= state.most);
         assert_eq!(state.total, state.by_listener.iter().sum::<u32>());
         assert_eq!(state.total, state.by_address.values().sum::<u32>());
         assert!(state.by_address.values().all(|count| *count > 0) && state.claimed <= state.total);
-    }
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -218,6 +222,12 @@ impl State {
             self.by_listener.resize(listener + 1, 0);
             self.listener_paces.resize_with(listener + 1, Pace::default);
         }
+    }
+
+    /// How many there may be before connections of unprotected listeners wait.
+    fn most_unprotected(&self) -> u32 {
+        let kept = if self.limits.protected.is_some() { self.most / PROTECTED_ONE_IN } else { 0 };
+        self.limits.node.connections.min(self.most - kept)
     }
 
     fn is_protected(&self, listener: usize) -> bool {
@@ -333,7 +343,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_limit_and_gets_it_back() {
-        let gate = Gate::new();
+        let gate = Gate::new(u32::MAX);
         gate.set_limits(limits(100, 2));
         let first = admitted(&gate, 0, "a");
         let _second = admitted(&gate, 1, "a");
@@ -349,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_full_node_waits_and_the_protected_listener_does_not() {
-        let gate = Gate::new();
+        let gate = Gate::new(u32::MAX);
         gate.set_limits(limits(2, 100));
         let mut first = admitted(&gate, 0, "a");
         let _second = admitted(&gate, 0, "a");
@@ -370,8 +380,24 @@ mod tests {
     }
 
     #[test]
+    fn nobody_enters_without_a_descriptor() {
+        let gate = Gate::new(32);
+        gate.set_limits(limits(i32::MAX as u32, 1_000));
+        let clients: Vec<Place> = (0..30).map(|_| admitted(&gate, 0, "a")).collect();
+        assert!(is_full(&gate, 0) && gate.claim().is_none(), "the last two are for the protected listener");
+        let _brokers = [admitted(&gate, 1, "c"), admitted(&gate, 1, "c")];
+        assert!(is_full(&gate, 1), "it waits too, until clients have left");
+        let claims = [gate.claim().expect("one too many"), gate.claim().expect("two too many")];
+        assert!(gate.claim().is_none());
+        gate.check();
+        drop((claims, clients));
+        assert!(!is_full(&gate, 0) && !is_full(&gate, 1));
+        gate.check();
+    }
+
+    #[test]
     fn a_listener_has_a_limit_of_its_own_even_if_it_is_protected() {
-        let gate = Gate::new();
+        let gate = Gate::new(u32::MAX);
         let listeners = vec![Most::UNLIMITED, Most { connections: 1, ..Most::UNLIMITED }];
         gate.set_limits(Limits { listeners, ..limits(100, 100) });
         let _one = admitted(&gate, 1, "a");
@@ -380,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
-        let gate = Gate::new();
+        let gate = Gate::new(u32::MAX);
         let node = Most { connections: 1_000, per_second: 5 };
         gate.set_limits(Limits { node, ..limits(0, 0) });
         let mut now_ns = 77;
@@ -401,7 +427,7 @@ mod tests {
 
     #[test]
     fn a_rate_of_nothing_lets_one_in_a_second() {
-        let gate = Gate::new();
+        let gate = Gate::new(u32::MAX);
         gate.set_limits(Limits { node: Most { connections: 1_000, per_second: 0 }, ..limits(0, 0) });
         let waits: Vec<u64> = (0..3).map(|_| gate.arrive(0, 0) / NS_PER_SECOND).collect();
         assert_eq!(waits, [1, 2, 3]);

@@ -36,6 +36,9 @@ pub struct VolumeConfig {
     pub hang_after: Duration,
     /// Files of logs that nobody wrote or read for so long are closed.
     pub close_after: Duration,
+    /// Spares made at a time at most: each is a descriptor that cannot be given back before it has become a segment. Never less than those
+    /// that are kept at hand.
+    pub most_spares: usize,
     pub mutations: Mutations,
 }
 

@@ -156,6 +156,8 @@ pub trait Host {
     fn wall_clock_ms(&self) -> i64;
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()>>>;
     fn random(&self) -> u64;
+    /// Whether the process was short of descriptors in the last seconds, whoever wanted them.
+    fn lacks_descriptors(&self) -> bool;
     fn spawn(&self, priority: Priority, task: Pin<Box<dyn Future<Output = ()>>>);
 }
 

@@ -14,12 +14,15 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use crate::disk::DiskError;
+use crate::notify::Notify;
 
 #[derive(Debug, Default)]
 pub struct Flights {
     next: Cell<u64>,
     under_way: RefCell<BTreeMap<u64, Flight>>,
     is_over: Cell<bool>,
+    lacks_descriptors: Cell<bool>,
+    lack: Notify,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,23 @@ impl Flights {
     /// When the oldest operation under way began.
     pub fn oldest_began_ns(&self) -> Option<u64> {
         self.under_way.borrow().values().next().map(|flight| flight.began_ns)
+    }
+
+    /// Somebody waits until a descriptor is free, which is nothing that the disk has to answer for. Whoever keeps files open that nobody uses
+    /// is to close them.
+    pub fn lack_descriptors(&self) {
+        self.lacks_descriptors.set(true);
+        self.lack.notify();
+    }
+
+    /// Waits until somebody does.
+    pub(crate) async fn until_lacking(&self) {
+        self.lack.until(|| self.lacks_descriptors.get().then_some(())).await;
+    }
+
+    /// Whether somebody did since this was last asked.
+    pub(crate) fn take_lack(&self) -> bool {
+        self.lacks_descriptors.take()
     }
 
     /// The directory has failed: what is under way ends with an error, and so does whatever is begun from now on.

@@ -93,8 +93,9 @@ impl Spares {
         self.work.notify();
     }
 
-    /// What those to be made now need, in bytes of blocks, the least first: one for each that waits, and those that are kept.
-    fn missing(&self) -> Vec<u64> {
+    /// What those to be made now need, in bytes of blocks, the least first: one for each that waits, and those that are kept;
+    /// no more than `most` at a time, but for the few that are kept.
+    fn missing(&self, most: usize) -> Vec<u64> {
         let mut ready: Vec<u64> = self.ready.borrow().iter().map(|spare| spare.reserved).collect();
         let mut wanted = self.wanted.borrow().clone();
         wanted.resize(wanted.len().max(KEEP), 0);
@@ -108,7 +109,7 @@ impl Spares {
             total += (**bytes).max(LEAST_BYTES);
             total <= MOST_BYTES_AT_ONCE
         };
-        let count = wanted.iter().take(MOST_AT_ONCE).take_while(fits).count();
+        let count = wanted.iter().take(MOST_AT_ONCE.min(most).max(KEEP)).take_while(fits).count();
         wanted.truncate(count.max(1));
         wanted
     }
@@ -117,18 +118,19 @@ impl Spares {
 /// Makes spares until the volume stops.
 pub(crate) async fn run(volume: Rc<Volume>) {
     let spares = &volume.spares;
+    let most = volume.config.most_spares;
     loop {
         spares
             .work
             .until(|| {
-                let is_due = !spares.missing().is_empty();
+                let is_due = !spares.missing(most).is_empty();
                 (is_due || volume.is_ended()).then_some(())
             })
             .await;
         if volume.is_ended() {
             return;
         }
-        let missing = spares.missing();
+        let missing = spares.missing(most);
         match volume.make_spares(&missing).await {
             Ok(made) => spares.ready.borrow_mut().extend(made),
             Err(DiskError::NoSpace { .. }) => spares.full_from.set(missing[0]),

@@ -1,5 +1,6 @@
 //! What is looked at from time to time: a round or an operation that hangs, files that nobody uses, producers that fell silent.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use crate::disk::{Directory, DiskError, Host};
 use crate::volume::Volume;
 
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Instead of [`crate::VolumeConfig::close_after`], while others wait for descriptors: longer than it takes to use what was just opened.
+const CLOSE_SOON_AFTER: Duration = Duration::from_millis(250);
 /// How often each log's producers are looked through: Kafka's default of `producer.id.expiration.check.interval.ms`.
 const PRODUCERS_EVERY_MS: i64 = 600_000;
 /// Producers that one look goes through; the other logs' wait for the next look.
@@ -17,11 +20,19 @@ const MOST_PRODUCERS: usize = 50_000;
 pub(crate) async fn run(volume: Rc<Volume>) {
     let every = LOOK_EVERY.min(volume.config.hang_after / 4);
     while !volume.is_ended() {
-        let ended = volume.progress.until(|| volume.is_ended().then_some(()));
-        select(std::pin::pin!(ended), volume.host.sleep(every)).await;
+        let flights = volume.directory.flights();
+        let ended = pin!(volume.progress.until(|| volume.is_ended().then_some(())));
+        let lacking = pin!(flights.until_lacking());
+        select(select(ended, lacking), volume.host.sleep(every)).await;
         if !volume.is_ended() {
             volume.look_for_hang();
-            volume.close_unused_files();
+            let is_lacking = flights.take_lack() || volume.host.lacks_descriptors();
+            let close_after = volume.config.close_after;
+            volume.close_unused_files(if is_lacking {
+                close_after.min(CLOSE_SOON_AFTER)
+            } else {
+                close_after
+            });
             volume.expire_producers();
         }
     }
@@ -82,9 +93,9 @@ impl Volume {
         }
     }
 
-    fn close_unused_files(&self) {
+    fn close_unused_files(&self, after: Duration) {
         let now_ns = self.host.monotonic_ns();
-        let after_ns = self.config.close_after.as_nanos() as u64;
+        let after_ns = after.as_nanos() as u64;
         for log in self.by_number.borrow().values() {
             let Ok(mut state) = log.state.try_borrow_mut() else { continue };
             if state.is_busy || !state.pending.is_empty() || state.is_loading || state.is_blocked {

@@ -117,6 +117,8 @@ pub struct Settings {
     pub overrides: Vec<String>,
     /// Where the process runs, and where its output goes.
     pub folder: PathBuf,
+    /// The most files that it may have open, if that is not what this process may.
+    pub open_files: Option<u32>,
 }
 
 impl Settings {
@@ -126,11 +128,19 @@ impl Settings {
             data: scratch.path().join("data"),
             overrides: overrides.iter().map(|&o| o.to_owned()).collect(),
             folder: scratch.path().to_path_buf(),
+            open_files: None,
         }
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = match self.open_files {
+            None => Command::new(binary()),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(binary());
+                shell
+            }
+        };
         command.arg("start");
         let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{}", self.port);
         let dirs = format!("log.dirs={}", self.data.display());

@@ -11,8 +11,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch, Settings, free_port};
-use logan_tests::wire::{self, Connection, Writer};
+use logan_tests::wire::{self, Connection, FetchFrom, Writer};
 
 /// What becomes of a connection that asks for the versions of the APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,4 +208,74 @@ fn idle_connections_are_closed() {
         silent.is_closed_within(Duration::from_secs(10)) && used.is_closed_within(Duration::from_secs(10))
     );
     assert!(began.elapsed() >= Duration::from_millis(1_900), "{:?}", began.elapsed());
+}
+
+/// Fewer descriptors than connections that come, and than segments that are written: connections wait, files are closed and opened again, and
+/// no log directory fails. (Kafka's does, of its first segment that it cannot open.)
+#[test]
+fn connections_leave_descriptors_to_files() {
+    const PARTITIONS: i32 = 150;
+    let scratch = Scratch::new("descriptors");
+    let mut settings = Settings::new(&scratch, &["logan.shards=2"]);
+    settings.open_files = Some(256);
+    let mut broker = Broker::start(settings);
+    assert!(broker.output().contains("at most 256 files may be open"), "{}", broker.output());
+    let mut client = Connection::open(broker.address());
+    client.stream.set_read_timeout(Some(Duration::from_secs(40))).expect("an open socket");
+    assert_eq!(client.create_topic("many", PARTITIONS, &[]), 0);
+    let mut crowd: Vec<Connection> = (0..300).map(|_| Connection::open(broker.address())).collect();
+    for connection in &mut crowd {
+        connection.send(wire::API_VERSIONS, 0, &Writer::default().0).expect("the kernel takes it");
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    for round in 0..3 {
+        for partition in 0..PARTITIONS {
+            let value = format!("{partition} in round {round}");
+            let produced = client.produce("many", partition, -1, &Batch::of(&[value.as_bytes()]).encode());
+            assert_eq!((produced.error, produced.base_offset), (0, round), "{}", produced.message);
+        }
+    }
+    for partition in 0..PARTITIONS {
+        let fetched = client.fetch("many", FetchFrom::offset(partition, 0));
+        assert_eq!((fetched.error, fetched.high_watermark), (0, 3));
+        assert!(!fetched.records.is_empty());
+    }
+    // Everybody is served, as soon as others leave.
+    let looked = |connection: &mut Connection| {
+        connection.stream.set_read_timeout(Some(Duration::from_millis(2))).expect("an open socket");
+        match connection.receive() {
+            Ok(_) => Fate::Served,
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => Fate::Waits,
+            Err(_) => Fate::Closed,
+        }
+    };
+    let first: Vec<Fate> = crowd.iter_mut().map(looked).collect();
+    let served = first.iter().filter(|fate| **fate == Fate::Served).count();
+    assert!((60..80).contains(&served), "{served} of 300 are served at once");
+    assert!(!first.contains(&Fate::Closed), "{first:?}");
+    let mut waiting: Vec<Connection> =
+        crowd.into_iter().zip(first).filter(|(_, fate)| *fate == Fate::Waits).map(|(one, _)| one).collect();
+    let began = Instant::now();
+    while !waiting.is_empty() {
+        waiting.retain_mut(|connection| looked(connection) != Fate::Served);
+        assert!(began.elapsed() < Duration::from_secs(60), "{} still wait", waiting.len());
+    }
+    broker.assert_alive();
+    let output = broker.output();
+    assert!(!output.contains("has failed") && !output.contains("offline"), "{output}");
+    drop(client);
+    assert!(broker.stop().success());
+}
+
+#[test]
+fn a_limit_of_open_files_that_cannot_do_is_named_with_what_is_needed() {
+    let scratch = Scratch::new("too-few");
+    let mut settings = Settings::new(&scratch, &["logan.shards=2"]);
+    settings.open_files = Some(200);
+    let refused = Broker::try_start(settings).expect_err("two shards need more");
+    assert!(
+        refused.output.contains("at most 200 files may be open, and the start needs "),
+        "{}",
+        refused.output
+    );
 }

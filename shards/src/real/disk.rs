@@ -16,6 +16,7 @@ use bytes::Bytes;
 use io_uring::{opcode, types};
 
 use super::blocking::{Resource, blocking};
+use super::descriptors;
 use super::executor;
 use super::filesystem;
 use super::gate::Permit;
@@ -51,6 +52,7 @@ fn io_error(path: &str, operation: &'static str, error: &io::Error) -> IoError {
         Some(libc::EEXIST) => IoError::AlreadyExists { path },
         Some(libc::ENOSPC | libc::EDQUOT) => IoError::NoSpace { path },
         Some(libc::EACCES | libc::EPERM | libc::EROFS) => IoError::PermissionDenied { path },
+        Some(libc::EMFILE | libc::ENFILE) => IoError::NoDescriptor { path },
         errno => IoError::Failed { path, operation, errno: errno.unwrap_or(0), message: error.to_string() },
     }
 }
@@ -108,7 +110,10 @@ impl RealDirectory {
         let absolute = self.0.root.join(path);
         let full = || if path.is_empty() { self.path() } else { format!("{}/{path}", self.0.as_written) };
         let done = blocking(self.resource(), move || work(&absolute)).await;
-        done.map_err(|error| io_error(&full(), operation, &error))
+        done.map_err(|error| {
+            descriptors::take_notice(&error);
+            io_error(&full(), operation, &error)
+        })
     }
 
     pub(crate) async fn lock(&self) -> Result<(), IoError> {
@@ -182,6 +187,7 @@ impl RealDirectory {
                     }
                     opened => (opened?, true),
                 };
+                let file = keep_open(file, path, mode)?;
                 let metadata = file.metadata()?;
                 if shared {
                     check_shared(&file, &metadata, direct, device)?;
@@ -194,7 +200,8 @@ impl RealDirectory {
     }
 
     pub(crate) async fn open_plain(&self, path: &str, mode: OpenMode) -> Result<RealPlainFile, IoError> {
-        let file = self.at(path, "open", move |path| open(path, mode, 0)).await?;
+        let open = move |path: &Path| keep_open(open(path, mode, 0)?, path, mode);
+        let file = self.at(path, "open", open).await?;
         let name = format!("{}/{path}", self.0.as_written);
         Ok(RealPlainFile { handle: Handle::new(file, name, self.resource()) })
     }
@@ -253,26 +260,19 @@ fn open(path: &Path, mode: OpenMode, flags: i32) -> io::Result<fs::File> {
         .open(path)
 }
 
+/// Opened a moment ago. If it cannot stay open for want of descriptors, its name goes too if it is new: it is tried again.
+fn keep_open(file: fs::File, path: &Path, mode: OpenMode) -> io::Result<fs::File> {
+    let kept = descriptors::stays_open(file);
+    if kept.is_err() && mode == OpenMode::CreateNew {
+        fs::remove_file(path)?;
+    }
+    kept
+}
+
 fn number_of(metadata: &fs::Metadata) -> u64 {
     metadata.ino() ^ metadata.dev().rotate_right(16)
 }
 
-/// The process's lock of the directory `root`, taken if it has none.
-fn take_lock(root: &Path, path: &Path) -> io::Result<Arc<OwnedFd>> {
-    let mut locks = runtime::lock(&LOCKS);
-    locks.retain(|(_, lock)| lock.strong_count() > 0);
-    if let Some(lock) = locks.iter().find(|(held, _)| held == root).and_then(|(_, lock)| lock.upgrade()) {
-        return Ok(lock);
-    }
-    // SAFETY: all-zero bytes are a valid value of this plain structure: the whole file, from its start.
-    let mut request: libc::flock = unsafe { std::mem::zeroed() };
-    request.l_type = libc::F_WRLCK as libc::c_short;
-    // SAFETY: `request` is valid for reading.
-    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) } != 0 {
-        let error = io::Error::last_os_error();
-        // POSIX allows either for "somebody else has it".
-        return Err(match error.raw_os_error() {
-            Some(libc::EACCES) => io::Error::from_raw_os_error(libc::EAGAIN),
 /// Whether the flush of another file of the directory may stand for this one: some have attributes of their own.
 fn check_shared(file: &fs::File, metadata: &fs::Metadata, direct: bool, device: u64) -> io::Result<()> {
     if metadata.dev() != device {
@@ -287,6 +287,24 @@ fn check_shared(file: &fs::File, metadata: &fs::Metadata, direct: bool, device: 
     Ok(())
 }
 
+/// The process's lock of the directory `root`, taken if it has none.
+fn take_lock(root: &Path, path: &Path) -> io::Result<Arc<OwnedFd>> {
+    // Outside of the lock of all directories: this may hang. The locks of a file's other descriptors do not end with this one.
+    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let mut locks = runtime::lock(&LOCKS);
+    locks.retain(|(_, lock)| lock.strong_count() > 0);
+    if let Some(lock) = locks.iter().find(|(held, _)| held == root).and_then(|(_, lock)| lock.upgrade()) {
+        return Ok(lock);
+    }
+    // SAFETY: all-zero bytes are a valid value of this plain structure: the whole file, from its start.
+    let mut request: libc::flock = unsafe { std::mem::zeroed() };
+    request.l_type = libc::F_WRLCK as libc::c_short;
+    // SAFETY: `request` is valid for reading.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) } != 0 {
+        let error = io::Error::last_os_error();
+        // POSIX allows either for "somebody else has it".
+        return Err(match error.raw_os_error() {
+            Some(libc::EACCES) => io::Error::from_raw_os_error(libc::EAGAIN),
             _ => error,
         });
     }
@@ -297,19 +315,17 @@ fn check_shared(file: &fs::File, metadata: &fs::Metadata, direct: bool, device: 
 
 /// An open descriptor and its name for messages.
 struct Handle {
-    file: Option<Rc<OwnedFd>>,
+    file: Option<Arc<OwnedFd>>,
     path: String,
     resource: Resource,
 }
 
-    // Outside of the lock of all directories: this may hang. The locks of a file's other descriptors do not end with this one.
-    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
 impl Handle {
     fn new(file: fs::File, path: String, resource: Resource) -> Self {
-        Self { file: Some(Rc::new(OwnedFd::from(file))), path, resource }
+        Self { file: Some(Arc::new(OwnedFd::from(file))), path, resource }
     }
 
-    fn file(&self) -> &Rc<OwnedFd> {
+    fn file(&self) -> &Arc<OwnedFd> {
         self.file.as_ref().expect("taken out only in drop")
     }
 
@@ -349,8 +365,8 @@ impl Handle {
         operation: &'static str,
         work: impl FnOnce(&OwnedFd) -> io::Result<T> + Send + 'static,
     ) -> Result<T, IoError> {
-        // A descriptor of its own, since this one may be closed meanwhile.
-        let own = self.file().try_clone().map_err(|error| io_error(&self.path, operation, &error))?;
+        // Keeps it open, whatever becomes of who waits.
+        let own = self.file().clone();
         let done = blocking(self.resource, move || work(&own)).await;
         done.map_err(|error| io_error(&self.path, operation, &error))
     }
@@ -374,7 +390,7 @@ impl Drop for Handle {
         let unlinked = stat(&file).is_ok_and(|stat| stat.st_nlink == 0);
         if unlinked
             && machine::is_real()
-            && let Ok(file) = Rc::try_unwrap(file)
+            && let Some(file) = Arc::into_inner(file)
         {
             executor::spawn_internal(blocking(self.resource, move || drop(file))).detach();
         }

@@ -2,6 +2,7 @@
 
 mod blocking;
 pub(crate) mod clock;
+pub(crate) mod descriptors;
 pub(crate) mod disk;
 mod event;
 pub(crate) mod executor;
@@ -15,4 +16,4 @@ mod ring;
 mod signals;
 mod start;
 
-pub(crate) use start::run;
+pub(crate) use start::{own_files, run};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::blocking::{Resource, blocking};
-use super::executor;
+use super::{descriptors, executor};
 use crate::net::NetError;
 use crate::runtime::lock;
 
@@ -100,6 +100,7 @@ impl RealListener {
             match error.raw_os_error() {
                 Some(libc::EAGAIN) => executor::readable(self.fd.as_raw_fd()).await,
                 Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
+                    descriptors::take_notice(&error);
                     tracing::warn!(address = %self.address, %error, "a connection cannot be accepted yet");
                     executor::sleep(OUT_OF_RESOURCES).await;
                 }

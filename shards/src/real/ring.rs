@@ -71,7 +71,7 @@ struct Operation {
     /// Given back when the worker is free again, whoever waits for that.
     permit: Option<Permit>,
     /// Keeps the descriptor open, so that its number cannot become another file's.
-    _file: Option<Rc<OwnedFd>>,
+    _file: Option<Arc<OwnedFd>>,
 }
 
 enum State {
@@ -256,7 +256,7 @@ impl Ring {
     fn start(
         self: &Rc<Self>,
         entry: squeue::Entry,
-        file: Option<Rc<OwnedFd>>,
+        file: Option<Arc<OwnedFd>>,
         memory: Memory,
         permit: Option<Permit>,
     ) -> Completion {
@@ -340,12 +340,12 @@ impl Drop for Ring {
 }
 
 /// Starts an operation on the shard's ring. `file` is the descriptor that `entry` names, `memory` what it points to.
-pub(crate) fn start(entry: squeue::Entry, file: &Rc<OwnedFd>, memory: Memory) -> Completion {
+pub(crate) fn start(entry: squeue::Entry, file: &Arc<OwnedFd>, memory: Memory) -> Completion {
     executor::current().ring().start(entry, Some(file.clone()), memory, None)
 }
 
 /// The same for an operation without memory that keeps a worker.
-pub(crate) fn start_blocking(entry: squeue::Entry, file: &Rc<OwnedFd>, permit: Permit) -> Completion {
+pub(crate) fn start_blocking(entry: squeue::Entry, file: &Arc<OwnedFd>, permit: Permit) -> Completion {
     executor::current().ring().start(entry, Some(file.clone()), Memory::None, Some(permit))
 }
 
@@ -404,7 +404,7 @@ impl Drop for Completion {
 }
 
 /// The descriptor as `io_uring` wants it named.
-pub(crate) fn fd(file: &Rc<OwnedFd>) -> types::Fd {
+pub(crate) fn fd(file: &Arc<OwnedFd>) -> types::Fd {
     types::Fd(file.as_raw_fd() as RawFd)
 }
 

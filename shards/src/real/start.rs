@@ -7,7 +7,7 @@ use std::thread;
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{executor, placement, ring, signals};
+use super::{descriptors, executor, placement, ring, signals};
 use crate::bell::Bell;
 use crate::runtime::{Node, RealOptions, Seat, StartError};
 use crate::{ShardId, buffer, machine};
@@ -116,40 +116,27 @@ fn prepare(shard: ShardId, core: Option<usize>, options: &RealOptions) -> Result
 fn ring_error(shard: ShardId, error: &io::Error) -> StartError {
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EPERM | libc::EINVAL) => StartError::NoIoUring(error.to_string()),
-        Some(libc::ENOMEM) => {
-            StartError::MemlockTooSmall { limit_kib: limits_of(libc::RLIMIT_MEMLOCK).rlim_cur >> 10 }
-        }
+        Some(libc::ENOMEM) => StartError::MemlockTooSmall {
+            limit_kib: descriptors::limits_of(libc::RLIMIT_MEMLOCK).rlim_cur >> 10,
+        },
         _ => StartError::Shard { shard, message: error.to_string() },
     }
+}
+
+/// Descriptors that the machine itself needs for so many shards.
+pub(crate) fn own_files(shards: u16) -> u64 {
+    u64::from(shards) * FILES_PER_SHARD + FILES_OF_PROCESS
 }
 
 fn check_limits(options: &RealOptions) -> Result<(), StartError> {
     if options.shards == 0 {
         return Err(StartError::NoShards);
     }
-    let (limit, needed) =
-        (raise_open_files(), u64::from(options.shards) * FILES_PER_SHARD + FILES_OF_PROCESS);
+    let (limit, needed) = (descriptors::raise_limit(), own_files(options.shards));
     if limit < needed {
         return Err(StartError::TooFewFiles { limit, needed });
     }
     Ok(())
-}
-
-fn limits_of(resource: libc::__rlimit_resource_t) -> libc::rlimit {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is valid for writing.
-    let result = unsafe { libc::getrlimit(resource, &raw mut limit) };
-    assert_eq!(result, 0, "getrlimit cannot fail for a resource that exists");
-    limit
-}
-
-/// Raises the soft limit of open files to the hard one, as brokers need many, and says what it is then.
-fn raise_open_files() -> u64 {
-    let mut limit = limits_of(libc::RLIMIT_NOFILE);
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: `limit` is valid for reading. If it fails, the limit stays as it was, and is reported as it is.
-    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    limits_of(libc::RLIMIT_NOFILE).rlim_cur
 }
 
 /// From the first start on, a panic on a shard's thread ends the process once its message is out: nothing continues on a broken

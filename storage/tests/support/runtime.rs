@@ -201,6 +201,10 @@ impl Drop for Sleep {
 pub struct TestHost(pub Rc<Runtime>);
 
 impl Host for TestHost {
+    fn lacks_descriptors(&self) -> bool {
+        false
+    }
+
     fn monotonic_ns(&self) -> u64 {
         self.0.now_ns.get()
     }

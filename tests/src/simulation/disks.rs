@@ -1,8 +1,8 @@
-//! What befalls log directories: errors, hangs, a full disk, a directory that cannot be read at start.
+//! What befalls log directories: errors, hangs, a full disk, a directory that cannot be read at start, a process without descriptors.
 //!
 //! Checked beside the history: the node goes on without a directory that is offline, unless it keeps the metadata; partitions of the
 //! others are written and read meanwhile, those of the failed one answer `KAFKA_STORAGE_ERROR`; once the disk is well again a start
-//! brings everything back.
+//! brings everything back. Descriptors that are missing fail nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,9 +18,10 @@ pub(super) const DIRECTORIES: [&str; 3] = ["/data", "/more", "/other"];
 
 /// As many operations of its disks as most starts have.
 const START_OPERATIONS: u64 = 120;
-/// `EIO` and `EACCES`.
+/// `EIO`, `EACCES` and `EMFILE`.
 const EIO: i32 = 5;
 const EACCES: i32 = 13;
+const EMFILE: i32 = 24;
 
 const WRITES: [Verb; 4] = [Verb::Write, Verb::Sync, Verb::SyncFileSystem, Verb::Allocate];
 const NAMES: [Verb; 7] = [
@@ -37,10 +38,11 @@ const NAMES: [Verb; 7] = [
 pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Draw) {
     stage.simulation.run_for(Duration::from_micros(draw.below(200_000)));
     let directory = draw.one_of(directories);
-    match draw.below(5) {
+    match draw.below(6) {
         0 if directories.len() > 1 => unreadable_at_start(stage, directories, directory, draw),
         1 if directories.len() > 1 => fails_as_it_starts(stage, directories, directory, draw),
         2 => full(stage, directory, draw),
+        3 => without_descriptors(stage, draw),
         _ => ill(stage, directory, draw),
     }
     come_back(stage, draw);
@@ -89,6 +91,30 @@ fn full(stage: &Stage, directory: &'static str, draw: &mut Draw) {
     simulation.set_capacity(node, directory, capacity - free + left);
     simulation.run_for(Duration::from_millis(1 + draw.below(1_000)));
     simulation.set_capacity(node, directory, capacity);
+}
+
+/// For longer than an operation of a disk may take, perhaps. Everything is served afterwards.
+fn without_descriptors(stage: &Stage, draw: &mut Draw) {
+    let (simulation, node) = (&stage.simulation, stage.broker.node);
+    simulation.run_until(|| stage.broker.ready() > 0 || !simulation.is_running(node), LONG);
+    let opening = [Verb::Open, Verb::List, Verb::SyncDirectory, Verb::SyncFileSystem];
+    let chance = PerMillion(draw.one_of(&[1_000_000, 500_000]));
+    let strikes = move |site: &Site| opening.contains(&site.verb);
+    let fault = Fault::always(FaultKind::Error(EMFILE), strikes).with_chance(chance);
+    let id = simulation.add_fault(fault);
+    simulation.run_for(Duration::from_millis(1 + draw.below(90_000)));
+    simulation.remove_fault(id);
+    if !simulation.is_running(node) {
+        stage.shared.fail("the node ended for want of descriptors".to_owned());
+    } else if stage.shared.topic_is_created() {
+        let shared = stage.shared.clone();
+        let producer = 1_000 + draw.below(1_000_000) as u32;
+        simulation.block_on(LONG, async move {
+            for partition in 0..shared.partitions {
+                work::produce(shared.clone(), producer, partition, 1).await;
+            }
+        });
+    }
 }
 
 fn is_below(site: &Site, directory: &str) -> bool {

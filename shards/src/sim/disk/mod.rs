@@ -419,6 +419,7 @@ fn errno(error: &IoError) -> u64 {
         IoError::NoSpace { .. } => 28,
         IoError::PermissionDenied { .. } => 13,
         IoError::Locked { .. } => 11,
+        IoError::NoDescriptor { .. } => 24,
         IoError::Failed { errno, .. } => errno.unsigned_abs().into(),
     }
 }

@@ -248,6 +248,7 @@ impl Operation {
             2 => IoError::NotFound { path },
             13 => IoError::PermissionDenied { path },
             17 => IoError::AlreadyExists { path },
+            24 => IoError::NoDescriptor { path },
             28 => IoError::NoSpace { path },
             _ => failed(&path, self.action.verb().name(), errno, message),
         }
@@ -373,8 +374,8 @@ impl Operation {
         read(volume, file, position, length, around)
     }
 
-    pub fn land_in_part(&self, volume: &mut Volume, random: &Random) {
     /// What was under way when the power went has reached the device whole, in part or not at all.
+    pub fn land_in_part(&self, volume: &mut Volume, random: &Random) {
         let around = Surroundings { random, writes: Vec::new(), lock_is_free: false };
         match &self.action {
             Action::Sync { .. } | Action::SyncDirectory | Action::SyncFileSystem => {}
