@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use logan_shards::{self as shards, ShardId};
 use logan_storage::disk::Directory as _;
+use logan_storage::kafka_files::CleanShutdown;
 use logan_storage::{StoppedPart, close_directory};
 
 use super::Shell;
@@ -87,6 +88,7 @@ pub(super) async fn stop_volumes(shell: &Rc<Shell>) -> Vec<Option<StoppedPart>> 
 
 async fn close_directories(started: Started, parts: Vec<Vec<StoppedPart>>) {
     let shards = usize::from(started.ready.shards);
+    let closed = CleanShutdown { broker_epoch: started.broker_epoch, by_logan: true };
     for (directory, parts) in started.directories.into_iter().zip(parts) {
         let Some(directory) = directory else { continue };
         if parts.len() < shards {
@@ -94,7 +96,7 @@ async fn close_directories(started: Started, parts: Vec<Vec<StoppedPart>>) {
             continue;
         }
         let path = directory.path();
-        let closing = close_directory(directory, parts, started.broker_epoch);
+        let closing = close_directory(directory, parts, closed);
         match shards::timeout(limits::ROUND_HANGS_AFTER, closing).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {

@@ -9,6 +9,7 @@ use logan_shards::{self as shards, RealOptions, Seat};
 use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
 use logan_storage::disk::Directory;
 use logan_storage::failure::FailedMark;
+use logan_storage::kafka_files::CleanShutdown;
 use logan_storage::recovery::{OpenError, OpenOptions, Opened, Report, open_directory};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
@@ -110,8 +111,10 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         let volume = volume.map_err(|error| failed(&error))?;
         stopped.push(volume.stop().await.map_err(|error| failed(&error))?);
     }
-    // Kafka's marker carries the epoch that the broker had; none was given here.
-    close_directory(directory, stopped, -1).await.map_err(|error| failed(&error))?;
+    // Kafka's marker carries the epoch that the broker had. None was given here, and so the next start knows that its last life did not end with
+    // this. Whoever accepts losses accepts that of the metadata log, too: without the sign of Logan the topics can be taken over.
+    let closed = CleanShutdown { broker_epoch: -1, by_logan: report.was_logans && !accept_loss };
+    close_directory(directory, stopped, closed).await.map_err(|error| failed(&error))?;
     Ok(report)
 }
 

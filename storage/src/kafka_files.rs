@@ -270,14 +270,25 @@ fn escape_property(value: &str, out: &mut String) {
     }
 }
 
-/// `.kafka_cleanshutdown`, which also says the broker epoch at which the broker stopped (KIP-966).
-pub fn write_clean_shutdown(broker_epoch: i64) -> String {
-    format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}")
+/// What whoever closed a directory cleanly left in [`CLEAN_SHUTDOWN`] (KIP-966).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanShutdown {
+    /// The epoch of the broker that served it last; -1 if it was closed by somebody else since, as `logan recover` does.
+    pub broker_epoch: i64,
+    /// Logan closed it: its metadata is where Logan keeps it. Kafka reads over a field that it does not know.
+    pub by_logan: bool,
 }
 
-/// The broker epoch in a clean-shutdown marker. The marker counts by being there: older Kafkas left it empty, and Kafka goes on
-/// without an epoch if it cannot read one.
-pub fn read_clean_shutdown(bytes: &[u8]) -> Result<i64, TextError> {
+/// The content of [`CLEAN_SHUTDOWN`].
+pub fn write_clean_shutdown(closed: CleanShutdown) -> String {
+    let CleanShutdown { broker_epoch, by_logan } = closed;
+    let logan = if by_logan { ",\"logan\":1" } else { "" };
+    format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}{logan}}}")
+}
+
+/// The content of a clean-shutdown marker. The marker counts by being there: older Kafkas left it empty, and Kafka goes on without an epoch if
+/// it cannot read one.
+pub fn read_clean_shutdown(bytes: &[u8]) -> Result<CleanShutdown, TextError> {
     const EXPECTED: &str = "a JSON object with version and brokerEpoch";
     let malformed = || TextError::Malformed { line: 1, expected: EXPECTED };
     let body = text(bytes)?.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -293,7 +304,9 @@ pub fn read_clean_shutdown(bytes: &[u8]) -> Result<i64, TextError> {
         Some(found) => return Err(TextError::UnknownVersion { found: *found, known: 0 }),
         None => return Err(TextError::MissingKey { key: "version" }),
     }
-    fields.get("brokerEpoch").copied().ok_or(TextError::MissingKey { key: "brokerEpoch" })
+    let broker_epoch =
+        fields.get("brokerEpoch").copied().ok_or(TextError::MissingKey { key: "brokerEpoch" })?;
+    Ok(CleanShutdown { broker_epoch, by_logan: fields.contains_key("logan") })
 }
 
 /// What a partition's directory is for.
@@ -517,9 +530,12 @@ mod tests {
 
     #[test]
     fn the_clean_shutdown_marker_is_kafkas() {
-        assert_eq!(write_clean_shutdown(21), "{\"version\":0,\"brokerEpoch\":21}");
-        assert_eq!(read_clean_shutdown(b"{\"version\":0,\"brokerEpoch\":21}"), Ok(21));
-        assert_eq!(read_clean_shutdown(b" { \"brokerEpoch\" : -1, \"version\" : 0 }\n"), Ok(-1));
+        let closed = |broker_epoch, by_logan| CleanShutdown { broker_epoch, by_logan };
+        assert_eq!(write_clean_shutdown(closed(21, false)), "{\"version\":0,\"brokerEpoch\":21}");
+        assert_eq!(read_clean_shutdown(b"{\"version\":0,\"brokerEpoch\":21}"), Ok(closed(21, false)));
+        let spaced = b" { \"brokerEpoch\" : -1, \"version\" : 0 }\n";
+        assert_eq!(read_clean_shutdown(spaced), Ok(closed(-1, false)));
+        assert_eq!(write_clean_shutdown(closed(7, true)), "{\"version\":0,\"brokerEpoch\":7,\"logan\":1}");
         assert!(read_clean_shutdown(b"").is_err());
         assert!(read_clean_shutdown(b"{\"version\":1,\"brokerEpoch\":21}").is_err());
         assert!(read_clean_shutdown(b"{\"version\":0}").is_err());
@@ -595,8 +611,9 @@ mod tests {
         }
 
         #[test]
-        fn clean_shutdown_round_trips(epoch: i64) {
-            prop_assert_eq!(read_clean_shutdown(write_clean_shutdown(epoch).as_bytes()), Ok(epoch));
+        fn clean_shutdown_round_trips(broker_epoch: i64, by_logan: bool) {
+            let closed = CleanShutdown { broker_epoch, by_logan };
+            prop_assert_eq!(read_clean_shutdown(write_clean_shutdown(closed).as_bytes()), Ok(closed));
         }
 
         #[test]

@@ -49,9 +49,12 @@ pub use aborted::Committed;
 pub use append::{Append, Appended, Offsets};
 pub use config::{LogConfig, Mutations, VolumeConfig};
 pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
+pub use kafka_files::CleanShutdown;
 pub use key::LogKey;
 pub use log::{Ends, Log};
 pub use read::{Limits, Read, held_by};
-pub use recovery::{OpenError, OpenOptions, Opened, Report, Standing, open_directory, open_known};
+pub use recovery::{
+    Known, OpenError, OpenOptions, Opened, Report, Standing, known, open_directory, open_known,
+};
 pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
 pub use volume::{SettledHook, Volume, VolumePart};

@@ -16,7 +16,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::disk::{Directory, DiskError};
 use crate::failure::{LogFailed, ReadError};
 use crate::kafka_files::{
-    CLEAN_SHUTDOWN, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
+    CLEAN_SHUTDOWN, CleanShutdown, FileStage, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, Offsets,
     RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT, SegmentFile, SegmentFileName, write_clean_shutdown,
     write_offset_checkpoint,
 };
@@ -332,11 +332,11 @@ impl Log {
     }
 }
 
-/// Closes a directory whose volumes have all stopped: after this Kafka, too, can open it. `broker_epoch` goes into Kafka's marker.
+/// Closes a directory whose volumes have all stopped: after this Kafka, too, can open it. `closed` goes into Kafka's marker.
 pub async fn close_directory(
     directory: Rc<dyn Directory>,
     parts: Vec<StoppedPart>,
-    broker_epoch: i64,
+    closed: CleanShutdown,
 ) -> Result<(), CloseError> {
     let (mut ends, mut starts) = (Offsets::new(), Offsets::new());
     for log in parts.into_iter().flat_map(|part| part.logs) {
@@ -352,7 +352,7 @@ pub async fn close_directory(
     let root = Root::decode(&directory.read_small(ROOT_PATH, FILE_LEN).await?)?;
     let clean = Root { sequence: root.sequence + 1, is_clean: true, round_logs: Vec::new(), ..root };
     write_root(&*directory, &clean).await?;
-    directory.write_small(CLEAN_SHUTDOWN, write_clean_shutdown(broker_epoch).into_bytes()).await?;
+    directory.write_small(CLEAN_SHUTDOWN, write_clean_shutdown(closed).into_bytes()).await?;
     remove_folder(&*directory).await?;
     Ok(())
 }

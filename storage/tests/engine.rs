@@ -20,7 +20,7 @@ use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
-use support::{batch, batch_of, key, log_config, volume_config};
+use support::{CLOSED, batch, batch_of, key, log_config, volume_config};
 
 const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 
@@ -148,7 +148,7 @@ fn a_clean_stop_leaves_what_kafka_reads_and_opens_again() {
         let directory = TestDirectory::over(&disk, &runtime);
         let part = volume.stop().await.unwrap();
         assert!(matches!(append(&log, &batch(1, 1, 1, 1)).await, Err(AppendError::Closed)));
-        logan_storage::close_directory(directory, vec![part], 1).await.unwrap();
+        logan_storage::close_directory(directory, vec![part], CLOSED).await.unwrap();
         let paths = disk.paths();
         assert!(paths.iter().all(|path| !path.starts_with("logan")), "{paths:?}");
         assert!(paths.contains(&".kafka_cleanshutdown".to_owned()));
@@ -186,7 +186,7 @@ fn a_log_that_was_cut_after_a_clean_stop_is_noticed() {
             }
             let directory = TestDirectory::over(&disk, &runtime);
             let part = volume.stop().await.unwrap();
-            logan_storage::close_directory(Rc::clone(&directory), vec![part], 1).await.unwrap();
+            logan_storage::close_directory(Rc::clone(&directory), vec![part], CLOSED).await.unwrap();
             disk.survive_kill();
             // At a batch's end: what is left looks like a log that was always shorter.
             let left = lengths[..keep].iter().sum();
@@ -209,7 +209,7 @@ type Life = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 async fn stop_cleanly(disk: Rc<Disk>, runtime: Rc<Runtime>, volume: Rc<Volume>) {
     let part = volume.stop().await.unwrap();
-    logan_storage::close_directory(TestDirectory::over(&disk, &runtime), vec![part], 1).await.unwrap();
+    logan_storage::close_directory(TestDirectory::over(&disk, &runtime), vec![part], CLOSED).await.unwrap();
 }
 
 /// A log that is idle for so long that its hints are written and its files closed still has blocks prepared behind its data.

@@ -15,7 +15,9 @@ use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
-use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
+use support::{
+    CLOSED, append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config,
+};
 
 const MS: u64 = 1_000_000;
 
@@ -143,7 +145,7 @@ fn a_start_gives_a_name_to_whoever_waited_for_it() {
                 let (first, second) = futures_util::join!(volumes[0].stop(), volumes[1].stop());
                 let directory: Rc<dyn Directory> = TestDirectory::over(&disk, &runtime);
                 assert!(first.is_ok() && second.is_ok(), "{:?}", volumes[0].failed().reason());
-                close_directory(directory, vec![first.unwrap(), second.unwrap()], 1).await.unwrap();
+                close_directory(directory, vec![first.unwrap(), second.unwrap()], CLOSED).await.unwrap();
             }
         });
         *disk.slow.borrow_mut() = None;

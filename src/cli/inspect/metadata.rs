@@ -67,8 +67,9 @@ fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stop
             lines.line(format_args!("topic={}", topic_id_text(topic)))
         }
         CLEAN_SHUTDOWN => {
-            let epoch = read_clean_shutdown(&bytes).map_err(|error| failed(path, error))?;
-            lines.line(format_args!("broker_epoch={epoch}"))
+            let closed = read_clean_shutdown(&bytes).map_err(|error| failed(path, error))?;
+            let by = if closed.by_logan { "Logan" } else { "Kafka" };
+            lines.line(format_args!("broker_epoch={} by={by}", closed.broker_epoch))
         }
         LEADER_EPOCH_CHECKPOINT => {
             let epochs = LeaderEpochs::read(&bytes).map_err(|error| failed(path, error))?;

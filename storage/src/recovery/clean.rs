@@ -171,7 +171,7 @@ async fn look_at(
         last.is_cut = false;
         let last = *last;
         match end_of(directory, name, last, options.max_batch_bytes).await? {
-            Ok(end) => log.next_offset = end,
+            Ok(end) => log.next_offset = end.offset,
             Err(damage) => return Ok(Err(damage)),
         }
     }
@@ -193,13 +193,22 @@ fn newest_snapshot(files: &BTreeMap<i64, Vec<SegmentFile>>, end: i64) -> i64 {
     snapshots.next().map_or(-1, |(offset, _)| *offset)
 }
 
-/// The offset behind the last batch of a segment that ends with whole batches, the last of which has a CRC that fits.
-async fn end_of(
+/// Where a segment ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// Behind the last batch.
+    pub offset: i64,
+    /// Of the last batch; -1 if there is none.
+    pub leader_epoch: i32,
+}
+
+/// The end of a segment that ends with whole batches, the last of which has a CRC that fits.
+pub(super) async fn end_of(
     directory: &dyn Directory,
     name: &str,
     segment: LedgerSegment,
     max_batch_bytes: usize,
-) -> Result<Result<i64, String>, OpenError> {
+) -> Result<Result<End, String>, DiskError> {
     let mut position = 0;
     if segment.indexed > 0 {
         let bytes = directory
@@ -221,10 +230,10 @@ async fn end_of(
     }
     let possible = segment.base..=segment.base.saturating_add(i64::from(i32::MAX) + 1);
     match walked {
-        Ok(Some(next)) if !possible.contains(&next) => {
-            Ok(Err(format!("{name}: segment {}: its last batch ends before offset {next}", segment.base)))
+        Ok(Some(End { offset, .. })) if !possible.contains(&offset) => {
+            Ok(Err(format!("{name}: segment {}: its last batch ends before offset {offset}", segment.base)))
         }
-        Ok(next) => Ok(Ok(next.unwrap_or(segment.base))),
+        Ok(end) => Ok(Ok(end.unwrap_or(End { offset: segment.base, leader_epoch: -1 }))),
         Err(damage) => Ok(Err(format!("{name}: segment {}: {damage}", segment.base))),
     }
 }
@@ -234,8 +243,8 @@ async fn walk_to_end(
     mut position: u64,
     end: u64,
     max_batch_bytes: usize,
-) -> Result<Result<Option<i64>, String>, DiskError> {
-    let mut next = None;
+) -> Result<Result<Option<End>, String>, DiskError> {
+    let mut last = None;
     let mut want = PIECE;
     while position < end {
         let start = block_floor(position);
@@ -247,7 +256,9 @@ async fn walk_to_end(
         while position < end {
             match Batch::parse(rest, max_batch_bytes) {
                 Ok(batch) => {
-                    if batch.last_offset_delta() < 0 || next.is_some_and(|next| batch.base_offset() < next) {
+                    if batch.last_offset_delta() < 0
+                        || last.is_some_and(|last| batch.base_offset() < last.offset)
+                    {
                         let base = batch.base_offset();
                         return Ok(Err(format!("at {position}: base offset {base} is not what follows")));
                     }
@@ -256,7 +267,7 @@ async fn walk_to_end(
                     {
                         return Ok(Err(format!("at {position}: {error}")));
                     }
-                    next = Some(batch.next_offset());
+                    last = Some(End { offset: batch.next_offset(), leader_epoch: batch.leader_epoch() });
                     position += batch.len() as u64;
                     rest = &rest[batch.len()..];
                 }
@@ -271,5 +282,5 @@ async fn walk_to_end(
             return Ok(Err(format!("at {position}: the file ends within a batch")));
         }
     }
-    Ok(Ok(next))
+    Ok(Ok(last))
 }

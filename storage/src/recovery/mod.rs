@@ -5,9 +5,11 @@
 
 mod clean;
 mod fresh;
+mod known;
 mod replay;
 
 pub(crate) use fresh::write_root;
+pub use known::{Known, known};
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,8 +18,8 @@ use futures_util::future::{Either, select};
 
 use crate::codec::FormatError;
 use crate::config::Mutations;
-use crate::disk::{Directory, DiskError, Host};
-use crate::kafka_files::{CLEAN_SHUTDOWN, DirectoryKind, DirectoryName};
+use crate::disk::{BLOCK, Directory, DiskError, Host};
+use crate::kafka_files::{CLEAN_SHUTDOWN, CleanShutdown, DirectoryKind, DirectoryName, read_clean_shutdown};
 use crate::key::{FOLDER, LogKey, ROOT_PATH};
 use crate::ledger::{Deleted, LedgerLog, Retired};
 use crate::names::allow_missing;
@@ -59,6 +61,10 @@ pub struct Report {
     pub logs: usize,
     /// The directory was closed cleanly, or is new.
     pub was_clean: bool,
+    /// What whoever closed it cleanly left, if it can be read.
+    pub closed: Option<CleanShutdown>,
+    /// Logan served it last, or recovered it.
+    pub was_logans: bool,
     pub round_logs: usize,
     pub rounds_replayed: u64,
     /// Rounds above the last `durable_through`, whose ranges were read.
@@ -165,14 +171,16 @@ async fn open(
     directory.lock().await?;
     let began_ns = host.monotonic_ns();
     let root = read_root(directory).await?;
+    let had_root = root.is_some();
     let root = match root {
         Some(root) => root,
         None => adopt(directory).await?,
     };
+    let closed = if root.is_clean { read_marker(directory).await? } else { None };
     // Where a root exists it alone decides; Kafka's marker must not outlive what we change.
     allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
     directory.sync_directory("").await?;
-    let found = if root.is_clean {
+    let mut found = if root.is_clean {
         clean::look_through(directory, options).await?
     } else {
         replay::recover(directory, &root, options).await?
@@ -182,6 +190,8 @@ async fn open(
     {
         return Err(OpenError::UnknownTopic { log: LogKey::clone(&log.key) });
     }
+    found.report.closed = closed;
+    found.report.was_logans = had_root || closed.is_some_and(|closed| closed.by_logan);
     let opened = fresh::found_again(directory, root, found, options, metadata).await?;
     let took_ms = host.monotonic_ns().saturating_sub(began_ns) / 1_000_000;
     tracing::debug!(directory = %directory.path(), took_ms, report = ?opened.report, "a log directory is open");
@@ -200,6 +210,15 @@ async fn read_root(directory: &dyn Directory) -> Result<Option<Root>, OpenError>
             }
             Ok(Some(root))
         }
+        Err(DiskError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the clean-shutdown marker says. One that says nothing is one all the same.
+async fn read_marker(directory: &dyn Directory) -> Result<Option<CleanShutdown>, OpenError> {
+    match directory.read_small(CLEAN_SHUTDOWN, BLOCK).await {
+        Ok(bytes) => Ok(read_clean_shutdown(&bytes).ok()),
         Err(DiskError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }

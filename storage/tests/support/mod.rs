@@ -15,6 +15,7 @@ use logan_storage::append::{Append, Offsets};
 use logan_storage::batch::{Attributes, Header};
 use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
 use logan_storage::failure::{AppendError, FailedMark};
+use logan_storage::kafka_files::CleanShutdown;
 use logan_storage::key::LogKey;
 use logan_storage::log::Log;
 use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
@@ -23,6 +24,9 @@ use logan_storage::volume::Volume;
 
 use self::disk::{Disk, TestDirectory};
 use self::runtime::{Runtime, TestHost};
+
+/// What the node of these tests leaves in a directory that it closes.
+pub const CLOSED: CleanShutdown = CleanShutdown { broker_epoch: 1, by_logan: true };
 
 pub fn log_config() -> LogConfig {
     LogConfig {
@@ -158,7 +162,7 @@ pub async fn serve(
 
 pub async fn stop(disk: &Rc<Disk>, runtime: &Rc<Runtime>, volume: Rc<Volume>) {
     let part = volume.stop().await.expect("a clean stop");
-    close_directory(TestDirectory::over(disk, runtime), vec![part], 1).await.expect("a clean close");
+    close_directory(TestDirectory::over(disk, runtime), vec![part], CLOSED).await.expect("a clean close");
 }
 
 /// Appends, and returns the log's end once it is settled.

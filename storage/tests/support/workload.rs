@@ -20,7 +20,7 @@ use logan_storage::volume::Volume;
 
 use super::disk::{Disk, TestDirectory};
 use super::runtime::{Runtime, TestHost};
-use super::{batch, key, log_config, volume_config};
+use super::{CLOSED, batch, key, log_config, volume_config};
 
 /// What is known of a log that may be there or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +190,7 @@ pub async fn stop(node: Node) {
     for volume in &node.volumes {
         parts.push(volume.stop().await.expect("a clean stop"));
     }
-    close_directory(node.directory, parts, 1).await.expect("a clean close");
+    close_directory(node.directory, parts, CLOSED).await.expect("a clean close");
 }
 
 impl Node {
