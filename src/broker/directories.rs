@@ -1,8 +1,10 @@
 //! Whose log directories these are: `meta.properties`, in each of them.
 
+use logan_raft::inspect::FileKind;
 use logan_shards as shards;
 use logan_shards::{Directory, IoError};
-use logan_storage::kafka_files::MetaProperties;
+use logan_storage::kafka_files::{CLEAN_SHUTDOWN, MetaProperties, read_clean_shutdown};
+use logan_storage::key::FOLDER;
 
 use crate::model::{NodeId, Uuid};
 
@@ -29,15 +31,42 @@ pub enum ClaimError {
         "{path} belongs to cluster {found}, and {other} to {own}, as their {META_PROPERTIES} say: they cannot serve one broker"
     )]
     OtherCluster { path: String, found: String, other: String, own: String },
+    #[error(
+        "the metadata log of this node lies in {found}, and metadata.log.dir is {configured} (the first of log.dirs, unless it is set). A second \
+         one would begin there, without what was set and what was deleted: set metadata.log.dir={found}"
+    )]
+    MetadataElsewhere { found: String, configured: String },
+    #[error(
+        "{configured} and {found} both hold a metadata log, and only one can be this node's: move the files {METADATA_FILES} of the other one out \
+         of its directory"
+    )]
+    TwoMetadataLogs { found: String, configured: String },
+    #[error(
+        "{path} was served by Logan, and none of the log directories has its metadata log: name the directory that has it in log.dirs and in \
+         metadata.log.dir. If it is lost, run `logan recover --accept-loss` on each of log.dirs: then a start takes the topics over, without \
+         what was set"
+    )]
+    MetadataLost { path: String },
     #[error(transparent)]
     Io(#[from] IoError),
+}
+
+const METADATA_FILES: &str = "logan-metadata-*";
+
+/// What a directory tells of those who were here before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Traces {
+    has_metadata: bool,
+    /// Logan serves it, or closed it last.
+    is_logans: bool,
 }
 
 /// Reads the `meta.properties` of all directories, and writes it where it is missing: a lone node formats itself. Returns the cluster's
 /// id, and the directories in their order: `None` for one that cannot be read or written, which is offline.
 ///
 /// The directory at place `metadata` keeps the metadata: without it there is no node. It is written to first, so that any other one that
-/// has the cluster's id was given what this one says, whenever a start was interrupted.
+/// has the cluster's id was given what this one says, whenever a start was interrupted. Nothing is written where the metadata would begin anew
+/// although it exists, or did.
 pub(super) async fn claim(
     directories: Vec<Directory>,
     metadata: usize,
@@ -45,11 +74,18 @@ pub(super) async fn claim(
 ) -> Result<(String, Vec<Option<Claimed>>), ClaimError> {
     let mut found = Vec::new();
     let mut cluster: Option<(String, String)> = None;
+    let configured = directories[metadata].path();
+    let mut all_traces = Vec::new();
     for (place, directory) in directories.into_iter().enumerate() {
-        let Some(meta) = online(read(&directory).await, place == metadata)? else {
+        let read = match read(&directory).await {
+            Ok(meta) => traces(&directory).await.map(|traces| (meta, traces)),
+            Err(error) => Err(error),
+        };
+        let Some((meta, traces)) = online(read, place == metadata)? else {
             found.push(None);
             continue;
         };
+        all_traces.push((directory.path(), traces));
         if let Some(meta) = &meta {
             if meta.node_id != node.0 {
                 return Err(ClaimError::OtherNode { path: directory.path(), found: meta.node_id, own: node });
@@ -65,6 +101,7 @@ pub(super) async fn claim(
         }
         found.push(Some((directory, meta)));
     }
+    check_metadata(&configured, &all_traces)?;
     let cluster = cluster.map(|(id, _)| id);
     let cluster = cluster.unwrap_or_else(|| Uuid::random(shards::random_u64).to_string());
     let mut claimed: Vec<Option<Claimed>> = found.iter().map(|_| None).collect();
@@ -75,6 +112,38 @@ pub(super) async fn claim(
         claimed[place] = id.map(|id| Claimed { directory, id });
     }
     Ok((cluster, claimed))
+}
+
+/// The metadata goes on where it was, as Kafka sees to it (`KafkaRaftServer.initializeLogDirs`), or begins where nothing ever was.
+fn check_metadata(configured: &str, directories: &[(String, Traces)]) -> Result<(), ClaimError> {
+    let is_configured = |path: &String| path == configured;
+    let has_any = directories.iter().any(|(path, traces)| is_configured(path) && traces.has_metadata);
+    let elsewhere = directories.iter().find(|(path, traces)| !is_configured(path) && traces.has_metadata);
+    if let Some((found, _)) = elsewhere {
+        let (found, configured) = (found.clone(), configured.to_owned());
+        return Err(if has_any {
+            ClaimError::TwoMetadataLogs { found, configured }
+        } else {
+            ClaimError::MetadataElsewhere { found, configured }
+        });
+    }
+    match directories.iter().find(|(_, traces)| traces.is_logans) {
+        Some((path, _)) if !has_any => Err(ClaimError::MetadataLost { path: path.clone() }),
+        _ => Ok(()),
+    }
+}
+
+async fn traces(directory: &Directory) -> Result<Traces, ClaimError> {
+    let mut traces = Traces::default();
+    for entry in directory.list("").await? {
+        traces.has_metadata |= !entry.is_directory && FileKind::of(&entry.name).is_some();
+        traces.is_logans |= entry.is_directory && entry.name == FOLDER;
+        if entry.name == CLEAN_SHUTDOWN {
+            let marker = directory.read_small(CLEAN_SHUTDOWN, MOST_BYTES).await?;
+            traces.is_logans |= read_clean_shutdown(&marker).is_ok_and(|closed| closed.by_logan);
+        }
+    }
+    Ok(traces)
 }
 
 /// `None` after an I/O error of a directory that the node can do without.

@@ -113,17 +113,10 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let settings = &shell.plan.settings.broker;
     let (cluster_id, claimed) = open_directories(settings).await?;
     let metadata = metadata_directory(settings, &claimed)?;
-    // What is known of topics is asked before any log directory is changed; and metadata begins only beside log directories that can be opened.
-    let known = if has_metadata(metadata).await? {
-        Some(open_metadata(&cluster_id, metadata, settings).await?)
-    } else {
-        None
-    };
-    let volumes = recover(shell, &claimed, known.as_ref()).await?;
-    let opened = match known {
-        Some(opened) => opened,
-        None => open_metadata(&cluster_id, metadata, settings).await?,
-    };
+    // Before any other file of ours is there: of a directory that has some, it is known that its metadata log was, too. And what is known of topics is
+    // asked before any log directory is changed.
+    let opened = open_metadata(&cluster_id, metadata, settings).await?;
+    let volumes = recover(shell, &claimed, &opened).await?;
     let is_new = opened.is_new || opened.image.is_taking_over();
     let image = Arc::new(opened.image.clone());
     let (foreign, volumes) = if is_new {
@@ -233,11 +226,11 @@ pub async fn lock(directory: &Directory) -> Result<(), shards::IoError> {
 async fn recover(
     shell: &Rc<Shell>,
     claimed: &[Option<Claimed>],
-    metadata: Option<&quorum::Opened>,
+    metadata: &quorum::Opened,
 ) -> Result<Vec<Option<Opened>>, StartError> {
     // While a takeover is under way there are logs that the metadata does not know yet.
-    let metadata = metadata.filter(|metadata| !metadata.is_new && !metadata.image.is_taking_over());
-    let standing = metadata.map(|metadata| takeover::standing(&metadata.image, &metadata.deleted));
+    let is_known = !metadata.is_new && !metadata.image.is_taking_over();
+    let standing = is_known.then(|| takeover::standing(&metadata.image, &metadata.deleted));
     let shards = shell.router.shards();
     let owner = Rc::new(move |key: &LogKey| Router::owner_of(partition_of(key), shards).0);
     let recoveries = claimed.iter().map(|claimed| async {
@@ -324,13 +317,6 @@ fn metadata_directory<'a>(
 
 fn no_metadata_directory(settings: &BrokerSettings) -> StartError {
     StartError::NoMetadataDirectory { path: settings.metadata_log_dir.display().to_string() }
-}
-
-/// Whether metadata was ever kept there.
-async fn has_metadata(claimed: &Claimed) -> Result<bool, StartError> {
-    let listed = answered(claimed, claimed.directory.list("")).await?;
-    let entries = listed.map_err(|error| StartError::Metadata(error.to_string()))?;
-    Ok(entries.iter().any(|entry| entry.name.starts_with(logan_raft::FILE_PREFIX)))
 }
 
 /// No volume watches the metadata's directory yet.

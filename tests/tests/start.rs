@@ -123,6 +123,8 @@ fn two_directories(settings: &Settings) -> (PathBuf, PathBuf, String) {
 
 /// Takes the metadata out of a directory that was closed: it is then as Kafka would have left it.
 fn forget_metadata(directory: &Path) {
+    let marker = directory.join(".kafka_cleanshutdown");
+    fs::write(marker, r#"{"version":0,"brokerEpoch":9}"#).expect("it is ours");
     for entry in fs::read_dir(directory).expect("it was just written") {
         let path = entry.expect("it was just written").path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("logan-metadata-")) {
@@ -149,6 +151,7 @@ fn topics_are_taken_over_where_they_are() {
     }
     assert!(broker.stop().success());
     forget_metadata(&first);
+    forget_metadata(&second);
     let lies_in = |directory: &Path, topic: &str| directory.join(format!("{topic}-0")).is_dir();
     let in_second = topics.iter().filter(|topic| lies_in(&second, topic)).count();
     assert_eq!(in_second, TOPICS / 2);
