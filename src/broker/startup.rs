@@ -133,7 +133,6 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let addresses = bind_all(shell).await?;
     quorum::begin(shell, opened, metadata.id);
     let broker_epoch = register(shell, &addresses).await?;
-    begin_leader_epochs(shell).await?;
     takeover::adopt(shell, foreign).await?;
     listener::set_limits(shell, &shell.context.image()).await;
     everyone(shell, Mail::Accept).await?;
@@ -594,19 +593,6 @@ async fn register(shell: &Rc<Shell>, addresses: &[String]) -> Result<i64, StartE
     match decide(shell, Command::RegisterBroker(registration)).await? {
         Reply::Registered { epoch } => Ok(epoch),
         other => panic!("the reply {other:?} does not belong to a registration"),
-    }
-}
-
-/// Leads in new epochs where it must, before anybody is served.
-async fn begin_leader_epochs(shell: &Rc<Shell>) -> Result<(), StartError> {
-    let broker = shell.plan.settings.broker.node_id;
-    let mut after = None;
-    loop {
-        match decide(shell, Command::BeginLeaderEpochs { broker, after }).await? {
-            Reply::LeaderEpochs { last: None } => return Ok(()),
-            Reply::LeaderEpochs { last } => after = last,
-            other => panic!("the reply {other:?} does not belong to leader epochs"),
-        }
     }
 }
 

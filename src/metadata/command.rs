@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ImageVersion, NodeId, PartitionIndex, Uuid};
+use crate::model::{ImageVersion, NodeId, Uuid};
 
 /// A change of the metadata. Each is harmless if repeated, or compares before it sets (DESIGN §7).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +30,6 @@ pub enum Command {
         broker: NodeId,
     },
     RegisterBroker(Registration),
-    /// A broker has started, and leads in new epochs where it must: in partitions behind this one, in the order of their topics' names.
-    BeginLeaderEpochs {
-        broker: NodeId,
-        after: Option<(String, PartitionIndex)>,
-    },
     /// Topics whose logs are there, on the node that decides, before its metadata begins. Whoever has more of them than one command may
     /// come to gives them in several: until the last one the metadata says that it is under way.
     TakeOver {
@@ -153,10 +148,6 @@ pub enum Reply {
     },
     Registered {
         epoch: i64,
-    },
-    /// After which partition it goes on; `None` if there are no more.
-    LeaderEpochs {
-        last: Option<(String, PartitionIndex)>,
     },
 }
 

@@ -16,7 +16,6 @@ use super::{
     NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
 };
 use crate::config::FixedSettings;
-use crate::limits::RECORDS_PER_COMMAND;
 use crate::model::{ImageVersion, NodeId, PartitionId, PartitionIndex, Uuid};
 
 /// A topic's id in these tests: its name, as far as it fits.
@@ -172,7 +171,6 @@ fn command(text: &str) -> Command {
             let incarnation = incarnation.parse().expect(incarnation);
             Command::RegisterBroker(registration(id.parse().expect(id), incarnation))
         }
-        "epochs" => Command::BeginLeaderEpochs { broker: NodeId(rest.parse().expect(rest)), after: None },
         "lose" => {
             let (id, directory) = rest.split_once(' ').expect(rest);
             let directory = Uuid([directory.parse().expect(directory); 16]);
@@ -282,10 +280,6 @@ fn show_reply(reply: &Result<Reply, Refused>) -> Vec<String> {
         }
         Ok(Reply::ProducerIds { first, count }) => vec![format!("ids {first}..{}", first + count)],
         Ok(Reply::Registered { epoch }) => vec![format!("registered epoch={epoch}")],
-        Ok(Reply::LeaderEpochs { last: None }) => vec!["epochs begun".to_owned()],
-        Ok(Reply::LeaderEpochs { last: Some((topic, index)) }) => {
-            vec![format!("epochs begun up to {topic}-{index}")]
-        }
     }
 }
 
@@ -374,37 +368,6 @@ fn topics_are_taken_over_in_several_commands() {
 #[test]
 fn a_start_without_synced_acknowledgements_begins_leader_epochs() {
     check(include_str!("golden/unsynced_start.txt"), 0, "logan.ack.sync=false");
-}
-
-#[test]
-fn leader_epochs_begin_with_as_many_entries_as_are_needed() {
-    const PARTITIONS: i32 = 9_999;
-    let (fixed, _) =
-        FixedSettings::read(Some(("test", b"logan.ack.sync=false")), &[]).expect("good settings");
-    let mut image = cluster(1);
-    for topic in ["b", "c", "a"] {
-        image = decided(&image, &fixed, &create(topic, PARTITIONS)).image;
-    }
-    let (mut after, mut begun) = (None, Vec::new());
-    loop {
-        let decision = decided(&image, &fixed, &Command::BeginLeaderEpochs { broker: NodeId(0), after });
-        image = decision.image;
-        begun.push(decision.records.len());
-        let Reply::LeaderEpochs { last } = decision.reply else { panic!("{:?}", decision.reply) };
-        let Some(last) = last else { break };
-        after = Some(last);
-    }
-    assert_eq!(
-        begun,
-        [RECORDS_PER_COMMAND, RECORDS_PER_COMMAND, 3 * PARTITIONS as usize - 2 * RECORDS_PER_COMMAND]
-    );
-    let partitions = image.topics().flat_map(|topic| topic.partitions.values());
-    let mut partitions = partitions;
-    assert!(partitions.all(|partition| partition.leader_epoch.0 == 1), "each once");
-}
-
-fn decided(image: &Image, fixed: &FixedSettings, command: &Command) -> Decision {
-    decide(image, Grounds { fixed, node: NodeId(0) }, command).expect("it can be done")
 }
 
 fn create(name: &str, partitions: i32) -> Command {
@@ -631,13 +594,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         let directory = Uuid([if first { 10 } else { 20 } + id as u8; 16]);
         Command::LoseDirectory { broker: NodeId(id), directory }
     });
-    let begin = (0..4_i32, proptest::option::of((name(), 0..3_i32))).prop_map(|(id, after)| {
-        let after = after.map(|(name, index)| (name, PartitionIndex(index)));
-        Command::BeginLeaderEpochs { broker: NodeId(id), after }
-    });
-    prop_oneof![
-        4 => create, 2 => delete, 2 => grow, 2 => alter, 1 => ids, 1 => register, 1 => begin, 1 => lose
-    ]
+    prop_oneof![4 => create, 2 => delete, 2 => grow, 2 => alter, 1 => ids, 1 => register, 1 => lose]
 }
 
 proptest! {

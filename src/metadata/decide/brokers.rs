@@ -2,14 +2,11 @@
 //!
 //! A broker registers once it can serve, and counts as alive from then on. Fencing by missed heartbeats comes with replication.
 
-use std::sync::Arc;
-
 use super::{Draft, Stop, registered};
-use crate::limits::RECORDS_PER_COMMAND;
-use crate::metadata::image::{Broker, FeatureRange, Partition, Topic};
+use crate::metadata::image::{Broker, FeatureRange, Partition};
 use crate::metadata::record::{BrokerChange, PartitionChange, Record};
 use crate::metadata::{Registration, Reply, SUPPORTED_FEATURES};
-use crate::model::{NodeId, PartitionId, PartitionIndex, Uuid};
+use crate::model::{NodeId, PartitionId, Uuid};
 
 pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     let before = draft.image.broker(asked.id);
@@ -18,6 +15,7 @@ pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     if before == Some(&after) {
         return Reply::Registered { epoch };
     }
+    let started = before.is_none_or(|before| before.incarnation != asked.incarnation);
     if before.is_none() && draft.image.features().next().is_none() {
         // The first broker of a new cluster decides its features.
         for feature in SUPPORTED_FEATURES {
@@ -25,6 +23,9 @@ pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
         }
     }
     draft.push_unbounded(Record::RegisterBroker(after));
+    if started {
+        begin_leader_epochs(draft, asked.id);
+    }
     Reply::Registered { epoch }
 }
 
@@ -71,35 +72,26 @@ fn registration(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>
 }
 
 /// A broker that started leads in a new epoch where its log may have lost a tail that others saw: where there are other replicas, and
-/// where acknowledgements do not wait for the disk. Where nobody leads but it can, it does. There may be more such partitions than one entry of
-/// the log has room for.
-pub(super) fn begin_leader_epochs(
-    draft: &mut Draft<'_>,
-    id: NodeId,
-    after: Option<&(String, PartitionIndex)>,
-) -> Result<Reply, Stop> {
-    registered(&draft.image, id)?;
+/// where acknowledgements do not wait for the disk. Where nobody leads but it can, it does.
+fn begin_leader_epochs(draft: &mut Draft<'_>, id: NodeId) {
     let synced = draft.with_own_layers(|layers| layers.boolean("logan.ack.sync"));
     let needs = |partition: &Partition| match partition.leader {
         Some(leader) => leader == id && (!synced || partition.replicas.len() > 1),
         None => partition.isr.contains(&id),
     };
-    let is_left = |topic: &Topic, index: PartitionIndex| {
-        after.is_none_or(|(name, last)| (topic.name.as_str(), index) > (name.as_str(), *last))
-    };
-    let partitions = draft
+    let changes: Vec<Record> = draft
         .image
         .topics()
-        .flat_map(|topic| topic.partitions.iter().map(move |(index, partition)| (topic, *index, partition)));
-    let wanted = partitions.filter(|(topic, index, partition)| is_left(topic, *index) && needs(partition));
-    let wanted: Vec<(Arc<Topic>, PartitionIndex)> =
-        wanted.map(|(topic, index, _)| (topic.clone(), index)).take(RECORDS_PER_COMMAND).collect();
-    for (topic, index) in &wanted {
-        let unchanged = PartitionChange::none(PartitionId { topic: topic.id, index: *index });
-        let change = PartitionChange { leader: Some(Some(id)), ..unchanged };
-        draft.push_unbounded(Record::PartitionChange(change));
+        .flat_map(|topic| {
+            topic.partitions.iter().map(move |(index, partition)| (topic.id, *index, partition))
+        })
+        .filter(|(_, _, partition)| needs(partition))
+        .map(|(topic, index, _)| {
+            let unchanged = PartitionChange::none(PartitionId { topic, index });
+            Record::PartitionChange(PartitionChange { leader: Some(Some(id)), ..unchanged })
+        })
+        .collect();
+    for change in changes {
+        draft.push_unbounded(change);
     }
-    let is_full = wanted.len() == RECORDS_PER_COMMAND;
-    let last = wanted.last().filter(|_| is_full).map(|(topic, index)| (topic.name.clone(), *index));
-    Ok(Reply::LeaderEpochs { last })
 }

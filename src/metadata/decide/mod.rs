@@ -54,9 +54,6 @@ pub fn decide(image: &Image, grounds: Grounds<'_>, command: &Command) -> Result<
         }
         Command::AllocateProducerIds { broker } => (allocate_producer_ids(&mut draft, *broker), false),
         Command::RegisterBroker(registration) => (Ok(brokers::register(&mut draft, registration)), false),
-        Command::BeginLeaderEpochs { broker, after } => {
-            (brokers::begin_leader_epochs(&mut draft, *broker, after.as_ref()), false)
-        }
         Command::TakeOver { topics, is_last } => (topics::take_over(&mut draft, topics, *is_last), false),
         Command::LoseDirectory { broker, directory } => {
             (brokers::lose_directory(&mut draft, *broker, *directory), false)
