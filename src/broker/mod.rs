@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`startup`], `takeover`, `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
+//! | [`startup`], `takeover`, `elections`, `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
 //! | `mailroom` | what a shard does with each message |
 //! | [`owner`], `fetching`, `registrations`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
@@ -18,6 +18,7 @@ mod connections;
 mod descriptors;
 mod directories;
 pub mod disk;
+mod elections;
 mod fetching;
 mod listener;
 mod mailroom;

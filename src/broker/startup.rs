@@ -17,7 +17,7 @@ use logan_storage::{
 use super::directories::{self, ClaimError, Claimed};
 use super::disk::{LogDirectory, ShardHost};
 use super::raft_files::{NoPeers, RaftDirectory, ShardClock};
-use super::{Shell, applying, listener, partition_of, quorum, takeover};
+use super::{Shell, applying, elections, listener, partition_of, quorum, takeover};
 use crate::config::BrokerSettings;
 use crate::limits;
 use crate::mail::{Answer, Boot, Call, Mail, Router};
@@ -116,7 +116,8 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     // Before any other file of ours is there: of a directory that has some, it is known that its metadata log was, too. And what is known of topics is
     // asked before any log directory is changed.
     let opened = open_metadata(&cluster_id, metadata, settings).await?;
-    let volumes = recover(shell, &claimed, &opened).await?;
+    let mut volumes = recover(shell, &claimed, &opened).await?;
+    let survey = elections::survey(settings.node_id, &claimed, &mut volumes, &opened).await?;
     let is_new = opened.is_new || opened.image.is_taking_over();
     let image = Arc::new(opened.image.clone());
     let (foreign, volumes) = if is_new {
@@ -133,7 +134,9 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let addresses = bind_all(shell).await?;
     quorum::begin(shell, opened, metadata.id);
     let broker_epoch = register(shell, &addresses).await?;
+    elections::begin_producer_ids(shell, &survey).await?;
     takeover::adopt(shell, foreign).await?;
+    elections::begin_leader_epochs(shell, &survey).await?;
     listener::set_limits(shell, &shell.context.image()).await;
     everyone(shell, Mail::Accept).await?;
     let ready = Ready {

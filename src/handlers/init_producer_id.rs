@@ -24,9 +24,8 @@ pub(super) async fn handle(context: &Rc<Context>, request: InitProducerIdRequest
             context.producer_ids.set((next + 1, end));
             return InitProducerIdResponse { producer_id: next, producer_epoch: 0, ..Default::default() };
         }
-        match admin::decide(context, Command::AllocateProducerIds { broker: context.settings.broker.node_id })
-            .await
-        {
+        let broker = context.settings.broker.node_id;
+        match admin::decide(context, Command::AllocateProducerIds { broker, above: -1 }).await {
             // Two requests may have asked at once: the later block replaces what is left of the earlier, which is never used.
             Ok(Reply::ProducerIds { first, count }) => context.producer_ids.set((first, first + count)),
             Ok(other) => admin::mismatch(&other),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ImageVersion, NodeId, Uuid};
+use crate::model::{ImageVersion, LeaderEpoch, NodeId, PartitionId, Uuid};
 
 /// A change of the metadata. Each is harmless if repeated, or compares before it sets (DESIGN §7).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Command {
     /// The next block of producer ids, for this broker.
     AllocateProducerIds {
         broker: NodeId,
+        /// No id up to this one is given any more; -1: no matter.
+        above: i64,
     },
     RegisterBroker(Registration),
     /// Topics whose logs are there, on the node that decides, before its metadata begins. Whoever has more of them than one command may
@@ -35,6 +37,11 @@ pub enum Command {
     TakeOver {
         topics: Vec<TakenTopic>,
         is_last: bool,
+    },
+    /// Partitions that this broker leads, and the newest epoch that the log of each knows (-1: none): it leads in a newer one from now on.
+    BeginLeaderEpochs {
+        broker: NodeId,
+        partitions: Vec<(PartitionId, LeaderEpoch)>,
     },
     /// A log directory of a broker has failed: nothing is placed there until the broker registers anew.
     LoseDirectory {

@@ -111,6 +111,10 @@ pub struct Image {
     is_taking_over: bool,
 }
 
+/// Ids below this one are Kafka's, which counts from 0: it would take 9,000 years at a thousand producers each second. So a log directory may go
+/// from Kafka to Logan and back, and neither gives an id that the logs know from the other.
+pub const FIRST_PRODUCER_ID: i64 = 1 << 48;
+
 static NO_OVERRIDES: Overrides = BTreeMap::new();
 
 impl Image {
@@ -167,7 +171,7 @@ impl Image {
 
     /// The first producer id that no broker was given.
     pub fn next_producer_id(&self) -> i64 {
-        self.producer_ids.map_or(0, |ids| ids.next)
+        self.producer_ids.map_or(FIRST_PRODUCER_ID, |ids| ids.next.max(FIRST_PRODUCER_ID))
     }
 
     /// Finalized features and their levels.

@@ -16,7 +16,7 @@ use super::{
     NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
 };
 use crate::config::FixedSettings;
-use crate::model::{ImageVersion, NodeId, PartitionId, PartitionIndex, Uuid};
+use crate::model::{ImageVersion, LeaderEpoch, NodeId, PartitionId, PartitionIndex, Uuid};
 
 /// A topic's id in these tests: its name, as far as it fits.
 fn id_of(name: &str) -> Uuid {
@@ -165,7 +165,23 @@ fn command(text: &str) -> Command {
             };
             Command::AlterConfigs { resources: all.iter().map(changes).collect(), validate_only }
         }
-        "ids" => Command::AllocateProducerIds { broker: NodeId(rest.parse().expect(rest)) },
+        "ids" => {
+            let words = Words(rest.split(' ').collect());
+            let above = words.get("above").map_or(-1, |above| above.parse().expect(above));
+            Command::AllocateProducerIds { broker: NodeId(words.0[0].parse().expect(rest)), above }
+        }
+        // Each with the newest epoch that its log knows: `elect 0 t-0:5 t-1:-1`.
+        "elect" => {
+            let mut words = rest.split(' ');
+            let broker = NodeId(words.next().expect(rest).parse().expect(rest));
+            let partition = |word: &str| {
+                let (name, newest) = word.split_once(':').expect(word);
+                let (topic, index) = name.rsplit_once('-').expect(word);
+                let index = PartitionIndex(index.parse().expect(word));
+                (PartitionId { topic: id_of(topic), index }, LeaderEpoch(newest.parse().expect(word)))
+            };
+            Command::BeginLeaderEpochs { broker, partitions: words.map(partition).collect() }
+        }
         "register" => {
             let (id, incarnation) = rest.split_once(' ').expect(rest);
             let incarnation = incarnation.parse().expect(incarnation);
@@ -366,8 +382,8 @@ fn topics_are_taken_over_in_several_commands() {
 }
 
 #[test]
-fn a_start_without_synced_acknowledgements_begins_leader_epochs() {
-    check(include_str!("golden/unsynced_start.txt"), 0, "logan.ack.sync=false");
+fn leader_epochs_begin_above_what_logs_know() {
+    check(include_str!("golden/elections.txt"), 0, "");
 }
 
 fn create(name: &str, partitions: i32) -> Command {
@@ -587,7 +603,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         }],
         validate_only: false,
     });
-    let ids = (0..4_i32).prop_map(|id| Command::AllocateProducerIds { broker: NodeId(id) });
+    let ids = (0..4_i32).prop_map(|id| Command::AllocateProducerIds { broker: NodeId(id), above: -1 });
     let register = (0..4_i32, 0..3_u8)
         .prop_map(|(id, incarnation)| Command::RegisterBroker(registration(id, incarnation)));
     let lose = (0..4_i32, any::<bool>()).prop_map(|(id, first)| {

@@ -2,11 +2,13 @@
 //!
 //! A broker registers once it can serve, and counts as alive from then on. Fencing by missed heartbeats comes with replication.
 
+use std::sync::Arc;
+
 use super::{Draft, Stop, registered};
 use crate::metadata::image::{Broker, FeatureRange, Partition};
 use crate::metadata::record::{BrokerChange, PartitionChange, Record};
 use crate::metadata::{Registration, Reply, SUPPORTED_FEATURES};
-use crate::model::{NodeId, PartitionId, Uuid};
+use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, Uuid};
 
 pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     let before = draft.image.broker(asked.id);
@@ -24,7 +26,7 @@ pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
     }
     draft.push_unbounded(Record::RegisterBroker(after));
     if started {
-        begin_leader_epochs(draft, asked.id);
+        lead_again(draft, asked.id);
     }
     Reply::Registered { epoch }
 }
@@ -71,12 +73,11 @@ fn registration(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>
     }
 }
 
-/// A broker that started leads in a new epoch where its log may have lost a tail that others saw: where there are other replicas, and
-/// where acknowledgements do not wait for the disk. Where nobody leads but it can, it does.
-fn begin_leader_epochs(draft: &mut Draft<'_>, id: NodeId) {
-    let synced = draft.with_own_layers(|layers| layers.boolean("logan.ack.sync"));
+/// A broker that started leads in a new epoch where there are other replicas, which may have seen what it lost. Where nobody leads but it can, it
+/// does. Of what it keeps alone it says itself what must be led anew, once it knows its logs.
+fn lead_again(draft: &mut Draft<'_>, id: NodeId) {
     let needs = |partition: &Partition| match partition.leader {
-        Some(leader) => leader == id && (!synced || partition.replicas.len() > 1),
+        Some(leader) => leader == id && partition.replicas.len() > 1,
         None => partition.isr.contains(&id),
     };
     let changes: Vec<Record> = draft
@@ -86,12 +87,43 @@ fn begin_leader_epochs(draft: &mut Draft<'_>, id: NodeId) {
             topic.partitions.iter().map(move |(index, partition)| (topic.id, *index, partition))
         })
         .filter(|(_, _, partition)| needs(partition))
-        .map(|(topic, index, _)| {
-            let unchanged = PartitionChange::none(PartitionId { topic, index });
-            Record::PartitionChange(PartitionChange { leader: Some(Some(id)), ..unchanged })
-        })
+        .map(|(topic, index, _)| elected(PartitionId { topic, index }, id))
         .collect();
     for change in changes {
         draft.push_unbounded(change);
     }
+}
+
+/// The next epoch, or one above what the log knows.
+pub(super) fn begin_leader_epochs(
+    draft: &mut Draft<'_>,
+    id: NodeId,
+    partitions: &[(PartitionId, LeaderEpoch)],
+) -> Result<Reply, Stop> {
+    registered(&draft.image, id)?;
+    for (partition, newest) in partitions {
+        let is_led = |led: &&Arc<Partition>| led.leader == Some(id) && led.leader_epoch.0 < i32::MAX;
+        let led = draft.image.partition(*partition).filter(is_led);
+        let Some(before) = led else { continue };
+        let record = if *newest > before.leader_epoch {
+            // A change raises the epoch by one.
+            let after = Partition {
+                leader_epoch: LeaderEpoch(newest.0.saturating_add(1)),
+                partition_epoch: PartitionEpoch(before.partition_epoch.0 + 1),
+                ..Partition::clone(before)
+            };
+            Record::Partition { id: *partition, partition: after }
+        } else {
+            elected(*partition, id)
+        };
+        draft.push_unbounded(record);
+    }
+    Ok(Reply::Done(vec![Ok(())]))
+}
+
+fn elected(partition: PartitionId, leader: NodeId) -> Record {
+    Record::PartitionChange(PartitionChange {
+        leader: Some(Some(leader)),
+        ..PartitionChange::none(partition)
+    })
 }

@@ -52,9 +52,14 @@ pub fn decide(image: &Image, grounds: Grounds<'_>, command: &Command) -> Result<
         Command::AlterConfigs { resources, validate_only } => {
             (configs::alter(&mut draft, resources), *validate_only)
         }
-        Command::AllocateProducerIds { broker } => (allocate_producer_ids(&mut draft, *broker), false),
+        Command::AllocateProducerIds { broker, above } => {
+            (allocate_producer_ids(&mut draft, *broker, *above), false)
+        }
         Command::RegisterBroker(registration) => (Ok(brokers::register(&mut draft, registration)), false),
         Command::TakeOver { topics, is_last } => (topics::take_over(&mut draft, topics, *is_last), false),
+        Command::BeginLeaderEpochs { broker, partitions } => {
+            (brokers::begin_leader_epochs(&mut draft, *broker, partitions), false)
+        }
         Command::LoseDirectory { broker, directory } => {
             (brokers::lose_directory(&mut draft, *broker, *directory), false)
         }
@@ -169,9 +174,9 @@ fn registered(image: &Image, broker: NodeId) -> Result<&Broker, Stop> {
     })
 }
 
-fn allocate_producer_ids(draft: &mut Draft<'_>, broker: NodeId) -> Result<Reply, Stop> {
+fn allocate_producer_ids(draft: &mut Draft<'_>, broker: NodeId, above: i64) -> Result<Reply, Stop> {
     let broker_epoch = registered(&draft.image, broker)?.epoch;
-    let first = draft.image.next_producer_id();
+    let first = draft.image.next_producer_id().max(above.saturating_add(1));
     let Some(next) = first.checked_add(PRODUCER_ID_BLOCK) else {
         let message =
             "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
