@@ -4,6 +4,7 @@
 //! - [`History::acknowledged_is_present`]: what was acknowledged is where the acknowledgement said
 //! - [`History::once_and_in_order`]: each producer's records are there once, in order, without a gap
 //! - [`History::shown_stays`]: what a reader was shown is there, unchanged
+//! - [`History::lead`]: a log's leader epochs rise with its offsets, over all starts
 //! - [`is_below_watermark`]: what a reader is shown lies below the watermark that it is told with it
 //! - [`is_fresh`]: that watermark has reached all that was acknowledged before the reader asked
 //! - [`History::topics_are_as_acknowledged`]: created topics exist, deleted ones do not
@@ -32,6 +33,8 @@ pub enum Existence {
 pub struct History {
     acknowledged: BTreeMap<(Partition, i64), Sent>,
     shown: BTreeMap<(Partition, i64), Sent>,
+    /// The leader epoch of each batch that was shown, by its base offset.
+    epochs: BTreeMap<(Partition, i64), i32>,
     pub topics: BTreeMap<String, Existence>,
 }
 
@@ -52,6 +55,21 @@ impl History {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// A batch was shown.
+    pub fn lead(&mut self, partition: Partition, base: i64, epoch: i32) -> Result<(), String> {
+        let before = self.epochs.range((partition, 0)..=(partition, base)).next_back();
+        let behind = self.epochs.range((partition, base)..=(partition, i64::MAX)).next();
+        if before.is_some_and(|(_, before)| *before > epoch)
+            || behind.is_some_and(|(_, behind)| *behind < epoch)
+        {
+            return Err(format!(
+                "partition {partition}: leader epoch {epoch} at offset {base}, between {before:?} and {behind:?}"
+            ));
+        }
+        self.epochs.insert((partition, base), epoch);
+        Ok(())
     }
 
     pub fn acknowledged_count(&self) -> usize {
@@ -174,6 +192,13 @@ mod tests {
         once_and_in_order(&logs(&[1, 0])).unwrap_err();
         history.show(0, 0, sent(5)).unwrap_err();
         history.acknowledge(0, 1, sent(5)).unwrap_err();
+        history.lead(0, 5, 2).unwrap();
+        history.lead(0, 9, 3).unwrap();
+        history.lead(0, 5, 2).unwrap();
+        history.lead(0, 7, 1).unwrap_err();
+        history.lead(0, 7, 4).unwrap_err();
+        history.lead(0, 9, 2).unwrap_err();
+        history.lead(1, 0, 0).unwrap();
         is_below_watermark(0, 1, 2).unwrap();
         is_below_watermark(0, 2, 2).unwrap_err();
         is_fresh(0, 2, 2).unwrap();

@@ -23,7 +23,7 @@ use logan_shards::{monotonic_ns, random_u64, sleep};
 
 use super::client::{Client, Lost};
 use super::history::{Existence, History, Partition, Sent, is_below_watermark, is_fresh};
-use super::run::Run;
+use super::run::{Run, Scenario};
 
 pub(super) const TOPIC: &str = "main";
 pub(super) const FETCH_VERSION: i16 = 11;
@@ -39,6 +39,8 @@ pub(super) struct Shared {
     /// With which fetch sessions begin.
     pub first_epoch: i32,
     pub network_is_calm: bool,
+    /// No bit turns over on a disk: of a leader epoch nobody would see it.
+    pub disks_are_true: bool,
     /// Longer than any request may take.
     pub patience: Duration,
     /// Producers that could not go on.
@@ -79,6 +81,7 @@ impl Shared {
             shards: run.shards,
             first_epoch: run.mutations.session_epoch.unwrap_or(1),
             network_is_calm: run.scenario.has_calm_network(),
+            disks_are_true: run.scenario != Scenario::Damage,
             patience: run.scenario.patience(),
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
@@ -441,9 +444,12 @@ pub(super) fn read(
 ) -> Result<(), String> {
     use logan_storage::batch::Batch;
     while !records.is_empty() {
-        let length = Batch::whole(&records[..first_length(&records, partition)?])
-            .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))?
-            .len();
+        let batch = Batch::whole(&records[..first_length(&records, partition)?])
+            .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))?;
+        if shared.disks_are_true {
+            shared.history.borrow_mut().lead(partition, batch.base_offset(), batch.leader_epoch())?;
+        }
+        let length = batch.len();
         let bytes = records.split_to(length);
         let mut reader = RecordReader::open(&bytes, MOST_UNPACKED).map_err(|error| error.to_string())?;
         while let Some(placed) = reader.next().map_err(|error| error.to_string())? {
