@@ -77,6 +77,7 @@ fn leadership(shell: &Shell, partition: &Partition) -> Leadership {
     Leadership {
         leads: partition.leader == Some(shell.plan.settings.broker.node_id),
         epoch: partition.leader_epoch,
+        replicas: partition.replicas.len(),
         in_sync: partition.isr.len(),
     }
 }

@@ -68,7 +68,8 @@ pub struct Effects {
 pub struct Leadership {
     pub leads: bool,
     pub epoch: LeaderEpoch,
-    /// Replicas in the ISR, this one included.
+    /// Replicas, and those in the ISR, this one included.
+    pub replicas: usize,
     pub in_sync: usize,
 }
 
@@ -140,7 +141,8 @@ impl Replica {
         if self.leadership.leads { Ok(()) } else { Err(Refusal::NotLeader) }
     }
 
-    /// Whether an append may be made now. `min_in_sync` is `min.insync.replicas`, which only acks=all asks for.
+    /// Whether an append may be made now. `min_in_sync` is `min.insync.replicas`, which only acks=all asks for, and of which there need be no more
+    /// than there are replicas (Kafka's `Partition.effectiveMinIsr`).
     pub fn check_append(&self, acks: i16, min_in_sync: usize) -> Result<(), Refusal> {
         if let Some(refusal) = self.ended {
             return Err(refusal);
@@ -148,7 +150,7 @@ impl Replica {
         if !self.leadership.leads {
             return Err(Refusal::NotLeader);
         }
-        if acks == -1 && self.leadership.in_sync < min_in_sync {
+        if acks == -1 && self.leadership.in_sync < min_in_sync.min(self.leadership.replicas) {
             return Err(Refusal::NotEnoughReplicas);
         }
         Ok(())
@@ -281,7 +283,11 @@ mod tests {
     use super::*;
 
     fn leader() -> Replica {
-        Replica::new(Leadership { leads: true, epoch: LeaderEpoch(3), in_sync: 1 }, Offset(0), Offset(0))
+        Replica::new(
+            Leadership { leads: true, epoch: LeaderEpoch(3), replicas: 2, in_sync: 1 },
+            Offset(0),
+            Offset(0),
+        )
     }
 
     fn ticket(part: usize) -> AckTicket {
@@ -319,7 +325,10 @@ mod tests {
         replica.on_append(Offset(0), Offset(10), 100, Some(ticket(0)));
         replica.park(FetchTicket(5));
         let mut effects = Effects::default();
-        replica.on_leadership(Leadership { leads: false, epoch: LeaderEpoch(4), in_sync: 1 }, &mut effects);
+        replica.on_leadership(
+            Leadership { leads: false, epoch: LeaderEpoch(4), ..leader().leadership() },
+            &mut effects,
+        );
         assert_eq!(effects.refused, [(ticket(0), Refusal::NotLeader)]);
         assert_eq!(effects.woken, [FetchTicket(5)]);
         assert_eq!(replica.check_append(1, 1), Err(Refusal::NotLeader));
@@ -332,7 +341,10 @@ mod tests {
         replica.on_append(Offset(0), Offset(10), 100, Some(ticket(0)));
         replica.park(FetchTicket(5));
         let mut effects = Effects::default();
-        replica.on_leadership(Leadership { leads: true, epoch: LeaderEpoch(4), in_sync: 1 }, &mut effects);
+        replica.on_leadership(
+            Leadership { leads: true, epoch: LeaderEpoch(4), ..leader().leadership() },
+            &mut effects,
+        );
         assert_eq!(effects.refused, [(ticket(0), Refusal::NotLeader)]);
         assert_eq!(effects.woken, [FetchTicket(5)], "it may have asked for the epoch before");
         let mut effects = Effects::default();
@@ -390,6 +402,18 @@ mod tests {
         assert_eq!(replica.check_leader(LeaderEpoch(4)), Err(Refusal::UnknownEpoch));
         assert_eq!(replica.check_append(-1, 2), Err(Refusal::NotEnoughReplicas));
         assert_eq!(replica.check_append(1, 2), Ok(()));
+    }
+
+    #[test]
+    fn no_more_replicas_are_asked_for_than_there_are() {
+        let led = |replicas, in_sync| {
+            let leadership = Leadership { replicas, in_sync, ..leader().leadership() };
+            Replica::new(leadership, Offset(0), Offset(0))
+        };
+        assert_eq!(led(1, 1).check_append(-1, 2), Ok(()));
+        assert_eq!(led(3, 2).check_append(-1, 2), Ok(()));
+        assert_eq!(led(3, 2).check_append(-1, 4), Err(Refusal::NotEnoughReplicas));
+        assert_eq!(led(3, 3).check_append(-1, 4), Ok(()));
     }
 
     #[test]

@@ -205,3 +205,15 @@ fn cursors_of_pages() {
     assert_eq!(ask(&[&topic], Some(("zz", 0))), (vec![(INVALID_REQUEST, 0)], false));
     assert_eq!(ask(&[], Some((&topic, -1))), (vec![], false));
 }
+
+/// As Kafka's `Partition.effectiveMinIsr`: nobody waits for more replicas than there are.
+#[test]
+fn more_replicas_than_there_are_need_not_be_in_sync() {
+    let scratch = Scratch::new("in-sync");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let mut connection = Connection::open(broker.address());
+    let topic = format!("in-sync-{}", std::process::id());
+    assert_eq!(connection.create_topic(&topic, 1, &[("min.insync.replicas", "2")]), 0);
+    broker.settle();
+    assert_eq!(produce(&mut connection, &topic, &Batch::of(&[b"x"])).0, 0);
+}
