@@ -188,6 +188,7 @@ impl Replica {
             return;
         }
         self.high_watermark = settled;
+        self.tail.begin_turn();
         while let Some(waiter) = self.acks.front() {
             if waiter.end > settled {
                 break;

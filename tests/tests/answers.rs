@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch};
-use logan_tests::wire::{self, Connection, Reader, Writer};
+use logan_tests::wire::{self, Connection, FetchFrom, Reader, Writer};
 
 const MAX_TIMESTAMP: i64 = -3;
 
@@ -216,4 +216,36 @@ fn more_replicas_than_there_are_need_not_be_in_sync() {
     assert_eq!(connection.create_topic(&topic, 1, &[("min.insync.replicas", "2")]), 0);
     broker.settle();
     assert_eq!(produce(&mut connection, &topic, &Batch::of(&[b"x"])).0, 0);
+}
+
+/// However many appends come meanwhile, a fetch waits until it has as much as it asked for.
+#[test]
+fn a_fetch_waits_for_its_least_bytes_over_many_appends() {
+    let scratch = Scratch::new("least");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let mut connection = Connection::open(broker.address());
+    let topic = format!("least-{}", std::process::id());
+    assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
+    broker.settle();
+    let batch = Batch::of(&[b"x"]);
+    let least = 60 * batch.encode().len() as i32;
+    assert_eq!(produce(&mut connection, &topic, &batch).0, 0);
+    let address = broker.address();
+    let from = FetchFrom { max_wait_ms: 20_000, min_bytes: least, ..FetchFrom::offset(0, 1) };
+    let reader = std::thread::spawn({
+        let topic = topic.clone();
+        move || Connection::open(address).fetch(&topic, from)
+    });
+    let waits_since = Instant::now();
+    // It waits before the first append, and is seen to wait after many.
+    std::thread::sleep(Duration::from_millis(500));
+    for _ in 0..59 {
+        assert_eq!(produce(&mut connection, &topic, &batch).0, 0);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!reader.is_finished(), "{:?} after {:?}", reader.join(), waits_since.elapsed());
+    assert_eq!(produce(&mut connection, &topic, &batch).0, 0);
+    let fetched = reader.join().expect("it is answered");
+    assert_eq!((fetched.error, fetched.high_watermark), (0, 61));
+    assert!(waits_since.elapsed() < Duration::from_secs(20), "it was answered when there was enough");
 }
