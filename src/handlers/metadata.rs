@@ -1,7 +1,8 @@
 //! Metadata v0-13: brokers, the controller, and topics by name, by id (KIP-516) or all; creates topics that are asked for by name if
 //! client and `auto.create.topics.enable` allow it.
 //!
-//! An automatically created topic is answered as created, not, as Kafka does, as unknown at first.
+//! An automatically created topic is answered as created, not, as Kafka does, as unknown at first. Kafka's internal topics are not created: only
+//! their coordinators know with how many partitions and with which settings, and there are none yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -9,7 +10,9 @@ use std::rc::Rc;
 use logan_shards as shards;
 
 use super::{Context, Peer, admin, topics};
-use crate::metadata::{Command, Image, METADATA_TOPIC, NewTopic, Partition, Refused, Reply, Topic};
+use crate::metadata::{
+    Command, Image, METADATA_TOPIC, NewTopic, Partition, Refused, Reply, Topic, is_internal_topic,
+};
 use crate::model::Uuid;
 use crate::protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -81,7 +84,8 @@ async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> BT
         let image = context.image();
         let names =
             asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.clone());
-        names.filter(|name| image.topic(name).is_none() && *name != METADATA_TOPIC).collect()
+        let is_ours = |name: &Str| *name != METADATA_TOPIC && !is_internal_topic(name);
+        names.filter(|name| image.topic(name).is_none() && is_ours(name)).collect()
     };
     if missing.is_empty() {
         return BTreeMap::new();
@@ -145,7 +149,7 @@ fn described(topic: &Topic) -> MetadataResponseTopic {
     MetadataResponseTopic {
         name: Some(topic.name.as_str().into()),
         topic_id: topic.id,
-        is_internal: crate::metadata::is_internal_topic(&topic.name),
+        is_internal: is_internal_topic(&topic.name),
         partitions: partitions.collect(),
         ..Default::default()
     }

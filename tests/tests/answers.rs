@@ -249,3 +249,30 @@ fn a_fetch_waits_for_its_least_bytes_over_many_appends() {
     assert_eq!((fetched.error, fetched.high_watermark), (0, 61));
     assert!(waits_since.elapsed() < Duration::from_secs(20), "it was answered when there was enough");
 }
+
+/// Kafka's internal topics belong to coordinators, and are not made by whoever asks for them.
+#[test]
+fn internal_topics_are_not_created_like_others() {
+    const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    let scratch = Scratch::new("internal");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    if !broker.is_ours() {
+        // Kafka has the coordinators, and answers so at first only.
+        return;
+    }
+    let mut connection = Connection::open(broker.address());
+    for _ in 0..2 {
+        for topic in ["__consumer_offsets", "__transaction_state", "__share_group_state"] {
+            // With automatic creation.
+            let response = connection.call(wire::METADATA, 4, &Writer::default().i32(1).string(topic).i8(1));
+            let mut r = Reader(&response);
+            r.i32();
+            for _ in 0..r.count() {
+                let (_id, _host, _port, _rack) = (r.i32(), r.string(), r.i32(), r.string());
+            }
+            let (_cluster, _controller) = (r.string(), r.i32());
+            let answer = (r.count(), r.i16(), r.string());
+            assert_eq!(answer, (1, UNKNOWN_TOPIC_OR_PARTITION, topic.to_owned()));
+        }
+    }
+}
