@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::stream::{self, StreamExt};
 use logan_shards::{self as shards, Queue};
 
-use super::owner::{Hosted, Owner};
+use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits;
 use crate::mail::{Answer, Call, OffsetAnswer, OffsetQuery, OffsetQuestion};
 use crate::model::{LeaderEpoch, Offset};
@@ -87,9 +87,14 @@ impl Owner {
     }
 }
 
-/// An offset with the epoch of the record there.
+/// An offset with the epoch of the record there; where there is none yet, with the one that it will have.
 fn answer(hosted: &Hosted, offset: Offset, timestamp: i64) -> OffsetAnswer {
-    let leader_epoch = LeaderEpoch(hosted.log.epoch_at(offset.0).unwrap_or(-1));
+    let replica = hosted.replica.borrow();
+    let leader_epoch = if offset < replica.log_end() {
+        LeaderEpoch(hosted.log.epoch_at(offset.0).unwrap_or(-1))
+    } else {
+        replica.leadership().epoch
+    };
     OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp, leader_epoch }
 }
 
@@ -99,10 +104,10 @@ fn visible(hosted: &Hosted, committed: bool) -> Option<Offset> {
     if committed { hosted.last_stable(high_watermark) } else { Some(high_watermark) }
 }
 
-/// What the reader may see up to, with the newest epoch.
+/// What the reader may see up to, with the newest epoch: the one that this replica leads in, whether or not it has records.
 fn latest(hosted: &Hosted, committed: bool) -> OffsetAnswer {
     let Some(offset) = visible(hosted, committed) else { return not_loaded() };
-    let leader_epoch = LeaderEpoch(hosted.log.latest_epoch().map_or(-1, |latest| latest.epoch));
+    let leader_epoch = epoch_of(hosted);
     OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
 }
 

@@ -276,3 +276,28 @@ fn internal_topics_are_not_created_like_others() {
         }
     }
 }
+
+/// `ListOffsets` v5 of partition 0: error, offset and leader epoch.
+fn offset_and_epoch(connection: &mut Connection, topic: &str, timestamp: i64) -> (i16, i64, i32) {
+    let body = Writer::default().i32(-1).i8(0).i32(1).string(topic).i32(1).i32(0).i32(-1).i64(timestamp);
+    let response = connection.call(wire::LIST_OFFSETS, 5, &body);
+    let mut r = Reader(&response);
+    r.i32();
+    assert_eq!((r.count(), r.string().as_str(), r.count(), r.i32()), (1, topic, 1, 0));
+    let (error, _timestamp) = (r.i16(), r.i64());
+    (error, r.i64(), r.i32())
+}
+
+/// Where there is no record, the epoch is the one that the next one will have; what is not found has none.
+#[test]
+fn offsets_of_an_empty_log_have_the_epoch_that_it_is_led_in() {
+    let scratch = Scratch::new("empty");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let mut connection = Connection::open(broker.address());
+    let topic = format!("empty-{}", std::process::id());
+    assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
+    broker.settle();
+    for (timestamp, expected) in [(-1, (0, 0, 0)), (-2, (0, 0, 0)), (5, (0, -1, -1))] {
+        assert_eq!(offset_and_epoch(&mut connection, &topic, timestamp), expected, "{timestamp}");
+    }
+}
