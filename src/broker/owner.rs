@@ -287,8 +287,12 @@ impl Owner {
 fn step(hosted: &Hosted, append: &Waiting, mutations: Mutations) -> Step {
     let mut replica = hosted.replica.borrow_mut();
     let log_start = replica.log_start();
-    if let Err(refusal) = replica.check_append(append.acks, hosted.min_in_sync.get()) {
-        return Step::Done(AppendResult::failed(ErrorCode::from(refusal)));
+    // As Kafka's `ReplicaManager.appendRecordsToLeader`: with what is wrong with the records, or asked too much, comes where the log begins.
+    let refused = |error| Step::Done(AppendResult { log_start, ..AppendResult::failed(error) });
+    match replica.check_append(append.acks, hosted.min_in_sync.get()) {
+        Ok(()) => {}
+        Err(refusal @ Refusal::NotEnoughReplicas) => return refused(ErrorCode::from(refusal)),
+        Err(refusal) => return Step::Done(AppendResult::failed(ErrorCode::from(refusal))),
     }
     let ok = |base: i64, append_time_ms: i64| AppendResult {
         error: ErrorCode::NONE.0,
@@ -303,7 +307,7 @@ fn step(hosted: &Hosted, append: &Waiting, mutations: Mutations) -> Step {
     match check_sequence(&hosted.log, &append.part.batches) {
         Sequence::Append => {}
         Sequence::Duplicate { .. } if mutations.append_duplicates => {}
-        Sequence::Refuse(error) => return Step::Done(AppendResult::failed(error)),
+        Sequence::Refuse(error) => return refused(error),
         Sequence::Duplicate { base, end, timestamp } => {
             let settled = append.acks == 0 || replica.on_duplicate(end, append.ticket);
             // Kafka calls this the append time whatever `message.timestamp.type` says.

@@ -301,3 +301,24 @@ fn offsets_of_an_empty_log_have_the_epoch_that_it_is_led_in() {
         assert_eq!(offset_and_epoch(&mut connection, &topic, timestamp), expected, "{timestamp}");
     }
 }
+
+/// With what is wrong with a producer's epoch or sequence comes where the log begins.
+#[test]
+fn refused_sequences_are_told_where_the_log_begins() {
+    let scratch = Scratch::new("refused");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let mut connection = Connection::open(broker.address());
+    let topic = format!("refused-{}", std::process::id());
+    assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
+    broker.settle();
+    let (error, id, _) = connection.init_producer_id();
+    assert_eq!(error, 0);
+    for (epoch, sequence, expected) in [(1, 0, (0, 0)), (1, 7, (45, 0)), (0, 1, (47, 0))] {
+        let batch = Batch::of(&[b"x"]).idempotent(id, epoch, sequence).encode();
+        let response = connection.call(wire::PRODUCE, 8, &Connection::produce_body(&topic, 0, -1, &batch));
+        let mut r = Reader(&response);
+        assert_eq!((r.count(), r.string().as_str(), r.count(), r.i32()), (1, topic.as_str(), 1, 0));
+        let (error, _base, _time) = (r.i16(), r.i64(), r.i64());
+        assert_eq!((error, r.i64()), expected, "epoch {epoch}, sequence {sequence}");
+    }
+}
