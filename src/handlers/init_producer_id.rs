@@ -1,4 +1,5 @@
-//! `InitProducerId` v0-5 (KIP-98, KIP-360): a producer id for an idempotent producer.
+//! `InitProducerId` v0-5 (KIP-98, KIP-360): a producer id for an idempotent producer. Whoever has one already, and says so, is given another one,
+//! as Kafka does; an id without its epoch, or an epoch without an id, is no question.
 //!
 //! Not here: transactional ids (refused with `INVALID_REQUEST` until there is a transaction coordinator). A shard takes blocks of ids
 //! from the leader of the metadata, so an id is given once whatever crashes.
@@ -10,8 +11,12 @@ use crate::metadata::{Command, Reply};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
+const NO_PRODUCER_ID: i64 = -1;
+const NO_PRODUCER_EPOCH: i16 = -1;
+
 pub(super) async fn handle(context: &Rc<Context>, request: InitProducerIdRequest) -> InitProducerIdResponse {
-    if request.transactional_id.is_some() {
+    let is_half = (request.producer_id == NO_PRODUCER_ID) != (request.producer_epoch == NO_PRODUCER_EPOCH);
+    if request.transactional_id.is_some() || is_half {
         return InitProducerIdResponse {
             error_code: ErrorCode::INVALID_REQUEST,
             producer_epoch: -1,

@@ -322,3 +322,24 @@ fn refused_sequences_are_told_where_the_log_begins() {
         assert_eq!((error, r.i64()), expected, "epoch {epoch}, sequence {sequence}");
     }
 }
+
+/// `InitProducerId` v3: an id without an epoch, or an epoch without an id, is nothing to go on with.
+#[test]
+fn half_a_producer_is_refused() {
+    const INVALID_REQUEST: i16 = 42;
+    let scratch = Scratch::new("half");
+    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let mut connection = Connection::open(broker.address());
+    let mut ask = |id: i64, epoch: i16| {
+        // What ends the header of a flexible request, no transactional id, and no tagged fields.
+        let body = Writer::default().i8(0).i8(0).i32(60_000).i64(id).i16(epoch).i8(0);
+        let response = connection.call(wire::INIT_PRODUCER_ID, 3, &body);
+        let mut r = Reader(&response);
+        let (_tags, _throttle) = (r.i8(), r.i32());
+        (r.i16(), r.i64() >= 0, r.i16())
+    };
+    assert_eq!(ask(5, -1), (INVALID_REQUEST, false, -1));
+    assert_eq!(ask(-1, 3), (INVALID_REQUEST, false, -1));
+    assert_eq!(ask(5, 0), (0, true, 0));
+    assert_eq!(ask(-1, -1), (0, true, 0));
+}
