@@ -346,12 +346,15 @@ fn a_lock_that_may_not_be_taken_is_nobody_elses() {
     });
 }
 
+/// Of fcntl(2); not in `libc` for this target.
+const F_SETSIG: libc::c_int = 10;
+
 /// Gives a file a lease, so that whoever opens it waits until it is given back, as for a device that does not answer.
 fn lease(file: &std::fs::File, kind: i32) {
     use std::os::fd::AsRawFd;
     // Whoever has the lease is told of the wait by a signal, which is ignored if it is this one.
     // SAFETY: no memory is passed.
-    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETSIG, libc::SIGURG) }, 0);
+    assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) }, 0);
     // SAFETY: no memory is passed.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) }, 0, "a lease is given");
 }

@@ -401,7 +401,7 @@ fn a_lock_is_kept_by_what_is_under_way_in_its_own_directory() {
     for seed in SEEDS {
         let refused = Rc::new(Cell::new([false; 2]));
         let seen = refused.clone();
-        let one = OneNode::new(calm(seed), move |directory: Directory, stage: Stage| {
+        let one = OneNode::new(calm(seed), move |_directory: Directory, stage: Stage| {
             let seen = seen.clone();
             Box::pin(async move {
                 let [busy, idle] = ["/data/busy", "/data/idle"];

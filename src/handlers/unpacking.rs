@@ -149,7 +149,7 @@ mod tests {
         let simulation = Simulation::new(SimOptions::calm(7));
         let begun = Rc::new(Cell::new(0));
         let inside = begun.clone();
-        simulation.block_on(std::time::Duration::from_secs(60), async move {
+        simulation.block_on(std::time::Duration::from_mins(1), async move {
             let unpacking = Unpacking::new(LIMIT);
             let all = Rc::new(Cell::new(0));
             let tasks: Vec<_> = (0..pieces)

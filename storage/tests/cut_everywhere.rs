@@ -134,7 +134,8 @@ fn play(disk: &Rc<Disk>, model: &Rc<RefCell<Model>>, seed: u64, cut: u64, mutati
         let script = |number| Script { node: Rc::clone(&node), model: Rc::clone(&md), key: key_of(number) };
         let (first, second) = (script(0), script(1));
         let (one, other) = futures_util::future::join(first.play(&rt, false), second.play(&rt, true)).await;
-        (one.unwrap(), other.unwrap());
+        one.unwrap();
+        other.unwrap();
         drop((first, second));
         stop(Rc::try_unwrap(node).ok().unwrap()).await;
         settle_model(&md);

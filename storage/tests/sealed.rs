@@ -3,6 +3,7 @@
 mod support;
 
 use futures_util::future::join_all;
+use logan_storage::Log;
 use logan_storage::config::VolumeConfig;
 use support::disk::Disk;
 use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
@@ -65,7 +66,7 @@ fn a_segment_that_was_sealed_again_is_cut_again() {
             }
             runtime.sleep_ns(SECOND).await;
             *disk.slow.borrow_mut() = Some(("first-0/00000000000000000000.index".into(), SECOND / 4));
-            for rolled in join_all(logs.iter().map(|log| log.roll())).await {
+            for rolled in join_all(logs.iter().map(Log::roll)).await {
                 rolled.unwrap();
             }
             runtime.sleep_ns(wait_ms * 1_000_000).await;

@@ -308,7 +308,7 @@ fn windows_are_held_one_after_another() {
     std::thread::scope(|scope| {
         for _ in 0..CONNECTIONS {
             scope.spawn(|| {
-                assert_eq!(Connection::open(address).produce("windows", 0, -1, &batch).error, NONE)
+                assert_eq!(Connection::open(address).produce("windows", 0, -1, &batch).error, NONE);
             });
         }
         // Others wait for none of it.

@@ -1,5 +1,6 @@
 //! Looking through a directory that Kafka, or Logan, closed cleanly: its files are right, its hints too.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -82,12 +83,12 @@ async fn read_offsets(directory: &dyn Directory, path: &str) -> Result<Result<Of
 /// batch says what is not so. (No CRC covers a base offset. Appends would go on there, beyond a hole.)
 fn other_end(log: &LedgerLog, ends: &Offsets) -> Option<String> {
     let recorded = *ends.get(&(log.key.topic.clone(), log.key.partition))?;
-    let text = if log.next_offset < recorded {
-        "segments were cut or removed since; put them back"
-    } else if log.next_offset > recorded {
-        "its last batch is damaged, or another program has appended to it without recording it"
-    } else {
-        return None;
+    let text = match log.next_offset.cmp(&recorded) {
+        Ordering::Less => "segments were cut or removed since; put them back",
+        Ordering::Equal => return None,
+        Ordering::Greater => {
+            "its last batch is damaged, or another program has appended to it without recording it"
+        }
     };
     Some(format!(
         "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: {text}",
@@ -244,7 +245,7 @@ async fn walk_to_end(
     end: u64,
     max_batch_bytes: usize,
 ) -> Result<Result<Option<End>, String>, DiskError> {
-    let mut last = None;
+    let mut last: Option<End> = None;
     let mut want = PIECE;
     while position < end {
         let start = block_floor(position);

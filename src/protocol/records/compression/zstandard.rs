@@ -234,7 +234,7 @@ mod tests {
         let expected = [fresh(3, 1000), fresh(19, 200_000), fresh(3, 200_000)];
         compress(22, 50_000);
         // One that is given up half-way.
-        Encoder::new(5, Vec::new()).write(&[7; 200_000]);
+        Encoder::new(5, Vec::new()).write(&vec![7; 200_000]);
         let again = [compress(3, 1000).0, compress(19, 200_000).0, compress(3, 200_000).0];
         assert!(again == expected);
     }
