@@ -59,7 +59,7 @@ pub(super) async fn survey(
         let known = if goes_on(&opened.report, last) {
             Ok(BTreeMap::new())
         } else {
-            look(claimed, opened, metadata.is_new).await
+            look(claimed, opened, metadata.is_new || metadata.image.is_taking_over()).await
         };
         match known {
             Ok(known) => survey.add(claimed.id, opened, &known),
