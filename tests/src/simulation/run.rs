@@ -182,7 +182,7 @@ impl Run {
             self.seed, self.scenario
         );
         // In every fourth run of each scenario no flush stands for other files.
-        if (self.seed / Scenario::HELD.len() as u64).is_multiple_of(4) {
+        if self.seed / Scenario::HELD.len() as u64 % 4 == 3 {
             options.disk.flushing = Flushing::PerFile { reason: "a simulated file system".into() };
         }
         match self.scenario {
@@ -272,16 +272,15 @@ impl Stage {
     /// The machine goes down in one of several ways, at a moment that the seed chooses, and comes up again.
     fn disturb(&self, draw: &mut Draw) {
         let (simulation, node) = (&self.simulation, self.broker.node);
-        match draw.below(5) {
+        match draw.below(4) {
             0 => {
                 simulation.run_for(Duration::from_micros(draw.below(200_000)));
                 simulation.kill(node);
             }
             1 => {
                 simulation.run_for(Duration::from_micros(draw.below(200_000)));
-                self.stop();
+                if draw.below(2) == 0 { self.stop() } else { self.cut_stop(draw) }
             }
-            2 => self.cut_stop(draw),
             _ => {
                 let at = simulation.io_events(node) + 1 + draw.below(400);
                 simulation.crash_at_io(node, at);
@@ -296,7 +295,6 @@ impl Stage {
     /// Asks the broker to stop; before it has, the power goes, or the process is killed.
     fn cut_stop(&self, draw: &mut Draw) {
         let (simulation, node) = (&self.simulation, self.broker.node);
-        simulation.run_for(Duration::from_micros(draw.below(200_000)));
         // What a clean stop makes a broker forget of producers it may forget now.
         self.shared.clean_stops.set(self.shared.clean_stops.get() + 1);
         simulation.request_stop(node);
