@@ -9,8 +9,9 @@ use logan_storage::batch::{BatchReader, HEADER_LEN};
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::log::Log;
 use logan_storage::read::Limits;
-use support::disk::Disk;
-use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
+use logan_storage::recovery::known;
+use support::disk::{Disk, TestDirectory};
+use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
 
 /// In each of two segments.
 const BATCHES: i64 = 60;
@@ -283,5 +284,26 @@ fn of_all_indexes_only_so_many_stay_in_memory() {
             assert_eq!(log.read(offset, limits).await.unwrap().next_offset, offset + 1);
         }
         volume.check();
+    });
+}
+
+/// A start asks for the newest epoch, whichever hints are left.
+#[test]
+fn what_logs_know_is_found_without_hints() {
+    let disk = closed_log();
+    // From now on the ledger vouches for hints, until the next clean stop.
+    live(&disk, 2, |disk, runtime| async move {
+        let _volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+    });
+    disk.remove("orders-0/leader-epoch-checkpoint");
+    for segment in SEGMENTS {
+        disk.remove(&path(segment, "index"));
+    }
+    live(&disk, 3, |disk, runtime| async move {
+        let opened = open(&disk, &runtime, open_options()).await.unwrap();
+        let directory = TestDirectory::over(&disk, &runtime);
+        let logs = opened.parts[0].ledger.logs.values();
+        let known = known(&*directory, logs, 8 << 20, false).await.unwrap();
+        assert_eq!(known[&key("orders", 0)].newest_epoch, 3);
     });
 }

@@ -212,9 +212,12 @@ pub(super) async fn end_of(
 ) -> Result<Result<End, String>, DiskError> {
     let mut position = 0;
     if segment.indexed > 0 {
-        let bytes = directory
-            .read_small(&segment_path(name, segment.base, SegmentFile::OffsetIndex), LONGEST_INDEX)
-            .await?;
+        let path = segment_path(name, segment.base, SegmentFile::OffsetIndex);
+        let bytes = match directory.read_small(&path, LONGEST_INDEX).await {
+            // It is a hint, which may be lost.
+            Err(DiskError::NotFound { .. }) => Vec::new(),
+            outcome => outcome?,
+        };
         let last = OffsetIndex::parse(segment.base, &bytes).ok().and_then(|index| index.last());
         position = last.map_or(0, |entry| u64::from(entry.position));
     }
