@@ -138,8 +138,8 @@ mod tests {
         let (mut small, _credit) = purgatory.enter(1);
         assert!(is_told(&mut giant) && !is_told(&mut small));
         drop((giant, of_giant));
-        let (mut equal, _) = purgatory.enter(99);
-        let (mut last, _) = purgatory.enter(99);
+        let (mut equal, _of_equal) = purgatory.enter(99);
+        let (mut last, _of_last) = purgatory.enter(99);
         assert!(is_told(&mut last) && !is_told(&mut equal), "of equal ones the last");
         purgatory.check();
     }

@@ -100,7 +100,7 @@ fn a_deletion_does_not_wait_for_a_load() {
         live(&left_by_a_kill(), seed, |disk, runtime| async move {
             let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
             let log = volume.log(&key("orders", 0)).unwrap();
-            *disk.slow.borrow_mut() = Some(("orders-0/".into(), 20_000 * MS));
+            *disk.slow.borrow_mut() = Some(("orders-0/0".into(), 20_000 * MS));
             let host = TestHost(Rc::clone(&runtime));
             let began_ns = host.monotonic_ns();
             let deletion = async {

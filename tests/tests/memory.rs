@@ -6,7 +6,7 @@ use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicCon
 use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use logan::protocol::messages::{CreateTopicsRequest, ListOffsetsRequest, ProduceRequest};
-use logan::protocol::records::{BatchBuilder, Compression};
+use logan::protocol::records::{BatchBuilder, Compression, ProducerFields};
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::allocation::{Counting, peak};
 use logan_storage::batch::{Attributes, HEADER_LEN, Header};
@@ -178,8 +178,14 @@ fn large_records_of_many_connections_are_gathered_one_after_another() {
 }
 
 /// Has batches of a few hundred bytes opened to 900 KiB for so many partitions, and returns how each is answered.
-async fn produce_opened(client: &mut Client, partitions: i32) -> Vec<(i32, ErrorCode, i64)> {
-    let small = batch(&[&vec![0; 900 << 10]], Compression::Zstd { level: 3 });
+async fn produce_opened(
+    client: &mut Client,
+    partitions: i32,
+    producer: ProducerFields,
+) -> Vec<(i32, ErrorCode, i64)> {
+    let mut builder = BatchBuilder::new(Compression::Zstd { level: 3 }).producer(producer);
+    builder.append(1_700_000_000_000, None, Some(&vec![0; 900 << 10]), &[]);
+    let small = builder.finish(None);
     assert!(small.len() < 300, "{}", small.len());
     let parts: Vec<_> = (0..partitions).map(|index| (index, small.clone())).collect();
     let request = produce(vec![topic("opened", &parts)]);
@@ -191,16 +197,24 @@ async fn produce_opened(client: &mut Client, partitions: i32) -> Vec<(i32, Error
 #[test]
 fn batches_that_are_compressed_anew_are_not_all_held_until_the_last_is() {
     const PARTITIONS: i32 = 120;
-    // None of them is appended, so that the simulated disk holds none.
-    let settings = [("compression.type", "uncompressed"), ("min.insync.replicas", "2")];
+    let settings = [("compression.type", "uncompressed")];
     let (answers, bytes) = peak(|| {
         serve(&[], async move {
             let mut client = connect().await;
             create_topic(&mut client, "opened", PARTITIONS, &settings).await;
-            produce_opened(&mut client, PARTITIONS).await
+            let producer =
+                |base_sequence| ProducerFields { id: 7, epoch: 0, base_sequence, is_transactional: false };
+            let mut first = BatchBuilder::new(Compression::None).producer(producer(0));
+            first.append(1_700_000_000_000, None, None, &[]);
+            let first = first.finish(None);
+            let parts: Vec<_> = (0..PARTITIONS).map(|index| (index, first.clone())).collect();
+            client.call(VERSION, &produce(vec![topic("opened", &parts)])).await.expect("an answer");
+            // Their owner appends none of them, so that the simulated disk holds none.
+            produce_opened(&mut client, PARTITIONS, producer(5)).await
         })
     });
-    let refused = |index| (index, ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    let answers: Vec<_> = answers.into_iter().map(|(index, error, _)| (index, error)).collect();
+    let refused = |index| (index, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
     assert_eq!(answers, (0..PARTITIONS).map(refused).collect::<Vec<_>>());
     assert!(bytes < 60 << 20, "{bytes} bytes");
 }
@@ -213,7 +227,7 @@ fn batches_that_had_to_leave_early_are_answered_as_all_others() {
         create_topic(&mut client, "opened", PARTITIONS, &[("compression.type", "uncompressed")]).await;
         for round in 0..2 {
             let expected: Vec<_> = (0..PARTITIONS).map(|index| (index, ErrorCode::NONE, round)).collect();
-            assert_eq!(produce_opened(&mut client, PARTITIONS).await, expected);
+            assert_eq!(produce_opened(&mut client, PARTITIONS, ProducerFields::NONE).await, expected);
         }
     });
 }

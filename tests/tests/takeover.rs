@@ -150,6 +150,8 @@ async fn forget_metadata() {
             directory.remove_file(&entry.name).await.expect("it is there");
         }
     }
+    let marker = br#"{"version":0,"brokerEpoch":5}"#.to_vec();
+    directory.write_small(".kafka_cleanshutdown", marker).await.expect("the disk is well");
     directory.sync_directory("").await.expect("the disk is well");
 }
 

@@ -75,6 +75,7 @@ fn topics_are_deleted_and_created_again_at_once() {
 #[test]
 fn the_log_of_kafkas_metadata_is_left_alone() {
     const NAME: &str = "__cluster_metadata";
+    const KAFKAS_MARKER: &str = r#"{"version":0,"brokerEpoch":5}"#;
     let scratch = Scratch::new("metadata-log");
     let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
     let mut connection = Connection::open(broker.address());
@@ -100,6 +101,7 @@ fn the_log_of_kafkas_metadata_is_left_alone() {
             fs::remove_file(path).expect("it is ours");
         }
     }
+    fs::write(data.join(".kafka_cleanshutdown"), KAFKAS_MARKER).expect("the scratch directory is writable");
     for _ in 0..2 {
         broker.restart();
         let mut connection = Connection::open(broker.address());

@@ -149,8 +149,9 @@ async fn complete_log(
 ) -> Result<(), DiskError> {
     let name = log.key.directory_name();
     if !log.is_named {
-        // Of those that were deleted none has its name any more, so somebody has put this one there.
-        if has_topic_id(directory, &log.key).await? == Some(false) {
+        // Of those that were deleted none has its name any more, so somebody has put this one there; unless it has the log's segments, and does not
+        // say right whose it is.
+        if has_topic_id(directory, &log.key).await? == Some(false) && !has_moved_in(directory, log).await? {
             let aside = stray_directory(&log.key.topic, log.key.partition, u128::from(sequence));
             directory.rename(&name, &aside).await?;
             tracing::warn!("{name} is another topic's, and its name a new log's: it is {aside} now");
@@ -177,6 +178,18 @@ async fn complete_log(
         segment.spare = None;
     }
     Ok(())
+}
+
+/// Whether one of a log's segments is not under the name any more that it was born with: then the log's directory is its own.
+async fn has_moved_in(directory: &dyn Directory, log: &LedgerLog) -> Result<bool, DiskError> {
+    for spare in log.segments.iter().filter_map(|segment| segment.spare) {
+        match directory.open(&spare.path(), OpenMode::Existing).await {
+            Ok(_) => {}
+            Err(DiskError::NotFound { .. }) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// Gives every log to the shard that owns it now, under a number and a generation of its new round log.
