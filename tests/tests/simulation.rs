@@ -196,7 +196,7 @@ fn a_damaged_batch_that_is_served_is_caught() {
 #[test]
 fn a_start_without_rounds_that_were_durable_is_caught() {
     let storage = logan_storage::Mutations { believe_round_logs: true, ..Default::default() };
-    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, damaged(400));
+    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, damaged(2000));
 }
 
 fn sessions(seeds: u64) -> impl Iterator<Item = Run> {

@@ -4,6 +4,7 @@
 //! others are written and read meanwhile, those of the failed one answer `KAFKA_STORAGE_ERROR`; once the disk is well again a start
 //! brings everything back. Descriptors that are missing fail nothing.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::work::{self, TOPIC};
 pub(super) const DIRECTORIES: [&str; 3] = ["/data", "/more", "/other"];
 
 /// As many operations of its disks as most starts have.
-const START_OPERATIONS: u64 = 120;
+const START_OPERATIONS: u64 = 240;
 /// `EIO`, `EACCES` and `EMFILE`.
 const EIO: i32 = 5;
 const EACCES: i32 = 13;
@@ -155,10 +156,22 @@ fn fails_as_it_starts(stage: &Stage, directories: &[&'static str], directory: &'
     stage.restart();
     let ready = stage.broker.ready();
     let is_over = || stage.broker.ready() > ready || !simulation.is_running(node);
-    let at = simulation.io_events(node) + draw.below(START_OPERATIONS);
-    simulation.run_until(|| is_over() || simulation.io_events(node) >= at, LONG);
-    let fault = Fault::always(FaultKind::Error(EIO), move |site| is_below(site, directory));
-    let id = simulation.add_fault(fault);
+    let fails_with_volumes = draw.below(2) == 0;
+    if !fails_with_volumes {
+        let at = simulation.io_events(node) + draw.below(START_OPERATIONS);
+        simulation.run_until(|| is_over() || simulation.io_events(node) >= at, LONG);
+    }
+    // A start makes round logs, and then opens them for the volumes, which few of its operations are for.
+    let (made, begun) = (RefCell::new(BTreeSet::new()), Cell::new(!fails_with_volumes));
+    let strikes = move |site: &Site| {
+        let is_round_log = site.verb == Verb::Open && site.path.contains("/logan/rounds-");
+        let is_here = is_below(site, directory);
+        if is_here && is_round_log && !made.borrow_mut().insert(site.path.clone()) {
+            begun.set(true);
+        }
+        is_here && begun.get()
+    };
+    let id = simulation.add_fault(Fault::always(FaultKind::Error(EIO), strikes));
     simulation.run_until(is_over, LONG);
     if directory == directories[0] {
         // It fails, or the node stops as soon as it is up.

@@ -93,6 +93,12 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
             stage.simulation.remove_fault(fault);
             return is_told(stage, directories, directory, hit.borrow().as_deref(), &reason);
         }
+        if let Some(lost) = hit.borrow().clone() {
+            // Its directory may be offline for that.
+            stage.simulation.remove_fault(fault);
+            stage.befell.borrow_mut().push(format!("{lost} was lost"));
+            return look_around(stage, directory, &lost);
+        }
         send(stage);
     }
     stage.simulation.remove_fault(fault);
