@@ -93,13 +93,16 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
             stage.simulation.remove_fault(fault);
             return is_told(stage, directories, directory, hit.borrow().as_deref(), &reason);
         }
-        if let Some(lost) = hit.borrow().clone() {
+        let lost = hit.borrow().clone();
+        match lost {
             // Its directory may be offline for that.
-            stage.simulation.remove_fault(fault);
-            stage.befell.borrow_mut().push(format!("{lost} was lost"));
-            return look_around(stage, directory, &lost);
+            Some(lost) if !look_around(stage, directory, &lost) => {
+                stage.simulation.remove_fault(fault);
+                return false;
+            }
+            Some(_) => {}
+            None => send(stage),
         }
-        send(stage);
     }
     stage.simulation.remove_fault(fault);
     let Some(lost) = hit.borrow().clone() else { return true };
