@@ -17,7 +17,6 @@ mod tests;
 
 pub use identity::Identity;
 pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_PROPOSAL_BYTES};
-pub use log::PREFIX as FILE_PREFIX;
 pub use message::MessageError;
 pub use node::{Committed, Effects, Event, Member, Node, Position, ProposeError, Write};
 pub use quorum::{
