@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Context;
 use crate::mail::{Answer, Mail, QuorumStatus};
 use crate::metadata::{METADATA_TOPIC, QUORUM_SHARD};
+use crate::model::Uuid;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_quorum::{
     DescribeQuorumResponsePartitionData as PartitionData, DescribeQuorumResponseTopicData as TopicData,
@@ -12,14 +13,22 @@ use crate::protocol::messages::describe_quorum::{
 };
 use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 
-pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
+/// From this version on directories and nodes are told (KIP-853): they are no fields that an older answer may ignore.
+const WITH_DIRECTORIES: i16 = 2;
+
+pub(super) async fn handle(
+    context: &Rc<Context>,
+    version: i16,
+    request: DescribeQuorumRequest,
+) -> DescribeQuorumResponse {
     let Some(Answer::Quorum(status)) = context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await else {
         return DescribeQuorumResponse { error_code: ErrorCode::BROKER_NOT_AVAILABLE, ..Default::default() };
     };
+    let has_directories = version >= WITH_DIRECTORIES;
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             if topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
-                described(&status)
+                described(&status, has_directories)
             } else {
                 let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
                 PartitionData { partition_index: partition.partition_index, error_code, ..Default::default() }
@@ -31,7 +40,7 @@ pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest
             ..Default::default()
         }
     });
-    let nodes = status.voters.iter().map(|voter| Node {
+    let nodes = status.voters.iter().filter(|_| has_directories).map(|voter| Node {
         node_id: voter.node.0,
         listeners: listeners(context),
         ..Default::default()
@@ -39,11 +48,11 @@ pub(super) async fn handle(context: &Rc<Context>, request: DescribeQuorumRequest
     DescribeQuorumResponse { topics: topics.collect(), nodes: nodes.collect(), ..Default::default() }
 }
 
-fn described(status: &QuorumStatus) -> PartitionData {
+fn described(status: &QuorumStatus, has_directories: bool) -> PartitionData {
     let now_ms = logan_shards::wall_clock_ms();
     let voters = status.voters.iter().map(|voter| ReplicaState {
         replica_id: voter.node.0,
-        replica_directory_id: voter.directory,
+        replica_directory_id: if has_directories { voter.directory } else { Uuid::default() },
         log_end_offset: voter.log_end as i64,
         last_fetch_timestamp: now_ms,
         last_caught_up_timestamp: now_ms,

@@ -229,7 +229,9 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut
         ApiKey::IncrementalAlterConfigs => {
             answer(&frame, |request| incremental_alter_configs::handle(context, request)).await
         }
-        ApiKey::DescribeQuorum => answer(&frame, |request| describe_quorum::handle(context, request)).await,
+        ApiKey::DescribeQuorum => {
+            answer(&frame, |request| describe_quorum::handle(context, frame.version, request)).await
+        }
         ApiKey::DescribeCluster => {
             answer_now(&frame, |request| describe_cluster::handle(context, peer, request))
         }
