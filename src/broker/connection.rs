@@ -20,9 +20,8 @@ use super::responses::{Lent, Responses, Slot, until_written};
 use crate::handlers::{self, Credit, Outcome};
 use crate::limits;
 use crate::protocol::{Announced, ApiKey, Frame, FrameReader, Step};
-use crate::quota::connections::Place;
 
-/// Why a connection ends that the peer did not end.
+/// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error("{0}")]
@@ -37,8 +36,7 @@ pub(super) enum Ended {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve(shell: Rc<Shell>, connection: Connection, place: Place) {
-    let open = shell.connections.add(connection.peer_address(), place);
+pub async fn serve(shell: Rc<Shell>, connection: Connection, open: Rc<Open>) {
     if let Some(limit) = shell.plan.settings.broker.connections_max_idle {
         shell.connections.sweep(limit);
     }

@@ -162,12 +162,13 @@ fn begin(shell: &Rc<Shell>, connection: Connection, place: Place) {
         connection.shutdown();
         return;
     }
+    // Counted here and not by the task, which has its turn later: many may come in one turn.
+    let open = shell.connections.add(connection.peer_address(), place);
+    shell.plan.loads.of(shell.router.shard()).fetch_add(1, Ordering::Relaxed);
     let serving = shell.clone();
     shards::spawn(Queue::Produce, async move {
-        let load = serving.plan.loads.of(serving.router.shard());
-        load.fetch_add(1, Ordering::Relaxed);
-        connection::serve(serving.clone(), connection, place).await;
-        load.fetch_sub(1, Ordering::Relaxed);
+        connection::serve(serving.clone(), connection, open).await;
+        serving.plan.loads.of(serving.router.shard()).fetch_sub(1, Ordering::Relaxed);
     })
     .detach();
 }
