@@ -8,11 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use logan_shards as shards;
-use logan_storage::{Known, LogKey, Opened, Report, known};
+use logan_storage::{Known, LogKey, Opened, Question, Report, known};
 
 use super::directories::Claimed;
-use super::disk::LogDirectory;
+use super::disk::{LogDirectory, ShardHost};
 use super::startup::{StartError, decide};
 use super::{Shell, partition_of, quorum};
 use crate::limits;
@@ -44,18 +43,27 @@ impl Survey {
     }
 }
 
-/// Looks through what was opened. A directory that cannot be read is offline, unless it is the only one.
+/// Looks through what was opened. A directory that cannot be read is offline, unless it is `kept_in`, with the metadata. No
+/// partition may lie in two.
 pub(super) async fn survey(
     node: NodeId,
     claimed: &[Option<Claimed>],
     volumes: &mut [Option<Opened>],
     metadata: &quorum::Opened,
+    kept_in: Uuid,
 ) -> Result<Survey, StartError> {
     // In its last life.
     let last = metadata.image.broker(node).map(|broker| broker.epoch);
     let mut survey = Survey { producer_id: -1, ..Survey::default() };
+    let mut places = BTreeMap::new();
     for (claimed, volume) in claimed.iter().zip(&mut *volumes) {
         let (Some(claimed), Some(opened)) = (claimed, &volume) else { continue };
+        for log in opened.parts.iter().flat_map(|part| part.ledger.logs.values()) {
+            if let Some(other) = places.insert(partition_of(&log.key), claimed.directory.path()) {
+                let (path, log) = (claimed.directory.path(), log.key.to_string());
+                return Err(StartError::TwoLogs { log, path, other });
+            }
+        }
         let known = if goes_on(&opened.report, last) {
             Ok(BTreeMap::new())
         } else {
@@ -63,6 +71,7 @@ pub(super) async fn survey(
         };
         match known {
             Ok(known) => survey.add(claimed.id, opened, &known),
+            Err(error) if claimed.id == kept_in => return Err(error),
             Err(error) => {
                 tracing::error!("a log directory is offline: {error}");
                 *volume = None;
@@ -85,12 +94,13 @@ async fn look(
 ) -> Result<BTreeMap<LogKey, Known>, StartError> {
     let directory = LogDirectory::new(claimed.directory.clone());
     let logs = opened.parts.iter().flat_map(|part| part.ledger.logs.values());
-    let known = known(&directory, logs, limits::STORED_BATCH_BYTES, is_taken_over);
-    let failed = |reason| StartError::Directory { path: claimed.directory.path(), reason };
-    match shards::timeout(limits::ROUND_HANGS_AFTER, known).await {
-        Ok(known) => known.map_err(|error| failed(error.to_string())),
-        Err(_) => Err(failed(format!("it does not answer for {} s", limits::ROUND_HANGS_AFTER.as_secs()))),
-    }
+    let question = Question {
+        max_batch_bytes: limits::STORED_BATCH_BYTES,
+        hang_after: limits::ROUND_HANGS_AFTER,
+        is_taken_over,
+    };
+    let known = known(&directory, &ShardHost, logs, question).await;
+    known.map_err(|error| StartError::Directory { path: claimed.directory.path(), reason: error.to_string() })
 }
 
 impl Survey {

@@ -74,10 +74,14 @@ pub enum StartError {
     #[error("the metadata log: {0}")]
     Metadata(String),
     #[error(
-        "the log directories hold topics to be taken over, and one of them is offline: partitions that lie there would begin anew. Bring it \
-         back, or take it out of log.dirs for good"
+        "a log directory is offline, and whether it holds topics to be taken over cannot be known: partitions that lie there would begin anew. \
+         Bring it back, or take it out of log.dirs for good"
     )]
-    HalfTakenOver,
+    NotAllThere,
+    #[error(
+        "{log} lies in {other} and in {path}. Move the one that is out of date away (`logan inspect log` shows where each ends), and start again"
+    )]
+    TwoLogs { log: String, path: String, other: String },
     #[error("the topics of the log directories cannot be taken over: {0}")]
     NotTakenOver(String),
     #[error(
@@ -117,7 +121,7 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     // asked before any log directory is changed.
     let opened = open_metadata(&cluster_id, metadata, settings).await?;
     let mut volumes = recover(shell, &claimed, &opened).await?;
-    let survey = elections::survey(settings.node_id, &claimed, &mut volumes, &opened).await?;
+    let survey = elections::survey(settings.node_id, &claimed, &mut volumes, &opened, metadata.id).await?;
     let is_new = opened.is_new || opened.image.is_taking_over();
     let image = Arc::new(opened.image.clone());
     let (foreign, volumes) = if is_new {
@@ -126,8 +130,8 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
         (BTreeMap::new(), volumes)
     };
     let failed = boot_all(shell, &claimed, volumes, &image, is_new).await?;
-    if !foreign.is_empty() && failed.iter().any(|mark| mark.is_failed()) {
-        return Err(StartError::HalfTakenOver);
+    if is_new && failed.iter().any(|mark| mark.is_failed()) {
+        return Err(StartError::NotAllThere);
     }
     // Not before every shard has deleted what is gone: a log that one of them creates may have the name of one that another deletes.
     everyone(shell, Mail::CreateMissing).await?;
@@ -404,6 +408,12 @@ pub(super) async fn boot(shell: &Rc<Shell>, boot: Boot) -> Result<(), String> {
     if online(shell).is_empty() {
         return Err(StartError::NoDirectory.to_string());
     }
+    // Not before all are there: whoever sees one fail asks whether others are left.
+    for (place, volume) in shell.volumes.borrow().iter().enumerate() {
+        if let Some(volume) = volume {
+            watch_for_failure(shell, place, paths[place].display().to_string(), volume.clone());
+        }
+    }
     let volumes: Vec<_> = shell.volumes.borrow().iter().flatten().cloned().collect();
     let mut gone = Vec::new();
     for log in volumes.iter().flat_map(|volume| volume.logs()) {
@@ -454,7 +464,7 @@ async fn start_or_fail(
     failed: Arc<FailedMark>,
     image: &Arc<Image>,
 ) -> Result<Option<Rc<Volume>>, String> {
-    let error = match start_volume(shell, place, path, part, failed.clone(), image).await {
+    let error = match start_volume(shell, path, part, failed.clone(), image).await {
         Ok(volume) => return Ok(Some(volume)),
         Err(error) => error,
     };
@@ -469,7 +479,6 @@ async fn start_or_fail(
 
 async fn start_volume(
     shell: &Rc<Shell>,
-    place: usize,
     path: &str,
     part: VolumePart,
     failed: Arc<FailedMark>,
@@ -499,7 +508,6 @@ async fn start_volume(
         .map_err(|error| error.to_string())?;
     let owner = shell.owner.clone();
     volume.set_settled_hook(Rc::new(move |log| owner.on_settled(log)));
-    watch_for_failure(shell, place, path.to_owned(), volume.clone());
     Ok(volume)
 }
 

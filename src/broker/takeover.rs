@@ -23,12 +23,17 @@ pub(super) struct Topic {
     directories: BTreeMap<i32, Uuid>,
 }
 
-/// The topics whose logs lie in the directories, before any topic was ever created here, or while a takeover is under way. While a directory is offline it is not known what
-/// there is: a partition that lies there would begin anew elsewhere.
+/// The topics whose logs lie in the directories, before any topic was ever created here, or while a takeover is under way.
+///
+/// While a directory is offline it is not known what there is. Its partitions would begin anew elsewhere, or its topics under other ids, and
+/// what the metadata does not know once it has begun is never taken over: so there is no first start, and no end of a takeover, without it.
 pub(super) fn foreign_topics(
     claimed: &[Option<Claimed>],
     volumes: &[Option<Opened>],
 ) -> Result<Foreign, StartError> {
+    if volumes.iter().any(Option::is_none) {
+        return Err(StartError::NotAllThere);
+    }
     let mut topics = Foreign::new();
     for (claimed, opened) in claimed.iter().zip(volumes) {
         let (Some(claimed), Some(opened)) = (claimed, opened) else { continue };
@@ -38,9 +43,6 @@ pub(super) fn foreign_topics(
             entry.name.clone_from(&log.key.topic);
             entry.directories.insert(index, claimed.id);
         }
-    }
-    if !topics.is_empty() && volumes.iter().any(Option::is_none) {
-        return Err(StartError::HalfTakenOver);
     }
     Ok(topics)
 }

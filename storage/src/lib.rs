@@ -54,7 +54,7 @@ pub use key::LogKey;
 pub use log::{Ends, Log};
 pub use read::{Limits, Read, held_by};
 pub use recovery::{
-    Known, OpenError, OpenOptions, Opened, Report, Standing, known, open_directory, open_known,
+    Known, OpenError, OpenOptions, Opened, Question, Report, Standing, known, open_directory, open_known,
 };
 pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
 pub use volume::{SettledHook, Volume, VolumePart};

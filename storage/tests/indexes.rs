@@ -3,14 +3,16 @@
 mod support;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::{join_all, select};
 use logan_storage::batch::{BatchReader, HEADER_LEN};
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::log::Log;
 use logan_storage::read::Limits;
-use logan_storage::recovery::known;
+use logan_storage::recovery::{Question, known};
 use support::disk::{Disk, TestDirectory};
+use support::runtime::TestHost;
 use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
 
 /// In each of two segments.
@@ -303,7 +305,9 @@ fn what_logs_know_is_found_without_hints() {
         let opened = open(&disk, &runtime, open_options()).await.unwrap();
         let directory = TestDirectory::over(&disk, &runtime);
         let logs = opened.parts[0].ledger.logs.values();
-        let known = known(&*directory, logs, 8 << 20, false).await.unwrap();
+        let question =
+            Question { max_batch_bytes: 8 << 20, hang_after: Duration::from_secs(30), is_taken_over: false };
+        let known = known(&*directory, &TestHost(runtime), logs, question).await.unwrap();
         assert_eq!(known[&key("orders", 0)].newest_epoch, 3);
     });
 }

@@ -5,9 +5,10 @@ mod support;
 use std::rc::Rc;
 
 use logan_storage::batch::Attributes;
-use logan_storage::recovery::{Known, Opened, known};
+use logan_storage::disk::Host;
+use logan_storage::recovery::{Known, Opened, Question, known};
 use support::disk::{Disk, TestDirectory};
-use support::runtime::Runtime;
+use support::runtime::{Runtime, TestHost};
 use support::{
     CLOSED, append_settled, batch, batch_of, key, live, log_config, open, open_options, serve, stop,
     volume_config,
@@ -18,13 +19,17 @@ const EPOCH: i32 = 3;
 const PRODUCER: i64 = 4_711;
 const NOTHING: Known = Known { newest_epoch: -1, producer_id: -1 };
 
+fn question(is_taken_over: bool) -> Question {
+    Question { max_batch_bytes: 8 << 20, hang_after: volume_config().hang_after, is_taken_over }
+}
+
 /// Opens the directory and kills the process at once. Returns what it was told of `orders-0` and `empty-0`.
 fn told(disk: &Rc<Disk>, with_producers: bool) -> (Opened, [Known; 2]) {
     live(disk, 7, move |disk, runtime| async move {
         let opened = open(&disk, &runtime, open_options()).await.unwrap();
         let directory = TestDirectory::over(&disk, &runtime);
         let logs = opened.parts.iter().flat_map(|part| part.ledger.logs.values());
-        let known = known(&*directory, logs, 8 << 20, with_producers).await.unwrap();
+        let known = known(&*directory, &TestHost(runtime), logs, question(with_producers)).await.unwrap();
         assert_eq!(known.len(), 2);
         (opened, ["orders", "empty"].map(|topic| known[&key(topic, 0)]))
     })
@@ -93,4 +98,64 @@ fn a_directory_that_was_not_closed_is_logans() {
     let (opened, _) = told(&written(false), true);
     let report = opened.report;
     assert_eq!((report.was_clean, report.closed, report.was_logans), (false, None, true));
+}
+
+/// Hints are hints, whatever is wrong with them; what a disk cannot read of the records is an error only where nobody else knows it.
+#[test]
+fn a_file_that_cannot_be_read_is_one_that_is_not_known() {
+    for (path, taken_over, expected) in [
+        ("leader-epoch-checkpoint", true, Some((EPOCH, PRODUCER))),
+        (".snapshot", true, Some((EPOCH, -1))),
+        ("orders-0/00000000000000000000.log", false, Some((-1, -1))),
+        ("orders-0/00000000000000000000.log", true, None),
+    ] {
+        let disk = written(true);
+        if path.ends_with("log") {
+            disk.remove("orders-0/leader-epoch-checkpoint");
+        }
+        let found = live(&disk, 7, move |disk, runtime| async move {
+            let opened = open(&disk, &runtime, open_options()).await.unwrap();
+            let directory = TestDirectory::over(&disk, &runtime);
+            let logs = opened.parts.iter().flat_map(|part| part.ledger.logs.values());
+            let logs: Vec<_> = logs.filter(|log| log.key.topic == "orders").collect();
+            *disk.fails_once.borrow_mut() = Some(("read", path.to_owned(), 5));
+            let known = known(&*directory, &TestHost(runtime), logs, question(taken_over)).await;
+            assert!(disk.fails_once.borrow().is_none(), "{path} is not read");
+            known.ok().map(|known| known[&key("orders", 0)])
+        });
+        let found = found.map(|known| (known.newest_epoch, known.producer_id));
+        assert_eq!(found, expected, "{path}");
+    }
+}
+
+/// A slow disk with many logs is not one that hangs.
+#[test]
+fn a_look_at_many_logs_takes_its_time_as_long_as_each_operation_ends() {
+    const LOGS: i32 = 150;
+    let disk = Disk::new();
+    live(&disk, 1, |disk: Rc<Disk>, runtime: Rc<Runtime>| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        for partition in 0..LOGS {
+            let log = volume.create_log(key("orders", partition), log_config()).await.unwrap();
+            append_settled(&log, &batch(1, 300, 2, 2)).await.unwrap();
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    for (slow_s, looks_through) in [(20, true), (40, false)] {
+        live(&disk.copy(), 2, move |disk: Rc<Disk>, runtime: Rc<Runtime>| async move {
+            let opened = open(&disk, &runtime, open_options()).await.unwrap();
+            *disk.slow.borrow_mut() = Some(("leader-epoch-checkpoint".to_owned(), slow_s * 1_000_000_000));
+            let directory = TestDirectory::over(&disk, &runtime);
+            let logs = opened.parts.iter().flat_map(|part| part.ledger.logs.values());
+            let began_ns = TestHost(Rc::clone(&runtime)).monotonic_ns();
+            let known = known(&*directory, &TestHost(Rc::clone(&runtime)), logs, question(false)).await;
+            assert_eq!(known.is_ok(), looks_through, "{slow_s} s for each file: {known:?}");
+            if looks_through {
+                assert!(
+                    TestHost(Rc::clone(&runtime)).monotonic_ns() - began_ns > 2 * 1_000_000_000 * slow_s,
+                    "it was slow"
+                );
+            }
+        });
+    }
 }

@@ -167,6 +167,11 @@ fn topics_are_taken_over_where_they_are() {
     };
     away();
     assert_says(&refused(broker.settings().clone()), &["to be taken over", "is offline"]);
+    // Nor does a node begin that sees no topic at all: those of the other directory would never be taken over.
+    let mut beside = broker.settings().clone();
+    let new = scratch.path().join("new");
+    beside.overrides.push(format!("log.dirs={},{}", new.display(), second.display()));
+    assert_says(&refused(beside), &["to be taken over", "is offline"]);
     back();
     broker.restart();
     let mut connection = Connection::open(broker.address());
@@ -184,18 +189,44 @@ fn topics_are_taken_over_where_they_are() {
     assert!(broker.stop().success());
 }
 
+/// One of two copies of a log is out of date: to serve either without a word may lose what was acknowledged.
+#[test]
+fn a_partition_that_lies_in_two_directories_is_refused() {
+    let scratch = Scratch::new("two-logs");
+    let mut settings = Settings::new(&scratch, &["logan.shards=2"]);
+    let (first, second, dirs) = two_directories(&settings);
+    settings.overrides.push(dirs);
+    let mut broker = Broker::start(settings);
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.create_topic("twice", 1, &[]), 0);
+    assert_eq!(connection.produce("twice", 0, -1, &Batch::of(&[b"kept"]).encode()).error, 0);
+    assert!(broker.stop().success());
+    let (from, to) = if first.join("twice-0").is_dir() { (first, second) } else { (second, first) };
+    copy_directory(&from.join("twice-0"), &to.join("twice-0"));
+    let refused = refused(broker.settings().clone());
+    assert_says(&refused, &["twice-0 lies in", &from.display().to_string(), &to.display().to_string()]);
+    fs::remove_dir_all(to.join("twice-0")).expect("just made");
+    broker.restart();
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.list_offset("twice", 0, -1), (0, -1, 1));
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("the scratch directory is writable");
+    for entry in fs::read_dir(from).expect("it was just written") {
+        let path = entry.expect("it was just written").path();
+        fs::copy(&path, to.join(path.file_name().expect("a file")))
+            .expect("the scratch directory is writable");
+    }
+}
+
 /// What the metadata does not know, and does not say that it was deleted, is left alone: another broker may have written it.
 #[test]
 fn logs_of_unknown_topics_are_not_deleted() {
     let scratch = Scratch::new("unknown");
     let settings = closed_directory(&scratch);
     let (known, unknown) = (settings.data.join("kept-0"), settings.data.join("made-elsewhere-0"));
-    fs::create_dir(&unknown).expect("the scratch directory is writable");
-    for entry in fs::read_dir(known).expect("it was just written") {
-        let path = entry.expect("it was just written").path();
-        fs::copy(&path, unknown.join(path.file_name().expect("a file")))
-            .expect("the scratch directory is writable");
-    }
+    copy_directory(&known, &unknown);
     let other = "version: 0\ntopic_id: AHRRMCHaiXggb1xmceDAfg\n";
     fs::write(unknown.join("partition.metadata"), other).expect("the scratch directory is writable");
     let log = unknown.join("00000000000000000000.log");

@@ -213,11 +213,11 @@ pub(super) async fn end_of(
     let mut position = 0;
     if segment.indexed > 0 {
         let path = segment_path(name, segment.base, SegmentFile::OffsetIndex);
-        let bytes = match directory.read_small(&path, LONGEST_INDEX).await {
-            // It is a hint, which may be lost.
-            Err(DiskError::NotFound { .. }) => Vec::new(),
-            outcome => outcome?,
-        };
+        // It is a hint, which may be lost, or not to be read any more.
+        let bytes = directory.read_small(&path, LONGEST_INDEX).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "an index cannot be read: the segment is gone through");
+            Vec::new()
+        });
         let last = OffsetIndex::parse(segment.base, &bytes).ok().and_then(|index| index.last());
         position = last.map_or(0, |entry| u64::from(entry.position));
     }

@@ -9,7 +9,7 @@ mod known;
 mod replay;
 
 pub(crate) use fresh::write_root;
-pub use known::{Known, known};
+pub use known::{Known, Question, known};
 
 use std::rc::Rc;
 use std::time::Duration;
