@@ -1,6 +1,6 @@
 //! One local replica of one partition: its state, and what needs no more than a look at it.
 //!
-//! Invariants: `log_start <= durable <= settled <= written <= log_end`; `segments` are in order of `base`; the runs in `pending` follow
+//! Invariants: `durable <= settled <= written <= log_end`, `log_start <= settled`; `segments` are in order of `base`; the runs in `pending` follow
 //! each other and end at `log_end`; `cache` is a contiguous range of offsets; `open` belongs to the last run of `pending`;
 //! `is_busy` while a write or an own preparation of this log is in flight.
 
