@@ -130,7 +130,7 @@ pub enum StartError {
 
 /// Runs `main` once on every shard and blocks until all of these futures have ended.
 ///
-/// SIGTERM and SIGINT request [`Seat::stop`]; a second one ends the process at once. For that this is called by a thread that has
+/// SIGTERM, SIGINT and, unless it is ignored, SIGHUP request [`Seat::stop`]; a second one ends the process at once. For that this is called by a thread that has
 /// started no other, since a signal may be delivered to any thread that does not block it. A panic on any shard ends the process.
 #[expect(clippy::needless_pass_by_value, reason = "the caller has no further use for them")]
 pub fn run<M: Send + 'static>(

@@ -18,6 +18,7 @@ fn main() {
     }
     a_signal_stops_all_shards();
     a_second_signal_ends_the_process_at_once();
+    a_hang_up_stops_unless_it_is_ignored();
     a_panic_on_one_shard_ends_the_process();
     a_write_that_is_cut_short_is_told_with_its_reason();
     println!("signals and panics do what they should");
@@ -65,8 +66,12 @@ struct Started {
 }
 
 fn start(role: &str) -> Started {
+    start_with(role, Command::new(std::env::current_exe().unwrap()))
+}
+
+fn start_with(role: &str, mut command: Command) -> Started {
     let ready = std::env::temp_dir().join(format!("logan-shards-ready-{role}-{}", std::process::id()));
-    let child = Command::new(std::env::current_exe().unwrap())
+    let child = command
         .env(ROLE, role)
         .env("LOGAN_SHARDS_TEST_READY", &ready)
         .stdout(Stdio::null())
@@ -116,6 +121,33 @@ fn a_second_signal_ends_the_process_at_once() {
     started.signal(libc::SIGTERM);
     let (status, stderr) = started.end();
     assert_eq!(status.code(), Some(128 + libc::SIGTERM), "{stderr}");
+}
+
+/// The kernel and a shell may both tell of one hang-up; `nohup` has it ignored.
+fn a_hang_up_stops_unless_it_is_ignored() {
+    let started = start("stubborn");
+    started.wait_until_ready();
+    started.signal(libc::SIGHUP);
+    started.signal(libc::SIGHUP);
+    std::thread::sleep(Duration::from_millis(200));
+    started.signal(libc::SIGHUP);
+    std::thread::sleep(Duration::from_millis(200));
+    started.signal(libc::SIGTERM);
+    let (status, stderr) = started.end();
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM), "{stderr}");
+
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\""]).arg(std::env::current_exe().unwrap());
+    let started = start_with("stubborn", command);
+    started.wait_until_ready();
+    started.signal(libc::SIGHUP);
+    std::thread::sleep(Duration::from_millis(200));
+    // Had the hang-up counted, this would be the second signal.
+    started.signal(libc::SIGTERM);
+    std::thread::sleep(Duration::from_millis(200));
+    started.signal(libc::SIGINT);
+    let (status, stderr) = started.end();
+    assert_eq!(status.code(), Some(128 + libc::SIGINT), "{stderr}");
 }
 
 fn a_panic_on_one_shard_ends_the_process() {

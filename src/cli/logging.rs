@@ -19,6 +19,8 @@ pub(super) fn start(filter: Option<&str>) -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // They would be printed to the same place, and a terminal that is gone would end the process in a panic.
+        .log_internal_errors(false)
         .try_init();
     started.map_err(|error| Failure::new(format!("logging did not start: {error}")))
 }

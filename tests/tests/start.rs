@@ -377,10 +377,35 @@ fn bad_settings() {
     assert!(broker.output().contains("no.such.key"), "an unknown key is named:\n{}", broker.output());
 }
 
-/// SIGTERM and SIGINT finish what was read, and leave a clean directory; a second signal does not wait.
+/// The terminal goes away, and with it whatever is written there: a stop like any other.
+#[test]
+fn a_terminal_that_hangs_up() {
+    let scratch = Scratch::new("hangup");
+    let (data, port) = (scratch.path().join("data"), broker::free_port());
+    let overrides =
+        [format!("listeners=PLAINTEXT://127.0.0.1:{port}"), format!("log.dirs={}", data.display())];
+    let mut command = Command::new(broker::binary());
+    command.arg("start").args(overrides.iter().flat_map(|setting| ["--override", setting]));
+    // Nothing can be written to it, as to a terminal that is gone.
+    let gone = || fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+    let mut child = command.stdin(Stdio::null()).stdout(gone()).stderr(gone()).spawn().expect("it runs");
+    let started = Instant::now();
+    let is_up = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    while !is_up() && started.elapsed() < Duration::from_mins(1) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The kernel and the shell both say so.
+    broker::signal(child.id(), "HUP");
+    let _ = Command::new("sh").arg("-c").arg(format!("kill -HUP {} 2> /dev/null", child.id())).status();
+    let status = child.wait().expect("our own child");
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(data.join(".kafka_cleanshutdown").exists(), "Kafka's marker of a clean stop");
+}
+
+/// SIGTERM, SIGINT and SIGHUP finish what was read, and leave a clean directory; a second signal does not wait.
 #[test]
 fn signals() {
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "HUP"] {
         let scratch = Scratch::new("signals");
         let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
         let mut connection = Connection::open(broker.address());

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, taken by the thread that called `run`, which has nothing else to do.
+//! SIGTERM, SIGINT and SIGHUP, taken by the thread that called `run`, which has nothing else to do.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -39,6 +39,9 @@ impl Watch {
             libc::sigemptyset(&raw mut set);
             libc::sigaddset(&raw mut set, libc::SIGTERM);
             libc::sigaddset(&raw mut set, libc::SIGINT);
+            if !is_ignored(libc::SIGHUP) {
+                libc::sigaddset(&raw mut set, libc::SIGHUP);
+            }
             (libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut before), set, before)
         };
         if result != 0 {
@@ -58,13 +61,16 @@ impl Watch {
     }
 
     /// Blocks until `shards` threads have ended. The first signal calls `stop`; the second ends the process with the code that a
-    /// shell gives to a process that the signal killed.
+    /// shell gives to a process that the signal killed. A terminal that is gone says so more than once, and is not in a hurry.
     pub(crate) fn until_all_ended(&self, shards: usize, stop: impl Fn()) {
         let mut asked = false;
         while self.ends.count.load(Ordering::Acquire) < shards {
             self.poll();
             self.ends.event.silence();
             while let Some(signal) = self.next_signal() {
+                if asked && signal == libc::SIGHUP {
+                    continue;
+                }
                 if asked {
                     eprintln!("second signal: leaving at once");
                     // SAFETY: ends the process without running anything that may wait for a shard.
@@ -92,6 +98,15 @@ impl Watch {
         let got = unsafe { libc::read(self.signals.as_raw_fd(), (&raw mut info).cast(), size) };
         (got == size as isize).then_some(info.ssi_signo as i32)
     }
+}
+
+/// Whether the process was started so that it outlives its terminal (`nohup`). A signal that is blocked would come all the same.
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all-zero bytes are a valid value of this plain structure.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: nothing is changed, and `action` is valid for writing.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 impl Drop for Watch {
