@@ -12,7 +12,8 @@ const META_PROPERTIES: &str = "meta.properties";
 /// No tool writes a longer one.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A log directory that belongs to this node.
+/// A directory that belongs to this node.
+#[derive(Clone)]
 pub(super) struct Claimed {
     pub directory: Directory,
     pub id: Uuid,

@@ -1,5 +1,7 @@
-//! How a node comes up: directories locked and recovered, the metadata log read, every shard given its part, listeners bound, the broker
+//! How a node comes up: directories locked, listeners bound, the metadata log read, directories recovered, every shard given its part, the broker
 //! registered, connections accepted; the ready line last. The leading shard does all of it, with the others' help by mail.
+//!
+//! Whatever can stand in the way of a start for reasons outside of the directories is found out before anything in them is changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,11 +20,11 @@ use super::directories::{self, ClaimError, Claimed};
 use super::disk::{LogDirectory, ShardHost};
 use super::raft_files::{NoPeers, RaftDirectory, ShardClock};
 use super::{Shell, applying, elections, listener, partition_of, quorum, takeover};
-use crate::config::BrokerSettings;
-use crate::limits;
+use crate::config::{BrokerSettings, Overrides, TopicSettings};
 use crate::mail::{Answer, Boot, Call, Mail, Router};
-use crate::metadata::{Command, Endpoint, Image, QUORUM_SHARD, Registration, Reply};
+use crate::metadata::{Command, Endpoint, Image, QUORUM_SHARD, Registration, Reply, Resource};
 use crate::model::{PartitionId, Uuid};
+use crate::{handlers, limits};
 
 /// The shard that leads start and stop, and runs the quorum.
 pub(super) const LEADING_SHARD: ShardId = QUORUM_SHARD;
@@ -67,9 +69,11 @@ pub enum StartError {
     SameDirectory { path: String, other: String, root: String },
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    #[error("no log directory can be used")]
+    #[error(
+        "all log directories have failed, or cannot be used, and a broker needs one: earlier lines say why"
+    )]
     NoDirectory,
-    #[error("metadata.log.dir {path} cannot be used: it must be one of log.dirs, and online")]
+    #[error("metadata.log.dir {path} cannot be used, and there is no node without it: earlier lines say why")]
     NoMetadataDirectory { path: String },
     #[error("the metadata log: {0}")]
     Metadata(String),
@@ -92,7 +96,10 @@ pub enum StartError {
     UnknownTopic { path: String, log: String },
     #[error("{path} has failed: without its metadata, or without any log directory, a node cannot go on")]
     Lost { path: String },
-    #[error("{0}")]
+    #[error(
+        "`listeners` cannot be bound: {0}. If another process has the port, stop it (`ss -ltnp` names it) or give another one in `listeners`; \
+         nothing in the log directories was changed"
+    )]
     Listener(String),
     #[error(
         "told to stop while it started, and the start did not end within {} s: a disk does not answer",
@@ -115,11 +122,11 @@ pub(super) struct Started {
 pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let began_ns = shards::monotonic_ns();
     let settings = &shell.plan.settings.broker;
-    let (cluster_id, claimed) = open_directories(settings).await?;
-    let metadata = metadata_directory(settings, &claimed)?;
+    let (cluster_id, claimed, metadata) = open_directories(settings).await?;
+    let addresses = bind_all(shell).await?;
     // Before any other file of ours is there: of a directory that has some, it is known that its metadata log was, too. And what is known of topics is
     // asked before any log directory is changed.
-    let opened = open_metadata(&cluster_id, metadata, settings).await?;
+    let opened = open_metadata(&cluster_id, &metadata, settings).await?;
     let mut volumes = recover(shell, &claimed, &opened).await?;
     let survey = elections::survey(settings.node_id, &claimed, &mut volumes, &opened, metadata.id).await?;
     let is_new = opened.is_new || opened.image.is_taking_over();
@@ -135,13 +142,18 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     }
     // Not before every shard has deleted what is gone: a log that one of them creates may have the name of one that another deletes.
     everyone(shell, Mail::CreateMissing).await?;
-    let addresses = bind_all(shell).await?;
     quorum::begin(shell, opened, metadata.id);
     let broker_epoch = register(shell, &addresses).await?;
     elections::begin_producer_ids(shell, &survey).await?;
     takeover::adopt(shell, foreign).await?;
     elections::begin_leader_epochs(shell, &survey).await?;
-    listener::set_limits(shell, &shell.context.image()).await;
+    let image = shell.context.image();
+    listener::set_limits(shell, &image).await;
+    say_what_is_kept(shell, &image);
+    // Each shard had one when it booted; which, the others may have seen fail since.
+    if online(shell).is_empty() {
+        return Err(StartError::NoDirectory);
+    }
     everyone(shell, Mail::Accept).await?;
     let ready = Ready {
         addresses,
@@ -154,11 +166,19 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     Ok(Started { ready, broker_epoch, directories })
 }
 
-/// Opens, locks and claims the log directories. One that cannot be opened is offline, unless it is the only one.
-async fn open_directories(settings: &BrokerSettings) -> Result<(String, Vec<Option<Claimed>>), StartError> {
+/// The cluster's id; the log directories, `None` for one that is offline; and where the metadata log lies.
+type Own = (String, Vec<Option<Claimed>>, Claimed);
+
+/// Opens, locks and claims the log directories, and metadata.log.dir if that is none of them. One that cannot be opened is offline, unless it is
+/// the only one.
+async fn open_directories(settings: &BrokerSettings) -> Result<Own, StartError> {
+    let mut paths = settings.log_dirs.clone();
+    if !paths.contains(&settings.metadata_log_dir) {
+        paths.push(settings.metadata_log_dir.clone());
+    }
     let mut directories: Vec<Directory> = Vec::new();
     let mut online = Vec::new();
-    for (place, path) in settings.log_dirs.iter().enumerate() {
+    for (place, path) in paths.iter().enumerate() {
         let path = path.display().to_string();
         match open_directory(&path).await {
             Ok(directory) => {
@@ -176,18 +196,22 @@ async fn open_directories(settings: &BrokerSettings) -> Result<(String, Vec<Opti
             Err(error) => tracing::error!("a log directory is offline: {error}"),
         }
     }
-    if directories.is_empty() {
+    if online.iter().all(|place| *place >= settings.log_dirs.len()) {
         return Err(StartError::NoDirectory);
     }
     // Before anything is written: a directory that is given another cluster's id than this one has would never be accepted beside it.
-    let metadata = online.iter().position(|place| settings.log_dirs[*place] == settings.metadata_log_dir);
-    let metadata = metadata.ok_or_else(|| no_metadata_directory(settings))?;
-    let (cluster_id, claimed) = directories::claim(directories, metadata, settings.node_id).await?;
-    let mut all: Vec<Option<Claimed>> = settings.log_dirs.iter().map(|_| None).collect();
+    let no_metadata =
+        || StartError::NoMetadataDirectory { path: settings.metadata_log_dir.display().to_string() };
+    let keeper = online.iter().position(|place| paths[*place] == settings.metadata_log_dir);
+    let keeper = keeper.ok_or_else(no_metadata)?;
+    let (cluster_id, claimed) = directories::claim(directories, keeper, settings.node_id).await?;
+    let metadata = claimed[keeper].clone().ok_or_else(no_metadata)?;
+    let mut all: Vec<Option<Claimed>> = paths.iter().map(|_| None).collect();
     for (place, claimed) in online.into_iter().zip(claimed) {
         all[place] = claimed;
     }
-    Ok((cluster_id, all))
+    all.truncate(settings.log_dirs.len());
+    Ok((cluster_id, all, metadata))
 }
 
 async fn open_directory(path: &str) -> Result<Directory, StartError> {
@@ -310,19 +334,6 @@ fn report(path: &str, opened: &Opened) {
     for orphan in &opened.orphans {
         tracing::warn!("{path}: nothing names {orphan}; it is kept");
     }
-}
-
-/// Where the raft log lies.
-fn metadata_directory<'a>(
-    settings: &BrokerSettings,
-    claimed: &'a [Option<Claimed>],
-) -> Result<&'a Claimed, StartError> {
-    let place = settings.log_dirs.iter().position(|path| *path == settings.metadata_log_dir);
-    place.and_then(|place| claimed[place].as_ref()).ok_or_else(|| no_metadata_directory(settings))
-}
-
-fn no_metadata_directory(settings: &BrokerSettings) -> StartError {
-    StartError::NoMetadataDirectory { path: settings.metadata_log_dir.display().to_string() }
 }
 
 /// No volume watches the metadata's directory yet.
@@ -604,6 +615,23 @@ async fn register(shell: &Rc<Shell>, addresses: &[String]) -> Result<i64, StartE
     match decide(shell, Command::RegisterBroker(registration)).await? {
         Reply::Registered { epoch } => Ok(epoch),
         other => panic!("the reply {other:?} does not belong to a registration"),
+    }
+}
+
+/// Who set how long records are kept must not believe that they go.
+fn say_what_is_kept(shell: &Shell, image: &Image) {
+    let layers = handlers::layers(&shell.plan.settings, image);
+    let is_finite = |overrides: &Overrides| {
+        let topic = TopicSettings::resolve(&layers, overrides);
+        topic.cleanup_compact
+            || topic.cleanup_delete && (topic.retention_ms >= 0 || topic.retention_bytes >= 0)
+    };
+    let of_topics = || image.topics().map(|topic| image.config(&Resource::Topic(topic.name.clone())));
+    if is_finite(&Overrides::new()) || of_topics().any(|own| !own.is_empty() && is_finite(own)) {
+        tracing::warn!(
+            "retention and compaction are not built yet: no record is removed until its topic is deleted, whatever retention.ms, \
+             retention.bytes and cleanup.policy say"
+        );
     }
 }
 

@@ -47,6 +47,83 @@ fn a_port_that_is_taken() {
     assert_says(&refused(settings), &[&port]);
 }
 
+/// It is found out before anything is changed: what was closed cleanly still is, and the message names the setting.
+#[test]
+fn a_port_that_is_taken_leaves_a_clean_directory_clean() {
+    let scratch = Scratch::new("port");
+    let settings = closed_directory(&scratch);
+    let everything = || {
+        let names = Command::new("find").arg(&settings.data).output().expect("find runs").stdout;
+        let mut names: Vec<String> = String::from_utf8_lossy(&names).lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let (marker, before) = (settings.data.join(".kafka_cleanshutdown"), everything());
+    assert!(marker.exists());
+    let taken = TcpListener::bind(("127.0.0.1", settings.port)).expect("the broker is gone");
+    let port = settings.port.to_string();
+    assert_says(&refused(settings.clone()), &[&port, "`listeners`", "ss -ltnp"]);
+    assert!(marker.exists(), "Kafka would open it, and so would Logan without a recovery");
+    assert_eq!(everything(), before);
+    drop(taken);
+    let broker = Broker::start(settings);
+    assert_eq!(Connection::open(broker.address()).list_offset("kept", 1, -1), (0, -1, 1));
+}
+
+/// As in Kafka: metadata.log.dir need not be one of log.dirs. What is formatted is what starts.
+#[test]
+fn metadata_in_a_directory_of_its_own() {
+    let scratch = Scratch::new("metadata-dir");
+    let metadata = scratch.path().join("metadata");
+    let setting = format!("metadata.log.dir={}", metadata.display());
+    let settings = Settings::new(&scratch, &["logan.shards=2", &setting]);
+    let mut format = Command::new(broker::binary());
+    let log_dirs = format!("log.dirs={}", settings.data.display());
+    format.args(["format", "-t", "AHRRMCHaiXggb1xmceDAfg", "--override", &setting, "--override", &log_dirs]);
+    assert!(format.status().expect("the binary runs").success());
+    let mut broker = Broker::start(settings);
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.create_topic("kept", 2, &[]), 0);
+    assert_eq!(connection.produce("kept", 1, -1, &Batch::of(&[b"kept"]).encode()).error, 0);
+    let metadata_logs = |directory: &Path| {
+        let names = fs::read_dir(directory).expect("it is there").map(|entry| entry.expect("it is there"));
+        names.filter(|entry| entry.file_name().to_string_lossy().starts_with("logan-metadata-")).count()
+    };
+    assert_eq!((metadata_logs(&metadata), metadata_logs(&broker.settings().data)), (1, 0));
+    for is_killed in [true, false] {
+        if is_killed {
+            broker.kill();
+        } else {
+            assert!(broker.stop().success(), "{}", broker.output());
+        }
+        broker.restart();
+        assert_eq!(Connection::open(broker.address()).list_offset("kept", 1, -1), (0, -1, 1));
+    }
+    // Two brokers must not share it, either.
+    let other = Scratch::new("metadata-dir");
+    let second = Settings::new(&other, &[&setting]);
+    assert_says(&refused(second), &[&metadata.display().to_string(), "in use"]);
+}
+
+/// Whoever set how long records are kept must not believe that they go.
+#[test]
+fn what_is_not_removed_is_said_once() {
+    let scratch = Scratch::new("retention");
+    let mut broker = Broker::start(Settings::new(&scratch, &[]));
+    let said =
+        |broker: &Broker| broker.output().matches("retention and compaction are not built yet").count();
+    assert_eq!(said(&broker), 1, "the default is seven days:\n{}", broker.output());
+    assert!(broker.stop().success());
+    broker.settings_mut().overrides.push("log.retention.ms=-1".to_owned());
+    broker.restart();
+    assert_eq!(said(&broker), 0, "for ever is for ever:\n{}", broker.output());
+    let mut connection = Connection::open(broker.address());
+    assert_eq!(connection.create_topic("compacted", 1, &[("cleanup.policy", "compact")]), 0);
+    assert!(broker.stop().success());
+    broker.restart();
+    assert_eq!(said(&broker), 1, "a topic wants to be compacted:\n{}", broker.output());
+}
+
 /// Every shard listens on the port with `SO_REUSEPORT`; two brokers must not share it for all that.
 #[test]
 fn a_port_that_another_broker_has() {
