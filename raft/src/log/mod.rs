@@ -225,7 +225,10 @@ impl Log {
             };
             let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
             let (now, later) = rest.split_at(count);
-            frames.extend_from_slice(&format::encode_frame(salt, sequence, &view.hard, now));
+            // What a frame says is committed is never replaced, by a later frame of this file either.
+            let last = now.last().map_or(view.base.index, |entry| entry.index);
+            let hard = HardState { commit: view.hard.commit.min(last), ..view.hard.clone() };
+            frames.extend_from_slice(&format::encode_frame(salt, sequence, &hard, now));
             sequence += 1;
             rest = later;
             if rest.is_empty() {

@@ -280,6 +280,21 @@ fn a_full_disk_refuses_a_cover_and_nothing_else() {
 }
 
 #[test]
+fn a_log_that_is_written_anew_in_several_frames_can_be_read() {
+    let directory = MemoryDirectory::default();
+    let mut opened = open(&directory, 1).expect("an empty directory");
+    let mut model = Model { view: opened.view.clone(), next: None };
+    // More than a frame of entries, most of them committed, behind the snapshot.
+    let large = Step::Append { back: 0, sizes: vec![600 << 10; 5], commit: 4 };
+    let small = Step::Append { back: 0, sizes: vec![10], commit: 1 };
+    run(&mut opened, &[small, large, Step::Snapshot { back: 4 }], &mut model);
+    assert_eq!((opened.view.base_index(), opened.view.last()), (2, 7));
+    let found = open(&directory, 2).expect("what was written can be read");
+    assert!(holds(&found, &opened.view));
+    assert_eq!(found.view.hard_state().commit, 6);
+}
+
+#[test]
 fn a_log_never_grows_longer_than_what_is_read() {
     let directory = MemoryDirectory::default();
     let longest = 2_000;
