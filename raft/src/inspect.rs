@@ -66,7 +66,7 @@ pub fn log(path: &str, content: &Bytes) -> Result<LogContent, LogError> {
         vote: hard.vote,
         commit: hard.commit,
         entries: entries.collect(),
-        torn_bytes: (content.len() - read.end) as u64,
+        torn_bytes: read.torn as u64,
     })
 }
 

@@ -18,7 +18,7 @@ mod tests;
 pub use identity::Identity;
 pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_PROPOSAL_BYTES};
 pub use message::MessageError;
-pub use node::{Committed, Effects, Event, Member, Node, Position, ProposeError, Write};
+pub use node::{Committed, Effects, Event, Member, Need, Node, Position, ProposeError, Write};
 pub use quorum::{
     Clock, Driver, Events, Opened, Peers, Quorum, QuorumError, Recovered, SnapshotError, Status, open,
 };

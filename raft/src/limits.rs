@@ -29,11 +29,15 @@ pub struct Limits {
     pub committed_bytes: u64,
     /// Log bytes after which a snapshot is asked for: Kafka's `metadata.log.max.record.bytes.between.snapshots`.
     pub snapshot_after_bytes: u64,
-    /// A log file as long as this takes no more proposals: snapshots have failed for long. What raft itself writes still goes, up to
-    /// `longest_log_bytes`.
+    /// A log file as long as this takes nothing that only makes it longer: snapshots have failed for long. Twice as long it takes what gives room
+    /// back, four times as long what a start needs ([`crate::Need`]), and what raft itself writes up to `longest_log_bytes`.
     pub full_log_bytes: u64,
     /// Longer log files are neither written nor read.
     pub longest_log_bytes: u64,
+    /// Written with zeros behind the log's end: what a full disk still takes. What only makes the log longer leaves it alone.
+    pub reserve_bytes: u64,
+    /// Ticks until a snapshot for which the disk had no space is asked for again.
+    pub snapshot_retry_ticks: u32,
     /// Milliseconds from tick to tick, when there are other members.
     pub tick_ms: u64,
     /// Ticks from heartbeat to heartbeat.
@@ -53,6 +57,8 @@ impl Limits {
             snapshot_after_bytes: 20 << 20,
             full_log_bytes: MAX_LOG_BYTES / 16,
             longest_log_bytes: MAX_LOG_BYTES,
+            reserve_bytes: 2 << 20,
+            snapshot_retry_ticks: 300,
             tick_ms: 100,
             heartbeat_ticks: 2,
             election_ticks: 10,
@@ -68,8 +74,8 @@ const _: () = assert!(Limits::standard().uncommitted_bytes >= Limits::standard()
 const _: () = assert!(Limits::standard().uncommitted_bytes >= MAX_PROPOSAL_BYTES as u64);
 // Snapshots are tried several times before proposals are refused.
 const _: () = assert!(Limits::standard().snapshot_after_bytes < Limits::standard().full_log_bytes / 8);
-// What was taken before the log was full still goes into it, and raft's own entries of many more starts.
+// What was taken before the log was full for it still goes into it, and raft's own entries of many more starts.
 const _: () = assert!(
-    Limits::standard().full_log_bytes + 2 * Limits::standard().uncommitted_bytes
-        < Limits::standard().longest_log_bytes / 8
+    4 * Limits::standard().full_log_bytes + 2 * Limits::standard().uncommitted_bytes
+        < Limits::standard().longest_log_bytes / 2
 );

@@ -38,8 +38,44 @@ pub enum ProposeError {
          more changes until one can be: a restart tries again"
     )]
     LogFull { length: u64 },
+    #[error(
+        "no space left on the device of the metadata log ({left} bytes are prepared there): what only adds to the metadata is refused until \
+         there is some, and topics can be deleted"
+    )]
+    NoSpace { left: u64 },
     #[error("the metadata quorum has stopped")]
     Stopped,
+}
+
+/// How dearly an entry is needed. While there is no space, or the log is full, what is needed least is refused first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// It only adds to what is kept.
+    Growth,
+    /// It gives room back, or can.
+    Relief,
+    /// Without it a node does not start.
+    Start,
+}
+
+impl Need {
+    /// How much of the reserve such an entry leaves. Raft's own entries leave nothing.
+    pub(crate) fn leaves(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Growth => limits.reserve_bytes,
+            Self::Relief => limits.reserve_bytes / 2,
+            Self::Start => limits.reserve_bytes / 16,
+        }
+    }
+
+    /// A log that is as long takes no such entry.
+    pub(crate) fn full_at(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Growth => limits.full_log_bytes,
+            Self::Relief => 2 * limits.full_log_bytes,
+            Self::Start => 4 * limits.full_log_bytes,
+        }
+    }
 }
 
 /// An entry that a majority holds: it is decided for ever.

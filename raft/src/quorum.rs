@@ -10,11 +10,11 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 use futures_util::future::{Either, LocalBoxFuture, select};
 
-use crate::files::Directory;
-use crate::limits::MAX_SNAPSHOT_BYTES;
-use crate::log::{Log, LogError};
+use crate::files::{Directory, FileError};
+use crate::limits::{MAX_PROPOSAL_BYTES, MAX_SNAPSHOT_BYTES};
+use crate::log::{Lengths, Log, LogError, format};
 use crate::message::MessageError;
-use crate::node::{Committed, Effects, Event, Member, Node, Position, ProposeError};
+use crate::node::{Committed, Effects, Event, Member, Need, Node, Position, ProposeError};
 use crate::{Identity, Limits};
 
 /// Time, as the driver needs it: while there are other members, or the last frame of the log is not covered.
@@ -43,6 +43,8 @@ pub enum SnapshotError {
     NotCommitted { index: u64 },
     #[error("a snapshot of {length} bytes is larger than the {MAX_SNAPSHOT_BYTES} that one may have")]
     TooLarge { length: usize },
+    #[error("{path}: no space left on the device; it is tried again")]
+    NoSpace { path: String },
     #[error("the metadata quorum has stopped")]
     Stopped,
 }
@@ -76,7 +78,7 @@ pub struct Status {
 }
 
 enum Command {
-    Propose(Bytes, oneshot::Sender<Result<Position, ProposeError>>),
+    Propose(Bytes, Need, oneshot::Sender<Result<Position, ProposeError>>),
     Message(Bytes, oneshot::Sender<Result<(), MessageError>>),
     Snapshot(u64, Bytes, oneshot::Sender<Result<(), SnapshotError>>),
     Stop(oneshot::Sender<Infallible>),
@@ -92,9 +94,9 @@ pub struct Quorum {
 impl Quorum {
     /// Takes `data` into the log. That it is committed is said by [`Events`], at the position returned or never: once another entry
     /// is committed there.
-    pub async fn propose(&self, data: Bytes) -> Result<Position, ProposeError> {
+    pub async fn propose(&self, data: Bytes, need: Need) -> Result<Position, ProposeError> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Command::Propose(data, sender));
+        self.send(Command::Propose(data, need, sender));
         receiver.await.unwrap_or(Err(ProposeError::Stopped))
     }
 
@@ -164,6 +166,10 @@ pub struct Driver {
     snapshot_at: u64,
     /// How long the log was at the last tick.
     length_at_tick: u64,
+    /// Bytes of what was proposed and is not in the log yet.
+    unwritten: u64,
+    /// Ticks until a snapshot is asked for again, for which there was no space.
+    snapshot_in: Option<u32>,
 }
 
 /// What a driver waits for.
@@ -189,7 +195,8 @@ pub async fn open(
     mut random: Box<dyn FnMut() -> u64>,
 ) -> Result<Opened, QuorumError> {
     let salt = random() as u32;
-    let opened = Log::open(directory, identity, create, salt, limits.longest_log_bytes).await?;
+    let lengths = Lengths { longest: limits.longest_log_bytes, reserve: limits.reserve_bytes };
+    let opened = Log::open(directory, identity, create, salt, lengths).await?;
     let (log, mut view) = (opened.log, opened.view);
     if view.is_lone(identity.raft_id()) {
         // The only voter is a majority: what it holds durably is committed, whether or not it had come to say so.
@@ -220,6 +227,8 @@ pub async fn open(
         random,
         snapshot_at: limits.snapshot_after_bytes,
         length_at_tick: 0,
+        unwritten: 0,
+        snapshot_in: None,
         limits,
     };
     Ok(Opened { quorum, recovered, events: Events { receiver }, driver })
@@ -253,7 +262,7 @@ impl Driver {
         let mut tick = None;
         loop {
             self.settle(&*peers).await?;
-            if self.node.is_alone() && !self.log.owes_cover() {
+            if self.node.is_alone() && !self.log.owes_cover() && self.snapshot_in.is_none() {
                 // Nobody else can do anything: no tick, no timer, nothing to wake up for.
                 tick = None;
             } else if tick.is_none() {
@@ -294,6 +303,13 @@ impl Driver {
             self.log.cover(self.node.view().hard_state()).await?;
         }
         self.length_at_tick = length;
+        self.snapshot_in = match self.snapshot_in {
+            Some(left) if left <= 1 => {
+                self.send(Event::SnapshotDue { bytes: self.log.bytes_since_base() });
+                None
+            }
+            other => other.map(|left| left - 1),
+        };
         if !self.node.is_alone() {
             self.node.on_tick();
         }
@@ -318,6 +334,7 @@ impl Driver {
             #[cfg(debug_assertions)]
             self.node.check();
         }
+        self.unwritten = 0;
         self.ask_for_snapshot();
         Ok(())
     }
@@ -347,9 +364,10 @@ impl Driver {
         let mut next = Some(first);
         while let Some(command) = next {
             match command {
-                Command::Propose(data, answer) => {
+                Command::Propose(data, need, answer) => {
                     // An answer that nobody waits for any more is dropped, here and below.
-                    let _ = answer.send(self.propose(data));
+                    let result = self.propose(data, need).await?;
+                    let _ = answer.send(result);
                 }
                 Command::Message(frame, answer) => {
                     let _ = answer.send(self.node.on_message(frame));
@@ -365,12 +383,29 @@ impl Driver {
         Ok(None)
     }
 
-    fn propose(&mut self, data: Bytes) -> Result<Position, ProposeError> {
-        let length = self.log.length();
-        if self.node.is_leader() && length >= self.limits.full_log_bytes {
-            return Err(ProposeError::LogFull { length });
+    async fn propose(
+        &mut self,
+        data: Bytes,
+        need: Need,
+    ) -> Result<Result<Position, ProposeError>, QuorumError> {
+        if !self.node.is_leader() || data.len() > MAX_PROPOSAL_BYTES {
+            return Ok(self.node.on_propose(data));
         }
-        self.node.on_propose(data)
+        let length = self.log.length();
+        if length >= need.full_at(&self.limits) {
+            return Ok(Err(ProposeError::LogFull { length }));
+        }
+        // As if each were written by itself.
+        let bytes = self.unwritten + format::frame_bytes(&[data.len()]);
+        let left = self.log.prepare(bytes).await?;
+        if left < bytes + need.leaves(&self.limits) {
+            return Ok(Err(ProposeError::NoSpace { left }));
+        }
+        let taken = self.node.on_propose(data);
+        if taken.is_ok() {
+            self.unwritten = bytes;
+        }
+        Ok(taken)
     }
 
     async fn cut(&mut self, index: u64, data: &[u8]) -> Result<Result<(), SnapshotError>, QuorumError> {
@@ -382,8 +417,16 @@ impl Driver {
         }
         if index > self.node.view().base_index() {
             let salt = (self.random)() as u32;
-            let view = self.log.cut(self.node.view(), index, data, salt).await?;
+            let view = match self.log.cut(self.node.view(), index, data, salt).await? {
+                Ok(view) => view,
+                Err(error) => {
+                    self.snapshot_in = Some(self.limits.snapshot_retry_ticks);
+                    let FileError::NoSpace { path } = error else { return Err(LogError::from(error).into()) };
+                    return Ok(Err(SnapshotError::NoSpace { path }));
+                }
+            };
             self.node.on_cut(view);
+            self.snapshot_in = None;
             self.snapshot_at = self.limits.snapshot_after_bytes;
             self.publish_status();
         }

@@ -165,6 +165,8 @@ pub struct Shell {
     commands: RefCell<Option<quorum::Commands>>,
     /// This node leads the quorum (on the shard that runs it).
     leading: Signal,
+    /// The disk of the metadata log has no space for what raft writes at a start.
+    no_metadata_space: Signal,
     /// The main future may end.
     ended: Signal,
 }
@@ -243,9 +245,15 @@ async fn lead_start(shell: &Rc<Shell>) -> Result<startup::Started, StartError> {
         shell.stop.wait().await;
         shards::sleep(limits::ROUND_HANGS_AFTER).await;
     };
-    match select(pin!(startup::lead(shell)), pin!(given_up)).await {
+    let given_up = pin!(given_up);
+    let no_space = pin!(shell.no_metadata_space.wait());
+    match select(pin!(startup::lead(shell)), select(given_up, no_space)).await {
         Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err(StartError::Stopped),
+        Either::Right((Either::Left(_), _)) => Err(StartError::Stopped),
+        Either::Right((Either::Right(_), _)) => {
+            let path = shell.plan.settings.broker.metadata_log_dir.display().to_string();
+            Err(StartError::NoMetadataSpace { path })
+        }
     }
 }
 
@@ -284,6 +292,7 @@ impl Shell {
             early: RefCell::default(),
             commands: RefCell::default(),
             leading: Signal::default(),
+            no_metadata_space: Signal::default(),
             ended: Signal::default(),
             plan,
         })

@@ -14,7 +14,7 @@ use logan_shards::{self as shards, Queue, ShardId};
 
 use super::{Shell, metadata_codec};
 use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
-use crate::metadata::{Command, Decider, Grounds, Image, Outcome, Record, Refused, Touched};
+use crate::metadata::{Command, Decider, Grounds, Image, Need, Outcome, Record, Refused, Touched};
 use crate::model::{ImageVersion, NodeId, Uuid};
 use crate::protocol::ErrorCode;
 
@@ -142,7 +142,7 @@ impl Driver {
                     }
                 }
             }
-            self.propose().await;
+            while self.propose().await {}
         }
     }
 
@@ -151,22 +151,27 @@ impl Driver {
         self.give(answers);
     }
 
-    /// Decides what waits and hands it to raft.
-    async fn propose(&self) {
+    /// Decides what waits and hands it to raft. Whether there may be more to decide: nothing is under way, and so nothing will ask again.
+    async fn propose(&self) -> bool {
         let settings = self.shell.plan.settings.clone();
         let grounds = Grounds { fixed: &settings.fixed, node: settings.broker.node_id };
         let (batch, answers) = self.decider.borrow_mut().next_batch(grounds);
+        let decided_any = !answers.is_empty();
         self.give(answers);
-        let Some(batch) = batch else { return };
+        let Some(batch) = batch else { return decided_any };
         let proposed = match metadata_codec::encode(&batch.records) {
-            Ok(entry) => self.quorum.propose(entry).await.map_err(refused),
+            Ok(entry) => self.quorum.propose(entry, need(batch.need)).await.map_err(refused),
             Err(error) => Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message: error.to_string() }),
         };
         match proposed {
-            Ok(position) => self.decider.borrow_mut().on_proposed(position.term, position.index),
+            Ok(position) => {
+                self.decider.borrow_mut().on_proposed(position.term, position.index);
+                false
+            }
             Err(refused) => {
                 let answers = self.decider.borrow_mut().on_refused(&refused);
                 self.give(answers);
+                true
             }
         }
     }
@@ -247,12 +252,20 @@ impl Driver {
     }
 }
 
+fn need(need: Need) -> logan_raft::Need {
+    match need {
+        Need::Growth => logan_raft::Need::Growth,
+        Need::Relief => logan_raft::Need::Relief,
+        Need::Start => logan_raft::Need::Start,
+    }
+}
+
 fn refused(error: ProposeError) -> Refused {
     let code = match error {
         ProposeError::NotLeader { .. } | ProposeError::Stopped => ErrorCode::NOT_CONTROLLER,
         ProposeError::TooLarge { .. } => ErrorCode::INVALID_REQUEST,
         ProposeError::Busy => ErrorCode::REQUEST_TIMED_OUT,
-        ProposeError::LogFull { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
+        ProposeError::LogFull { .. } | ProposeError::NoSpace { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
     };
     Refused { error: code.0, message: error.to_string() }
 }

@@ -9,7 +9,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use logan_raft::{Identity, Limits};
+use logan_raft::files::FileError;
+use logan_raft::log::LogError;
+use logan_raft::{Identity, Limits, QuorumError};
 use logan_shards::{self as shards, Directory, Queue, ShardId};
 use logan_storage::disk::{Directory as _, Flushing};
 use logan_storage::{
@@ -78,6 +80,10 @@ pub enum StartError {
     #[error("the metadata log: {0}")]
     Metadata(String),
     #[error(
+        "{path}: no space left on the device, and what the metadata log had prepared is used up: free some, and start again. Nothing is lost"
+    )]
+    NoMetadataSpace { path: String },
+    #[error(
         "a log directory is offline, and whether it holds topics to be taken over cannot be known: partitions that lie there would begin anew. \
          Bring it back, or take it out of log.dirs for good"
     )]
@@ -126,7 +132,7 @@ pub(super) async fn lead(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let addresses = bind_all(shell).await?;
     // Before any other file of ours is there: of a directory that has some, it is known that its metadata log was, too. And what is known of topics is
     // asked before any log directory is changed.
-    let opened = open_metadata(&cluster_id, &metadata, settings).await?;
+    let opened = open_metadata(shell, &cluster_id, &metadata).await?;
     let mut volumes = recover(shell, &claimed, &opened).await?;
     let survey = elections::survey(settings.node_id, &claimed, &mut volumes, &opened, metadata.id).await?;
     let is_new = opened.is_new || opened.image.is_taking_over();
@@ -346,11 +352,12 @@ async fn answered<T>(claimed: &Claimed, asked: impl Future<Output = T>) -> Resul
 }
 
 async fn open_metadata(
+    shell: &Rc<Shell>,
     cluster_id: &str,
     metadata: &Claimed,
-    settings: &BrokerSettings,
 ) -> Result<quorum::Opened, StartError> {
-    let identity = Identity { node_id: settings.node_id.0, directory_id: metadata.id.0 };
+    let node_id = shell.plan.settings.broker.node_id.0;
+    let identity = Identity { node_id, directory_id: metadata.id.0 };
     let directory = Rc::new(RaftDirectory(metadata.directory.clone()));
     let opening =
         logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64));
@@ -359,10 +366,16 @@ async fn open_metadata(
     let replayed = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
     let driver = opened.driver;
     let quorum = opened.quorum;
+    let shell = shell.clone();
     shards::spawn(Queue::Control, async move {
-        if let Err(error) = driver.run(Rc::new(ShardClock), Rc::new(NoPeers)).await {
+        match driver.run(Rc::new(ShardClock), Rc::new(NoPeers)).await {
+            Ok(()) => {}
+            // Nothing was decided yet.
+            Err(QuorumError::Log(LogError::File(FileError::NoSpace { .. }))) if !shell.leading.is_set() => {
+                shell.no_metadata_space.set();
+            }
             // Fail-stop: without its metadata log a node may not decide anything, and must not serve what others may have decided.
-            panic!("the metadata log failed: {error}");
+            Err(error) => panic!("the metadata log failed: {error}"),
         }
     })
     .detach();

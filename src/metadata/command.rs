@@ -50,6 +50,38 @@ pub enum Command {
     },
 }
 
+/// What a command needs of a metadata log for which there is little space: what is needed least is refused first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It only adds to what is kept.
+    Growth,
+    /// It gives room back, or can: topics are deleted, or kept for a shorter time.
+    Relief,
+    /// Without it a node does not start, or goes on with a directory that it has lost.
+    Start,
+}
+
+impl Command {
+    pub fn need(&self) -> Need {
+        match self {
+            Self::CreateTopics { .. } | Self::CreatePartitions { .. } => Need::Growth,
+            // Of ids that logs know only a start asks.
+            Self::AllocateProducerIds { above, .. } => {
+                if *above < 0 {
+                    Need::Growth
+                } else {
+                    Need::Start
+                }
+            }
+            Self::DeleteTopics { .. } | Self::AlterConfigs { .. } => Need::Relief,
+            Self::RegisterBroker(_)
+            | Self::TakeOver { .. }
+            | Self::BeginLeaderEpochs { .. }
+            | Self::LoseDirectory { .. } => Need::Start,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTopic {
     pub name: String,

@@ -4,19 +4,20 @@
 //! which is when it is committed, or another entry is committed in its place, or leadership is lost, commands gather. So two
 //! commands can never both win what only one can have.
 //!
-//! A topic is never created in the batch that deletes one of its name: a shard that makes the new one's logs would meet the old one's, of
-//! which another shard takes the name away at the same time.
+//! A batch holds commands of one need only: while the log has little space, one that only adds does not take one that gives room back with
+//! it. So a topic is never created in the batch that deletes one of its name, either: a shard that makes the new one's logs would meet the
+//! old one's, of which another shard takes the name away at the same time.
 //!
 //! Invariants:
 //! - `undecided` only while `leading`
 //! - `undecided.image` is `committed` with the records of the batch
 //! - every command taken in is answered exactly once
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::decide::BYTES_PER_COMMAND;
 use super::record::Record;
-use super::{ApplyError, Command, Grounds, Image, Outcome, Refused, Reply, decide, error};
+use super::{ApplyError, Command, Grounds, Image, Need, Outcome, Refused, Reply, decide, error};
 use crate::limits::RECORDS_PER_COMMAND;
 use crate::model::ImageVersion;
 
@@ -24,6 +25,8 @@ use crate::model::ImageVersion;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     pub records: Vec<Record>,
+    /// Of each of its commands.
+    pub need: Need,
 }
 
 /// A batch may have this many bytes before its last command, which brings as many again at most.
@@ -98,15 +101,14 @@ impl<Ticket> Decider<Ticket> {
         }
         let mut image = self.committed.clone();
         let (mut records, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
-        let mut deleted = BTreeSet::new();
+        let need = self.waiting.front().map_or(Need::Growth, |(_, command)| command.need());
         while records.len() < RECORDS_PER_COMMAND && bytes < BATCH_BYTES {
-            if self.waiting.front().is_some_and(|(_, command)| creates_any(command, &deleted)) {
+            if self.waiting.front().is_some_and(|(_, command)| command.need() != need) {
                 break;
             }
             let Some((ticket, command)) = self.waiting.pop_front() else { break };
             let reply = decide(&image, grounds, &command).map(|decision| {
                 bytes += decision.records.iter().map(Record::size_bound).sum::<usize>();
-                deleted.extend(decision.records.iter().filter_map(|record| deleted_name(&image, record)));
                 records.extend(decision.records);
                 image = decision.image;
                 decision.reply
@@ -117,7 +119,7 @@ impl<Ticket> Decider<Ticket> {
             return (None, at_version(answers, self.committed.version()));
         }
         self.undecided = Some(Undecided { image, answers, position: None });
-        (Some(Batch { records }), Vec::new())
+        (Some(Batch { records, need }), Vec::new())
     }
 
     /// The log has the batch. To be called before any event that came after is handed in.
@@ -164,16 +166,6 @@ impl<Ticket> Decider<Ticket> {
         let mut image = self.committed.clone();
         records.iter().all(|record| image.apply(record).is_ok()) && image == *speculative
     }
-}
-
-fn deleted_name(before: &Image, record: &Record) -> Option<String> {
-    let Record::RemoveTopic { id } = record else { return None };
-    before.topic_by_id(*id).map(|topic| topic.name.clone())
-}
-
-fn creates_any(command: &Command, names: &BTreeSet<String>) -> bool {
-    let Command::CreateTopics { topics, .. } = command else { return false };
-    !names.is_empty() && topics.iter().any(|topic| names.contains(&topic.name))
 }
 
 fn at_version<Ticket>(

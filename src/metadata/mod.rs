@@ -25,8 +25,8 @@ mod tests;
 use crate::model::ShardId;
 
 pub use command::{
-    Command, ConfigChange, ConfigChanges, ConfigOperation, CreatedTopic, Endpoint, MorePartitions, NewTopic,
-    Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName,
+    Command, ConfigChange, ConfigChanges, ConfigOperation, CreatedTopic, Endpoint, MorePartitions, Need,
+    NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName,
 };
 pub use decide::{Decision, Grounds, decide};
 pub use decider::{Batch, Decider};

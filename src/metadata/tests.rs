@@ -13,7 +13,7 @@ use super::record::{BrokerChange, PartitionChange, Record};
 use super::testing::{broker, cluster};
 use super::{
     Command, ConfigChange, ConfigChanges, ConfigOperation, Decider, Decision, Grounds, Image, MorePartitions,
-    NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
+    Need, NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
 };
 use crate::config::FixedSettings;
 use crate::model::{ImageVersion, LeaderEpoch, NodeId, PartitionId, PartitionIndex, Uuid};
@@ -471,7 +471,7 @@ fn a_name_is_given_again_with_the_batch_after_the_one_that_gave_it_up() {
     }
     fixture.command(4, again);
     fixture.command(5, create("v", 1));
-    let batch = fixture.next_batch().0.expect("a deletion and a creation");
+    let batch = fixture.next_batch().0.expect("a deletion");
     let names = |records: &[Record]| -> Vec<String> {
         let name = |record: &Record| match record {
             Record::Topic { name, .. } => Some(name.clone()),
@@ -480,11 +480,36 @@ fn a_name_is_given_again_with_the_batch_after_the_one_that_gave_it_up() {
         };
         records.iter().filter_map(name).collect()
     };
-    assert_eq!(names(&batch), ["-", "u"]);
+    assert_eq!(names(&batch), ["-"]);
     fixture.decider.on_proposed(5, 9);
     fixture.decider.on_committed(5, 9, &batch).expect("it fits");
     let batch = fixture.next_batch().0.expect("the others");
-    assert_eq!(names(&batch), ["t", "v"]);
+    assert_eq!(names(&batch), ["u", "t", "v"]);
+}
+
+/// While the log has little space a creation is refused, and a deletion that came with it is not.
+#[test]
+fn what_gives_room_back_is_not_refused_with_what_only_adds() {
+    let mut fixture = Fixture::new();
+    fixture.command(1, create("t", 1));
+    let batch = fixture.next_batch().0.expect("a creation");
+    fixture.decider.on_proposed(5, 8);
+    fixture.decider.on_committed(5, 8, &batch).expect("it fits");
+    let by_id = TopicName { name: None, id: id_of("t") };
+    fixture.command(2, create("u", 1));
+    fixture.command(3, create("v", 1));
+    fixture.command(4, Command::DeleteTopics { topics: vec![by_id] });
+    fixture.command(5, create("w", 1));
+    let grounds = Grounds { fixed: &fixture.fixed, node: NodeId(0) };
+    let batch = fixture.decider.next_batch(grounds).0.expect("the creations before the deletion");
+    assert_eq!((batch.records.len(), batch.need), (4, Need::Growth));
+    let refused = Refused { error: 56, message: "no space".to_owned() };
+    assert_eq!(summary(fixture.decider.on_refused(&refused)), [(2, 56, 0), (3, 56, 0)]);
+    let batch = fixture.decider.next_batch(grounds).0.expect("the deletion");
+    assert!(matches!(batch.records[..], [Record::RemoveTopic { .. }]) && batch.need == Need::Relief);
+    fixture.decider.on_proposed(5, 9);
+    fixture.decider.on_committed(5, 9, &batch.records).expect("it fits");
+    assert_eq!(fixture.decider.next_batch(grounds).0.expect("the last creation").need, Need::Growth);
 }
 
 /// Directories of partitions with numbers of more digits could not be made.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! log file  = magic "LOGANRFT" | version u16 | salt u32 | node i32 | directory 16 bytes | durable length u64 | base | crc u32
-//!             then frames
+//!             then frames, then zeros up to the file's end
 //! base      = index u64 | term u64 | voters u32, u64 each | learners u32, u64 each
 //! frame     = magic "LRF1" | payload length u32 | sequence u64 | payload crc u32 | head crc u32 | payload
 //! payload   = term u64 | vote u64 | commit u64 | entries u32, entry each
@@ -29,6 +29,8 @@ pub(crate) const VERSION: u16 = 2;
 pub(crate) const FRAME_HEAD: usize = 24;
 /// What a medium loses as a whole. A frame that covers another shares none with it.
 const BLOCK: usize = 4096;
+/// Of the hard state, and how many entries there are.
+const PAYLOAD_HEAD: usize = 28;
 const ENTRY_HEAD: usize = 21;
 
 /// Where a log or a snapshot begins: the last entry that is not in the log, and who the members were then.
@@ -132,10 +134,16 @@ impl Header {
     }
 }
 
+/// The bytes of a frame with entries of these lengths.
+pub(crate) fn frame_bytes(entries: &[usize]) -> u64 {
+    let size: usize = entries.iter().map(|length| ENTRY_HEAD + length).sum();
+    (FRAME_HEAD + PAYLOAD_HEAD + size) as u64
+}
+
 /// A frame that holds the hard state and some entries.
 pub(crate) fn encode_frame(salt: u32, sequence: u64, hard: &HardState, entries: &[Entry]) -> Vec<u8> {
     let size: usize = entries.iter().map(|entry| ENTRY_HEAD + entry.data.len()).sum();
-    let mut out = Vec::with_capacity(FRAME_HEAD + 28 + size);
+    let mut out = Vec::with_capacity(FRAME_HEAD + PAYLOAD_HEAD + size);
     out.resize(FRAME_HEAD, 0);
     out.put_u64(hard.term);
     out.put_u64(hard.vote);

@@ -12,11 +12,15 @@
 //! removed. The log with the highest base is the one that counts, and names its snapshot; everything else is left over from a
 //! crash.
 //!
+//! Behind the frames lie zeros that were written and synced: a frame that goes there needs no space of the disk. What only makes the log
+//! longer leaves the reserve of them alone, so that on a full disk topics can still be deleted and a node can start.
+//!
 //! Invariants:
 //! - the file holds, synced, exactly what [`LogView`] holds, in `0..end`; only its commit index may be older
+//! - `end..prepared` holds zeros, synced; the file ends there
 //! - a cover follows the last append unless `owes_cover`, or the disk had no room for it
-//! - `end <= longest`: what is written can be read again
-//! - `failed` unless every operation so far has succeeded; after a failure nothing is written again
+//! - `end <= prepared <= longest`: what is written can be read again
+//! - `failed` unless every operation so far has succeeded, or had no space and was taken back; after another failure nothing is written again
 
 pub(crate) mod codec;
 pub(crate) mod format;
@@ -46,6 +50,25 @@ const ASIDE_SUFFIX: &str = ".tmp";
 
 /// How many bytes of entries go into one frame when the log is written anew.
 const REWRITE_FRAME_BYTES: usize = 1 << 20;
+
+/// Zeros are written in pieces of this size.
+const ZEROS_PIECE: u64 = 256 << 10;
+
+/// How long log files become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lengths {
+    /// The most bytes that a log is read and written with.
+    pub longest: u64,
+    /// Prepared behind the end, for what cannot wait until a full disk has room again.
+    pub reserve: u64,
+}
+
+impl Lengths {
+    /// Zeros are written for what comes and for the reserve, and for some of what comes then.
+    fn prepared(&self, wanted: u64) -> u64 {
+        (wanted + self.reserve + self.reserve / 2).min(self.longest)
+    }
+}
 
 /// Why the metadata log cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,10 +110,10 @@ pub(crate) struct Log {
     salt: u32,
     sequence: u64,
     end: u64,
+    prepared: u64,
     /// Where appended frames begin: what follows came since the base.
     since: u64,
-    /// The most bytes that the file may have.
-    longest: u64,
+    lengths: Lengths,
     /// The last frame says something, and no cover of it was tried.
     owes_cover: bool,
     failed: bool,
@@ -128,13 +151,13 @@ fn fresh(voters: Vec<u64>) -> LogView {
 
 impl Log {
     /// Reads the log back, or begins one if there is none and `create` allows it: a group with this member as its only voter.
-    /// `salt` is any random number, `longest` the most bytes that a log is read and written with.
+    /// `salt` is any random number.
     pub(crate) async fn open(
         directory: Rc<dyn Directory>,
         identity: Identity,
         create: bool,
         salt: u32,
-        longest: u64,
+        lengths: Lengths,
     ) -> Result<OpenedLog, LogError> {
         let names = directory.list().await?;
         let newest = names.iter().filter_map(|name| base_of(name, LOG_SUFFIX)).max();
@@ -147,10 +170,10 @@ impl Log {
             }
             remove_leftovers(&*directory, &names, FIRST_BASE).await?;
             let view = fresh(vec![identity.raft_id()]);
-            let log = Self::write_new(directory, identity, &view, salt, longest).await?;
+            let log = Self::write_new(directory, identity, &view, salt, lengths).await?;
             return Ok(OpenedLog { log, view, snapshot: None });
         };
-        let (log, view) = Self::recover(Rc::clone(&directory), identity, base, longest).await?;
+        let (log, view) = Self::recover(Rc::clone(&directory), identity, base, lengths).await?;
         let snapshot =
             if base == FIRST_BASE { None } else { Some(read_snapshot(&*directory, &view.base).await?) };
         remove_leftovers(&*directory, &names, base).await?;
@@ -161,12 +184,12 @@ impl Log {
         directory: Rc<dyn Directory>,
         identity: Identity,
         base: u64,
-        longest: u64,
+        lengths: Lengths,
     ) -> Result<(Self, LogView), LogError> {
         let name = log_name(base);
         let path = path_of(&*directory, &name);
         let file = directory.open(&name, OpenMode::Existing).await?;
-        let content = Bytes::from(read_whole(&*file, &path, longest).await?);
+        let content = Bytes::from(read_whole(&*file, &path, lengths.longest).await?);
         let read = read_log(&content, &path)?;
         if read.header.identity != identity {
             let node_id = read.header.identity.node_id;
@@ -176,20 +199,28 @@ impl Log {
             return Err(LogError::Damaged { path, position: 0 });
         }
         let end = read.end as u64;
-        if read.end < content.len() {
-            let torn = content.len() - read.end;
+        if read.torn > 0 {
+            let torn = read.torn;
             tracing::warn!(
                 "{path}: dropped {torn} bytes of an append that a crash interrupted, at byte {end}"
             );
-            file.set_length(end).await?;
         }
         // The last frame may be here only because the page cache survived the process, or because a failed sync left its
         // blocks marked clean. Written again and synced it is certainly on the disk, before anything is built on it.
         if end > read.header.durable_length {
             file.write_at(read.last_frame as u64, content.slice(read.last_frame..read.end)).await?;
         }
+        // So may the zeros behind it, or have no blocks: a crash may have come before they were synced.
+        let prepared = match write_zeros(&*file, end, content.len() as u64).await {
+            Ok(()) => content.len() as u64,
+            Err((reached, FileError::NoSpace { .. })) => {
+                file.set_length(reached).await?;
+                reached
+            }
+            Err((_, error)) => return Err(error.into()),
+        };
         file.sync().await?;
-        let log = Self {
+        let mut log = Self {
             directory,
             identity,
             file,
@@ -197,22 +228,27 @@ impl Log {
             salt: read.header.salt,
             sequence: read.sequence,
             end,
+            prepared,
             since: read.header.durable_length,
-            longest,
+            lengths,
             owes_cover: end > read.header.durable_length,
             failed: false,
         };
-        Ok((log, read.view))
+        // A disk that is full stops no start before there is something to write.
+        log.prepare(0).await?;
+        let mut view = read.view;
+        view.detach();
+        Ok((log, view))
     }
 
-    /// Writes a log that holds `view`, aside and then under its name.
+    /// Writes a log that holds `view`, aside and then under its name. Without space for it nothing is changed.
     async fn write_new(
         directory: Rc<dyn Directory>,
         identity: Identity,
         view: &LogView,
         salt: u32,
-        longest: u64,
-    ) -> Result<Self, LogError> {
+        lengths: Lengths,
+    ) -> Result<Self, FileError> {
         let mut header = Header { salt, identity, durable_length: 0, base: view.base.clone() };
         let mut frames = Vec::new();
         let mut sequence = 0;
@@ -239,7 +275,8 @@ impl Log {
         let mut content = header.encode();
         content.append(&mut frames);
         let end = content.len() as u64;
-        let file = write_aside(&*directory, &log_name(view.base.index), content).await?;
+        let prepared = lengths.prepared(end).max(end);
+        let file = write_aside(&*directory, &log_name(view.base.index), content, prepared).await?;
         let base_index = view.base.index;
         Ok(Self {
             directory,
@@ -249,8 +286,9 @@ impl Log {
             salt,
             sequence,
             end,
+            prepared,
             since: end,
-            longest,
+            lengths,
             owes_cover: false,
             failed: false,
         })
@@ -271,21 +309,41 @@ impl Log {
         if !self.owes_cover {
             return Ok(());
         }
-        self.begin()?;
-        match self.write(format::cover_position(self.end as usize) as u64, hard, &[]).await {
-            Ok(end) => self.finish(end).await?,
-            Err(LogError::File(FileError::NoSpace { path })) => {
-                tracing::warn!(
-                    "{path}: no space for a frame that covers the last one: until the next change, damage to that would be taken for a crash's"
-                );
-                // Part of it may be there.
-                self.file.set_length(self.end).await?;
-                self.failed = false;
-            }
-            Err(error) => return Err(error),
+        let position = format::cover_position(self.end as usize) as u64;
+        let bytes = position - self.end + format::frame_bytes(&[]);
+        if self.prepare(bytes).await? < bytes + self.lengths.reserve / 2 {
+            let path = self.path();
+            tracing::warn!(
+                "{path}: no space for a frame that covers the last one: until the next change, damage to that would be taken for a crash's"
+            );
+        } else {
+            self.begin()?;
+            let end = self.write(position, hard, &[]).await?;
+            self.finish(end).await?;
         }
         self.owes_cover = false;
         Ok(())
+    }
+
+    /// Tries to have room for so many bytes and the reserve behind the end. Returns how many are prepared there: fewer on a full disk.
+    pub(crate) async fn prepare(&mut self, bytes: u64) -> Result<u64, LogError> {
+        let wanted = self.end + bytes;
+        let until = self.lengths.prepared(wanted);
+        if self.prepared < wanted + self.lengths.reserve && self.prepared < until {
+            self.begin()?;
+            let written = match write_zeros(&*self.file, self.prepared, until).await {
+                Ok(()) => self.file.sync().await,
+                Err((_, error)) => Err(error),
+            };
+            match written {
+                Ok(()) => self.prepared = until,
+                // Nothing else was written since the last sync, so nothing is lost with it.
+                Err(FileError::NoSpace { .. }) => self.file.set_length(self.prepared).await?,
+                Err(error) => return Err(error.into()),
+            }
+            self.failed = false;
+        }
+        Ok(self.prepared - self.end)
     }
 
     /// Nothing more is written unless what begins here succeeds.
@@ -297,9 +355,9 @@ impl Log {
     async fn write(&self, position: u64, hard: &HardState, entries: &[Entry]) -> Result<u64, LogError> {
         let frame = format::encode_frame(self.salt, self.sequence, hard, entries);
         let end = position + frame.len() as u64;
-        if end > self.longest {
-            let path = path_of(&*self.directory, &log_name(self.base_index));
-            return Err(LogError::Full { path, length: self.end, longest: self.longest });
+        if end > self.lengths.longest {
+            let (path, longest) = (self.path(), self.lengths.longest);
+            return Err(LogError::Full { path, length: self.end, longest });
         }
         self.file.write_at(position, Bytes::from(frame)).await?;
         Ok(end)
@@ -308,19 +366,21 @@ impl Log {
     async fn finish(&mut self, end: u64) -> Result<(), LogError> {
         self.file.sync().await?;
         self.end = end;
+        self.prepared = self.prepared.max(end);
         self.sequence += 1;
         self.failed = false;
         Ok(())
     }
 
-    /// Keeps `data` as the state up to entry `index`, and forgets the entries up to it.
+    /// Keeps `data` as the state up to entry `index`, and forgets the entries up to it. Without space for that nothing is changed, and the log
+    /// goes on: `Ok` with what had none.
     pub(crate) async fn cut(
         &mut self,
         view: &LogView,
         index: u64,
         data: &[u8],
         salt: u32,
-    ) -> Result<LogView, LogError> {
+    ) -> Result<Result<LogView, FileError>, LogError> {
         assert!(
             view.base.index < index && index <= view.hard.commit,
             "a snapshot holds committed entries only"
@@ -329,21 +389,46 @@ impl Log {
         let term = view.term_of(index).expect("a committed entry after the base is in the log");
         let base = Base { index, term, members: view.base.members.clone() };
         let directory = Rc::clone(&self.directory);
-        write_aside(&*directory, &snapshot_name(index), format::encode_snapshot(&base, data)).await?;
+        let content = format::encode_snapshot(&base, data);
+        let length = content.len() as u64;
+        if let Err(error) = write_aside(&*directory, &snapshot_name(index), content, length).await {
+            return self.without_space(error);
+        }
         let mut cut = view.clone();
         cut.cut(base);
-        let old = self.base_index;
-        *self = Self::write_new(Rc::clone(&directory), self.identity, &cut, salt, self.longest).await?;
-        self.failed = true;
-        directory.remove(&log_name(old)).await?;
-        if old != FIRST_BASE {
-            directory.remove(&snapshot_name(old)).await?;
+        match Self::write_new(Rc::clone(&directory), self.identity, &cut, salt, self.lengths).await {
+            Ok(new) => {
+                let old = std::mem::replace(self, new).base_index;
+                self.failed = true;
+                directory.remove(&log_name(old)).await?;
+                if old != FIRST_BASE {
+                    directory.remove(&snapshot_name(old)).await?;
+                }
+                self.failed = false;
+                Ok(Ok(cut))
+            }
+            Err(error) => {
+                // No log builds on it.
+                directory.remove(&snapshot_name(index)).await?;
+                self.without_space(error)
+            }
         }
-        self.failed = false;
-        Ok(cut)
     }
 
-    /// Of the file.
+    /// What wanted space has changed nothing.
+    fn without_space(&mut self, error: FileError) -> Result<Result<LogView, FileError>, LogError> {
+        if !matches!(error, FileError::NoSpace { .. }) {
+            return Err(error.into());
+        }
+        self.failed = false;
+        Ok(Err(error))
+    }
+
+    fn path(&self) -> String {
+        path_of(&*self.directory, &log_name(self.base_index))
+    }
+
+    /// Of what is written.
     pub(crate) fn length(&self) -> u64 {
         self.end
     }
@@ -372,6 +457,8 @@ pub(crate) struct ReadLog {
     last_frame: usize,
     /// Where the undamaged frames end.
     pub end: usize,
+    /// Bytes behind them that are left of an append.
+    pub torn: usize,
 }
 
 pub(crate) fn read_log(content: &Bytes, path: &str) -> Result<ReadLog, LogError> {
@@ -391,16 +478,34 @@ pub(crate) fn read_log(content: &Bytes, path: &str) -> Result<ReadLog, LogError>
         sequence += 1;
     }
     // Only the last append can be torn: whatever lies below a later frame, or was there when the file got its name, was synced.
-    let torn = position < content.len();
-    if (position as u64) < header.durable_length
-        || torn && format::has_later_frame(content, position + 1, header.salt, sequence)
-    {
+    let torn = before_zeros(&content[position..]);
+    let looks_later = |content: &Bytes| {
+        // Zeros that end a head are no others.
+        let until = content.len().min(position + torn + format::FRAME_HEAD);
+        format::has_later_frame(&content.slice(..until), position + 1, header.salt, sequence)
+    };
+    if (position as u64) < header.durable_length || torn > 0 && looks_later(content) {
         return Err(damaged(position));
     }
     if view.hard.commit < header.base.index || view.hard.commit > view.last() {
         return Err(damaged(last_frame));
     }
-    Ok(ReadLog { header, view, sequence, last_frame, end: position })
+    Ok(ReadLog { header, view, sequence, last_frame, end: position, torn })
+}
+
+/// How many bytes come before the zeros at the end of some bytes.
+fn before_zeros(bytes: &[u8]) -> usize {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut end = bytes.len();
+    while end > 0 {
+        let from = end.saturating_sub(ZEROS.len());
+        let piece = &bytes[from..end];
+        if *piece != ZEROS[..piece.len()] {
+            return from + piece.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+        }
+        end = from;
+    }
+    0
 }
 
 pub(crate) fn head_error(error: HeadError, path: &str) -> LogError {
@@ -425,24 +530,62 @@ async fn read_snapshot(directory: &dyn Directory, base: &Base) -> Result<Bytes, 
     Ok(data)
 }
 
-/// Writes a file so that its name never stands for half of it.
+/// Writes a file so that its name never stands for half of it, with zeros behind its content up to `length`. Without space for it nothing is
+/// changed: only then is the error [`FileError::NoSpace`].
 async fn write_aside(
     directory: &dyn Directory,
     name: &str,
     content: Vec<u8>,
+    length: u64,
 ) -> Result<Rc<dyn File>, FileError> {
     let aside = format!("{name}{ASIDE_SUFFIX}");
     // A crash between here and the rename leaves the file; one that reappears after its removal is in the way.
-    match directory.remove(&aside).await {
-        Ok(()) | Err(FileError::NotFound { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    let file = directory.open(&aside, OpenMode::CreateNew).await?;
-    file.write_at(0, Bytes::from(content)).await?;
-    file.sync().await?;
-    directory.rename(&aside, name).await?;
-    directory.sync().await?;
+    remove_if_there(directory, &aside).await?;
+    let written = async {
+        let file = directory.open(&aside, OpenMode::CreateNew).await?;
+        let end = content.len() as u64;
+        file.write_at(0, Bytes::from(content)).await?;
+        write_zeros(&*file, end, length).await.map_err(|(_, error)| error)?;
+        file.sync().await?;
+        directory.rename(&aside, name).await?;
+        Ok(file)
+    };
+    let file = match written.await {
+        Ok(file) => file,
+        Err(error) => {
+            if matches!(error, FileError::NoSpace { .. }) {
+                remove_if_there(directory, &aside).await?;
+            }
+            return Err(error);
+        }
+    };
+    directory.sync().await.map_err(|error| match error {
+        // The name may be there, or not.
+        FileError::NoSpace { path } => {
+            FileError::Failed { path, operation: "fsync", message: "no space left on the device".to_owned() }
+        }
+        error => error,
+    })?;
     Ok(file)
+}
+
+async fn remove_if_there(directory: &dyn Directory, name: &str) -> Result<(), FileError> {
+    match directory.remove(name).await {
+        Ok(()) | Err(FileError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// An error comes with the position up to which zeros were written.
+async fn write_zeros(file: &dyn File, from: u64, until: u64) -> Result<(), (u64, FileError)> {
+    let mut at = from;
+    while at < until {
+        let piece = (until - at).min(ZEROS_PIECE);
+        let zeros = Bytes::from(vec![0; piece as usize]);
+        file.write_at(at, zeros).await.map_err(|error| (at, error))?;
+        at += piece;
+    }
+    Ok(())
 }
 
 /// Removes what a crash left beside the log with this base.

@@ -6,6 +6,7 @@
 //! - `base.index <= hard.commit <= last_index`
 //! - what is here is durable: the driver appends here only after the file was synced
 
+use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 
@@ -96,6 +97,13 @@ impl LogView {
     /// Entries up to `index` are committed. On the disk that may be known only with the next append: an election finds it out again.
     pub(crate) fn commit_to(&mut self, index: u64) {
         self.hard.commit = self.hard.commit.max(index);
+    }
+
+    /// Entries that were read share the memory of the whole file, most of which is of no use any more.
+    pub(super) fn detach(&mut self) {
+        for entry in &mut self.entries {
+            entry.data = Bytes::copy_from_slice(&entry.data);
+        }
     }
 
     /// Forgets everything up to `index`, which a snapshot now holds.

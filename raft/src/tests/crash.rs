@@ -9,10 +9,10 @@ use raft::eraftpb::{Entry, HardState};
 
 use super::memory::{MemoryDirectory, seeded};
 use crate::Identity;
-use crate::files::Directory;
+use crate::files::{Directory, FileError};
 use crate::limits::MAX_LOG_BYTES;
-use crate::log::format::FRAME_HEAD;
-use crate::log::{Log, LogError, LogView, OpenedLog};
+use crate::log::format::{FRAME_HEAD, frame_bytes};
+use crate::log::{Lengths, Log, LogError, LogView, OpenedLog};
 
 const IDENTITY: Identity = Identity { node_id: 0, directory_id: [7; 16] };
 const BLOCK: usize = 4096;
@@ -21,8 +21,14 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing in memory waits")
 }
 
+/// Nothing is prepared, but for what comes next.
 fn open(directory: &MemoryDirectory, salt: u32) -> Result<OpenedLog, LogError> {
-    now(Log::open(Rc::new(directory.clone()), IDENTITY, true, salt, MAX_LOG_BYTES))
+    open_with(directory, salt, 0)
+}
+
+fn open_with(directory: &MemoryDirectory, salt: u32, reserve: u64) -> Result<OpenedLog, LogError> {
+    let lengths = Lengths { longest: MAX_LOG_BYTES, reserve };
+    now(Log::open(Rc::new(directory.clone()), IDENTITY, true, salt, lengths))
 }
 
 #[derive(Debug, Clone)]
@@ -33,12 +39,20 @@ enum Step {
     Snapshot { back: u64 },
     /// The log was left alone for a while.
     Cover,
+    /// The disk has room for so many bytes more, or for any number.
+    Leave(Option<u64>),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
     let append = (0..3_u64, proptest::collection::vec(0..1500_usize, 0..4), 0..4_u64)
         .prop_map(|(back, sizes, commit)| Step::Append { back, sizes, commit });
-    prop_oneof![4 => append, 1 => (0..3_u64).prop_map(|back| Step::Snapshot { back }), 2 => Just(Step::Cover)]
+    let leave = proptest::option::of(0..6_000_u64).prop_map(Step::Leave);
+    prop_oneof![
+        4 => append,
+        1 => (0..3_u64).prop_map(|back| Step::Snapshot { back }),
+        2 => Just(Step::Cover),
+        1 => leave,
+    ]
 }
 
 /// The state that a snapshot at `index` stands for.
@@ -74,14 +88,20 @@ fn next_append(view: &LogView, back: u64, sizes: &[usize], commit: u64) -> (Hard
     (hard, entries)
 }
 
-/// Runs the steps until one fails.
-fn run(opened: &mut OpenedLog, steps: &[Step], model: &mut Model) {
+/// Runs the steps until one fails. What finds no space is left out, as a proposal is then refused.
+fn run(directory: &MemoryDirectory, opened: &mut OpenedLog, steps: &[Step], model: &mut Model) {
     for step in steps {
         let result = match step {
             Step::Append { back, sizes, commit } => {
                 let (hard, entries) = next_append(&opened.view, *back, sizes, *commit);
                 let mut next = opened.view.clone();
                 next.append(&hard, &entries).expect("the model's entries continue its log");
+                let bytes = frame_bytes(&entries.iter().map(|entry| entry.data.len()).collect::<Vec<_>>());
+                match now(opened.log.prepare(bytes)) {
+                    Ok(room) if room < bytes => continue,
+                    Ok(_) => {}
+                    Err(_) => return,
+                }
                 model.next = Some(next.clone());
                 now(opened.log.append(&hard, &entries)).map(|()| next)
             }
@@ -90,11 +110,19 @@ fn run(opened: &mut OpenedLog, steps: &[Step], model: &mut Model) {
                 if index <= opened.view.base_index() {
                     continue;
                 }
-                now(opened.log.cut(&opened.view, index, &state_at(index), 5))
+                match now(opened.log.cut(&opened.view, index, &state_at(index), 5)) {
+                    Ok(Err(FileError::NoSpace { .. })) => continue,
+                    Ok(cut) => cut.map_err(LogError::from),
+                    Err(error) => Err(error),
+                }
             }
             Step::Cover => {
                 let view = opened.view.clone();
                 now(opened.log.cover(view.hard_state())).map(|()| view)
+            }
+            Step::Leave(room) => {
+                directory.leave(*room);
+                continue;
             }
         };
         let Ok(view) = result else { return };
@@ -123,25 +151,28 @@ fn holds(found: &OpenedLog, expected: &LogView) -> bool {
 fn check_crash(steps: &[Step], stop_after: u64, seed: u64) {
     let mut random = seeded(seed);
     let directory = MemoryDirectory::default();
-    let mut opened = open(&directory, 1).expect("an empty directory");
+    let reserve = [0, 3_000, 20_000][random() as usize % 3];
+    let mut opened = open_with(&directory, 1, reserve).expect("an empty directory");
     let mut model = Model { view: opened.view.clone(), next: None };
     directory.stop_after(stop_after);
-    run(&mut opened, steps, &mut model);
+    run(&directory, &mut opened, steps, &mut model);
     let after = directory.crashed(&mut random);
     // Recovery may itself be cut short, and is then begun again.
     after.stop_after(random() % 8);
-    let _ = open(&after, 2);
+    let _ = open_with(&after, 2, reserve);
     let again = after.crashed(&mut random);
-    let mut found = open(&again, 3).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    // A disk that is full keeps nobody from reading what there is.
+    again.leave(random().is_multiple_of(2).then_some(0));
+    let mut found = open_with(&again, 3, reserve).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let fits = holds(&found, &model.view) || model.next.as_ref().is_some_and(|next| holds(&found, next));
     assert!(fits, "seed {seed}: {:?} instead of {:?} or {:?}", found.view, model.view, model.next);
     found.view.check();
     // It goes on from there, and nothing is left over.
     let mut model = Model { view: found.view.clone(), next: None };
-    run(&mut found, steps, &mut model);
+    run(&again, &mut found, steps, &mut model);
     let files = again.names().len();
     assert_eq!(files, if model.view.base_index() == 1 { 1 } else { 2 }, "{:?}", again.names());
-    assert!(holds(&open(&again, 4).expect("nothing failed"), &model.view));
+    assert!(holds(&open_with(&again, 4, reserve).expect("nothing failed"), &model.view));
 }
 
 proptest! {
@@ -185,8 +216,8 @@ fn grown_further(steps: &[Step]) -> (MemoryDirectory, OpenedLog, [String; 2]) {
     let mut model = Model { view: opened.view.clone(), next: None };
     let append = Step::Append { back: 0, sizes: vec![100, 30], commit: 2 };
     let first = [append.clone(), Step::Snapshot { back: 1 }, append.clone(), append.clone(), append];
-    run(&mut opened, &first, &mut model);
-    run(&mut opened, steps, &mut model);
+    run(&directory, &mut opened, &first, &mut model);
+    run(&directory, &mut opened, steps, &mut model);
     let names = directory.names();
     let names = names.try_into().expect("a log and a snapshot");
     (directory, opened, names)
@@ -266,17 +297,78 @@ fn a_log_goes_on_behind_its_cover() {
 fn a_full_disk_refuses_a_cover_and_nothing_else() {
     let (directory, mut opened, [log, _]) = grown_further(&[]);
     let length = directory.content(&log).len();
-    directory.fill(true);
+    directory.leave(Some(0));
     now(opened.log.cover(opened.view.hard_state())).expect("nothing is lost by it");
     assert!(!opened.log.owes_cover(), "it is not tried again and again");
     assert_eq!(directory.content(&log).len(), length);
-    directory.fill(false);
+    directory.leave(None);
     let mut model = Model { view: opened.view.clone(), next: None };
     let append = Step::Append { back: 0, sizes: vec![10], commit: 1 };
-    run(&mut opened, &[append, Step::Cover], &mut model);
+    run(&directory, &mut opened, &[append, Step::Cover], &mut model);
     assert_eq!(model.view.last(), opened.view.last());
     assert!(directory.content(&log).len() > BLOCK, "covered");
     assert_eq!(open(&directory, 2).expect("a good log").view, model.view);
+}
+
+/// What is prepared needs no space any more, and a flipped bit there is nobody's.
+#[test]
+fn a_full_disk_takes_what_is_prepared_and_a_start_leaves_that_as_it_is() {
+    let directory = MemoryDirectory::default();
+    let reserve = 20_000;
+    let mut opened = open_with(&directory, 1, reserve).expect("an empty directory");
+    let [log] = directory.names().try_into().expect("a log");
+    let length = directory.content(&log).len() as u64;
+    assert!(length > reserve);
+    directory.leave(Some(100));
+    let mut written = 0;
+    loop {
+        let (hard, entries) = next_append(&opened.view, 0, &[1_000], 1);
+        let room =
+            now(opened.log.prepare(frame_bytes(&[1_000]))).expect("that there is no space is no failure");
+        assert_eq!(directory.content(&log).len() as u64, length, "nothing is left of what did not fit");
+        if room < frame_bytes(&[1_000]) {
+            break;
+        }
+        now(opened.log.append(&hard, &entries)).expect("it is prepared");
+        opened.view.append(&hard, &entries).expect("the next entry");
+        written += 1;
+    }
+    assert!(written > 20, "{written}");
+    // Killed: on the same full disk the next start finds all of it, and with space it has a reserve again.
+    let content = directory.content(&log);
+    let found = open_with(&directory, 2, reserve).expect("a good log");
+    assert_eq!((&found.view, directory.content(&log)), (&opened.view, content));
+    directory.leave(None);
+    let found = open_with(&directory, 2, reserve).expect("a good log");
+    let content = directory.content(&log);
+    assert!(found.view == opened.view && content.len() as u64 > length);
+    let mut changed = content.clone();
+    *changed.last_mut().expect("not empty") ^= 1;
+    let changed = directory.with(&log, &changed);
+    assert_eq!(open_with(&changed, 2, reserve).expect("nothing is damaged").view, opened.view);
+    assert_eq!(changed.content(&log), content, "zeros again");
+}
+
+#[test]
+fn a_snapshot_without_space_changes_nothing_and_comes_later() {
+    let append = Step::Append { back: 0, sizes: vec![700, 700], commit: 2 };
+    let (directory, mut opened, names) = grown_further(&[append]);
+    let before = names.clone().map(|name| directory.content(&name));
+    let index = opened.view.hard_state().commit;
+    // For none of it, for a part of the snapshot, for the snapshot and a part of the log.
+    for room in [0, 10, state_at(index).len() as u64 + 60, state_at(index).len() as u64 + 100] {
+        directory.leave(Some(room));
+        let cut = now(opened.log.cut(&opened.view, index, &state_at(index), 5)).expect("no failure");
+        assert!(matches!(cut, Err(FileError::NoSpace { .. })), "room for {room}: {cut:?}");
+        assert_eq!(names.clone().map(|name| directory.content(&name)), before);
+        assert_eq!(directory.names(), names, "nothing is left over");
+    }
+    directory.leave(None);
+    let mut model = Model { view: opened.view.clone(), next: None };
+    let append = Step::Append { back: 0, sizes: vec![10], commit: 1 };
+    run(&directory, &mut opened, &[append, Step::Snapshot { back: 0 }], &mut model);
+    assert_eq!(opened.view.base_index(), index + 1);
+    assert!(holds(&open(&directory, 2).expect("a good log"), &opened.view));
 }
 
 #[test]
@@ -287,7 +379,7 @@ fn a_log_that_is_written_anew_in_several_frames_can_be_read() {
     // More than a frame of entries, most of them committed, behind the snapshot.
     let large = Step::Append { back: 0, sizes: vec![600 << 10; 5], commit: 4 };
     let small = Step::Append { back: 0, sizes: vec![10], commit: 1 };
-    run(&mut opened, &[small, large, Step::Snapshot { back: 4 }], &mut model);
+    run(&directory, &mut opened, &[small, large, Step::Snapshot { back: 4 }], &mut model);
     assert_eq!((opened.view.base_index(), opened.view.last()), (2, 7));
     let found = open(&directory, 2).expect("what was written can be read");
     assert!(holds(&found, &opened.view));
@@ -297,8 +389,8 @@ fn a_log_that_is_written_anew_in_several_frames_can_be_read() {
 #[test]
 fn a_log_never_grows_longer_than_what_is_read() {
     let directory = MemoryDirectory::default();
-    let longest = 2_000;
-    let reopen = || now(Log::open(Rc::new(directory.clone()), IDENTITY, true, 1, longest));
+    let lengths = Lengths { longest: 2_000, reserve: 700 };
+    let reopen = || now(Log::open(Rc::new(directory.clone()), IDENTITY, true, 1, lengths));
     let mut opened = reopen().expect("an empty directory");
     let error = loop {
         let (hard, entries) = next_append(&opened.view, 0, &[100], 1);
@@ -385,11 +477,12 @@ fn a_frame_that_replaces_a_committed_entry_is_damage() {
 fn another_nodes_log_is_refused() {
     let (directory, ..) = grown();
     let other = Identity { node_id: 1, ..IDENTITY };
+    let lengths = Lengths { longest: MAX_LOG_BYTES, reserve: 0 };
     let error =
-        now(Log::open(Rc::new(directory), other, true, 2, MAX_LOG_BYTES)).err().expect("another node's log");
+        now(Log::open(Rc::new(directory), other, true, 2, lengths)).err().expect("another node's log");
     assert!(matches!(error, LogError::Foreign { node_id: 0, .. }), "{error}");
     let empty: Rc<dyn Directory> = Rc::new(MemoryDirectory::default());
-    let error = now(Log::open(empty, IDENTITY, false, 1, MAX_LOG_BYTES)).err().expect("nothing to open");
+    let error = now(Log::open(empty, IDENTITY, false, 1, lengths)).err().expect("nothing to open");
     assert!(matches!(error, LogError::NotFormatted { .. }), "{error}");
 }
 

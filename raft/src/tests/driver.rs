@@ -13,8 +13,8 @@ use futures_util::future::LocalBoxFuture;
 use super::memory::{MemoryDirectory, seeded};
 use crate::log::LogError;
 use crate::{
-    Clock, Committed, Event, Events, Identity, Limits, Member, Opened, Peers, Position, ProposeError, Quorum,
-    QuorumError, SnapshotError, open,
+    Clock, Committed, Event, Events, Identity, Limits, Member, Need, Opened, Peers, Position, ProposeError,
+    Quorum, QuorumError, SnapshotError, open,
 };
 
 /// A lone node has no peer.
@@ -88,8 +88,12 @@ impl Running {
     }
 
     fn propose(&mut self, data: &'static str) -> Result<Position, ProposeError> {
+        self.propose_for(Need::Growth, data)
+    }
+
+    fn propose_for(&mut self, need: Need, data: &'static str) -> Result<Position, ProposeError> {
         let quorum = self.quorum.clone();
-        self.ask(async move { quorum.propose(Bytes::from_static(data.as_bytes())).await })
+        self.ask(async move { quorum.propose(Bytes::from_static(data.as_bytes()), need).await })
     }
 
     fn snapshot(&mut self, index: u64, data: &'static str) -> Result<(), SnapshotError> {
@@ -137,7 +141,7 @@ fn a_sole_voter_leads_at_once_and_commits_what_is_proposed() {
     assert_eq!(status.voters, [Member { id: status.id, last_index: Some(4) }]);
     running.stop();
     let quorum = running.quorum.clone();
-    assert_eq!(quorum.propose(Bytes::new()).now_or_never(), Some(Err(ProposeError::Stopped)));
+    assert_eq!(quorum.propose(Bytes::new(), Need::Start).now_or_never(), Some(Err(ProposeError::Stopped)));
 }
 
 #[test]
@@ -150,7 +154,8 @@ fn proposals_that_wait_together_are_one_write() {
     let proposals: Vec<_> = (0..50)
         .map(|_| {
             let quorum = running.quorum.clone();
-            let mut proposal = Box::pin(async move { quorum.propose(Bytes::from_static(b"x")).await });
+            let mut proposal =
+                Box::pin(async move { quorum.propose(Bytes::from_static(b"x"), Need::Growth).await });
             assert!(proposal.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
             proposal
         })
@@ -291,9 +296,104 @@ fn a_log_whose_snapshots_fail_takes_no_more_proposals_and_can_be_read_and_cut() 
     let events = running.events();
     assert!(matches!(events[0], Event::SnapshotDue { .. }), "before anybody proposes: {events:?}");
     assert!(matches!(running.propose("x"), Err(ProposeError::LogFull { .. })));
+    // What a start needs goes on longest, and what gives room back longer than what only adds.
+    for (need, full) in [(Need::Relief, 4_000), (Need::Start, 8_000)] {
+        let refused = loop {
+            if let Err(refused) = running.propose_for(need, "twenty bytes of data") {
+                break refused;
+            }
+        };
+        assert!(matches!(refused, ProposeError::LogFull { length } if (full..full + 200).contains(&length)));
+    }
+    assert_eq!(running.turn(), Poll::Pending, "it runs on");
     let last = running.quorum.status().applied;
     assert_eq!(running.snapshot(last, "state"), Ok(()));
     running.propose("x").expect("there is room");
+}
+
+/// How many proposals are taken until one is refused, and why that is.
+fn until_refused(running: &mut Running, need: Need) -> (usize, ProposeError) {
+    for taken in 0.. {
+        if let Err(refused) = running.propose_for(need, "twenty bytes of data") {
+            return (taken, refused);
+        }
+    }
+    unreachable!("it is refused some time")
+}
+
+#[test]
+fn a_full_disk_refuses_what_only_adds_first_and_ends_nothing() {
+    let directory = MemoryDirectory::default();
+    let limits = Limits { reserve_bytes: 16_000, ..Limits::standard() };
+    let mut running = start_with(&directory, limits.clone());
+    let _ = running.turn();
+    running.propose("decision").expect("a leader");
+    directory.leave(Some(1_000));
+    let (_, refused) = until_refused(&mut running, Need::Growth);
+    assert!(matches!(refused, ProposeError::NoSpace { left: 16_000..16_200 }), "{refused}");
+    assert!(running.tick() && running.tick(), "a cover is written");
+    assert!(!running.tick());
+    let (deleted, refused) = until_refused(&mut running, Need::Relief);
+    assert!(deleted > 20 && matches!(refused, ProposeError::NoSpace { left: 8_000..8_200 }), "{refused}");
+    // The next start finds what it needs: raft's own entry, and the registration.
+    drop(running);
+    let mut running = start_with(&directory, limits);
+    let _ = running.turn();
+    assert!(matches!(running.propose("more"), Err(ProposeError::NoSpace { .. })));
+    assert!(matches!(running.propose_for(Need::Relief, "more"), Err(ProposeError::NoSpace { .. })));
+    running.propose_for(Need::Start, "registration").expect("there is room for a start");
+    assert!(running.tick() && running.tick() && !running.tick(), "no cover, and it is not tried again");
+    let (_, refused) = until_refused(&mut running, Need::Start);
+    assert!(matches!(refused, ProposeError::NoSpace { left: 1_000..1_200 }), "{refused}");
+    // Room is there again, and that is all it takes.
+    directory.leave(None);
+    running.propose("more").expect("there is room");
+    assert!(running.tick() && running.tick() && !running.tick());
+}
+
+#[test]
+fn proposals_that_wait_together_have_room_together() {
+    let directory = MemoryDirectory::default();
+    let limits = Limits { reserve_bytes: 16_000, ..Limits::standard() };
+    let mut running = start_with(&directory, limits);
+    let _ = running.turn();
+    directory.leave(Some(0));
+    let proposals: Vec<_> = (0..300)
+        .map(|_| {
+            let quorum = running.quorum.clone();
+            let data = Bytes::from_static(b"twenty bytes of data");
+            let mut proposal = Box::pin(async move { quorum.propose(data, Need::Start).await });
+            assert!(proposal.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            proposal
+        })
+        .collect();
+    assert_eq!(running.turn(), Poll::Pending, "it runs on");
+    let answers: Vec<_> =
+        proposals.into_iter().map(|proposal| proposal.now_or_never().expect("done")).collect();
+    let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!((200..300).contains(&taken), "{taken}");
+    assert!(answers[taken..].iter().all(|answer| matches!(answer, Err(ProposeError::NoSpace { .. }))));
+    assert_eq!(running.events().len(), 2 + taken);
+}
+
+#[test]
+fn a_snapshot_for_which_there_was_no_space_is_asked_for_again() {
+    let directory = MemoryDirectory::default();
+    let limits = Limits { reserve_bytes: 1_000, snapshot_retry_ticks: 5, ..Limits::standard() };
+    let mut running = start_with(&directory, limits);
+    let _ = running.turn();
+    let Position { index, .. } = running.propose("a").expect("a leader");
+    directory.leave(Some(10));
+    for _ in 0..2 {
+        assert!(matches!(running.snapshot(index, "state"), Err(SnapshotError::NoSpace { .. })));
+        running.events();
+        assert!((0..5).all(|_| running.tick()));
+        assert!(matches!(running.events()[..], [Event::SnapshotDue { .. }]));
+    }
+    directory.leave(None);
+    assert_eq!(running.snapshot(index, "state"), Ok(()));
+    assert!((0..9).any(|_| !running.tick()), "it sleeps again");
+    assert_eq!(running.events(), []);
 }
 
 #[test]
@@ -302,12 +402,13 @@ fn what_is_too_large_is_refused_and_a_failed_disk_ends_it() {
     let mut running = start(&directory);
     let quorum = running.quorum.clone();
     let large = Bytes::from(vec![0; crate::MAX_PROPOSAL_BYTES + 1]);
-    let refused = running.ask(async move { quorum.propose(large).await });
+    let refused = running.ask(async move { quorum.propose(large, Need::Start).await });
     assert_eq!(refused, Err(ProposeError::TooLarge { length: crate::MAX_PROPOSAL_BYTES + 1 }));
     running.events();
     directory.stop_after(1);
     let quorum = running.quorum.clone();
-    let mut proposal = Box::pin(async move { quorum.propose(Bytes::from_static(b"lost")).await });
+    let mut proposal =
+        Box::pin(async move { quorum.propose(Bytes::from_static(b"lost"), Need::Growth).await });
     assert!(proposal.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(matches!(running.turn(), Poll::Ready(Err(QuorumError::Log(_)))));
     assert_eq!(running.events(), [], "nothing was committed");

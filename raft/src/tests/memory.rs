@@ -45,8 +45,8 @@ struct State {
     unsynced: RefCell<Vec<Names>>,
     /// Operations until the machine stops; `None`: it goes on for ever.
     left: Cell<Option<u64>>,
-    /// No file can become longer.
-    is_full: Cell<bool>,
+    /// Bytes that all files together may have; `None`: any number.
+    capacity: Cell<Option<u64>>,
     operations: Cell<u64>,
 }
 
@@ -101,6 +101,10 @@ impl State {
         }
     }
 
+    fn used(&self) -> u64 {
+        self.current.borrow().values().map(|inode| inode.current.borrow().len() as u64).sum()
+    }
+
     fn rename_step(&self, path: &str, change: impl FnOnce(&mut Names) -> bool) -> Result<(), FileError> {
         self.step(path)?;
         let mut names = self.current.borrow_mut();
@@ -123,9 +127,9 @@ impl MemoryDirectory {
         self.0.left.set(Some(operations));
     }
 
-    /// Takes all room for longer files, or gives it back.
-    pub(super) fn fill(&self, is_full: bool) {
-        self.0.is_full.set(is_full);
+    /// Leaves room for so many bytes more, or for any number.
+    pub(super) fn leave(&self, room: Option<u64>) {
+        self.0.capacity.set(room.map(|room| self.0.used() + room));
     }
 
     /// The directory as the next start finds it.
@@ -269,11 +273,16 @@ impl File for MemoryFile {
     }
 
     fn write_at(&self, position: u64, content: Bytes) -> Io<'_, ()> {
-        let end = position as usize + content.len();
-        if self.state.is_full.get() && end > self.inode.current.borrow().len() {
-            return ready(Err(FileError::NoSpace { path: "file".to_owned() })).boxed_local();
+        let length = self.inode.current.borrow().len() as u64;
+        let longer = (position + content.len() as u64).saturating_sub(length);
+        let room = self.state.capacity.get().map_or(u64::MAX, |all| all.saturating_sub(self.state.used()));
+        if longer <= room {
+            return ready(self.change(Change::Write(position, content))).boxed_local();
         }
-        ready(self.change(Change::Write(position, content))).boxed_local()
+        // What there is room for is written.
+        let part = (length + room).saturating_sub(position) as usize;
+        let written = self.change(Change::Write(position, content.slice(..part)));
+        ready(written.and(Err(FileError::NoSpace { path: "file".to_owned() }))).boxed_local()
     }
 
     fn sync(&self) -> Io<'_, ()> {
