@@ -61,6 +61,10 @@ pub const FEW_CONNECTIONS: u32 = 4_000;
 /// How long to wait before a file is opened again for which there was no descriptor.
 pub const NO_DESCRIPTOR_WAIT: Duration = Duration::from_millis(20);
 
+/// How long to wait before partitions are created again for which a disk had no room, and at most, if that goes on.
+pub const CREATE_AGAIN_AFTER: Duration = Duration::from_millis(500);
+pub const CREATE_AGAIN_AT_LEAST_EVERY: Duration = Duration::from_secs(8);
+
 /// How long a stop waits for connections to end, in milliseconds: what was accepted is answered by then, or never read.
 pub const DRAIN_MS: u64 = 5_000;
 

@@ -11,11 +11,11 @@ use logan_storage::{AppendError, Log, LogConfig, LogKey, Volume};
 use super::owner::Hosted;
 use super::{Shell, listener};
 use crate::config::{LiveSettings, Overrides, TopicSettings};
-use crate::handlers;
 use crate::mail::ImageUpdate;
 use crate::metadata::{Image, Partition, Resource, Topic};
 use crate::model::{ImageVersion, Offset, PartitionId};
 use crate::partition::{Effects, Leadership, Replica};
+use crate::{handlers, limits};
 
 /// Makes what the update says true here, and then lets requests see it. Returns the logs of deleted topics, which nobody is served from any
 /// more: the update is applied when they are deleted, too.
@@ -138,8 +138,52 @@ pub(super) fn host(shell: &Rc<Shell>, image: &Image, topic: &Topic, id: Partitio
     shell.owner.host(hosted);
 }
 
-/// Creates logs, those of one directory together, and puts them into service.
+/// Creates logs, those of one directory together, and puts them into service. Those for which the disk has no room follow once it has.
 pub(super) async fn create(shell: &Rc<Shell>, image: &Image, missing: Vec<(PartitionId, Arc<Topic>)>) {
+    let refused = create_now(shell, image, missing).await;
+    if refused.is_empty() {
+        return;
+    }
+    let mut uncreated = shell.uncreated.borrow_mut();
+    if uncreated.is_empty() {
+        tracing::error!("no space left in a log directory: new partitions answer errors until there is some");
+        shards::spawn(Queue::Control, create_later(shell.clone())).detach();
+    }
+    uncreated.extend(refused);
+}
+
+/// Creates what had no room, until all of it is there. Topics may be gone by now: the image says what is still missing.
+async fn create_later(shell: Rc<Shell>) {
+    let mut wait = limits::CREATE_AGAIN_AFTER;
+    while !shell.uncreated.borrow().is_empty() && !shell.stop.is_requested() {
+        shards::sleep(wait).await;
+        wait = (2 * wait).min(limits::CREATE_AGAIN_AT_LEAST_EVERY);
+        // No image is applied meanwhile: a name must not be given to a new topic while the log of an old one is made.
+        let _turn = shell.applying.lock().await;
+        let image = shell.context.image();
+        let uncreated = shell.uncreated.borrow().clone();
+        let still_missing = uncreated.iter().filter_map(|id| {
+            let topic = image.topic_by_id(id.topic)?;
+            let partition = topic.partitions.get(&id.index)?;
+            let is_missing = is_here(&shell, *id, partition) && shell.owner.hosted(*id).is_none();
+            is_missing.then(|| (*id, topic.clone()))
+        });
+        let missing: Vec<_> = still_missing.collect();
+        let count = missing.len();
+        let refused = create_now(&shell, &image, missing).await;
+        if refused.len() < count {
+            tracing::info!("{} partitions were created, now that there is space", count - refused.len());
+        }
+        shell.uncreated.replace(refused.into_iter().collect());
+    }
+}
+
+/// Returns those for which there is no room.
+async fn create_now(
+    shell: &Rc<Shell>,
+    image: &Image,
+    missing: Vec<(PartitionId, Arc<Topic>)>,
+) -> Vec<PartitionId> {
     let mut by_volume: BTreeMap<usize, Vec<(PartitionId, Arc<Topic>)>> = BTreeMap::new();
     for (id, topic) in missing {
         if let Some(log) = existing(shell, &topic, id) {
@@ -154,16 +198,19 @@ pub(super) async fn create(shell: &Rc<Shell>, image: &Image, missing: Vec<(Parti
         by_volume.entry(volume).or_default().push((id, topic));
     }
     let creations = by_volume.into_iter().map(|(at, partitions)| async move {
-        let Some(volume) = shell.volumes.borrow()[at].clone() else { return };
+        let Some(volume) = shell.volumes.borrow()[at].clone() else { return Vec::new() };
         let ids: Vec<PartitionId> = partitions.iter().map(|(id, _)| *id).collect();
-        if let Err(error) = create_in(shell, image, &volume, partitions).await {
-            tracing::error!(%error, "partitions could not be created; they answer errors until the next start");
-            for id in ids {
-                shell.owner.set_offline(id);
-            }
+        let Err(error) = create_in(shell, image, &volume, partitions).await else { return Vec::new() };
+        for id in &ids {
+            shell.owner.set_offline(*id);
         }
+        if error == AppendError::NoSpace {
+            return ids;
+        }
+        tracing::error!(%error, "partitions could not be created; they answer errors until the next start");
+        Vec::new()
     });
-    join_all(creations).await;
+    join_all(creations).await.concat()
 }
 
 /// The log of a topic that is taken over, which was here before the topic.

@@ -65,6 +65,7 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
             shell.router.answer(call, Answer::Done(Ok(())));
         }
         Mail::Image(call, update) => in_background(shell, |shell| async move {
+            let _turn = shell.applying.lock().await;
             let gone = applying::apply(&shell, *update).await;
             read_early(&shell);
             // Requests do not wait for it, but the next image does: a name that is free now may be given again.

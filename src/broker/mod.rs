@@ -37,13 +37,14 @@ mod startup;
 mod takeover;
 
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::FutureExt;
 use futures_util::future::{Either, select};
+use futures_util::{FutureExt, lock};
 use logan_shards::{self as shards, LaneCapacity, Listener, RealOptions, Seat, Stop};
 use logan_storage::{LogKey, Volume};
 
@@ -155,6 +156,10 @@ pub struct Shell {
     /// Their ids, in the same order.
     directory_ids: RefCell<Vec<Uuid>>,
     resolved: RefCell<Option<applying::Resolved>>,
+    /// Held by who applies an image, or creates what an earlier one could not.
+    applying: lock::Mutex<()>,
+    /// Partitions for whose logs there was no room. While there are any, somebody tries again.
+    uncreated: RefCell<BTreeSet<PartitionId>>,
     /// Bound, until connections are accepted from them.
     listeners: RefCell<Vec<Listener>>,
     /// How often the gate was to be told its limits.
@@ -287,6 +292,8 @@ impl Shell {
             volumes: RefCell::default(),
             directory_ids: RefCell::default(),
             resolved: RefCell::default(),
+            applying: lock::Mutex::default(),
+            uncreated: RefCell::default(),
             listeners: RefCell::default(),
             limits_asked: Cell::default(),
             early: RefCell::default(),

@@ -1,6 +1,8 @@
 //! The whole broker, simulated, on a disk that is full: nothing ends, what only adds is refused, what gives room back is done, a start
 //! comes up, and with space everything goes on by itself.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use logan::protocol::messages::create_topics::CreatableTopic;
 use logan::protocol::messages::delete_topics::DeleteTopicState;
@@ -10,6 +12,7 @@ use logan::protocol::messages::{
 };
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::sim::{Fault, FaultKind, Site, Verb};
+use logan_shards::sleep;
 use logan_tests::batch::Batch;
 use logan_tests::simulation::client::Client;
 use logan_tests::simulation::quiet::{Quiet, connect};
@@ -151,5 +154,60 @@ fn a_start_for_which_nothing_is_prepared_says_so() {
     assert_eq!(quiet.restart(), Vec::<String>::new());
     quiet.run(async {
         assert_eq!(produce(&mut connect().await, "kept").await, ErrorCode::NONE);
+    });
+}
+
+/// As Kafka says of a topic that its broker could not make: it is there, and its partitions are not; but here they come, with the space.
+#[test]
+fn a_topic_that_was_created_on_a_full_disk_comes_alive_with_space() {
+    let quiet = Quiet::start(1, &[]);
+    quiet.run(async {
+        let mut client = connect().await;
+        assert_eq!(create(&mut client, "before", 1).await, ErrorCode::NONE);
+        sleep(Duration::from_secs(2)).await;
+    });
+    fill(&quiet, "/data", true);
+    quiet.run(async {
+        let mut client = connect().await;
+        // The logs that were made ahead are used up.
+        let mut made = 0;
+        loop {
+            let name = format!("topic-{made}");
+            assert_eq!(create(&mut client, &name, 4).await, ErrorCode::NONE);
+            match produce(&mut client, &name).await {
+                ErrorCode::NONE => made += 1,
+                error => {
+                    assert_eq!(error, ErrorCode::KAFKA_STORAGE_ERROR);
+                    break;
+                }
+            }
+            assert!(made < 1_000, "nothing is refused");
+        }
+        assert_eq!(create(&mut client, "late", 4).await, ErrorCode::NONE);
+        assert_eq!(produce(&mut client, "late").await, ErrorCode::KAFKA_STORAGE_ERROR);
+        // One that is deleted meanwhile, and created again, is the new one.
+        assert_eq!(create(&mut client, "again", 4).await, ErrorCode::NONE);
+        assert_eq!(delete(&mut client, "again").await, ErrorCode::NONE);
+        assert_eq!(create(&mut client, "again", 2).await, ErrorCode::NONE);
+        assert_eq!(create(&mut client, "gone", 2).await, ErrorCode::NONE);
+        assert_eq!(delete(&mut client, "gone").await, ErrorCode::NONE);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(produce(&mut client, "late").await, ErrorCode::KAFKA_STORAGE_ERROR);
+    });
+    fill(&quiet, "/data", false);
+    quiet.run(async {
+        let mut client = connect().await;
+        sleep(Duration::from_secs(10)).await;
+        for topic in ["late", "again", "before"] {
+            assert_eq!(produce(&mut client, topic).await, ErrorCode::NONE, "{topic}");
+        }
+        assert_eq!(produce(&mut client, "gone").await, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    });
+    assert_eq!(quiet.restart(), Vec::<String>::new());
+    let folders: Vec<String> = quiet.simulation.files(quiet.node(), "/data", false).into_keys().collect();
+    assert!(!folders.iter().any(|path| path.starts_with("gone-")), "{folders:?}");
+    quiet.run(async {
+        let mut client = connect().await;
+        assert_eq!(produce(&mut client, "late").await, ErrorCode::NONE);
     });
 }
