@@ -12,6 +12,9 @@ use super::{Shell, partition_of};
 use crate::metadata::{self, Command, Grounds, Image, Reply, TakenTopic};
 use crate::model::{PartitionId, PartitionIndex, Uuid};
 
+/// How many topics a warning names.
+const TOPICS_NAMED: usize = 10;
+
 /// Topics to take over, by id.
 pub(super) type Foreign = BTreeMap<Uuid, Topic>;
 
@@ -76,7 +79,14 @@ pub(super) async fn adopt(shell: &Rc<Shell>, foreign: Foreign) -> Result<(), Sta
         );
         TakenTopic { name: topic.name, id, partitions, directories: topic.directories }
     });
-    let commands = commands(topics.collect(), shell.plan.takeover_records);
+    let topics: Vec<TakenTopic> = topics.collect();
+    if let Some(lacking) = lacking(&topics) {
+        tracing::warn!(
+            "of these topics some partitions have no log here and begin anew, empty: {lacking}. If the directory is that of one broker of \
+             several, the others have them, and what is here may be behind them"
+        );
+    }
+    let commands = commands(topics, shell.plan.takeover_records);
     check(shell, &image, &commands)?;
     for command in commands {
         let reply = decide(shell, command).await.map_err(|error| match error {
@@ -86,6 +96,21 @@ pub(super) async fn adopt(shell: &Rc<Shell>, foreign: Foreign) -> Result<(), Sta
         all_taken(reply?)?;
     }
     Ok(())
+}
+
+/// The topics of which there are gaps below the last partition that is here: more than that a directory does not tell.
+fn lacking(topics: &[TakenTopic]) -> Option<String> {
+    let lacks = |topic: &&TakenTopic| (topic.directories.len() as i64) < i64::from(topic.partitions);
+    let all: Vec<&TakenTopic> = topics.iter().filter(lacks).collect();
+    let one = |topic: &&TakenTopic| {
+        format!("{} ({} of at least {} are here)", topic.name, topic.directories.len(), topic.partitions)
+    };
+    let named: Vec<String> = all.iter().take(TOPICS_NAMED).map(one).collect();
+    let rest = match all.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!named.is_empty()).then(|| named.join(", ") + &rest)
 }
 
 /// Commands of at most `most` records each. A topic with more partitions than there is room for goes on in the next.
@@ -147,6 +172,21 @@ mod tests {
     fn topic(number: u8, partitions: i32) -> TakenTopic {
         let directories = (0..partitions).map(|index| (index, Uuid([number; 16]))).collect();
         TakenTopic { name: format!("t{number}"), id: Uuid([number; 16]), partitions, directories }
+    }
+
+    #[test]
+    fn what_is_missing_of_topics_is_said_as_far_as_it_can_be_known() {
+        assert_eq!(lacking(&[topic(1, 2), topic(2, 1)]), None);
+        let partly = |number, partitions: i32| {
+            let mut partly = topic(number, partitions);
+            partly.directories.retain(|index, _| index + 1 == partitions);
+            partly
+        };
+        let said = lacking(&[topic(1, 2), partly(2, 3)]);
+        assert_eq!(said.as_deref(), Some("t2 (1 of at least 3 are here)"));
+        let many: Vec<TakenTopic> = (0..12).map(|number| partly(number, 2)).collect();
+        let said = lacking(&many).expect("they lack a partition each");
+        assert!(said.contains("t9 (1 of at least 2 are here) and 2 more") && !said.contains("t10"), "{said}");
     }
 
     /// The pieces of each command.
