@@ -465,11 +465,24 @@ impl Volume {
         segment: &Rc<Segment>,
         from: u32,
         until: u32,
+        visit: impl FnMut(u32, &Batch<'_>),
+    ) -> Result<(), ReadError> {
+        self.scan_in_pieces(log, segment, from, until, SCAN_BYTES, visit).await
+    }
+
+    /// As [`Self::scan`], reading `piece` bytes at a time.
+    pub(crate) async fn scan_in_pieces(
+        &self,
+        log: &Log,
+        segment: &Rc<Segment>,
+        from: u32,
+        until: u32,
+        piece: usize,
         mut visit: impl FnMut(u32, &Batch<'_>),
     ) -> Result<(), ReadError> {
         let mut position = u64::from(from);
         let until = u64::from(until);
-        let mut want = SCAN_BYTES;
+        let mut want = piece;
         let mut next_offset = segment.base;
         let (length, behind) = (u64::from(segment.length.get()), log.offset_behind(segment));
         if position >= until {
@@ -478,7 +491,8 @@ impl Volume {
         let file = self.open_segment(log, segment).await?;
         while position < until {
             let start = block_floor(position);
-            let block = read_range(&*file, start, until, want).await?;
+            let asked = want;
+            let block = read_range(&*file, start, until, asked).await?;
             let mut rest = &block[(position - start).min(block.len() as u64) as usize..];
             let before = position;
             while position < until {
@@ -502,23 +516,23 @@ impl Volume {
                         visit(position as u32, &batch);
                         position += batch.len() as u64;
                         rest = &rest[batch.len()..];
-                        want = SCAN_BYTES;
+                        want = piece;
                     }
                     Err(BatchError::TooShort { need, .. }) if position + need as u64 <= until => {
-                        want = SCAN_BYTES.max(need + BLOCK);
+                        want = piece.max(need + BLOCK);
                         break;
                     }
                     Err(error) => return Err(corrupt(segment, position, &error)),
                 }
             }
-            if position == before && start + (block.len() as u64) < until && block.len() < want {
+            if position == before && start + (block.len() as u64) < until && block.len() < asked {
                 return Err(ReadError::Corrupt {
                     base: segment.base,
                     position,
                     reason: "the file ends before its data".into(),
                 });
             }
-            if position == before && want <= SCAN_BYTES {
+            if position == before && want <= piece {
                 return Err(ReadError::Corrupt {
                     base: segment.base,
                     position,

@@ -311,3 +311,27 @@ fn what_logs_know_is_found_without_hints() {
         assert_eq!(known[&key("orders", 0)].newest_epoch, 3);
     });
 }
+
+/// A batch may be longer than what a scan reads at a time: Kafka's `max.message.bytes` is a little more than a megabyte unless it is set.
+#[test]
+fn a_log_that_begins_with_a_long_batch_is_loaded() {
+    for length in [(1 << 20) - 61, 1 << 20, 3 << 20] {
+        let disk = Disk::new();
+        let config = LogConfig { segment_bytes: 64 << 20, ..log_config() };
+        let of_log = config.clone();
+        live(&disk, 1, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), config.clone()).await.unwrap();
+            let log = volume.create_log(key("orders", 0), config).await.unwrap();
+            for n in 0..3 {
+                append_settled(&log, &batch(1, length, n, 1)).await.unwrap();
+            }
+        });
+        live(&disk, 2, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), of_log).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            assert_eq!(log.load().await, Ok(()), "{length}");
+            assert_eq!(append_settled(&log, &batch(1, 100, 9, 1)).await, Ok(4));
+            stop(&disk, &runtime, volume).await;
+        });
+    }
+}
