@@ -93,7 +93,7 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         mutations: Mutations::default(),
     };
     let opened = open_directory(Rc::clone(&directory), Rc::new(ShardHost), options).await;
-    let Opened { parts, report, orphans } = opened.map_err(|error| match error {
+    let Opened { parts, mut report, orphans } = opened.map_err(|error| match error {
         OpenError::Damaged(_) => failed(&format!(
             "{error}\nWhat is left can be kept, without those records: logan recover --accept-loss {path}"
         )),
@@ -109,7 +109,16 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         let volume =
             Volume::start(Rc::clone(&directory), host, part, volume_config(), &|_| log_config(), mark).await;
         let volume = volume.map_err(|error| failed(&error))?;
-        stopped.push(volume.stop().await.map_err(|error| failed(&error))?);
+        if accept_loss {
+            let losses = volume.cut_damage().await;
+            report.losses.extend(losses.map_err(|error| failed(&error))?);
+        }
+        let part = volume.stop().await.map_err(|_| {
+            failed(&format!(
+                "it cannot be closed cleanly; what can be read can be kept, without the rest: logan recover --accept-loss {path}"
+            ))
+        });
+        stopped.push(part?);
     }
     // Kafka's marker carries the epoch that the broker had. None was given here, and so the next start knows that its last life did not end with
     // this. Whoever accepts losses accepts that of the metadata log, too: without the sign of Logan the topics can be taken over.

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod load;
 pub mod log;
 pub mod memory;
+mod mend;
 mod moment;
 pub mod names;
 pub mod notify;
@@ -52,6 +53,7 @@ pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
 pub use kafka_files::CleanShutdown;
 pub use key::LogKey;
 pub use log::{Ends, Log};
+pub use mend::MendError;
 pub use read::{Limits, Read, held_by};
 pub use recovery::{
     Known, OpenError, OpenOptions, Opened, Question, Report, Standing, known, open_directory, open_known,

@@ -21,6 +21,7 @@ use crate::kafka_files::{
     write_offset_checkpoint,
 };
 use crate::key::{FOLDER, LogKey, ROOT_PATH, segment_path};
+use crate::ledger::LedgerLog;
 use crate::log::{Ends, Log};
 use crate::moment::beside;
 use crate::names::{allow_missing, keep_topic_id};
@@ -110,16 +111,26 @@ impl Volume {
         .await?;
         let logs = self.logs();
         let closing = RefCell::new(Closing::default());
-        let closed = stream::iter(logs.iter().map(|log| self.close(log, &closing)))
-            .buffer_unordered(IN_FLIGHT)
-            .try_collect::<Vec<()>>()
-            .await;
+        let closed = stream::iter(logs.iter().map(|log| async {
+            let outcome = self.close(log, &closing).await;
+            outcome.inspect_err(|error| tracing::error!(log = %log.key(), %error, "a log cannot be closed"))
+        }));
+        let closed = closed.buffer_unordered(IN_FLIGHT).try_collect::<Vec<()>>().await;
         let closed = match closed {
             Ok(_) => self.put_in_place(closing.into_inner()).await.map_err(ReadError::from),
             Err(error) => Err(error),
         };
         if let Err(error) = closed {
-            tracing::error!(directory = %self.directory.path(), %error, "the directory cannot be closed cleanly");
+            let path = self.directory.path();
+            let what = match &error {
+                ReadError::Corrupt { .. } => {
+                    format!(
+                        ": put the damaged files back, or run `logan recover --accept-loss {path}`, which cuts the log there"
+                    )
+                }
+                _ => String::new(),
+            };
+            tracing::error!(directory = %path, %error, "the directory cannot be closed cleanly{what}");
             return Err(LogFailed);
         }
         let logs = logs.iter().map(|log| {
@@ -165,14 +176,8 @@ impl Volume {
         log.end_at_last_batch(self).await?;
         let segments = log.state.borrow().segments.clone();
         let end = log.ends().log_end;
-        let vouched: Vec<(i64, bool)> = self
-            .in_ledger(log.number, |entry| {
-                let is_closed = entry.snapshot == end && entry.epochs == end;
-                let segments = entry.segments.iter();
-                segments.map(|at| (at.base, is_closed && at.indexed == at.length)).collect()
-            })
-            .unwrap_or_default();
-        let is_right = |segment: &Rc<Segment>| vouched.contains(&(segment.base, true));
+        let vouched = self.vouched_segments(log);
+        let is_right = |segment: &Rc<Segment>| vouched.contains(&segment.base);
         // That a file is closed and its hints are vouched for does not say that it ends with its data: it may have been written to, with
         // blocks prepared behind, and closed for want of use. After a life that ended otherwise every directory is looked through.
         let is_looked_through = self.began_cut || !segments.is_empty();
@@ -207,6 +212,17 @@ impl Volume {
         }
         self.look_for_strays(log, &directory, closing).await?;
         Ok(())
+    }
+
+    /// The segments whose hints need not be written.
+    pub(crate) fn vouched_segments(&self, log: &Log) -> Vec<i64> {
+        let end = log.ends().log_end;
+        let of_log = |entry: &mut LedgerLog| {
+            let is_closed = entry.snapshot == end && entry.epochs == end;
+            let right = entry.segments.iter().filter(|at| is_closed && at.indexed == at.length);
+            right.map(|at| at.base).collect()
+        };
+        self.in_ledger(log.number, of_log).unwrap_or_default()
     }
 
     async fn write_index_files(
@@ -256,10 +272,12 @@ impl Volume {
         directory: &str,
         closing: &RefCell<Closing>,
     ) -> Result<(), ReadError> {
-        let files = self.directory.list(directory).await?;
-        let files = files.iter().filter_map(|entry| SegmentFileName::parse(&entry.name));
-        let files: Vec<SegmentFileName> = files.filter(|file| file.stage == FileStage::Live).collect();
-        self.write_aborted(log, directory, &files, closing).await?;
+        let files = self.read_aborted(log).await?;
+        for (base, bytes) in log.unwritten_aborted(i64::MAX) {
+            if !bytes.is_empty() {
+                self.replace(segment_path(directory, base, SegmentFile::TxnIndex), &bytes, closing).await?;
+            }
+        }
         let vouched: Vec<i64> = self
             .in_ledger(log.number, |entry| {
                 entry.segments.iter().filter(|at| at.has_snapshot).map(|at| at.base).collect()
@@ -282,14 +300,14 @@ impl Volume {
         Ok(())
     }
 
-    /// `files` are those in the log's directory.
-    async fn write_aborted(
+    /// Finds out which transactions were aborted in segments without a file that says so. Returns the files in the log's directory.
+    pub(crate) async fn read_aborted(
         self: &Rc<Self>,
         log: &Rc<Log>,
-        directory: &str,
-        files: &[SegmentFileName],
-        closing: &RefCell<Closing>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Vec<SegmentFileName>, ReadError> {
+        let files = self.directory.list(&log.key().directory_name()).await?;
+        let files = files.iter().filter_map(|entry| SegmentFileName::parse(&entry.name));
+        let files: Vec<SegmentFileName> = files.filter(|file| file.stage == FileStage::Live).collect();
         let segments = log.state.borrow().segments.clone();
         for segment in segments.iter().filter(|segment| segment.aborted.borrow().is_none()) {
             // Once the directory is closed, only the file itself says that there is one.
@@ -299,13 +317,7 @@ impl Volume {
                 log.read_aborted_of(self, segment).await?;
             }
         }
-        for (base, bytes) in log.unwritten_aborted(i64::MAX) {
-            if !bytes.is_empty() {
-                let path = segment_path(directory, base, SegmentFile::TxnIndex);
-                self.replace(path, &bytes, closing).await?;
-            }
-        }
-        Ok(())
+        Ok(files)
     }
 }
 

@@ -53,7 +53,7 @@ impl Log {
         offset: i64,
         is_full: bool,
     ) -> Result<(), AppendError> {
-        let (kept, generation) = {
+        let kept = {
             let state = self.state.borrow();
             let ends = state.ends;
             if !is_full && offset >= ends.log_end {
@@ -61,7 +61,7 @@ impl Log {
             }
             let at = state.segments.iter().rposition(|segment| segment.base <= offset);
             let kept = at.filter(|_| !is_full && offset > ends.log_start);
-            (kept.map(|at| Rc::clone(&state.segments[at])), state.generation + 1)
+            kept.map(|at| Rc::clone(&state.segments[at]))
         };
         let position = match &kept {
             None => 0,
@@ -71,6 +71,18 @@ impl Log {
                 Err(_) => return Err(AppendError::Failed),
             },
         };
+        self.give_up_behind(volume, kept, position, offset).await
+    }
+
+    /// Truncates a quiet log to `offset`, at `position` of a segment that stays the last one; without one, it begins and ends there.
+    pub(crate) async fn give_up_behind(
+        self: &Rc<Self>,
+        volume: &Volume,
+        kept: Option<Rc<Segment>>,
+        position: u32,
+        offset: i64,
+    ) -> Result<(), AppendError> {
+        let generation = self.generation() + 1;
         let base = kept.as_ref().map_or(NO_SEGMENT, |segment| segment.base);
         let done = volume.submit(Entry::Truncate { log: self.number, generation, base, position, offset });
         let Some(round) = volume.answer(done).await else { return Err(AppendError::Failed) };

@@ -95,6 +95,8 @@ pub struct Disk {
     pub hangs_at: Cell<u64>,
     /// The next operation of this name on a path that contains the text fails, with this error number.
     pub fails_once: RefCell<Option<(&'static str, String, i32)>>,
+    /// Reads of the file at this path fail where they touch this block.
+    pub bad_block: RefCell<Option<(String, u64)>>,
     pub is_locked: Cell<bool>,
     /// A mutation: the lock ends with its process, and not with that process's last write.
     pub lock_dies_with_process: Cell<bool>,
@@ -120,6 +122,7 @@ impl Disk {
             fails_at: Cell::new(u64::MAX),
             hangs_at: Cell::new(u64::MAX),
             fails_once: RefCell::new(None),
+            bad_block: RefCell::new(None),
             is_locked: Cell::new(false),
             lock_dies_with_process: Cell::new(false),
             slow: RefCell::new(None),
@@ -853,6 +856,13 @@ impl File for TestFile {
         Box::pin(async move {
             assert_eq!((position % BLOCK as u64, length % BLOCK), (0, 0), "{}", self.path);
             self.step("read").await?;
+            if let Some((path, block)) = &*self.disk.bad_block.borrow()
+                && *path == self.path
+                && (position..position + length as u64).contains(&(block * BLOCK as u64))
+            {
+                let (path, message) = (path.clone(), "a bad sector".into());
+                return Err(DiskError::Failed { path, operation: "read", errno: 5, message });
+            }
             self.with(|inode| {
                 let start = (position as usize).min(inode.now.len());
                 let end = (start + length).min(inode.now.len());
