@@ -174,12 +174,12 @@ async fn open(
     let had_root = root.is_some();
     let root = match root {
         Some(root) => root,
-        None => adopt(directory).await?,
+        None => {
+            must_be_closed(directory).await?;
+            Root::clean()
+        }
     };
     let closed = if root.is_clean { read_marker(directory).await? } else { None };
-    // Where a root exists it alone decides; Kafka's marker must not outlive what we change.
-    allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
-    directory.sync_directory("").await?;
     let mut found = if root.is_clean {
         clean::look_through(directory, options).await?
     } else {
@@ -192,6 +192,13 @@ async fn open(
     }
     found.report.closed = closed;
     found.report.was_logans = had_root || closed.is_some_and(|closed| closed.by_logan);
+    // Up to here nothing was changed: whoever is refused may be another's, and is left as its owner closed it.
+    if !had_root {
+        adopt(directory, &root).await?;
+    }
+    // Where a root exists it alone decides; Kafka's marker must not outlive what we change.
+    allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
+    directory.sync_directory("").await?;
     let opened = fresh::found_again(directory, root, found, options, metadata).await?;
     let took_ms = host.monotonic_ns().saturating_sub(began_ns) / 1_000_000;
     tracing::debug!(directory = %directory.path(), took_ms, report = ?opened.report, "a log directory is open");
@@ -224,8 +231,8 @@ async fn read_marker(directory: &dyn Directory) -> Result<Option<CleanShutdown>,
     }
 }
 
-/// Puts a root into a directory that has none: a new one, or one that was closed cleanly.
-async fn adopt(directory: &dyn Directory) -> Result<Root, OpenError> {
+/// A directory without a root must be a new one, or one that was closed cleanly.
+async fn must_be_closed(directory: &dyn Directory) -> Result<(), OpenError> {
     let entries = directory.list("").await?;
     let has_logs = entries.iter().any(|entry| {
         let name = DirectoryName::parse(&entry.name);
@@ -234,13 +241,16 @@ async fn adopt(directory: &dyn Directory) -> Result<Root, OpenError> {
     if has_logs && !entries.iter().any(|entry| entry.name == CLEAN_SHUTDOWN) {
         return Err(OpenError::NotClosedCleanly);
     }
+    Ok(())
+}
+
+/// Puts a first root into a directory.
+async fn adopt(directory: &dyn Directory, root: &Root) -> Result<(), DiskError> {
     match directory.make_directory(FOLDER).await {
         // Left by a start or a stop that was cut short.
         Ok(()) | Err(DiskError::AlreadyExists { .. }) => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     }
-    let root = Root::clean();
     directory.write_small(ROOT_PATH, [root.encode(), root.encode()].concat()).await?;
-    directory.sync_directory("").await?;
-    Ok(root)
+    directory.sync_directory("").await
 }
