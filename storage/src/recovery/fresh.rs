@@ -152,7 +152,7 @@ async fn complete_log(
         // Of those that were deleted none has its name any more, so somebody has put this one there; unless it has the log's segments, and does not
         // say right whose it is.
         if has_topic_id(directory, &log.key).await? == Some(false) && !has_moved_in(directory, log).await? {
-            let aside = stray_directory(&log.key.topic, log.key.partition, u128::from(sequence));
+            let aside = free_stray_name(directory, &log.key.topic, log.key.partition, sequence).await?;
             directory.rename(&name, &aside).await?;
             tracing::warn!("{name} is another topic's, and its name a new log's: it is {aside} now");
         }
@@ -347,6 +347,24 @@ async fn cut_sealed(directory: &dyn Directory, log: &mut LedgerLog) -> Result<()
     Ok(())
 }
 
+/// The name of a directory that is set aside, which no other has: after a clean stop the roots' sequence begins anew.
+async fn free_stray_name(
+    directory: &dyn Directory,
+    topic: &str,
+    partition: i32,
+    sequence: u64,
+) -> Result<String, DiskError> {
+    let mut unique = u128::from(sequence);
+    loop {
+        let name = stray_directory(topic, partition, unique);
+        match directory.list(&name).await {
+            Ok(_) => unique += 1,
+            Err(DiskError::NotFound { .. }) => return Ok(name),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Directories that no log has. Those that look like a log's are set aside under another name, as Kafka does: whoever gets this name next
 /// must not find them there.
 async fn set_orphans_aside(
@@ -368,7 +386,7 @@ async fn set_orphans_aside(
             orphans.push(entry.name);
             continue;
         };
-        let aside = stray_directory(topic, partition, u128::from(root.sequence));
+        let aside = free_stray_name(directory, topic, partition, root.sequence).await?;
         directory.rename(&entry.name, &aside).await?;
         tracing::warn!("{} is no log's directory: it is {aside} now", entry.name);
         orphans.push(aside);
