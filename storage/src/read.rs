@@ -190,10 +190,11 @@ impl Log {
     ) -> Result<FromSegment, ReadError> {
         let (position, expected, mut looked_up) = begin(segment, from, generation);
         let mut position = u64::from(position);
-        let end = u64::from(segment.length.get());
-        volume.note_cold_read(end - position.min(end));
+        volume.note_cold_read(u64::from(segment.length.get()).saturating_sub(position));
         let file = volume.open_segment(self, segment).await?;
         let mut want = limits.bytes.clamp(LEAST, MOST);
+        // Both of one moment, because the log grows: what is durable is never behind the end.
+        let end = u64::from(segment.length.get());
         let durable = self.durable_of(volume, segment);
         let mut walker = Walker { config: &volume.config, from, limits, end, durable, expected, fault: None };
         loop {
