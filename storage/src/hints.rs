@@ -108,10 +108,10 @@ impl Volume {
     }
 
     /// Writes hints of the logs with most unvouched bytes, until a quarter of the bound is left, and has a checkpoint vouch for them.
-    /// Returns whether anything was vouched for.
+    /// Returns whether anything was vouched for; if some found no space, only after the checkpoint of the others.
     async fn write_due_hints(self: &Rc<Self>) -> Result<bool, DiskError> {
         let mut chosen = self.choose_unvouched();
-        let mut count = 0;
+        let (mut count, mut shortage) = (0, None);
         while !chosen.is_empty() && !self.is_ended() {
             let (mut group, mut bytes) = (Vec::new(), 0);
             while let Some(log) = chosen.pop_front() {
@@ -133,7 +133,16 @@ impl Volume {
             }
             self.work.notify();
             self.progress.notify();
-            count += outcome?;
+            match outcome {
+                Ok(written) => count += written,
+                // What other groups have written is in place, and their logs' next moments are written behind it: before that a
+                // checkpoint must know how much of it there is.
+                Err(error @ DiskError::NoSpace { .. }) if count > 0 => {
+                    shortage = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
         if count == 0 {
             return Ok(false);
@@ -149,7 +158,7 @@ impl Volume {
                 allow_missing(self.directory.remove_file(&path).await)?;
             }
         }
-        Ok(true)
+        shortage.map_or(Ok(true), Err)
     }
 
     fn choose_unvouched(&self) -> VecDeque<Rc<Log>> {

@@ -4,13 +4,14 @@ mod support;
 
 use std::rc::Rc;
 
+use futures_util::future::join_all;
 use logan_storage::batch::Batch;
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::disk::BLOCK;
 use logan_storage::read::Limits;
 use support::disk::Disk;
 use support::runtime::Runtime;
-use support::{append_settled, batch, key, live, log_config, serve, volume_config};
+use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
 
 const RECOVERY_BYTES: u64 = 100_000;
 const BATCHES: i64 = 3_000;
@@ -162,4 +163,54 @@ fn entries_of_what_was_truncated_are_not_believed() {
             assert_eq!(largest.offset, cut - 1, "cut at {cut}");
         });
     }
+}
+
+/// Logs whose hints a moment writes together, and others that come after them, for which there is no space: what was written of the first
+/// is known to the next life, although their next moment has changed their files again.
+#[test]
+fn a_shortage_leaves_what_was_written_before_it_known() {
+    const BIG: i32 = 64;
+    const SMALL: i32 = 100;
+    let config = || VolumeConfig { recovery_bytes: 1_840_000, ..volume_config() };
+    let disk = Disk::new();
+    live(&disk, 1, move |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        let keys = (0..BIG).map(|n| key("big", n)).chain((0..SMALL).map(|n| key("small", n)));
+        let logs = volume.create_logs(keys.map(|key| (key, log_config())).collect()).await.unwrap();
+        for (at, log) in logs.iter().enumerate() {
+            for n in 0..if at == 0 { 20 } else { 1 } {
+                append_settled(log, &batch(1, if at == 0 { 100_000 } else { 1_000 }, n, 1)).await.unwrap();
+            }
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    live(&disk, 2, move |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, config(), log_config()).await.unwrap();
+        let all =
+            (0..BIG).map(|n| (key("big", n), 6_000)).chain((0..SMALL).map(|n| (key("small", n), 5_000)));
+        let logs: Vec<_> = all.map(|(key, length)| (volume.log(&key).unwrap(), length)).collect();
+        let appended = logs.iter().map(|(log, length)| {
+            let bytes = batch(1, *length, 2, 2);
+            async move { append_settled(log, &bytes).await.unwrap() }
+        });
+        join_all(appended).await;
+        *disk.full_for.borrow_mut() = Some("small-".into());
+        // The first makes hints due: those of all big logs. So does the second: this log's own, once more.
+        for pieces in [1, 12] {
+            for n in 0..pieces {
+                append_settled(&logs[0].0, &batch(1, 40_000, n, 3 + n as i64)).await.unwrap();
+            }
+            runtime.sleep_ns(1_000_000_000).await;
+        }
+        let times = disk.content("big-0/00000000000000000000.timeindex").unwrap();
+        assert!(times.len() >= BLOCK, "its second moment was written: {} bytes", times.len());
+    });
+    live(&disk, 3, move |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, config(), log_config()).await.unwrap();
+        disk.full_for.take();
+        disk.segment_bytes_read.set(0);
+        volume.log(&key("big", 0)).unwrap().load().await.unwrap();
+        let read = disk.segment_bytes_read.get();
+        assert!(read < 800_000, "{read} bytes were read to load a log of which 500,000 were not vouched for");
+    });
 }
