@@ -410,14 +410,29 @@ impl Volume {
             if !left.contains(&(retired.log, retired.base, retired.round)) {
                 continue;
             }
-            remove_segment(&*self.directory, retired, directory).await?;
-            synced.insert(directory.clone());
+            if self.is_base_given_again(retired) {
+                remove_spare(&*self.directory, retired).await?;
+            } else {
+                remove_segment(&*self.directory, retired, directory).await?;
+                synced.insert(directory.clone());
+            }
             removed.insert((retired.log, retired.base, retired.round));
         }
         self.sync_directories(&synced.into_iter().collect::<Vec<_>>()).await?;
         let is_left = |at: &Retired| !removed.contains(&(at.log, at.base, at.round));
         self.ledger.borrow_mut().retired.retain(is_left);
         Ok(())
+    }
+
+    /// Whether a later segment of its log begins where a removed one began. Its file takes the old one's place when it gets its name, if it does not
+    /// have that already; and if it was given up, too, it goes when that is covered.
+    fn is_base_given_again(&self, retired: &Retired) -> bool {
+        let ledger = self.ledger.borrow();
+        let log = ledger.logs.get(&retired.log);
+        let is_in_use = log.is_some_and(|log| log.segments.iter().any(|at| at.base == retired.base));
+        let is_later =
+            |at: &Retired| (at.log, at.base) == (retired.log, retired.base) && at.round > retired.round;
+        is_in_use || ledger.retired.iter().any(is_later)
     }
 
     async fn rename_deleted(self: &Rc<Self>, works: &[NameWork]) -> Result<(), DiskError> {
@@ -525,13 +540,19 @@ pub(crate) async fn remove_segment(
     retired: &Retired,
     log_directory: &str,
 ) -> Result<(), DiskError> {
-    if let Some(spare) = retired.spare {
-        allow_missing(directory.remove_file(&spare.path()).await)?;
-    }
+    remove_spare(directory, retired).await?;
     for file in SegmentFile::ALL {
         allow_missing(directory.remove_file(&segment_path(log_directory, retired.base, file)).await)?;
     }
     Ok(())
+}
+
+/// Removes a given-up segment that still has the name it was born with.
+async fn remove_spare(directory: &dyn crate::disk::Directory, retired: &Retired) -> Result<(), DiskError> {
+    match retired.spare {
+        Some(spare) => allow_missing(directory.remove_file(&spare.path()).await),
+        None => Ok(()),
+    }
 }
 
 /// Removes what a deleted log has left, its directory last. Doing it again does nothing.
