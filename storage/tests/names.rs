@@ -153,6 +153,34 @@ fn a_start_gives_a_name_to_whoever_waited_for_it() {
     }
 }
 
+/// The power goes while a start gives the name to whoever waited for it, at each operation of that start.
+#[test]
+fn a_start_that_gives_a_name_on_can_be_cut_anywhere() {
+    for deletes in [true, false] {
+        let left = Disk::new();
+        live(&left, 1, move |disk, runtime| async move {
+            name_given_again(&disk, &runtime, deletes).await;
+        });
+        *left.slow.borrow_mut() = None;
+        let mut was_cut = true;
+        for cut in 1.. {
+            if !was_cut {
+                assert!(cut > 20, "a start has more operations than {cut}");
+                break;
+            }
+            let disk = left.copy();
+            let runtime = Runtime::new(cut);
+            disk.dies_at.set(disk.operations.get() + cut);
+            let (dk, rt) = (Rc::clone(&disk), Rc::clone(&runtime));
+            let started = runtime.run(async move { serve_on_two(&dk, &rt, false).await.map(drop) });
+            was_cut = started.is_none();
+            runtime.kill();
+            disk.lose_power(&runtime);
+            live(&disk, cut, |disk, runtime| async move { check_new(&disk, &runtime).await });
+        }
+    }
+}
+
 /// After a loss that was accepted, files of a log lie about that nobody knows any more.
 #[test]
 fn what_a_lost_log_has_left_is_not_a_part_of_the_next_one_of_its_name() {

@@ -97,14 +97,19 @@ async fn delete_superseded(
         superseded.extend(holders.into_iter().filter(|at| Some(*at) != kept));
         found.report.losses.push(loss);
     }
-    for at in superseded.into_iter().rev() {
-        let log = found.logs.remove(at);
-        let of_log = found.retired.extract_if(.., |(key, _)| *key == *log.key);
+    superseded.into_iter().rev().for_each(|at| found.give_up(at));
+    Ok(())
+}
+
+impl Found {
+    /// A log is one that is deleted, from now on.
+    pub(super) fn give_up(&mut self, at: usize) {
+        let log = self.logs.remove(at);
+        let of_log = self.retired.extract_if(.., |(key, _)| *key == *log.key);
         let retired = of_log.filter_map(|(_, retired)| retired.spare);
         let spares = log.segments.iter().filter_map(|segment| segment.spare).chain(retired).collect();
-        found.deleted.push(Deleted { id: log.id, key: log.key, round: 0, is_renamed: false, spares });
+        self.deleted.push(Deleted { id: log.id, key: log.key, round: 0, is_renamed: false, spares });
     }
-    Ok(())
 }
 
 /// Makes every log's directory and every segment's name what the ledgers say.

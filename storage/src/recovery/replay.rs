@@ -51,11 +51,17 @@ pub(super) async fn recover(
     Err(OpenError::Damaged(damages))
 }
 
-/// Takes out logs whose directories are gone with their records, and says which. A directory that was not made yet is made later.
+/// Takes out logs whose directories are gone with their records, and says which. A directory that was not made yet is made later, and a log whose
+/// directory has the name of one that is deleted is.
 async fn take_out_missing(directory: &dyn Directory, found: &mut Found) -> Result<Vec<String>, DiskError> {
     let names = |entries: Vec<DirectoryEntry>| entries.into_iter().map(|entry| entry.name).collect();
     let there: BTreeSet<String> = names(directory.list("").await?);
     let spares: BTreeSet<String> = names(directory.list(FOLDER).await?);
+    // Renamed by a recovery that got no further than that: it had found that the log's name is another's, and nobody decides that again.
+    while let Some(at) = found.logs.iter().position(|log| there.contains(&log.id.deleted_directory(&log.key)))
+    {
+        found.give_up(at);
+    }
     let mut damages = Vec::new();
     found.logs.retain_mut(|log| {
         if there.contains(&log.key.directory_name()) {
