@@ -260,6 +260,9 @@ fn evict(shell: &Rc<Shell>, topic: &Topic) -> Vec<Rc<Log>> {
 
 /// Deletes logs, all together, since they share rounds and syncs. Until this returns, no log of the same name may be created anywhere.
 pub(super) async fn delete_logs(shell: &Shell, logs: Vec<Rc<Log>>) {
+    if shell.plan.mutations.keep_deleted_logs {
+        return;
+    }
     join_all(logs.iter().map(|log| delete_log(shell, log))).await;
 }
 

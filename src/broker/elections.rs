@@ -127,6 +127,9 @@ pub(super) async fn begin_producer_ids(shell: &Rc<Shell>, survey: &Survey) -> Re
 
 /// Begins the leader epochs that the survey asks for, of all partitions that the metadata knows now, before anybody is served.
 pub(super) async fn begin_leader_epochs(shell: &Rc<Shell>, survey: &Survey) -> Result<(), StartError> {
+    if shell.plan.mutations.keep_leader_epochs {
+        return Ok(());
+    }
     let broker = shell.plan.settings.broker.node_id;
     let due = due(&shell.context.image(), broker, survey);
     // Each is a record, and an entry of the metadata log has only so many.

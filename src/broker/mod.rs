@@ -104,6 +104,14 @@ pub struct Mutations {
     pub keep_credit: bool,
     /// When a connection has ended, the credit of its frames is given back though owners still hold what came in them.
     pub leave_owners: bool,
+    /// A start does not know which producer ids were given.
+    pub forget_producer_ids: bool,
+    /// A start goes on in the leader epochs of the life before it, whatever was lost.
+    pub keep_leader_epochs: bool,
+    /// The logs of deleted topics stay.
+    pub keep_deleted_logs: bool,
+    /// A topic's name alone gives its id.
+    pub ids_of_names: bool,
     /// A start fails if any volume cannot be started.
     pub insist_on_volumes: bool,
     /// No fault: the epoch with which fetch sessions begin, shortly before it wraps.

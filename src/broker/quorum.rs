@@ -104,12 +104,32 @@ pub(super) fn begin(shell: &Rc<Shell>, opened: Opened, directory: Uuid) {
     let (sender, commands) = mpsc::unbounded();
     let node = shell.plan.settings.broker.node_id;
     *shell.commands.borrow_mut() = Some(Commands { sender, quorum: opened.quorum.clone(), node, directory });
-    let driver = Driver {
-        shell: shell.clone(),
-        quorum: opened.quorum,
-        decider: RefCell::new(Decider::new(opened.image)),
-    };
+    let forgets = shell.plan.mutations.forget_producer_ids;
+    let image = if forgets { without_producer_ids(&opened.image) } else { opened.image };
+    let driver =
+        Driver { shell: shell.clone(), quorum: opened.quorum, decider: RefCell::new(Decider::new(image)) };
     shards::spawn(Queue::Control, driver.run(commands, opened.events)).detach();
+}
+
+/// Planted ([`super::Mutations::forget_producer_ids`]).
+fn without_producer_ids(image: &Image) -> Image {
+    let mut records = image.records();
+    records.retain(|record| !matches!(record, Record::ProducerIds(_)));
+    Image::restore(image.cluster_id(), image.version(), &records).expect("an image can be restored")
+}
+
+/// Planted ([`super::Mutations::ids_of_names`]).
+fn with_ids_of_names(mut command: Command) -> Command {
+    if let Command::CreateTopics { topics, .. } = &mut command {
+        for topic in topics {
+            let bytes = topic
+                .name
+                .bytes()
+                .fold(0x1065_u64, |hash, byte| (hash << 5) ^ (hash >> 59) ^ u64::from(byte));
+            topic.id = Uuid::random(|| bytes);
+        }
+    }
+    command
 }
 
 struct Driver {
@@ -146,7 +166,10 @@ impl Driver {
         }
     }
 
-    fn on_command(&self, call: Call, command: Command) {
+    fn on_command(&self, call: Call, mut command: Command) {
+        if self.shell.plan.mutations.ids_of_names {
+            command = with_ids_of_names(command);
+        }
         let answers = self.decider.borrow_mut().on_command(call, command);
         self.give(answers);
     }

@@ -354,7 +354,7 @@ pub(super) fn examine(stage: &Stage, partition: Partition, log: &[Sent]) -> Told
                             "partition {partition}: {end} records were acknowledged, and the watermark told is {watermark}"
                         ));
                     }
-                    shared.note(work::read(&shared, partition, records, watermark, &mut found));
+                    shared.note(work::read(&shared.history, partition, records, watermark, &mut found));
                 }
                 Err(ErrorCode::KAFKA_STORAGE_ERROR) => return (found, Told::Refuses),
                 Err(error) => {

@@ -7,6 +7,9 @@
 //! - [`History::lead`]: a log's leader epochs rise with its offsets, over all starts
 //! - [`is_below_watermark`]: what a reader is shown lies below the watermark that it is told with it
 //! - [`is_fresh`]: that watermark has reached all that was acknowledged before the reader asked
+//! - [`History::tell`]: the end of a log that clients are told never falls, over all starts; [`History::ends_stay`]: what it was is there
+//! - [`History::led_in`]: nor does the leader epoch that Metadata tells
+//! - [`History::give`]: a producer id is given once, over all starts
 //! - [`History::topics_are_as_acknowledged`]: created topics exist, deleted ones do not
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,12 +32,47 @@ pub enum Existence {
     Unknown,
 }
 
+/// When a question was sent, and when its answer came.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub sent_ns: u64,
+    pub told_ns: u64,
+}
+
+/// What clients are told of something that never falls: whenever it was more than before.
+#[derive(Debug, Default)]
+struct Rising(Vec<(u64, i64)>);
+
+impl Rising {
+    /// What was told before this was asked, if that was more.
+    fn tell(&mut self, asked: Asked, value: i64) -> Result<(), i64> {
+        let before = self.0.iter().rev().find(|(told_ns, _)| *told_ns < asked.sent_ns);
+        if let Some((_, before)) = before.filter(|(_, before)| *before > value) {
+            return Err(*before);
+        }
+        if self.last().is_none_or(|last| last < value) {
+            self.0.push((asked.told_ns, value));
+        }
+        Ok(())
+    }
+
+    fn last(&self) -> Option<i64> {
+        self.0.last().map(|(_, value)| *value)
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct History {
     acknowledged: BTreeMap<(Partition, i64), Sent>,
     shown: BTreeMap<(Partition, i64), Sent>,
     /// The leader epoch of each batch that was shown, by its base offset.
     epochs: BTreeMap<(Partition, i64), i32>,
+    /// Watermarks and ends.
+    told: BTreeMap<Partition, Rising>,
+    /// Leader epochs.
+    led: BTreeMap<Partition, Rising>,
+    producer_ids: BTreeSet<i64>,
+    pub ignores_epochs: bool,
     pub topics: BTreeMap<String, Existence>,
 }
 
@@ -59,6 +97,9 @@ impl History {
 
     /// A batch was shown.
     pub fn lead(&mut self, partition: Partition, base: i64, epoch: i32) -> Result<(), String> {
+        if self.ignores_epochs {
+            return Ok(());
+        }
         let before = self.epochs.range((partition, 0)..=(partition, base)).next_back();
         let behind = self.epochs.range((partition, base)..=(partition, i64::MAX)).next();
         if before.is_some_and(|(_, before)| *before > epoch)
@@ -70,6 +111,28 @@ impl History {
         }
         self.epochs.insert((partition, base), epoch);
         Ok(())
+    }
+
+    /// A client was told a watermark, or where a log ends.
+    pub fn tell(&mut self, partition: Partition, asked: Asked, end: i64) -> Result<(), String> {
+        self.told.entry(partition).or_default().tell(asked, end).map_err(|before| {
+            format!("partition {partition}: its end was told as {before}, and fell to {end} for who asked after that")
+        })
+    }
+
+    /// A client was told the epoch in which a partition is led.
+    pub fn led_in(&mut self, partition: Partition, asked: Asked, epoch: i32) -> Result<(), String> {
+        self.led.entry(partition).or_default().tell(asked, i64::from(epoch)).map_err(|before| {
+            format!("partition {partition}: its leader epoch was told as {before}, and fell to {epoch}")
+        })
+    }
+
+    /// A producer was given an id.
+    pub fn give(&mut self, producer_id: i64) -> Result<(), String> {
+        if self.producer_ids.insert(producer_id) {
+            return Ok(());
+        }
+        Err(format!("producer id {producer_id} was given twice"))
     }
 
     pub fn acknowledged_count(&self) -> usize {
@@ -90,7 +153,33 @@ impl History {
     pub fn check(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
         self.acknowledged_is_present(logs)?;
         once_and_in_order(logs)?;
-        self.shown_stays(logs)
+        self.shown_stays(logs)?;
+        self.ends_stay(logs)
+    }
+
+    pub fn ends_stay(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
+        for (partition, told) in &self.told {
+            let (end, log) = (told.last().unwrap_or(0), logs.get(partition).map_or(0, Vec::len));
+            if (log as i64) < end {
+                return Err(format!(
+                    "partition {partition}: its end was told as {end}, and it has {log} records"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What lay behind the first `length` records of a partition is lost, as it may be: nothing is expected of it any more. The newest leader
+    /// epoch that is known of it.
+    pub fn cut(&mut self, partition: Partition, length: i64) -> Option<i32> {
+        let newest =
+            self.epochs.range((partition, 0)..=(partition, i64::MAX)).next_back().map(|(_, epoch)| *epoch);
+        let is_lost = |at: &(Partition, i64)| at.0 == partition && at.1 >= length;
+        self.acknowledged.retain(|at, _| !is_lost(at));
+        self.shown.retain(|at, _| !is_lost(at));
+        self.epochs.retain(|at, _| !is_lost(at));
+        self.told.remove(&partition);
+        newest
     }
 
     pub fn acknowledged_is_present(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
@@ -207,5 +296,30 @@ mod tests {
         history.topics_are_as_acknowledged(&BTreeSet::from(["gone".into()])).unwrap_err();
         history.topics.insert("there".into(), Existence::Yes);
         history.topics_are_as_acknowledged(&BTreeSet::new()).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_told_never_falls_and_is_there() {
+        let mut history = History::default();
+        history.acknowledge(0, 0, sent(0)).unwrap();
+        history.show(0, 1, sent(1)).unwrap();
+        let asked = |sent_ns, told_ns| Asked { sent_ns, told_ns };
+        history.tell(0, asked(1, 2), 2).unwrap();
+        history.tell(0, asked(1, 3), 1).unwrap();
+        history.tell(0, asked(3, 4), 1).unwrap_err();
+        history.check(&logs(&[0, 1])).unwrap();
+        history.tell(0, asked(4, 5), 3).unwrap();
+        history.check(&logs(&[0, 1])).unwrap_err();
+        history.led_in(0, asked(1, 2), 5).unwrap();
+        history.led_in(0, asked(3, 4), 4).unwrap_err();
+        history.led_in(1, asked(3, 4), 4).unwrap();
+        history.give(7).unwrap();
+        history.give(8).unwrap();
+        history.give(7).unwrap_err();
+        history.lead(0, 0, 3).unwrap();
+        history.lead(0, 1, 4).unwrap();
+        assert_eq!(history.cut(0, 1), Some(4));
+        history.check(&logs(&[0])).unwrap();
+        history.check(&logs(&[])).unwrap_err();
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use logan::protocol::messages::FetchRequest;
 use logan::protocol::messages::fetch::FetchPartition;
 use logan::protocol::{ErrorCode, Records};
-use logan_shards::{random_u64, sleep};
+use logan_shards::{monotonic_ns, random_u64, sleep};
 
 use super::client::{Client, Lost};
 use super::history::Partition;
@@ -46,6 +46,7 @@ async fn read_once(
     wanted: &FetchRequest,
 ) -> Result<(), Lost> {
     let many = 1 + (random_u64() % AT_ONCE) as usize;
+    let sent_ns = monotonic_ns();
     client.send(FETCH_VERSION, &vec![wanted.clone(); many]).await?;
     for _ in 0..many {
         sleep(Duration::from_millis(random_u64() % LATEST_MS)).await;
@@ -55,8 +56,9 @@ async fn read_once(
         };
         if data.error_code == ErrorCode::NONE {
             let records = data.records.as_ref().map(Records::contiguous).unwrap_or_default();
-            let read = work::read(shared, partition, records, data.high_watermark, &mut Vec::new());
+            let read = work::read(&shared.history, partition, records, data.high_watermark, &mut Vec::new());
             shared.note(read);
+            shared.tell(partition, sent_ns, data.high_watermark);
         } else if !work::is_retriable(data.error_code) {
             shared.fail(format!(
                 "partition {partition} cannot be read from its beginning: {}",

@@ -8,6 +8,7 @@ mod damage;
 mod disks;
 pub mod history;
 mod laggards;
+mod lives;
 mod lost;
 mod node;
 mod pipeline;
@@ -16,4 +17,5 @@ pub mod run;
 mod sessions;
 mod work;
 
+pub use lives::Lives;
 pub use run::{Outcome, Run, Scenario, run};

@@ -17,7 +17,7 @@ use logan_shards::{random_u64, sleep};
 
 use super::client::{Client, Lost};
 use super::history::{Partition, Sent};
-use super::work::{self, Shared};
+use super::work::{self, Sender, Shared};
 
 /// What Kafka's producers keep in flight, and what brokers remember of each producer.
 const IN_FLIGHT: usize = 5;
@@ -115,8 +115,8 @@ impl Pipeline {
 
     fn make(&mut self) {
         let count = 1 + (random_u64() % 3) as u32;
-        let bytes =
-            work::batch_of(self.producer, self.id, self.next, count, || (random_u64() % 300) as usize);
+        let sender = Sender { producer: self.producer, id: self.id, begun: 0 };
+        let bytes = work::batch_of(sender, self.next, count, || (random_u64() % 300) as usize);
         self.unacknowledged.push_back(Unacknowledged { first: self.next, count, bytes });
         self.next += count;
     }
@@ -163,6 +163,6 @@ impl Pipeline {
 
 /// The shard that owns a partition of the topic that is written to.
 async fn owner(shared: &Shared, partition: Partition) -> u16 {
-    let topic = work::topic_id(shared).await;
+    let topic = work::topic_id(shared, work::TOPIC).await;
     Router::owner_of(PartitionId { topic, index: PartitionIndex(partition) }, shared.shards).0
 }

@@ -12,6 +12,7 @@ use logan_shards::{Flushing, spawn};
 use super::damage;
 use super::disks;
 use super::laggards;
+use super::lives::{self, Lives};
 use super::lost;
 use super::node::{Broker, Setup};
 use super::pipeline::Pipeline;
@@ -78,6 +79,7 @@ pub struct Outcome {
     pub shortages: Shortages,
     /// Of virtual time.
     pub took: Duration,
+    pub lives: Lives,
 }
 
 /// Who takes part in a run.
@@ -89,6 +91,7 @@ pub(super) struct Stage {
     pub done: Rc<Cell<bool>>,
     /// What befell the disks, for whoever looks into a failure.
     pub befell: RefCell<Vec<String>>,
+    pub directories: Vec<&'static str>,
 }
 
 impl Scenario {
@@ -227,7 +230,8 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     let shared = Shared::new(run);
     let done = Rc::new(Cell::new(false));
     simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
-    let stage = Stage { simulation, broker, shared, done, befell: RefCell::default() };
+    let directories = disks::DIRECTORIES[..run.directories].to_vec();
+    let stage = Stage { simulation, broker, shared, done, befell: RefCell::default(), directories };
     if matches!(run.scenario, Scenario::Damage | Scenario::Lost) {
         stage.await_clients()?;
     }
@@ -265,6 +269,7 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
         starts: broker.starts(),
         credits_waited_for: broker.credits_waited_for(),
         took: stage.simulation.now(),
+        lives: shared.counted.get(),
     })
 }
 
@@ -384,9 +389,14 @@ impl Stage {
             self.simulation.block_on(LONG, all)
         };
         self.is_violated()?;
-        let history = self.shared.history.borrow();
-        history.check(&logs)?;
-        history.topics_are_as_acknowledged(&topics)
+        {
+            let history = self.shared.history.borrow();
+            history.check(&logs)?;
+            history.topics_are_as_acknowledged(&topics)?;
+        }
+        lives::check_all(self);
+        self.is_violated()?;
+        self.directories.iter().try_for_each(|directory| lives::leftovers(self, directory))
     }
 }
 
@@ -415,13 +425,15 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
             spawn(queue, laggards::read_late(shared.clone(), partition, is_patient, reading.clone()))
         })
         .collect();
-    work::administrate(shared.clone(), 4).await;
+    let writes = Scenario::HELD.contains(&run.scenario);
+    let readers = lives::live(shared.clone(), if writes { 6 } else { 4 }, writes).await;
     for producer in producers {
         producer.await;
     }
     reading.set(false);
+    shared.lives_are_over.set(true);
     reader.await;
-    for consumer in consumers.into_iter().chain(laggards) {
+    for consumer in consumers.into_iter().chain(laggards).chain(readers) {
         consumer.await;
     }
     done.set(true);

@@ -85,7 +85,7 @@ impl Planned {
 pub(super) async fn consume(shared: Rc<Shared>, number: u32, producing: Rc<Cell<bool>>) {
     let mut consumer = Consumer {
         version: if number.is_multiple_of(2) { work::FETCH_VERSION } else { BY_ID },
-        topic: work::topic_id(&shared).await,
+        topic: work::topic_id(&shared, TOPIC).await,
         session: 0,
         epoch: 0,
         used_ns: None,
@@ -235,6 +235,9 @@ impl Consumer {
                 failed.push(data.partition_index);
             }
             self.on_mention(data, is_full)?;
+            if data.error_code == ErrorCode::NONE {
+                self.shared.tell(data.partition_index, sent_ns, data.high_watermark);
+            }
         }
         self.is_fresh(sent_ns, &failed)?;
         let expected = if is_full { response.session_id } else { self.session };
@@ -306,7 +309,7 @@ impl Consumer {
             return Err(format!("partition {partition}: {base} to {last} where {asked} was asked for"));
         }
         let part = self.parts.get_mut(&partition).expect("mentioned");
-        work::read(&self.shared, partition, records, data.high_watermark, &mut part.log)
+        work::read(&self.shared.history, partition, records, data.high_watermark, &mut part.log)
     }
 
     /// Partitions in `failed` were answered with an error.

@@ -8,21 +8,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use logan::model::Uuid;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
-use logan::protocol::messages::delete_topics::DeleteTopicState;
 use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
 use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::metadata::MetadataRequestTopic;
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use logan::protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
-    MetadataRequest, ProduceRequest,
+    CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
+    ProduceRequest,
 };
 use logan::protocol::records::{BatchBuilder, Compression, ProducerFields, RecordReader};
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::{monotonic_ns, random_u64, sleep};
 
 use super::client::{Client, Lost};
-use super::history::{Existence, History, Partition, Sent, is_below_watermark, is_fresh};
+use super::history::{Asked, Existence, History, Partition, Sent, is_below_watermark, is_fresh};
+use super::lives::{Life, Lives};
 use super::run::{Run, Scenario};
 
 pub(super) const TOPIC: &str = "main";
@@ -39,8 +39,6 @@ pub(super) struct Shared {
     /// With which fetch sessions begin.
     pub first_epoch: i32,
     pub network_is_calm: bool,
-    /// No bit turns over on a disk: of a leader epoch nobody would see it.
-    pub disks_are_true: bool,
     /// Longer than any request may take.
     pub patience: Duration,
     /// Producers that could not go on.
@@ -51,13 +49,26 @@ pub(super) struct Shared {
     pub acknowledged_at: RefCell<BTreeMap<Partition, Vec<Acknowledged>>>,
     /// Where producers of [`produce`] stand that have sent all they had.
     pub producers: RefCell<BTreeMap<u32, Resumable>>,
+    /// All topics beside the one that is written to, those that were deleted included.
+    pub lives: RefCell<Vec<Rc<Life>>>,
+    pub lives_are_over: Cell<bool>,
+    pub counted: Cell<Lives>,
+}
+
+/// A producer, as the broker knows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender {
+    pub producer: u32,
+    pub id: i64,
+    /// The number of its first record under this id.
+    pub begun: u32,
 }
 
 /// A producer that could go on.
 #[derive(Debug, Clone)]
 pub(super) struct Resumable {
     pub partition: Partition,
-    id: i64,
+    sender: Sender,
     /// The number of its next record.
     next: u32,
     /// Its last batch, and the offset that was told for it.
@@ -74,19 +85,24 @@ pub(super) struct Acknowledged {
 
 impl Shared {
     pub fn new(run: &Run) -> Rc<Self> {
+        // Where bits turn over on disks: of a leader epoch nobody would see it.
+        let mut history = History::default();
+        history.ignores_epochs = run.scenario == Scenario::Damage;
         Rc::new(Self {
-            history: RefCell::default(),
+            history: RefCell::new(history),
             violation: RefCell::new(None),
             partitions: run.partitions,
             shards: run.shards,
             first_epoch: run.mutations.session_epoch.unwrap_or(1),
             network_is_calm: run.scenario.has_calm_network(),
-            disks_are_true: run.scenario != Scenario::Damage,
             patience: run.scenario.patience(),
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
             acknowledged_at: RefCell::default(),
             producers: RefCell::default(),
+            lives: RefCell::default(),
+            lives_are_over: Cell::new(false),
+            counted: Cell::default(),
         })
     }
 
@@ -101,10 +117,22 @@ impl Shared {
         }
     }
 
+    pub fn count_lives(&self, count: impl FnOnce(&mut Lives)) {
+        let mut counted = self.counted.get();
+        count(&mut counted);
+        self.counted.set(counted);
+    }
+
     pub fn note(&self, noted: Result<(), String>) {
         if let Err(reason) = noted {
             self.fail(reason);
         }
+    }
+
+    /// A client that asked then is told now where a log ends.
+    pub fn tell(&self, partition: Partition, sent_ns: u64, end: i64) {
+        let asked = Asked { sent_ns, told_ns: monotonic_ns() };
+        self.note(self.history.borrow_mut().tell(partition, asked, end));
     }
 
     pub fn topic_is_created(&self) -> bool {
@@ -163,7 +191,7 @@ pub(super) async fn insist<T>(
     }
 }
 
-fn new_topic(name: &str, partitions: i32) -> CreateTopicsRequest {
+pub(super) fn new_topic(name: &str, partitions: i32) -> CreateTopicsRequest {
     let small = CreatableTopicConfig {
         name: "segment.bytes".into(),
         value: Some("1048576".into()),
@@ -189,10 +217,10 @@ pub(super) async fn create_topic(shared: &Shared) {
     shared.history.borrow_mut().topics.insert(TOPIC.into(), Existence::Yes);
 }
 
-/// The id of the topic that is written to.
-pub(super) async fn topic_id(shared: &Shared) -> Uuid {
+/// The id of a topic that there is.
+pub(super) async fn topic_id(shared: &Shared, name: &str) -> Uuid {
     insist(shared, async |client| {
-        let asked = MetadataRequestTopic { name: Some(TOPIC.into()), ..Default::default() };
+        let asked = MetadataRequestTopic { name: Some(name.into()), ..Default::default() };
         let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
         let response = client.call(12, &request).await?;
         let topic = response.topics.first().filter(|topic| topic.error_code == ErrorCode::NONE);
@@ -202,7 +230,7 @@ pub(super) async fn topic_id(shared: &Shared) -> Uuid {
 }
 
 /// Whether the broker knows a topic, as `witness` is told.
-async fn is_known(shared: &Shared, witness: &mut Client, name: &str) -> bool {
+pub(super) async fn is_known(shared: &Shared, witness: &mut Client, name: &str) -> bool {
     let asked = MetadataRequestTopic { name: Some(name.into()), ..Default::default() };
     let request =
         MetadataRequest { topics: Some(vec![asked]), allow_auto_topic_creation: false, ..Default::default() };
@@ -217,41 +245,6 @@ async fn is_known(shared: &Shared, witness: &mut Client, name: &str) -> bool {
     }
 }
 
-/// Creates and deletes other topics, one after another. Once that is answered, every shard knows it: another connection is asked.
-pub(super) async fn administrate(shared: Rc<Shared>, rounds: u32) {
-    let mut witness = connect(&shared).await;
-    for round in 0..rounds {
-        let name = format!("side-{}", round % 3);
-        let deletes = shared.history.borrow().topics.get(&name) == Some(&Existence::Yes);
-        shared.history.borrow_mut().topics.insert(name.clone(), Existence::Unknown);
-        let (existence, error) = insist(&shared, async |client| {
-            if deletes {
-                let topic = DeleteTopicState { name: Some(name.as_str().into()), ..Default::default() };
-                let request = DeleteTopicsRequest { topics: vec![topic], ..Default::default() };
-                let error = client.call(6, &request).await?.responses[0].error_code;
-                // A repeated deletion finds that the first one was carried out.
-                let done = matches!(error, ErrorCode::NONE | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-                return Ok(done.then_some((Existence::No, error)));
-            }
-            let error = client.call(7, &new_topic(&name, 2)).await?.topics[0].error_code;
-            let done = matches!(error, ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS);
-            Ok(done.then_some((Existence::Yes, error)))
-        })
-        .await;
-        // One that finds the first attempt carried out may find so before all shards do.
-        if error == ErrorCode::NONE {
-            let known = is_known(&shared, &mut witness, &name).await;
-            if known != (existence == Existence::Yes) {
-                let (done, so) =
-                    if known { ("deleted", "knows it") } else { ("created", "does not know it") };
-                shared.fail(format!("topic {name} was {done}, and a shard {so} when asked after that"));
-            }
-        }
-        shared.history.borrow_mut().topics.insert(name, existence);
-        sleep(Duration::from_millis(random_u64() % 30)).await;
-    }
-}
-
 /// The id of a new producer.
 pub(super) async fn new_producer(shared: &Shared) -> i64 {
     insist(shared, async |client| {
@@ -261,31 +254,35 @@ pub(super) async fn new_producer(shared: &Shared) -> i64 {
             ..Default::default()
         };
         let response = client.call(4, &request).await?;
-        Ok((response.error_code == ErrorCode::NONE).then_some(response.producer_id))
+        if response.error_code != ErrorCode::NONE {
+            return Ok(None);
+        }
+        shared.note(shared.history.borrow_mut().give(response.producer_id));
+        Ok(Some(response.producer_id))
     })
     .await
 }
 
 /// Sends batches to one partition, each until it is acknowledged.
 pub(super) async fn produce(shared: Rc<Shared>, producer: u32, partition: Partition, batches: u32) {
-    let id = new_producer(&shared).await;
-    send_batches(
-        &shared,
-        producer,
-        Resumable { partition, id, next: 0, last: Bytes::new(), base: -1 },
-        batches,
-    )
-    .await;
+    let sender = Sender { producer, id: new_producer(&shared).await, begun: 0 };
+    let from = Resumable { partition, sender, next: 0, last: Bytes::new(), base: -1 };
+    send_batches(&shared, from, batches).await;
 }
 
-async fn send_batches(shared: &Shared, producer: u32, mut from: Resumable, batches: u32) {
+/// Now and then a producer begins anew, with another id, as one does that was started again.
+async fn send_batches(shared: &Shared, mut from: Resumable, batches: u32) {
+    let producer = from.sender.producer;
     for _ in 0..batches {
-        let Resumable { partition, id, next, .. } = from;
+        let Resumable { partition, mut sender, next, .. } = from;
+        if next > sender.begun && random_u64().is_multiple_of(5) {
+            sender = Sender { id: new_producer(shared).await, begun: next, ..sender };
+        }
         let count = 1 + (random_u64() % 4) as u32;
-        let batch = batch(producer, id, next, count);
-        let base = send_until_told(shared, producer, next, partition, &batch).await;
+        let last = batch_of(sender, next, count, padding);
+        let base = send_until_told(shared, producer, next, partition, &last).await;
         shared.acknowledge(partition, base, Sent { producer, number: next }, count);
-        from = Resumable { partition, id, next: next + count, last: batch, base };
+        from = Resumable { partition, sender, next: next + count, last, base };
         if random_u64().is_multiple_of(4) {
             sleep(Duration::from_millis(random_u64() % 20)).await;
         }
@@ -333,14 +330,18 @@ pub(super) async fn resume(shared: &Shared, producer: u32) {
         ));
         return;
     }
-    send_batches(shared, producer, from, 1).await;
+    send_batches(shared, from, 1).await;
 }
 
 pub(super) fn request(partition: Partition, batch: Bytes) -> ProduceRequest {
+    request_to(TOPIC, partition, batch)
+}
+
+pub(super) fn request_to(topic: &str, partition: Partition, batch: Bytes) -> ProduceRequest {
     let mut records = Records::default();
     records.push(batch);
     let data = PartitionProduceData { index: partition, records: Some(records), ..Default::default() };
-    let topic = TopicProduceData { name: TOPIC.into(), partition_data: vec![data], ..Default::default() };
+    let topic = TopicProduceData { name: topic.into(), partition_data: vec![data], ..Default::default() };
     ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() }
 }
 
@@ -353,19 +354,27 @@ fn padding() -> usize {
     }
 }
 
-fn batch(producer: u32, id: i64, next: u32, count: u32) -> Bytes {
-    batch_of(producer, id, next, count, padding)
+/// Every fourth batch is compressed, in any of the ways that there are.
+fn compression() -> Compression {
+    match random_u64() % 16 {
+        0 => Compression::Gzip { level: -1 },
+        1 => Compression::Snappy,
+        2 => Compression::Lz4,
+        3 => Compression::Zstd { level: 3 },
+        _ => Compression::None,
+    }
 }
 
 /// A batch of records numbered from `next`, each as much longer than it must be as `padding` says.
-pub(super) fn batch_of(producer: u32, id: i64, next: u32, count: u32, padding: impl Fn() -> usize) -> Bytes {
-    let base_sequence = next as i32;
-    let mut builder = BatchBuilder::new(Compression::None).producer(ProducerFields {
+pub(super) fn batch_of(sender: Sender, next: u32, count: u32, padding: impl Fn() -> usize) -> Bytes {
+    let Sender { producer, id, begun } = sender;
+    let fields = ProducerFields {
         id,
         epoch: 0,
-        base_sequence,
+        base_sequence: next.wrapping_sub(begun) as i32,
         is_transactional: false,
-    });
+    };
+    let mut builder = BatchBuilder::new(compression()).producer(fields);
     for number in next..next + count {
         let mut value = [producer.to_be_bytes(), number.to_be_bytes()].concat();
         value.resize(8 + padding(), number as u8);
@@ -393,6 +402,7 @@ pub(super) async fn consume(
                 ErrorCode::NONE => {
                     let acknowledged = shared.acknowledged_before(partition, sent_ns);
                     shared.note(is_fresh(partition, data.high_watermark, acknowledged));
+                    shared.tell(partition, sent_ns, data.high_watermark);
                     let records = data.records.as_ref().map(Records::contiguous).unwrap_or_default();
                     Ok(Some((records, data.high_watermark)))
                 }
@@ -413,7 +423,7 @@ pub(super) async fn consume(
         if shared.violation.borrow().is_some() {
             break;
         }
-        if let Err(reason) = read(&shared, partition, records, watermark, &mut log) {
+        if let Err(reason) = read(&shared.history, partition, records, watermark, &mut log) {
             shared.fail(reason);
             break;
         }
@@ -436,7 +446,7 @@ pub(super) fn fetch(partition: Partition, from: i64) -> FetchRequest {
 
 /// Notes what is shown with a watermark: records of the log from its end on, without a gap. What the log has already must be the same.
 pub(super) fn read(
-    shared: &Shared,
+    history: &RefCell<History>,
     partition: Partition,
     mut records: Bytes,
     watermark: i64,
@@ -446,9 +456,7 @@ pub(super) fn read(
     while !records.is_empty() {
         let batch = Batch::whole(&records[..first_length(&records, partition)?])
             .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))?;
-        if shared.disks_are_true {
-            shared.history.borrow_mut().lead(partition, batch.base_offset(), batch.leader_epoch())?;
-        }
+        history.borrow_mut().lead(partition, batch.base_offset(), batch.leader_epoch())?;
         let length = batch.len();
         let bytes = records.split_to(length);
         let mut reader = RecordReader::open(&bytes, MOST_UNPACKED).map_err(|error| error.to_string())?;
@@ -469,7 +477,7 @@ pub(super) fn read(
             if placed.offset > log.len() as i64 {
                 return Err(format!("partition {partition}: offset {} follows {}", placed.offset, log.len()));
             }
-            shared.history.borrow_mut().show(partition, placed.offset, sent)?;
+            history.borrow_mut().show(partition, placed.offset, sent)?;
             log.push(sent);
         }
     }
@@ -505,8 +513,13 @@ pub(super) async fn read_all(shared: Rc<Shared>) -> BTreeMap<Partition, Vec<Sent
 
 async fn end_of(shared: &Shared, partition: Partition) -> i64 {
     insist(shared, async |client| {
+        let sent_ns = monotonic_ns();
         let (error, offset) = latest(client, partition).await?;
-        Ok((error == ErrorCode::NONE).then_some(offset))
+        if error != ErrorCode::NONE {
+            return Ok(None);
+        }
+        shared.tell(partition, sent_ns, offset);
+        Ok(Some(offset))
     })
     .await
 }
@@ -527,7 +540,7 @@ pub(super) async fn expect_offline(shared: &Shared, partition: Partition) {
         let (listed, _) = latest(client, partition).await?;
         let response = client.call(FETCH_VERSION, &fetch(partition, 0)).await?;
         let fetched = response.responses[0].partitions[0].error_code;
-        let batch = batch_of(u32::MAX, id, 0, 1, || 0);
+        let batch = batch_of(Sender { producer: u32::MAX, id, begun: 0 }, 0, 1, || 0);
         let response = client.call(9, &request(partition, batch)).await?;
         Ok(Some([listed, fetched, response.responses[0].partition_responses[0].error_code]))
     })

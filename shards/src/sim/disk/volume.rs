@@ -71,11 +71,15 @@ impl NameChange {
         self.spots().any(|(at, _)| *at == directory)
     }
 
-    /// Whether the later change cannot be on the medium without this one. A directory is removed after what was in it.
+    /// Whether the later change cannot be on the medium without this one. A directory is removed after what was in it, and what is renamed into
+    /// one that is new would otherwise have no name at all.
     fn causes(&self, later: &Self) -> bool {
+        let moves_in =
+            || later.removed.is_some() && later.added.as_ref().is_some_and(|(at, _)| *at == self.file);
         self.file == later.file
             || self.spots().any(|spot| later.spots().any(|other| other == spot))
             || later.added.is_none() && self.is_in(later.file)
+            || moves_in()
     }
 }
 
