@@ -4,9 +4,8 @@ mod lz4;
 mod snappy;
 mod zstandard;
 
-use std::io::{Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read as _, Write};
 
-use bytes::buf::Reader;
 use bytes::{Buf, Bytes};
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -94,11 +93,21 @@ impl DecompressError {
     }
 }
 
-/// How much is taken at a time from codecs that have no blocks of their own.
+/// How much comes out at a time of codecs that have no blocks of their own, and how much of its input any codec reads at a time: there are
+/// blocks and frames of a few bytes of which nothing comes.
 const CHUNK: usize = 16 << 10;
 /// What one who reads gzip, and one who writes it, holds at most: windows and tables of a fixed size.
 const GZIP_DECODER_BYTES: usize = 64 << 10;
 const GZIP_ENCODER_BYTES: usize = 512 << 10;
+
+/// What came of reading for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many bytes were appended, perhaps none yet, and so many read from the input.
+    More { produced: usize, consumed: usize },
+    /// All of the input was read before.
+    End,
+}
 
 /// Decompresses one batch's records.
 ///
@@ -110,7 +119,7 @@ pub struct Decoder {
 }
 
 enum DecoderStream {
-    Gzip(Box<MultiGzDecoder<Reader<Bytes>>>),
+    Gzip(Box<MultiGzDecoder<Metered>>),
     Snappy(snappy::Decoder),
     Lz4(lz4::Decoder),
     Zstd(Box<zstandard::Decoder>),
@@ -121,7 +130,7 @@ impl Decoder {
     pub fn new(codec: Codec, input: Bytes, limit: usize) -> Option<Result<Self, DecompressError>> {
         let stream = match codec {
             Codec::None => return None,
-            Codec::Gzip => Ok(DecoderStream::Gzip(Box::new(MultiGzDecoder::new(input.reader())))),
+            Codec::Gzip => Ok(DecoderStream::Gzip(Box::new(MultiGzDecoder::new(Metered::new(input))))),
             Codec::Snappy => Ok(DecoderStream::Snappy(snappy::Decoder::new(input))),
             Codec::Lz4 => lz4::Decoder::new(input).map(DecoderStream::Lz4),
             Codec::Zstd => zstandard::Decoder::new(input).map(|stream| DecoderStream::Zstd(Box::new(stream))),
@@ -143,35 +152,89 @@ impl Decoder {
         }
     }
 
-    /// Appends some bytes to `out`, and returns how many: 0 at the end, and only there.
-    pub fn read(&mut self, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
+    /// Appends some bytes to `out`. It comes back before long, whatever the input is.
+    pub fn read(&mut self, out: &mut Vec<u8>) -> Result<Progress, DecompressError> {
         // One byte more, to tell the end from the bound.
         let room = self.limit - self.produced + 1;
-        let len = match &mut self.stream {
-            DecoderStream::Gzip(stream) => read_chunk(Codec::Gzip, stream, room, out)?,
+        let left = self.left();
+        let read = match &mut self.stream {
+            DecoderStream::Gzip(stream) => read_gzip(stream, room, out)?,
             DecoderStream::Zstd(stream) => stream.read(room, out)?,
             DecoderStream::Snappy(stream) => stream.read(room, out)?,
             DecoderStream::Lz4(stream) => stream.read(room, out)?,
         };
-        if len >= room {
+        let Some(produced) = read else { return Ok(Progress::End) };
+        if produced >= room {
             return Err(DecompressError::TooLarge { limit: self.limit });
         }
-        self.produced += len;
+        self.produced += produced;
+        Ok(Progress::More { produced, consumed: left - self.left() })
+    }
+
+    /// Bytes of the input that are not read yet.
+    fn left(&self) -> usize {
+        match &self.stream {
+            DecoderStream::Gzip(stream) => stream.get_ref().bytes.len(),
+            DecoderStream::Zstd(stream) => stream.left(),
+            DecoderStream::Snappy(stream) => stream.left(),
+            DecoderStream::Lz4(stream) => stream.left(),
+        }
+    }
+}
+
+/// Input of which a reader gets so much at a time, and then is told that it would block: flate2 goes on later where it stopped.
+struct Metered {
+    bytes: Bytes,
+    allowance: usize,
+}
+
+impl Metered {
+    fn new(bytes: Bytes) -> Self {
+        Self { bytes, allowance: 0 }
+    }
+}
+
+impl io::Read for Metered {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = self.fill_buf()?.read(into)?;
+        self.consume(len);
         Ok(len)
     }
 }
 
-fn read_chunk(
-    codec: Codec,
-    stream: &mut impl Read,
+impl BufRead for Metered {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let len = self.bytes.len().min(self.allowance);
+        if len == 0 && !self.bytes.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(&self.bytes[..len])
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.bytes.advance(len);
+        self.allowance -= len;
+    }
+}
+
+/// As the codecs' own readers: how many bytes were appended, fewer than `room`, or `room` if there would be more; perhaps none yet. `None` at
+/// the end.
+fn read_gzip(
+    stream: &mut MultiGzDecoder<Metered>,
     room: usize,
     out: &mut Vec<u8>,
-) -> Result<usize, DecompressError> {
+) -> Result<Option<usize>, DecompressError> {
     let start = out.len();
     out.resize(start + room.min(CHUNK), 0);
+    stream.get_mut().allowance = CHUNK;
     let read = stream.read(&mut out[start..]);
     out.truncate(start + *read.as_ref().unwrap_or(&0));
-    read.map_err(|error| DecompressError::malformed(codec, &error))
+    match read {
+        Ok(0) => Ok(None),
+        Ok(len) => Ok(Some(len)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Some(0)),
+        Err(error) => Err(DecompressError::malformed(Codec::Gzip, &error)),
+    }
 }
 
 /// Compresses what is written to it, behind what the output already holds.
@@ -271,10 +334,15 @@ mod tests {
         let mut out = Vec::new();
         loop {
             let before = out.len();
-            let len = decoder.read(&mut out)?;
-            assert_eq!(out.len(), before + len);
-            if len == 0 {
-                return Ok(out);
+            match decoder.read(&mut out)? {
+                Progress::More { produced, consumed } => {
+                    assert_eq!(out.len(), before + produced);
+                    assert!(produced + consumed > 0, "it goes on");
+                }
+                Progress::End => {
+                    assert_eq!(out.len(), before);
+                    return Ok(out);
+                }
             }
         }
     }
@@ -315,12 +383,52 @@ mod tests {
             let mut out = Vec::new();
             let end = loop {
                 match decoder.read(&mut out) {
-                    Ok(len) => assert!(len > 0),
+                    Ok(progress) => assert!(progress != Progress::End),
                     Err(error) => break error,
                 }
             };
             assert_eq!(end, DecompressError::TooLarge { limit });
             assert!(out.capacity() < 8 * limit, "{codec:?} {}", out.capacity());
+        }
+    }
+
+    /// Very many of what nothing comes of, between two texts. Each read takes a little of it.
+    #[test]
+    fn empty_blocks_and_frames_are_read_bit_by_bit() {
+        let repeated = |what: &[u8]| what.repeat((1 << 20) / what.len());
+        let packed = |codec, text: &[u8]| compress(Compression::of(codec), text).to_vec();
+        let (lz4, snappy) = (packed(Codec::Lz4, b"text"), packed(Codec::Snappy, b"text"));
+        let (lz4_end, deflated) = (lz4.len() - 4, packed(Codec::Gzip, b"text"));
+        // A raw block of nothing that is not the last, and the last.
+        let zstd_frame =
+            |blocks: &[u8]| [&[0x28, 0xb5, 0x2f, 0xfd, 0, 0x58][..], blocks, &[1, 0, 0]].concat();
+        let gzip_head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        let stored = [&[0, 0, 0, 0xff, 0xff][..], &[1, 0, 0, 0xff, 0xff]].concat();
+        let empty_member = [&gzip_head[..], &stored[5..], &[0; 8]].concat();
+        let long_member = [&gzip_head[..], &repeated(&stored[..5]), &stored[5..], &[0; 8]].concat();
+        for (what, codec, bytes) in [
+            ("blocks", Codec::Zstd, zstd_frame(&repeated(&[0; 3]))),
+            ("frames", Codec::Zstd, repeated(&zstd_frame(&[]))),
+            ("skippable frames", Codec::Zstd, repeated(&[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0])),
+            ("members", Codec::Gzip, repeated(&empty_member)),
+            ("stored blocks", Codec::Gzip, long_member),
+            ("blocks", Codec::Lz4, [&lz4[..7], &repeated(&[0, 0, 0, 0x80]), &lz4[7..]].concat()),
+            ("compressed blocks", Codec::Lz4, [&lz4[..7], &repeated(&[1, 0, 0, 0, 0]), &lz4[7..]].concat()),
+            ("blocks", Codec::Snappy, [&snappy[..16], &repeated(&[0, 0, 0, 1, 0]), &snappy[16..]].concat()),
+            ("headers", Codec::Snappy, [&repeated(&snappy[..16]), &snappy[..]].concat()),
+        ] {
+            assert!(lz4_end > 7 && deflated.len() > 20);
+            let text = packed(codec, b"text");
+            let is_joined = matches!(codec, Codec::Gzip | Codec::Zstd);
+            let bytes = if is_joined { [&text[..], &bytes, &text].concat() } else { bytes };
+            let mut decoder = Decoder::new(codec, bytes.into(), 1000).unwrap().unwrap();
+            let (mut out, mut reads) = (Vec::new(), 0);
+            while let Progress::More { consumed, .. } = decoder.read(&mut out).expect(what) {
+                assert!(consumed <= 2 * CHUNK, "{codec:?}: {consumed} bytes of empty {what} at once");
+                reads += 1;
+            }
+            assert_eq!(out, if is_joined { &b"texttext"[..] } else { b"text" }, "{codec:?}: empty {what}");
+            assert!(reads >= (1 << 20) / (2 * CHUNK), "{codec:?}: {reads} reads of empty {what}");
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use logan_storage::batch::{Batch, BatchError, HEADER_LEN, Header};
 use logan_storage::varint::{VarintError, read_i32};
 
-use super::compression::{Codec, Decoder, DecompressError};
+use super::compression::{Codec, Decoder, DecompressError, Progress};
 use super::record::{Record, RecordError};
 use super::{Step, Stepwise};
 
@@ -38,7 +38,7 @@ pub struct Placed<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next<'a> {
     Record(Placed<'a>),
-    /// Not all of a record is there yet: so many bytes of it were decompressed.
+    /// Not all of a record, or of what may stand behind the last one, is there yet: so many bytes were read or decompressed for it.
     Part(usize),
     /// There have been as many records as the header states, and nothing follows.
     End,
@@ -159,14 +159,15 @@ impl RecordReader {
         self.failed = true;
         let (index, count) = (self.index, self.header.count);
         if index >= count {
-            return if self.source.is_at_end()? { Ok(Next::End) } else { Err(ReadError::TooMany { count }) };
+            return match self.source.look_for_more(budget)? {
+                More::None => Ok(Next::End),
+                More::Some => Err(ReadError::TooMany { count }),
+                More::NotYet(bytes) => self.part(bytes),
+            };
         }
         let (start, end) = match self.source.next_record(index, budget)? {
             Gathered::Record { start, end } => (start, end),
-            Gathered::Part(bytes) => {
-                self.failed = false;
-                return Ok(Next::Part(bytes));
-            }
+            Gathered::Part(bytes) => return self.part(bytes),
             Gathered::End => return Err(ReadError::TooFew { index, count }),
         };
         let body = match &self.source {
@@ -177,6 +178,11 @@ impl RecordReader {
         self.failed = false;
         self.index += 1;
         Ok(Next::Record(place(&self.header, record)))
+    }
+
+    fn part(&mut self, bytes: usize) -> Result<Next<'_>, ReadError> {
+        self.failed = false;
+        Ok(Next::Part(bytes))
     }
 }
 
@@ -194,6 +200,14 @@ fn place<'a>(header: &Header, record: Record<'a>) -> Placed<'a> {
 /// One record may be this part of what a compressed batch may come to.
 const RECORD_SHARE: usize = 8;
 
+/// Whether something follows the last record.
+enum More {
+    None,
+    Some,
+    /// Nothing so far, after so many bytes.
+    NotYet(usize),
+}
+
 /// What lies in the window.
 enum Gathered {
     /// Where the next record's fields begin and end.
@@ -207,7 +221,7 @@ enum Gathered {
 }
 
 impl Source {
-    /// Gathers the next record, until about `budget` bytes were decompressed for it.
+    /// Gathers the next record, until about `budget` bytes were read or decompressed for it.
     fn next_record(&mut self, index: i32, budget: usize) -> Result<Gathered, ReadError> {
         let error = |error| ReadError::Record { index, error };
         let mut read = 0;
@@ -226,12 +240,11 @@ impl Source {
             if read >= budget {
                 return Ok(Gathered::Part(read));
             }
-            let more = self.more()?;
-            if more == 0 {
-                let is_end = self.rest().is_empty();
-                return if is_end { Ok(Gathered::End) } else { Err(error(RecordError::CutOff)) };
+            match self.more()? {
+                Progress::More { produced, consumed } => read += produced.max(consumed),
+                Progress::End if self.rest().is_empty() => return Ok(Gathered::End),
+                Progress::End => return Err(error(RecordError::CutOff)),
             }
-            read += more;
         }
     }
 
@@ -268,10 +281,10 @@ impl Source {
         }
     }
 
-    /// Adds bytes behind the rest, and returns how many: 0 if there are no more.
-    fn more(&mut self) -> Result<usize, DecompressError> {
+    /// Adds bytes behind the rest.
+    fn more(&mut self) -> Result<Progress, DecompressError> {
         match self {
-            Self::Plain(_) => Ok(0),
+            Self::Plain(_) => Ok(Progress::End),
             Self::Packed { decoder, window } => {
                 // What was read is dropped first: the window is as large as the record that is being gathered, and one block.
                 window.drop_read();
@@ -280,8 +293,19 @@ impl Source {
         }
     }
 
-    fn is_at_end(&mut self) -> Result<bool, DecompressError> {
-        Ok(self.rest().is_empty() && self.more()? == 0)
+    /// Looks for bytes behind the last record, until about `budget` were read.
+    fn look_for_more(&mut self, budget: usize) -> Result<More, DecompressError> {
+        let mut read = 0;
+        while self.rest().is_empty() {
+            if read >= budget {
+                return Ok(More::NotYet(read));
+            }
+            match self.more()? {
+                Progress::More { consumed, .. } => read += consumed,
+                Progress::End => return Ok(More::None),
+            }
+        }
+        Ok(More::Some)
     }
 }
 

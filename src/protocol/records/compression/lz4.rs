@@ -9,7 +9,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{Codec, DecompressError};
+use super::{CHUNK, Codec, DecompressError};
 
 const MAGIC: u32 = 0x184D_2204;
 const VERSION: u8 = 1 << 6;
@@ -66,21 +66,31 @@ impl Decoder {
         })
     }
 
-    /// Appends one block of less than `room` bytes, or says that it is larger by returning `room`.
-    pub fn read(&mut self, room: usize, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
+    /// Appends one block of less than `room` bytes, or says that it is larger by returning `room`; perhaps 0, if there are only empty ones
+    /// so far. `None` at the end.
+    pub fn read(&mut self, room: usize, out: &mut Vec<u8>) -> Result<Option<usize>, DecompressError> {
+        if self.ended {
+            return Ok(None);
+        }
         let start = out.len();
-        while out.len() == start && !self.ended {
+        let enough = self.input.len().saturating_sub(CHUNK);
+        while out.len() == start && !self.ended && self.input.len() >= enough {
             let length = self.input.try_get_u32_le().map_err(|_| malformed("a block is cut off"))?;
             if length == 0 {
                 self.end()?;
             } else if !self.read_block(length, room, out)? {
-                return Ok(room);
+                return Ok(Some(room));
             }
         }
         if let Some(content) = &mut self.content {
             content.update(&out[start..]);
         }
-        Ok(out.len() - start)
+        Ok(Some(out.len() - start))
+    }
+
+    /// Bytes of the input that are not read yet.
+    pub fn left(&self) -> usize {
+        self.input.len()
     }
 
     // Returns false if there is not enough room.
@@ -274,7 +284,7 @@ mod tests {
     fn decode(bytes: Vec<u8>) -> Result<Vec<u8>, DecompressError> {
         let mut decoder = Decoder::new(bytes.into())?;
         let mut out = Vec::new();
-        while decoder.read(1 << 24, &mut out)? > 0 {}
+        while decoder.read(1 << 24, &mut out)?.is_some() {}
         Ok(out)
     }
 
@@ -338,7 +348,7 @@ mod tests {
         let frame = encoder.finish();
         for (room, expected) in [(1001, 1000), (1000, 1000), (999, 999), (1, 1)] {
             let mut decoder = Decoder::new(frame.clone().into()).unwrap();
-            assert_eq!(decoder.read(room, &mut Vec::new()), Ok(expected), "{room}");
+            assert_eq!(decoder.read(room, &mut Vec::new()), Ok(Some(expected)), "{room}");
         }
     }
 }

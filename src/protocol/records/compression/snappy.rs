@@ -5,7 +5,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::{Codec, DecompressError};
+use super::{CHUNK, Codec, DecompressError};
 
 const MAGIC: [u8; 8] = *b"\x82SNAPPY\0";
 const HEADER_LEN: usize = 16;
@@ -26,15 +26,19 @@ impl Decoder {
         Self { input, is_framed }
     }
 
-    /// Appends one block of less than `room` bytes, or says that it is larger by returning `room`.
-    pub fn read(&mut self, room: usize, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
-        while let Some(block) = self.next_block()? {
+    /// Appends one block of less than `room` bytes, or says that it is larger by returning `room`; perhaps 0, if there are only empty ones
+    /// so far. `None` at the end.
+    pub fn read(&mut self, room: usize, out: &mut Vec<u8>) -> Result<Option<usize>, DecompressError> {
+        let is_at_end = self.input.is_empty();
+        let enough = self.input.len().saturating_sub(CHUNK);
+        while !self.input.is_empty() && self.input.len() >= enough {
+            let Some(block) = self.next_block()? else { continue };
             let stated = snap::raw::decompress_len(&block).map_err(|error| malformed(&error))?;
             if stated > block.len().saturating_mul(LARGEST_RATIO) {
                 return Err(malformed("a block states more bytes than it can hold"));
             }
             if stated >= room {
-                return Ok(room);
+                return Ok(Some(room));
             }
             let start = out.len();
             out.resize(start + stated, 0);
@@ -42,25 +46,28 @@ impl Decoder {
                 .decompress(&block, &mut out[start..])
                 .map_err(|error| malformed(&error))?;
             out.truncate(start + len);
-            // Only the end is reported as 0: an empty block is followed by the next.
             if len > 0 {
-                return Ok(len);
+                return Ok(Some(len));
             }
         }
-        Ok(0)
+        Ok((!is_at_end).then_some(0))
     }
 
+    /// Bytes of the input that are not read yet.
+    pub fn left(&self) -> usize {
+        self.input.len()
+    }
+
+    /// The next block, if it is not a header that comes next.
     fn next_block(&mut self) -> Result<Option<Bytes>, DecompressError> {
         if !self.is_framed {
-            return Ok(Some(std::mem::take(&mut self.input)).filter(|block| !block.is_empty()));
+            return Ok(Some(std::mem::take(&mut self.input)));
         }
-        while self.input.starts_with(&MAGIC) {
+        if self.input.starts_with(&MAGIC) {
             if self.input.len() < HEADER_LEN {
                 return Err(malformed("the header is cut off"));
             }
             self.input.advance(HEADER_LEN);
-        }
-        if self.input.is_empty() {
             return Ok(None);
         }
         let len = self.input.try_get_u32().map_err(|error| malformed(&error))? as usize;
@@ -137,7 +144,7 @@ mod tests {
     fn decode(bytes: Vec<u8>) -> Result<Vec<u8>, DecompressError> {
         let mut decoder = Decoder::new(bytes.into());
         let mut out = Vec::new();
-        while decoder.read(1 << 20, &mut out)? > 0 {}
+        while decoder.read(1 << 20, &mut out)?.is_some() {}
         Ok(out)
     }
 

@@ -46,33 +46,34 @@ impl Decoder {
         Ok(Self { context, input, is_between_frames: true })
     }
 
-    /// Appends some bytes to `out`, no more than `room`, and returns how many: 0 at the end, and only there.
-    pub fn read(&mut self, room: usize, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
+    /// Appends some bytes to `out`, no more than `room`, and returns how many; perhaps none yet. `None` at the end.
+    pub fn read(&mut self, room: usize, out: &mut Vec<u8>) -> Result<Option<usize>, DecompressError> {
         let start = out.len();
         out.resize(start + room.min(CHUNK), 0);
         let read = self.fill(&mut out[start..]);
-        out.truncate(start + *read.as_ref().unwrap_or(&0));
+        out.truncate(start + read.as_ref().ok().copied().flatten().unwrap_or(0));
         read
     }
 
-    fn fill(&mut self, out: &mut [u8]) -> Result<usize, DecompressError> {
-        loop {
-            if self.is_between_frames && self.input.is_empty() {
-                return Ok(0);
-            }
-            let mut input = InBuffer::around(&self.input);
-            let mut output = OutBuffer::around(&mut *out);
-            let left = self.context.decompress_stream(&mut output, &mut input).map_err(malformed)?;
-            let (read, written) = (input.pos(), output.pos());
-            self.input.advance(read);
-            self.is_between_frames = left == 0;
-            if written > 0 {
-                return Ok(written);
-            }
-            if read == 0 && !self.is_between_frames {
-                return Err(DecompressError::malformed(Codec::Zstd, "a frame is cut off"));
-            }
+    fn fill(&mut self, out: &mut [u8]) -> Result<Option<usize>, DecompressError> {
+        if self.is_between_frames && self.input.is_empty() {
+            return Ok(None);
         }
+        let mut input = InBuffer::around(&self.input[..self.input.len().min(CHUNK)]);
+        let mut output = OutBuffer::around(out);
+        let left = self.context.decompress_stream(&mut output, &mut input).map_err(malformed)?;
+        let (read, written) = (input.pos(), output.pos());
+        self.input.advance(read);
+        self.is_between_frames = left == 0;
+        if read == 0 && written == 0 && !self.is_between_frames {
+            return Err(DecompressError::malformed(Codec::Zstd, "a frame is cut off"));
+        }
+        Ok(Some(written))
+    }
+
+    /// Bytes of the input that are not read yet.
+    pub fn left(&self) -> usize {
+        self.input.len()
     }
 
     /// Bytes that it holds beside its input: mostly the window, whose size the frame chooses.
@@ -203,7 +204,7 @@ mod tests {
         let packed = encoder.finish();
         let mut decoder = Decoder::new(packed.clone().into()).expect("a frame");
         let mut out = Vec::new();
-        while decoder.read(usize::MAX, &mut out).expect("a frame") > 0 {}
+        while decoder.read(usize::MAX, &mut out).expect("a frame").is_some() {}
         assert!(out == text, "level {level}, {len} bytes");
         (packed, most)
     }
@@ -250,7 +251,7 @@ mod tests {
         let mut out = Vec::new();
         decoder.read(usize::MAX, &mut out).expect("a frame");
         assert!(decoder.held() > 1 << WINDOW_LOG_MAX);
-        while decoder.read(usize::MAX, &mut out).expect("two frames") > 0 {}
+        while decoder.read(usize::MAX, &mut out).expect("two frames").is_some() {}
         assert_eq!(out.len(), 2 << 20);
     }
 }
