@@ -15,6 +15,10 @@ pub const FIRST_READ_BYTES: usize = 4 << 10;
 /// a client that pipelines without end.
 pub const RESPONSES_IN_FLIGHT: usize = 64;
 
+/// What one connection may have unread of answers whose bytes are their own before its next one is made: two or three usual answers. A
+/// client that pipelines and does not read holds so much, and one answer more.
+pub const ANSWERS_OWED_BYTES: u64 = 64 << 10;
+
 /// Responses that are ready together leave in one write, up to this many bytes: enough to save system calls, and little enough
 /// that the first does not wait for the last.
 pub const RESPONSE_GATHER_BYTES: usize = 256 << 10;
@@ -88,6 +92,13 @@ pub const UNPACKED_BYTES: usize = 256 << 20;
 /// others waiting. Kafka's own clients make windows of 2 MiB, and no level of zstd but the last three one of more than 8 MiB.
 pub const LARGE_UNPACKING_BYTES: u64 = 16 << 20;
 
+/// What a Produce holds at a time, for each byte that the arrays of its request take: 80 for a partition, of which a few bytes may be all there
+/// is, its way to its owner and back, its answer's fields, and that in bytes. With records all of it is little beside the frame.
+pub const PRODUCING_FACTOR: u64 = 4;
+
+/// What a request takes in any case until it is answered: a queued answer, calls, places in tables. Its frame is charged for it.
+pub const REQUEST_BYTES: u64 = 1 << 10;
+
 /// Record errors that the answer to one Produce tells in all, where the request is large. Nobody reads a million sentences.
 pub const RECORD_ERRORS: usize = 1000;
 
@@ -102,6 +113,9 @@ pub const RECORD_ERRORS_LEAST: usize = 10;
 
 /// So many of one request are looked up at a time: each may read a batch from disk, and a request asks about as many as fit into it.
 pub const OFFSET_QUERIES_AT_ONCE: usize = 8;
+
+/// What the log reads at a time to find the batch with a timestamp, and that batch stands in; a larger one is charged once it is there.
+pub const SEARCH_BYTES: u64 = 1 << 20;
 
 // ---- Fetch sessions
 
@@ -147,8 +161,8 @@ pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
 pub const POOL_BYTES: u64 = 128 << 20;
 
 /// Shares of a shard's memory: frames that were read, fetches that wait, write buffers not yet durable, cached ranges and disk reads, responses
-/// that borrow buffers, copies of what is left of those that were not read in time, and records that are decompressed. What remains is for
-/// state and for the reserves of replies and metadata, which no client can take.
+/// that borrow buffers, copies of what is left of those that were not read in time, records that are decompressed, and answers of other kinds
+/// while they are made and written, and batches that are searched. What remains is for state and for the reserves of replies and metadata, which no client can take.
 pub const FRAME_PERCENT: u64 = 20;
 pub const WAITING_PERCENT: u64 = 10;
 pub const WRITE_BUFFER_PERCENT: u64 = 20;
@@ -156,6 +170,8 @@ pub const READ_PERCENT: u64 = 31;
 pub const RESPONSE_PERCENT: u64 = 6;
 pub const COPY_PERCENT: u64 = 4;
 pub const UNPACKING_PERCENT: u64 = 4;
+pub const ANSWER_PERCENT: u64 = 3;
+pub const SEARCH_PERCENT: u64 = 1;
 
 // ---- Responses
 
@@ -172,6 +188,30 @@ pub const AWAITED_BYTES: u64 = 64 << 10;
 
 /// What a fetch that waits keeps beside what it names: calls, timers, places in tables, in bytes.
 pub const WAITING_FETCH_BYTES: u64 = 512;
+
+// ---- Other answers
+
+/// An answer that may come to more than this takes its memory from a budget of its own.
+pub const LARGE_ANSWER_BYTES: u64 = 64 << 10;
+
+/// What is held while an answer is made, for each byte that the arrays of its request take: the request, what is asked of other shards and
+/// their answers, the answer's fields, and its bytes. The worst is `ListOffsets`, with 40 bytes for each partition, and some 230 in all.
+pub const ANSWERING_FACTOR: u64 = 6;
+
+/// The same for each byte of the frame: names are told again, in messages too.
+pub const ANSWERING_TEXT_FACTOR: u64 = 4;
+
+/// What any answer takes.
+pub const ANSWER_LEAST_BYTES: u64 = 1 << 10;
+
+/// A topic, and a partition, in an answer about what there is: fields and bytes.
+pub const DESCRIBED_TOPIC_BYTES: u64 = 256;
+pub const DESCRIBED_PARTITION_BYTES: u64 = 320;
+
+/// All settings of a topic, or of a broker, in an answer, with their synonyms: fields and bytes. The answer to a creation has no synonyms.
+pub const DESCRIBED_SETTINGS_BYTES: u64 = 32 << 10;
+pub const DESCRIBED_BROKER_BYTES: u64 = 256 << 10;
+pub const CREATED_SETTINGS_BYTES: u64 = 12 << 10;
 
 // ---- Names
 
@@ -196,6 +236,8 @@ const _: () = assert!(
         + RESPONSE_PERCENT
         + COPY_PERCENT
         + UNPACKING_PERCENT
+        + ANSWER_PERCENT
+        + SEARCH_PERCENT
         < 100
 );
 // Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.

@@ -17,7 +17,7 @@ use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, R
 use super::Shell;
 use super::connections::Open;
 use super::responses::{Lent, Responses, Slot, until_written};
-use crate::handlers::{self, Credit, Outcome};
+use crate::handlers::{self, Budget, Credit, Outcome};
 use crate::limits;
 use crate::protocol::{Announced, ApiKey, Frame, FrameReader, Step};
 
@@ -43,8 +43,9 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection, open: Rc<Open>) {
     let (reader, writer) = connection.split();
     let (slots, queue) = mpsc::channel(limits::RESPONSES_IN_FLIGHT);
     let lent = Rc::new(Lent::default());
+    let owed = Budget::new(limits::ANSWERS_OWED_BYTES);
     let writing = {
-        let mut responses = Responses::new(&shell, writer, queue, &lent);
+        let mut responses = Responses::new(&shell, writer, queue, &lent, &owed);
         let open = open.clone();
         shards::spawn(Queue::Control, async move {
             if let Err(ended) = responses.write_all().await {
@@ -55,7 +56,7 @@ pub async fn serve(shell: Rc<Shell>, connection: Connection, open: Rc<Open>) {
         })
     };
     let mut requests = Requests::new(&shell, reader);
-    let ended = read_requests(&shell, &open, &mut requests, slots, &lent).await;
+    let ended = read_requests(&shell, &open, &mut requests, slots, (&lent, &owed)).await;
     match ended {
         Ended::Closed => {}
         ended => tracing::info!(peer = open.peer.address, "closing the connection: {ended}"),
@@ -79,7 +80,7 @@ async fn read_requests(
     open: &Open,
     requests: &mut Requests,
     mut slots: mpsc::Sender<Slot>,
-    lent: &Lent,
+    (lent, owed): (&Lent, &Budget),
 ) -> Ended {
     while !open.close.is_set() {
         let (frame, mut credit) = match unless_closed(open, requests.next()).await {
@@ -99,12 +100,21 @@ async fn read_requests(
         };
         let (slot, written) = match outcome {
             Outcome::Close(reason) => return Ended::Refused(reason),
-            Outcome::Respond(encoded, Some(lease)) => {
+            Outcome::Lend(encoded, lease) => {
                 lent.put(encoded, lease);
                 let (told, written) = oneshot::channel();
                 (Slot::Lent { written: told, request: credit }, Some(written))
             }
-            outcome => (Slot::Own { outcome, request: credit }, None),
+            Outcome::Respond(encoded, answer) => {
+                // A client that asks and does not read holds little, and one answer more.
+                let turn = match unless_closed(open, owed.take(encoded.len() as u64)).await {
+                    Ok(turn) => turn,
+                    Err(ended) => return ended,
+                };
+                let outcome = Outcome::Respond(encoded, answer);
+                (Slot::Own { outcome, request: credit, turn: Some(turn) }, None)
+            }
+            outcome => (Slot::Own { outcome, request: credit, turn: None }, None),
         };
         if slots.send(slot).await.is_err() {
             return Ended::Closed;

@@ -11,10 +11,14 @@ pub struct Memory {
     pub waiting: u64,
     /// Of responses that borrow buffers, or were granted to fetches that have none yet.
     pub responses: u64,
+    /// Of all other responses, while they are made and until they are written.
+    pub answers: u64,
     /// Of responses that were copied.
     pub copies: u64,
     /// Of records that are decompressed.
     pub unpacking: u64,
+    /// Of stored batches that are searched.
+    pub searches: u64,
     /// Of write buffers, settled or not, and of what is read ahead.
     pub logs: u64,
     /// Of the latter, what is not settled.
@@ -30,10 +34,12 @@ pub struct Shortages {
     /// A fetch that could not wait.
     pub waits: u64,
     pub responses: u64,
+    pub answers: u64,
     /// A response that could not be copied.
     pub copies: u64,
     /// Work on records that could not go on holding what it held.
     pub unpacking: u64,
+    pub searches: u64,
     pub appends: u64,
 }
 
@@ -45,8 +51,10 @@ impl std::ops::Sub for Shortages {
             frames: self.frames - other.frames,
             waits: self.waits - other.waits,
             responses: self.responses - other.responses,
+            answers: self.answers - other.answers,
             copies: self.copies - other.copies,
             unpacking: self.unpacking - other.unpacking,
+            searches: self.searches - other.searches,
             appends: self.appends - other.appends,
         }
     }
@@ -57,8 +65,10 @@ impl std::ops::AddAssign for Shortages {
         self.frames += other.frames;
         self.waits += other.waits;
         self.responses += other.responses;
+        self.answers += other.answers;
         self.copies += other.copies;
         self.unpacking += other.unpacking;
+        self.searches += other.searches;
         self.appends += other.appends;
     }
 }
@@ -75,8 +85,10 @@ impl Shell {
             frames: self.frames.taken() + self.large_frames.taken(),
             waiting: self.context.purgatory.taken(),
             responses: self.context.responses.taken(),
+            answers: self.context.answers.taken(),
             copies: self.copies.taken(),
             unpacking: self.context.unpacking.taken(),
+            searches: self.owner.searches.taken(),
             logs: logs as u64,
             unsettled: unsettled as u64,
             fixed,
@@ -89,8 +101,10 @@ impl Shell {
             frames: self.frames.shortages() + self.large_frames.shortages(),
             waits: self.context.purgatory.told(),
             responses: self.context.responses.shortages(),
+            answers: self.context.answers.shortages(),
             copies: self.copies.shortages(),
             unpacking: self.context.unpacking.shortages(),
+            searches: self.owner.searches.shortages(),
             appends: volumes.iter().flatten().map(|volume| volume.memory_waited_for()).sum(),
         }
     }
@@ -100,8 +114,10 @@ impl Shell {
         for budget in [&self.frames, &self.large_frames, &self.context.responses, &self.copies] {
             budget.check();
         }
+        self.context.answers.check();
         self.context.purgatory.check();
         self.context.unpacking.check();
+        self.owner.searches.check();
         for volume in self.volumes.borrow().iter().flatten() {
             volume.check_memory();
         }

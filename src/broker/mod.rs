@@ -49,7 +49,7 @@ use logan_shards::{self as shards, LaneCapacity, Listener, RealOptions, Seat, St
 use logan_storage::{LogKey, Volume};
 
 use crate::config::Settings;
-use crate::handlers::{Budget, Context, Credit, Unpacking};
+use crate::handlers::{Answers, Budget, Context, Credit, Unpacking};
 use crate::limits;
 use crate::mail::{Mail, Router};
 use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
@@ -277,10 +277,12 @@ impl Shell {
         let router = Rc::new(Router::new(seat.mesh));
         let frame_max = u64::from(plan.settings.broker.socket_request_max_bytes);
         let unpacking = Unpacking::new(memory / 100 * limits::UNPACKING_PERCENT);
+        let searches = Budget::new(memory / 100 * limits::SEARCH_PERCENT);
         let context = Context::new(
             router.clone(),
             plan.settings.clone(),
             Budget::new(memory / 100 * limits::RESPONSE_PERCENT),
+            Answers::new(memory / 100 * limits::ANSWER_PERCENT),
             memory / 100 * limits::WAITING_PERCENT,
             unpacking.clone(),
         );
@@ -292,7 +294,7 @@ impl Shell {
             large_frames: Budget::new((memory / 100 * limits::FRAME_PERCENT / 2).max(frame_max)),
             copies: Budget::new(memory / 100 * limits::COPY_PERCENT),
             context,
-            owner: Owner::new(router.clone(), unpacking, plan.mutations),
+            owner: Owner::new(router.clone(), unpacking, searches, plan.mutations),
             memory,
             router,
             connections: Rc::default(),
@@ -329,7 +331,7 @@ impl Shell {
         if self.plan.mutations.forget_frames {
             return budget.none();
         }
-        budget.take(size as u64).await
+        budget.take(size as u64 + limits::REQUEST_BYTES).await
     }
 
     /// What is under way, for whoever finds a shard that does not move.

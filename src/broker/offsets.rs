@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use futures_util::stream::{self, StreamExt};
 use logan_shards::{self as shards, Queue};
+use logan_storage::ReadError;
 
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits;
@@ -63,13 +64,19 @@ impl Owner {
     }
 
     /// The first record at or after `time`, looked up in the batch that must hold it. One that the reader may not see hides those behind it.
+    ///
+    /// Its memory is taken before anything is read. Who has it waits for the disk, which has its time, and for memory to decompress the batch,
+    /// which nobody holds who waits for this.
     async fn in_batch(&self, hosted: &Hosted, committed: bool, time: i64) -> OffsetAnswer {
         let Some(visible) = visible(hosted, committed) else { return not_loaded() };
-        let batch = match hosted.log.batch_at_time(time).await {
+        let mut credit = self.searches.take(limits::SEARCH_BYTES).await;
+        let reading = shards::timeout(limits::ROUND_HANGS_AFTER, hosted.log.batch_at_time(time)).await;
+        let batch = match reading.unwrap_or(Err(ReadError::Failed)) {
             Ok(Some(batch)) => batch,
             Ok(None) => return nothing(),
             Err(error) => return unreadable(hosted, &error),
         };
+        credit.resize(limits::SEARCH_BYTES.max(batch.len() as u64));
         let log_start = hosted.replica.borrow().log_start();
         let limit = limits::STORED_BATCH_UNPACKED_BYTES;
         let begin = || TimestampSearch::begin(&batch, time, log_start.0, limit);
@@ -145,7 +152,7 @@ pub(super) fn end_of_epoch(hosted: &Hosted, epoch: LeaderEpoch) -> Option<(Leade
     Some((before.map_or(epoch, |latest| LeaderEpoch(latest.epoch)), replica.log_end()))
 }
 
-fn unreadable(hosted: &Hosted, error: &logan_storage::ReadError) -> OffsetAnswer {
+fn unreadable(hosted: &Hosted, error: &ReadError) -> OffsetAnswer {
     tracing::error!(log = %hosted.log.key(), %error, "the log cannot be read");
     OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR)
 }

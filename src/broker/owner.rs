@@ -21,7 +21,7 @@ use logan_storage::{Append, AppendError, Log, Offsets};
 use super::Mutations;
 use super::registrations::Registration;
 use super::slots::Slots;
-use crate::handlers::Unpacking;
+use crate::handlers::{Budget, Unpacking};
 use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Call, Router};
 use crate::model::{LeaderEpoch, Offset, PartitionId, RegistrationId};
 use crate::partition::{AckTicket, Effects, FetchTicket, Refusal, Replica};
@@ -56,6 +56,8 @@ struct Group {
 pub struct Owner {
     pub(super) router: Rc<Router>,
     pub(super) unpacking: Unpacking,
+    /// Memory for searches in stored batches.
+    pub(super) searches: Budget,
     pub(super) mutations: Mutations,
     pub(super) partitions: RefCell<BTreeMap<PartitionId, Rc<Hosted>>>,
     /// Partitions whose log lies in a directory that is offline, or that could not be created.
@@ -99,10 +101,11 @@ impl Hosted {
 }
 
 impl Owner {
-    pub fn new(router: Rc<Router>, unpacking: Unpacking, mutations: Mutations) -> Rc<Self> {
+    pub fn new(router: Rc<Router>, unpacking: Unpacking, searches: Budget, mutations: Mutations) -> Rc<Self> {
         Rc::new(Self {
             router,
             unpacking,
+            searches,
             mutations,
             partitions: RefCell::new(BTreeMap::new()),
             offline: RefCell::new(BTreeSet::new()),

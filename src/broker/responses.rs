@@ -5,7 +5,12 @@
 //! so that a peer that does not read keeps no buffer from others. Where there is no memory for the copy, a peer that has read nothing for
 //! that time loses its connection, and one that reads slowly keeps the lease.
 //!
+//! A response of another kind holds its memory until it is written. While others wait for such memory, a peer that reads nothing of what it is
+//! owed loses its connection, too.
+//!
 //! Invariants:
+//! - a response that does not borrow holds credit of `Context::answers`; a connection is owed no more of these that are ready than
+//!   [`limits::ANSWERS_OWED_BYTES`], and one
 //! - a response that borrows buffers holds credit of `Context::responses`, one that was copied holds credit of `Shell::copies`
 //! - a connection has at most one response that borrows, in `lent` until its turn comes: its reader goes on when that is written
 //! - the credit of a frame is given back when nobody holds its bytes: not before the owners have answered, whatever becomes of the connection
@@ -22,7 +27,7 @@ use logan_shards::{self as shards, AlignedBuffer, Writer};
 
 use super::Shell;
 use super::connection::Ended;
-use crate::handlers::{Credit, Outcome};
+use crate::handlers::{Budget, Credit, Outcome};
 use crate::limits;
 use crate::protocol::Encoded;
 
@@ -31,6 +36,8 @@ pub(super) enum Slot {
     Own {
         outcome: Outcome,
         request: Credit,
+        /// Of what the connection may be owed, unless it is answered later.
+        turn: Option<Credit>,
     },
     /// The one in [`Lent`].
     Lent {
@@ -57,6 +64,8 @@ pub(super) struct Responses {
     writer: Writer,
     queue: mpsc::Receiver<Slot>,
     lent: Rc<Lent>,
+    /// Bytes of responses that are ready, but for those that borrow and those that came later.
+    owed: Budget,
     /// An outcome that was not waited for, since what is ready before it could not be written.
     unfinished: Option<(LocalBoxFuture<'static, Outcome>, Credit)>,
 }
@@ -73,6 +82,8 @@ struct Outgoing {
     leases: Vec<Credit>,
     /// For what was copied.
     copies: Vec<Credit>,
+    /// For what is neither, and for the turns of these responses.
+    answers: Vec<Credit>,
     /// Whoever waits for one of the responses to be written; told by being dropped.
     written: Vec<oneshot::Sender<()>>,
 }
@@ -142,8 +153,9 @@ impl Responses {
         writer: Writer,
         queue: mpsc::Receiver<Slot>,
         lent: &Rc<Lent>,
+        owed: &Budget,
     ) -> Self {
-        Self { shell: shell.clone(), writer, queue, lent: lent.clone(), unfinished: None }
+        Self { shell: shell.clone(), writer, queue, lent: lent.clone(), owed: owed.clone(), unfinished: None }
     }
 
     /// Writes until no further response will come, or until nothing can be written any more.
@@ -177,7 +189,7 @@ impl Responses {
         }
         while let Some(slot) = self.queue.next().await {
             match slot {
-                Slot::Own { mut outcome, request: _held } => {
+                Slot::Own { mut outcome, request: _held, .. } => {
                     while let Outcome::Later(later) = outcome {
                         outcome = later.await;
                     }
@@ -190,7 +202,10 @@ impl Responses {
     /// Adds a response. If it must be waited for, what is ready before it is written first.
     async fn add(&mut self, slot: Slot, outgoing: &mut Outgoing) -> Result<(), Ended> {
         let (mut outcome, held) = match slot {
-            Slot::Own { outcome, request } => (outcome, request),
+            Slot::Own { outcome, request, turn } => {
+                outgoing.answers.extend(turn);
+                (outcome, request)
+            }
             Slot::Lent { written, request } => {
                 // The answer holds all that is needed from here on.
                 drop(request);
@@ -204,9 +219,13 @@ impl Responses {
         };
         loop {
             match outcome {
-                Outcome::Respond(encoded, _) => {
+                Outcome::Respond(encoded, answer) => {
                     outgoing.push(encoded.into_slices());
+                    outgoing.answers.push(answer);
                     return Ok(());
+                }
+                Outcome::Lend(..) => {
+                    unreachable!("what borrows waits in `lent`, and nothing of it comes later")
                 }
                 Outcome::Silent => return Ok(()),
                 Outcome::Close(reason) => {
@@ -260,6 +279,11 @@ impl Responses {
         let stalled_ms = (now_ns - patience.progressed_ns) / 1_000_000;
         if stalled_ms >= limits::WRITE_STALL_MS {
             return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms")));
+        }
+        let is_owed = self.owed.taken() > 0 || !outgoing.answers.is_empty();
+        if stalled_ms >= limits::LEASE_MS && is_owed && self.shell.context.answers.is_contended() {
+            let why = "and others wait for the memory of its answers";
+            return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms, {why}")));
         }
         if Duration::from_nanos(now_ns - patience.began_ns) < lease(&self.shell) {
             return Ok(());

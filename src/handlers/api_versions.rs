@@ -3,12 +3,12 @@
 //! An unknown version is answered in version 0 with `UNSUPPORTED_VERSION` and the whole list, so that a newer client can choose.
 //! Finalized features are those of the metadata image.
 
-use super::{BUILT, Context, Outcome, encode, malformed, respond};
+use super::{BUILT, Context, Credit, Outcome, malformed, respond};
 use crate::protocol::messages::api_versions::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::{ErrorCode, Frame};
 
-pub(super) fn handle(context: &Context, frame: &Frame) -> Outcome {
+pub(super) fn handle(context: &Context, frame: &Frame, credit: Credit) -> Outcome {
     let range = frame.api.advertised().filter(|range| range.contains(frame.version));
     if range.is_none() {
         let response = ApiVersionsResponse {
@@ -16,7 +16,8 @@ pub(super) fn handle(context: &Context, frame: &Frame) -> Outcome {
             api_keys: built(),
             ..Default::default()
         };
-        return encode(frame.api, 0, frame.correlation_id, &response);
+        let first = Frame { version: 0, ..frame.clone() };
+        return respond(&first, &response, credit);
     }
     let request: ApiVersionsRequest = match frame.decode() {
         Ok(request) => request,
@@ -27,9 +28,9 @@ pub(super) fn handle(context: &Context, frame: &Frame) -> Outcome {
             && is_software_name(&request.client_software_version))
     {
         let response = ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
-        return respond(frame, &response);
+        return respond(frame, &response, credit);
     }
-    respond(frame, &list(context))
+    respond(frame, &list(context), credit)
 }
 
 fn list(context: &Context) -> ApiVersionsResponse {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use logan_shards as shards;
+
 use super::{Context, admin};
 use crate::metadata::{Command, MorePartitions, Refused, Reply};
 use crate::model::NodeId;
@@ -17,6 +19,7 @@ pub(super) async fn handle(
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for topic in &request.topics {
         *times.entry(topic.name.as_str()).or_default() += 1;
+        shards::yield_if_needed().await;
     }
     let mut results = Vec::new();
     let mut asked = Vec::new();
@@ -30,8 +33,13 @@ pub(super) async fn handle(
                 results.push(result(topic, Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message })));
             }
         }
+        shards::yield_if_needed().await;
     }
-    let topics = asked.iter().map(|topic| more_partitions(topic)).collect();
+    let mut topics = Vec::with_capacity(asked.len());
+    for topic in &asked {
+        topics.push(more_partitions(topic));
+        shards::yield_if_needed().await;
+    }
     let command = Command::CreatePartitions { topics, validate_only: request.validate_only };
     match admin::decide(context, command).await {
         Ok(Reply::Done(done)) => {

@@ -10,16 +10,23 @@ use logan_shards as shards;
 use super::{Context, admin};
 use crate::config::Overrides;
 use crate::config::describe::{Asked, describe_topic};
+use crate::limits;
 use crate::metadata::{Command, CreatedTopic, NewTopic, Refused, Reply};
 use crate::model::{NodeId, Uuid};
 use crate::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 use crate::protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use crate::protocol::{ErrorCode, Str};
 
+/// What the settings of the topics that can be created at once come to in the answer, in bytes.
+pub(super) fn bytes(request: &CreateTopicsRequest) -> u64 {
+    request.topics.len().min(limits::RECORDS_PER_COMMAND) as u64 * limits::CREATED_SETTINGS_BYTES
+}
+
 pub(super) async fn handle(context: &Rc<Context>, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for topic in &request.topics {
         *seen.entry(topic.name.as_str()).or_default() += 1;
+        shards::yield_if_needed().await;
     }
     let mut results: Vec<CreatableTopicResult> = Vec::new();
     // Of each topic that is decided on: its place in the request, and that of its result.
@@ -39,6 +46,7 @@ pub(super) async fn handle(context: &Rc<Context>, request: CreateTopicsRequest) 
             topics.push(new_topic(topic));
         }
         results.push(result);
+        shards::yield_if_needed().await;
     }
     let command = Command::CreateTopics { topics, validate_only: request.validate_only };
     match admin::decide(context, command).await {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use logan_shards as shards;
+
 use super::{Context, admin};
 use crate::metadata::{Command, Reply, TopicName};
 use crate::model::Uuid;
@@ -36,7 +38,7 @@ pub(super) async fn handle(
         );
     }
     let mut responses = Vec::new();
-    let valid = unambiguous(topics, &mut responses);
+    let valid = unambiguous(topics, &mut responses).await;
     match admin::decide(context, Command::DeleteTopics { topics: valid.clone() }).await {
         Ok(Reply::Deleted(deleted)) => {
             responses.extend(valid.iter().zip(deleted).map(|(topic, deleted)| match deleted {
@@ -56,13 +58,15 @@ pub(super) async fn handle(
 }
 
 /// Those that are named once, in one way; the others are answered.
-fn unambiguous(topics: Vec<TopicName>, responses: &mut Vec<DeletableTopicResult>) -> Vec<TopicName> {
+async fn unambiguous(topics: Vec<TopicName>, responses: &mut Vec<DeletableTopicResult>) -> Vec<TopicName> {
     let mut seen: BTreeMap<(Option<String>, Uuid), usize> = BTreeMap::new();
     for topic in &topics {
         *seen.entry((topic.name.clone(), topic.id)).or_default() += 1;
+        shards::yield_if_needed().await;
     }
     let mut valid = Vec::with_capacity(topics.len());
     for topic in topics {
+        shards::yield_if_needed().await;
         let times = seen.insert((topic.name.clone(), topic.id), 0).unwrap_or(0);
         let why = match (&topic.name, topic.id.is_zero()) {
             // It was answered where it stood first.

@@ -12,6 +12,7 @@ use logan_shards as shards;
 use super::{Context, topics};
 use crate::config::describe::{Asked, Described, describe_broker, describe_cluster, describe_topic};
 use crate::config::table;
+use crate::limits;
 use crate::metadata::{Resource, invalid_topic_name};
 use crate::model::{NodeId, Uuid};
 use crate::protocol::messages::describe_configs::{
@@ -22,6 +23,19 @@ use crate::protocol::{ErrorCode, Str};
 
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
+
+/// What the settings of the resources that can be described come to in the answer, in bytes.
+pub(super) fn bytes(context: &Context, request: &DescribeConfigsRequest) -> u64 {
+    let image = context.image();
+    let of = |resource: &DescribeConfigsResource| match resource.resource_type {
+        TOPIC if image.topic(&resource.resource_name).is_some() => limits::DESCRIBED_SETTINGS_BYTES,
+        BROKER => limits::DESCRIBED_BROKER_BYTES,
+        _ => 0,
+    };
+    // Each is described once: topics, this broker, and what holds for all.
+    let most = image.topics().count() as u64 * limits::DESCRIBED_SETTINGS_BYTES;
+    request.resources.iter().map(of).sum::<u64>().min(most + 2 * limits::DESCRIBED_BROKER_BYTES)
+}
 
 pub(super) async fn handle(
     context: &Rc<Context>,

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
+use logan_shards as shards;
+
 use super::Context;
+use crate::limits;
 use crate::mail::{Answer, Mail, QuorumStatus};
 use crate::metadata::{METADATA_TOPIC, QUORUM_SHARD};
 use crate::model::Uuid;
@@ -16,6 +19,12 @@ use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 /// From this version on directories and nodes are told (KIP-853): they are no fields that an older answer may ignore.
 const WITH_DIRECTORIES: i16 = 2;
 
+/// What the partitions come to in the answer, in bytes, beyond what is in proportion to the request: they are much larger in it.
+pub(super) fn bytes(request: &DescribeQuorumRequest) -> u64 {
+    let partitions: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    partitions as u64 * limits::DESCRIBED_PARTITION_BYTES
+}
+
 pub(super) async fn handle(
     context: &Rc<Context>,
     version: i16,
@@ -25,31 +34,30 @@ pub(super) async fn handle(
         return DescribeQuorumResponse { error_code: ErrorCode::BROKER_NOT_AVAILABLE, ..Default::default() };
     };
     let has_directories = version >= WITH_DIRECTORIES;
-    let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| {
-            if topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            partitions.push(if topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
                 described(&status, has_directories)
             } else {
                 let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
                 PartitionData { partition_index: partition.partition_index, error_code, ..Default::default() }
-            }
-        });
-        TopicData {
-            topic_name: topic.topic_name.clone(),
-            partitions: partitions.collect(),
-            ..Default::default()
+            });
+            shards::yield_if_needed().await;
         }
-    });
+        topics.push(TopicData { topic_name: topic.topic_name.clone(), partitions, ..Default::default() });
+    }
     let nodes = status.voters.iter().filter(|_| has_directories).map(|voter| Node {
         node_id: voter.node.0,
         listeners: listeners(context),
         ..Default::default()
     });
-    DescribeQuorumResponse { topics: topics.collect(), nodes: nodes.collect(), ..Default::default() }
+    DescribeQuorumResponse { topics, nodes: nodes.collect(), ..Default::default() }
 }
 
 fn described(status: &QuorumStatus, has_directories: bool) -> PartitionData {
-    let now_ms = logan_shards::wall_clock_ms();
+    let now_ms = shards::wall_clock_ms();
     let voters = status.voters.iter().map(|voter| ReplicaState {
         replica_id: voter.node.0,
         replica_directory_id: if has_directories { voter.directory } else { Uuid::default() },

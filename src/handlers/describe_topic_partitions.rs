@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use logan_shards as shards;
+
 use super::metadata::{TOPIC_OPERATIONS, leaderless};
-use super::{Context, topics};
+use super::{Context, topic_bytes, topics};
 use crate::metadata::{Image, Topic};
 use crate::model::{PartitionIndex, Uuid};
 use crate::protocol::ErrorCode;
@@ -14,17 +16,31 @@ use crate::protocol::messages::describe_topic_partitions::{
 };
 use crate::protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
-pub(super) fn handle(
+/// What the topics that are asked for come to in the answer, in bytes.
+pub(super) fn bytes(context: &Context, request: &DescribeTopicPartitionsRequest) -> u64 {
+    let all = context.all_topics_bytes();
+    if request.topics.is_empty() {
+        return all;
+    }
+    let image = context.image();
+    let found = request.topics.iter().filter_map(|topic| image.topic(&topic.name));
+    found.map(|topic| topic_bytes(topic)).sum::<u64>().min(all)
+}
+
+pub(super) async fn handle(
     context: &Rc<Context>,
-    request: &DescribeTopicPartitionsRequest,
+    request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
     let image = context.image();
     let all = request.topics.is_empty();
-    let asked: BTreeSet<String> = if all {
-        image.topics().map(|topic| topic.name.clone()).collect()
-    } else {
-        request.topics.iter().map(|topic| topic.name.to_string()).collect()
-    };
+    let mut asked = BTreeSet::new();
+    if all {
+        asked.extend(image.topics().map(|topic| topic.name.clone()));
+    }
+    for topic in &request.topics {
+        asked.insert(topic.name.to_string());
+        shards::yield_if_needed().await;
+    }
     let (from_topic, mut from_partition) = match &request.cursor {
         Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index),
         None => (String::new(), 0),
@@ -32,7 +48,7 @@ pub(super) fn handle(
     // A page goes on with one of the topics that are asked for.
     let is_lost = !all && request.cursor.is_some() && !asked.contains(&from_topic);
     if from_partition < 0 || is_lost {
-        return refused(request);
+        return refused(&request);
     }
     let limit = request
         .response_partition_limit
@@ -45,6 +61,7 @@ pub(super) fn handle(
             response.next_cursor = Some(cursor(name, from));
             break;
         }
+        shards::yield_if_needed().await;
         let (topic, next) = page(&image, name, from, left);
         left -= topic.partitions.len();
         response.topics.push(topic);

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use logan_shards as shards;
+
 use super::{Context, admin, describe_configs};
 use crate::metadata::{Command, ConfigChange, ConfigChanges, ConfigOperation, Refused, Reply, Resource};
 use crate::model::NodeId;
@@ -20,9 +22,13 @@ pub(super) async fn handle(
     let mut places = Vec::new();
     let mut resources = Vec::new();
     let named = |asked: &AlterConfigsResource| (asked.resource_type, asked.resource_name.clone());
-    let mut seen = BTreeSet::new();
-    let doubled: BTreeSet<(i8, Str)> =
-        request.resources.iter().map(named).filter(|named| !seen.insert(named.clone())).collect();
+    let (mut seen, mut doubled) = (BTreeSet::new(), BTreeSet::new());
+    for asked in &request.resources {
+        if !seen.insert(named(asked)) {
+            doubled.insert(named(asked));
+        }
+        shards::yield_if_needed().await;
+    }
     for (place, asked) in request.resources.iter().enumerate() {
         match changes(context, asked) {
             _ if doubled.contains(&named(asked)) => refuse(
@@ -36,6 +42,7 @@ pub(super) async fn handle(
             }
             Err((error, message)) => refuse(&mut responses[place], error, &message),
         }
+        shards::yield_if_needed().await;
     }
     let command = Command::AlterConfigs { resources, validate_only: request.validate_only };
     match admin::decide(context, command).await {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
+use logan_shards as shards;
 
 use super::{Context, READ_COMMITTED, topics};
 use crate::mail::{Answer, Mail, OffsetAnswer, OffsetQuery, OffsetQuestion, OffsetRequest};
@@ -36,7 +37,7 @@ pub(super) async fn handle(
     for (t, topic) in request.topics.iter().enumerate() {
         let found = topics::find(&image, crate::model::Uuid::ZERO, &topic.name);
         let mut answered = ListOffsetsTopicResponse { name: topic.name.clone(), ..Default::default() };
-        let doubled = doubled(&topic.partitions);
+        let doubled = doubled(&topic.partitions).await;
         for (p, asked) in topic.partitions.iter().enumerate() {
             let mut part =
                 ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
@@ -51,6 +52,7 @@ pub(super) async fn handle(
                 }
             }
             answered.partitions.push(part);
+            shards::yield_if_needed().await;
         }
         response.topics.push(answered);
     }
@@ -61,6 +63,7 @@ pub(super) async fn handle(
         part.timestamp = answer.timestamp;
         // Clients before KIP-320 do not know epochs.
         part.leader_epoch = if version >= 4 { answer.leader_epoch.0 } else { -1 };
+        shards::yield_if_needed().await;
     }
     response
 }
@@ -81,9 +84,15 @@ fn question(version: i16, timestamp: i64) -> Result<Option<OffsetQuestion>, Erro
 }
 
 /// The partitions that are asked for more than once.
-fn doubled(partitions: &[ListOffsetsPartition]) -> BTreeSet<i32> {
-    let mut seen = BTreeSet::new();
-    partitions.iter().map(|asked| asked.partition_index).filter(|index| !seen.insert(*index)).collect()
+async fn doubled(partitions: &[ListOffsetsPartition]) -> BTreeSet<i32> {
+    let (mut seen, mut doubled) = (BTreeSet::new(), BTreeSet::new());
+    for asked in partitions {
+        if !seen.insert(asked.partition_index) {
+            doubled.insert(asked.partition_index);
+        }
+        shards::yield_if_needed().await;
+    }
+    doubled
 }
 
 /// Questions about offsets, gathered by owner: one message for each.

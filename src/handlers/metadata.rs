@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use logan_shards as shards;
 
-use super::{Context, Peer, admin, topics};
+use super::{Context, Peer, admin, topic_bytes, topics};
 use crate::metadata::{
     Command, Image, METADATA_TOPIC, NewTopic, Partition, Refused, Reply, Topic, is_internal_topic,
 };
@@ -24,6 +24,23 @@ use crate::protocol::{ErrorCode, Str};
 pub(super) const CLUSTER_OPERATIONS: i32 = 0x1fa0;
 pub(super) const TOPIC_OPERATIONS: i32 = 0xdf8;
 
+/// What the topics that are asked for come to in the answer, in bytes.
+pub(super) fn bytes(context: &Context, version: i16, request: &MetadataRequest) -> u64 {
+    let all = context.all_topics_bytes();
+    let Some(asked) = request.topics.as_ref().filter(|_| !is_all(version, request)) else { return all };
+    let image = context.image();
+    let found = asked.iter().filter_map(|topic| {
+        let name = topic.name.as_ref().map_or("", Str::as_str);
+        topics::find(&image, topic.topic_id, name).ok()
+    });
+    // Each is answered once by its name, and once by its id.
+    found.map(|topic| topic_bytes(topic)).sum::<u64>().min(2 * all)
+}
+
+fn is_all(version: i16, request: &MetadataRequest) -> bool {
+    request.topics.as_ref().is_none_or(|topics| topics.is_empty() && version == 0)
+}
+
 pub(super) async fn handle(
     context: &Rc<Context>,
     peer: &Peer,
@@ -31,7 +48,7 @@ pub(super) async fn handle(
     request: MetadataRequest,
 ) -> MetadataResponse {
     let mut response = MetadataResponse::default();
-    let all = request.topics.as_ref().is_none_or(|topics| topics.is_empty() && version == 0);
+    let all = is_all(version, &request);
     let asked = request.topics.unwrap_or_default();
     let failed = if request.allow_auto_topic_creation && context.settings.broker.auto_create_topics_enable {
         create_missing(context, &asked).await
@@ -39,13 +56,22 @@ pub(super) async fn handle(
         BTreeMap::new()
     };
     let image = context.image();
-    response.topics = if all {
-        image.topics().map(|topic| described(topic)).collect()
+    if all {
+        for topic in image.topics() {
+            response.topics.push(described(topic));
+            shards::yield_if_needed().await;
+        }
     } else {
         let mut seen = BTreeSet::new();
-        let first_time = asked.iter().filter(|topic| seen.insert((topic.topic_id, topic.name.clone())));
-        first_time.map(|topic| answer(&image, topic, &failed)).collect()
-    };
+        for topic in &asked {
+            // Where there is an id the name says nothing.
+            let name = topic.name.as_ref().filter(|_| topic.topic_id.is_zero());
+            if seen.insert((topic.topic_id, name)) {
+                response.topics.push(answer(&image, topic, &failed));
+            }
+            shards::yield_if_needed().await;
+        }
+    }
     if request.include_topic_authorized_operations {
         for topic in response.topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::NONE) {
             topic.topic_authorized_operations = TOPIC_OPERATIONS;
@@ -80,13 +106,15 @@ pub(super) async fn handle(
 
 /// Creates the topics that are asked for by name and do not exist; returns those that could not be created.
 async fn create_missing(context: &Context, asked: &[MetadataRequestTopic]) -> BTreeMap<Str, Refused> {
-    let missing: BTreeSet<Str> = {
-        let image = context.image();
-        let names =
-            asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.clone());
-        let is_ours = |name: &Str| *name != METADATA_TOPIC && !is_internal_topic(name);
-        names.filter(|name| image.topic(name).is_none() && is_ours(name)).collect()
-    };
+    let mut missing: BTreeSet<Str> = BTreeSet::new();
+    let image = context.image();
+    for name in asked.iter().filter(|topic| topic.topic_id.is_zero()).filter_map(|topic| topic.name.as_ref())
+    {
+        if image.topic(name).is_none() && *name != METADATA_TOPIC && !is_internal_topic(name) {
+            missing.insert(name.clone());
+        }
+        shards::yield_if_needed().await;
+    }
     if missing.is_empty() {
         return BTreeMap::new();
     }

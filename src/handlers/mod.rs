@@ -4,6 +4,7 @@
 //! versions and error codes end here: nothing below knows them.
 
 mod admin;
+mod answers;
 mod api_versions;
 mod budget;
 mod create_partitions;
@@ -26,6 +27,7 @@ mod topics;
 mod unpacking;
 
 use std::cell::{Cell, RefCell};
+use std::future::ready;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,12 +37,13 @@ use futures_util::future::LocalBoxFuture;
 use crate::config::{Layers, Settings};
 use crate::limits;
 use crate::mail::{Call, Mail, Router};
-use crate::metadata::{Image, Resource};
+use crate::metadata::{Image, Resource, Topic};
 use crate::model::{ImageVersion, ShardId};
 use crate::protocol::{ApiKey, DecodeError, Encoded, Frame, Message, Request, frame};
 
 use topics::TopicCache;
 
+pub use answers::Answers;
 pub use budget::{Budget, Credit};
 pub use purgatory::Purgatory;
 pub use unpacking::Unpacking;
@@ -52,8 +55,10 @@ const READ_COMMITTED: i8 = 1;
 pub struct Context {
     pub router: Rc<Router>,
     pub settings: Arc<Settings>,
-    /// Memory for responses, until they are written.
+    /// Memory for responses that borrow buffers of the log, until they are written.
     pub responses: Budget,
+    /// Memory for all other responses.
+    pub answers: Answers,
     /// Fetches that wait for records.
     pub purgatory: Purgatory,
     /// Memory for records that are decompressed.
@@ -63,6 +68,8 @@ pub struct Context {
     image: RefCell<Arc<Image>>,
     version: Cell<ImageVersion>,
     topics: TopicCache,
+    /// What an answer about all topics comes to, once somebody asked.
+    all_topics_bytes: Cell<Option<u64>>,
     sessions: RefCell<fetch_sessions::Sessions>,
     /// Fetches that wait at their owners, and that nobody waits for any more.
     given_up: Rc<RefCell<Vec<(ShardId, Call)>>>,
@@ -81,7 +88,10 @@ pub struct Peer {
 
 /// What becomes of a request.
 pub enum Outcome {
-    Respond(Encoded, Option<Credit>),
+    /// With the credit of [`Context::answers`] that it holds until it is written.
+    Respond(Encoded, Credit),
+    /// Records in it lie in buffers of the log engine; with the credit of [`Context::responses`].
+    Lend(Encoded, Credit),
     /// The response follows; the next request may be read meanwhile.
     Later(LocalBoxFuture<'static, Outcome>),
     /// No response belongs to this request (acks=0).
@@ -115,6 +125,7 @@ impl Context {
         router: Rc<Router>,
         settings: Arc<Settings>,
         responses: Budget,
+        answers: Answers,
         waiting: u64,
         unpacking: Unpacking,
     ) -> Rc<Self> {
@@ -126,11 +137,13 @@ impl Context {
                 .min(responses.limit() / limits::RESPONSES_AT_ONCE)
                 .max(limits::AWAITED_BYTES),
             responses,
+            answers,
             purgatory: Purgatory::new(waiting),
             unpacking,
             image: RefCell::new(Arc::new(Image::default())),
             version: Cell::new(ImageVersion::default()),
             topics: TopicCache::default(),
+            all_topics_bytes: Cell::default(),
             sessions: RefCell::new(fetch_sessions::Sessions::new(shard, shards, slots)),
             given_up: Rc::default(),
             producer_ids: Cell::new((0, 0)),
@@ -151,6 +164,15 @@ impl Context {
         *self.image.borrow_mut() = image;
         self.version.set(version);
         self.topics.clear();
+        self.all_topics_bytes.set(None);
+    }
+
+    /// Bytes that an answer about all topics and their partitions comes to at most, while it is made.
+    fn all_topics_bytes(&self) -> u64 {
+        let all = || self.image.borrow().topics().map(|topic| topic_bytes(topic)).sum();
+        let bytes = self.all_topics_bytes.get().unwrap_or_else(all);
+        self.all_topics_bytes.set(Some(bytes));
+        bytes
     }
 
     /// Fetch sessions begin with this epoch.
@@ -182,6 +204,12 @@ impl Context {
     }
 }
 
+/// Bytes that a topic and its partitions come to at most in an answer, while it is made.
+fn topic_bytes(topic: &Topic) -> u64 {
+    let partitions = topic.partitions.len() as u64 * limits::DESCRIBED_PARTITION_BYTES;
+    limits::DESCRIBED_TOPIC_BYTES + 3 * topic.name.len() as u64 + partitions
+}
+
 /// The broker's settings by an image.
 pub fn layers<'a>(settings: &'a Settings, image: &'a Image) -> Layers<'a> {
     let node = Resource::Broker(Some(settings.broker.node_id));
@@ -199,70 +227,117 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut
         return Outcome::Close(format!("{} is not an API of this broker", frame.api.name()));
     };
     if frame.api == ApiKey::ApiVersions {
-        return api_versions::handle(context, &frame);
+        let credit = context.answers.take(limits::ANSWER_LEAST_BYTES).await;
+        return api_versions::handle(context, &frame, credit);
     }
     if !range.contains(frame.version) || !frame.is_known_version() {
         return Outcome::Close(format!("{} has no version {}", frame.api.name(), frame.version));
     }
     tracing::trace!(peer = peer.address, api = frame.api.name(), version = frame.version, "request");
+    let version = frame.version;
+    let asked = Question { context, frame: &frame };
     match frame.api {
-        ApiKey::Produce => produce::handle(context, peer, frame).await,
+        ApiKey::Produce => produce::handle(context, peer, frame, held.bytes()).await,
         ApiKey::Fetch => fetched(context, peer, frame, held).await,
         ApiKey::ListOffsets => {
-            answer(&frame, |request| list_offsets::handle(context, frame.version, request)).await
+            asked.answer(nothing, |request| list_offsets::handle(context, version, request)).await
         }
         ApiKey::Metadata => {
-            answer(&frame, |request| metadata::handle(context, peer, frame.version, request)).await
+            let beyond = |request: &_| metadata::bytes(context, version, request);
+            asked.answer(beyond, |request| metadata::handle(context, peer, version, request)).await
         }
-        ApiKey::CreateTopics => answer(&frame, |request| create_topics::handle(context, request)).await,
+        ApiKey::CreateTopics => {
+            asked.answer(create_topics::bytes, |request| create_topics::handle(context, request)).await
+        }
         ApiKey::DeleteTopics => {
-            answer(&frame, |request| delete_topics::handle(context, frame.version, request)).await
+            asked.answer(nothing, |request| delete_topics::handle(context, version, request)).await
         }
-        ApiKey::InitProducerId => answer(&frame, |request| init_producer_id::handle(context, request)).await,
+        ApiKey::InitProducerId => {
+            asked.answer(nothing, |request| init_producer_id::handle(context, request)).await
+        }
         ApiKey::OffsetForLeaderEpoch => {
-            answer(&frame, |request| offset_for_leader_epoch::handle(context, request)).await
+            asked.answer(nothing, |request| offset_for_leader_epoch::handle(context, request)).await
         }
-        ApiKey::DescribeConfigs => answer(&frame, |request| describe_configs::handle(context, request)).await,
+        ApiKey::DescribeConfigs => {
+            let beyond = |request: &_| describe_configs::bytes(context, request);
+            asked.answer(beyond, |request| describe_configs::handle(context, request)).await
+        }
         ApiKey::CreatePartitions => {
-            answer(&frame, |request| create_partitions::handle(context, request)).await
+            asked.answer(nothing, |request| create_partitions::handle(context, request)).await
         }
         ApiKey::IncrementalAlterConfigs => {
-            answer(&frame, |request| incremental_alter_configs::handle(context, request)).await
+            asked.answer(nothing, |request| incremental_alter_configs::handle(context, request)).await
         }
         ApiKey::DescribeQuorum => {
-            answer(&frame, |request| describe_quorum::handle(context, frame.version, request)).await
+            asked
+                .answer(describe_quorum::bytes, |request| describe_quorum::handle(context, version, request))
+                .await
         }
         ApiKey::DescribeCluster => {
-            answer_now(&frame, |request| describe_cluster::handle(context, peer, request))
+            let handle = |request| ready(describe_cluster::handle(context, peer, &request));
+            asked.answer(nothing, handle).await
         }
         ApiKey::DescribeTopicPartitions => {
-            answer_now(&frame, |request| describe_topic_partitions::handle(context, request))
+            let beyond = |request: &_| describe_topic_partitions::bytes(context, request);
+            asked.answer(beyond, |request| describe_topic_partitions::handle(context, request)).await
         }
         other => Outcome::Close(format!("{} is not an API of this broker", other.name())),
     }
 }
 
-/// Decodes a request, has it handled and encodes the answer.
-async fn answer<R: Request, F>(frame: &Frame, handle: impl FnOnce(R) -> F) -> Outcome
-where
-    F: Future<Output = R::Response>,
-{
-    match frame.decode::<R>() {
-        Ok(request) => respond(frame, &handle(request).await),
-        Err(error) => malformed(frame, &error),
+/// A request that is answered before the next one of its connection is read.
+struct Question<'a> {
+    context: &'a Context,
+    frame: &'a Frame,
+}
+
+impl Question<'_> {
+    /// Decodes the request, takes the memory for what it asks, has it handled and encodes the answer. `beyond` is what the answer comes to
+    /// apart from what is in proportion to the request, in bytes.
+    async fn answer<R: Request, F>(&self, beyond: impl Fn(&R) -> u64, handle: impl FnOnce(R) -> F) -> Outcome
+    where
+        F: Future<Output = R::Response>,
+    {
+        let (context, frame) = (self.context, self.frame);
+        let bytes = |request: &R, heap: u64| {
+            let text = frame.body.len() as u64 * limits::ANSWERING_TEXT_FACTOR;
+            limits::ANSWER_LEAST_BYTES + heap * limits::ANSWERING_FACTOR + text + beyond(request)
+        };
+        match decoded(context, frame, bytes).await {
+            Ok((request, credit)) => respond(frame, &handle(request).await, credit),
+            Err(error) => malformed(frame, &error),
+        }
     }
 }
 
-/// As [`answer`], of what this shard knows without asking another.
-fn answer_now<R: Request>(frame: &Frame, handle: impl FnOnce(&R) -> R::Response) -> Outcome {
-    match frame.decode::<R>() {
-        Ok(request) => respond(frame, &handle(&request)),
-        Err(error) => malformed(frame, &error),
+/// A request, with credit for what it and its answer come to. `bytes` tells how much that is of a request that takes so many bytes itself.
+async fn decoded<R: Request>(
+    context: &Context,
+    frame: &Frame,
+    bytes: impl Fn(&R, u64) -> u64,
+) -> Result<(R, Credit), DecodeError> {
+    let mut turn = None;
+    loop {
+        let (request, heap) = frame.decode_sized::<R>()?;
+        let bytes = bytes(&request, heap as u64);
+        if bytes == 0 {
+            return Ok((request, context.answers.charge(0)));
+        }
+        if let Some(credit) = turn.take().or_else(|| context.answers.try_take(bytes)) {
+            return Ok((request, credit));
+        }
+        // Who waits holds its frame alone.
+        drop(request);
+        turn = Some(context.answers.take(bytes).await);
     }
 }
 
-/// As [`answer`], with the memory that the records of the response stand in. The frame is gone as soon as it is decoded: a fetch may wait for
-/// long.
+/// The answer is in proportion to the request.
+fn nothing<R>(_: &R) -> u64 {
+    0
+}
+
+/// With the memory that the records of the response stand in. The frame is gone as soon as it is decoded: a fetch may wait for long.
 async fn fetched(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Credit) -> Outcome {
     let request = match frame.decode() {
         Ok(request) => request,
@@ -270,10 +345,19 @@ async fn fetched(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Cr
     };
     let Frame { api, version, correlation_id, .. } = frame;
     drop(frame);
-    let (response, credit) = fetch::handle(context, peer, version, request, held).await;
+    let (response, lease) = fetch::handle(context, peer, version, request, held).await;
     match encode(api, version, correlation_id, &response) {
-        Outcome::Respond(encoded, _) => Outcome::Respond(encoded, credit),
-        other => other,
+        Ok(encoded) => match lease {
+            Some(mut lease) => {
+                lease.resize(encoded.len() as u64);
+                Outcome::Lend(encoded, lease)
+            }
+            None => {
+                let credit = context.answers.take(encoded.len() as u64).await;
+                Outcome::Respond(encoded, credit)
+            }
+        },
+        Err(close) => close,
     }
 }
 
@@ -281,19 +365,22 @@ fn malformed(frame: &Frame, error: &DecodeError) -> Outcome {
     Outcome::Close(format!("{} version {}: {error}", frame.api.name(), frame.version))
 }
 
-fn respond<M: Message>(frame: &Frame, body: &M) -> Outcome {
-    encode(frame.api, frame.version, frame.correlation_id, body)
+/// The credit is for what the response was made of. Now it is its bytes.
+fn respond<M: Message>(frame: &Frame, body: &M, mut credit: Credit) -> Outcome {
+    match encode(frame.api, frame.version, frame.correlation_id, body) {
+        Ok(encoded) => {
+            credit.resize(encoded.len() as u64);
+            Outcome::Respond(encoded, credit)
+        }
+        Err(close) => close,
+    }
 }
 
-fn encode<M: Message>(api: ApiKey, version: i16, correlation_id: i32, body: &M) -> Outcome {
-    match frame::response(api, version, correlation_id, body) {
-        Ok(encoded) => Outcome::Respond(encoded, None),
-        // A field that this version cannot say was filled: a defect of ours that must not stay hidden.
-        Err(error) => Outcome::Close(format!(
-            "{} version {version}: the response cannot be written: {error}",
-            api.name()
-        )),
-    }
+fn encode<M: Message>(api: ApiKey, version: i16, correlation_id: i32, body: &M) -> Result<Encoded, Outcome> {
+    // A field that this version cannot say was filled: a defect of ours that must not stay hidden.
+    frame::response(api, version, correlation_id, body).map_err(|error| {
+        Outcome::Close(format!("{} version {version}: the response cannot be written: {error}", api.name()))
+    })
 }
 
 fn later(future: impl Future<Output = Outcome> + 'static) -> Outcome {

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use logan_shards as shards;
+
 use super::list_offsets::Queries;
 use super::{Context, topics};
 use crate::mail::{OffsetQuery, OffsetQuestion};
@@ -32,6 +34,7 @@ pub(super) async fn handle(
                 }
             }
             answered.partitions.push(part);
+            shards::yield_if_needed().await;
         }
         response.topics.push(answered);
     }
@@ -40,6 +43,7 @@ pub(super) async fn handle(
         part.error_code = ErrorCode(answer.error);
         part.end_offset = answer.offset.0;
         part.leader_epoch = answer.leader_epoch.0;
+        shards::yield_if_needed().await;
     }
     response
 }

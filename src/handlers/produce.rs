@@ -14,13 +14,13 @@ use std::rc::Rc;
 
 use logan_storage::batch::Batch;
 
-use super::{Context, Credit, Outcome, Peer, later, malformed, respond, topics};
+use super::{Context, Credit, Outcome, Peer, decoded, later, malformed, respond, topics};
 use crate::config::TopicSettings;
 use crate::config::topic::{CompressionType, TimestampType};
 use crate::limits;
 use crate::mail::{AppendPart, AppendResult};
 use crate::metadata::Image;
-use crate::model::{PartitionId, ShardId};
+use crate::model::ShardId;
 use crate::protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
     PartitionProduceResponse, TopicProduceData, TopicProduceResponse,
@@ -34,15 +34,19 @@ use routes::Routes;
 /// The first version whose response says who leads instead (KIP-951).
 const LEADER_HINTS_SINCE: i16 = 10;
 
-/// Where the result of a partition comes from.
+/// Where the result of a partition comes from. Few bytes of a request are a partition.
 enum Fate {
-    Refused(PartitionProduceResponse),
+    Refused {
+        index: i32,
+        error: ErrorCode,
+    },
+    /// For its records.
+    Rejected(Box<PartitionProduceResponse>),
     /// Place in the results of this shard.
     Routed {
         shard: ShardId,
-        at: usize,
+        at: u32,
         index: i32,
-        partition: PartitionId,
     },
 }
 
@@ -62,9 +66,11 @@ struct Plan {
     record_errors: usize,
 }
 
-pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> Outcome {
-    let request: ProduceRequest = match frame.decode() {
-        Ok(request) => request,
+/// `held` is what the frame has credit for, in bytes: what goes beyond that is charged apart.
+pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: u64) -> Outcome {
+    let beyond = |_: &ProduceRequest, heap: u64| (heap * limits::PRODUCING_FACTOR).saturating_sub(held);
+    let (request, credit) = match decoded(context, &frame, beyond).await {
+        Ok(decoded) => decoded,
         Err(error) => return malformed(&frame, &error),
     };
     let asked = Asked {
@@ -80,7 +86,7 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
         record_errors: (frame.wire_bytes / limits::RECORD_ERROR_PER_BYTES)
             .clamp(limits::RECORD_ERRORS_LEAST, limits::RECORD_ERRORS),
     };
-    for topic in last_of_each(request.topic_data) {
+    for topic in last_of_each(request.topic_data).await {
         let fates = plan_topic(context, &image, asked, &topic, &mut plan).await;
         plan.topics.push((topic.name, topic.topic_id, fates));
     }
@@ -88,12 +94,12 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
     let (context, listener) = (context.clone(), peer.listener);
     later(async move {
         plan.routes.collect(pending).await;
-        let mut response = assemble(&context, listener, plan.topics, &plan.routes);
+        let mut response = assemble(&context, listener, plan.topics, &plan.routes).await;
         if frame.version < LEADER_HINTS_SINCE {
             forget_leaders(&mut response);
         }
         if acks != 0 {
-            return respond(&frame, &response);
+            return respond(&frame, &response, credit);
         }
         let failed = response.responses.iter().flat_map(|topic| &topic.partition_responses);
         match failed.map(|part| part.error_code).find(|error| *error != ErrorCode::NONE) {
@@ -105,7 +111,7 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame) -> 
 }
 
 /// Each topic once, and in it each partition once, with what was said of it last.
-fn last_of_each(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+async fn last_of_each(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
     let mut places = BTreeMap::new();
     let mut merged: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
     for topic in topics {
@@ -114,18 +120,28 @@ fn last_of_each(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
             Some(before) => before.partition_data.extend(topic.partition_data),
             None => merged.push(topic),
         }
+        logan_shards::yield_if_needed().await;
     }
     for topic in &mut merged {
-        keep_last(&mut topic.partition_data);
+        let is_doubled = |pair: &[PartitionProduceData]| pair[0].index >= pair[1].index;
+        if topic.partition_data.windows(2).any(is_doubled) {
+            topic.partition_data = last_of_partitions(std::mem::take(&mut topic.partition_data)).await;
+        }
+        logan_shards::yield_if_needed().await;
     }
     merged
 }
 
-fn keep_last(partitions: &mut Vec<PartitionProduceData>) {
-    let mut seen = BTreeSet::new();
-    partitions.reverse();
-    partitions.retain(|partition| seen.insert(partition.index));
-    partitions.reverse();
+async fn last_of_partitions(mut partitions: Vec<PartitionProduceData>) -> Vec<PartitionProduceData> {
+    let (mut seen, mut last) = (BTreeSet::new(), Vec::new());
+    while let Some(partition) = partitions.pop() {
+        if seen.insert(partition.index) {
+            last.push(partition);
+        }
+        logan_shards::yield_if_needed().await;
+    }
+    last.reverse();
+    last
 }
 
 async fn plan_topic(
@@ -139,17 +155,18 @@ async fn plan_topic(
     let settings = found.as_ref().ok().map(|topic| context.topics.settings(context, topic));
     let mut fates = Vec::with_capacity(topic.partition_data.len());
     for data in &topic.partition_data {
+        logan_shards::yield_if_needed().await;
         let partition = match &found {
             Ok(topic) => topics::partition(topic, data.index),
             Err(error) => Err(*error),
         };
         let (partition, settings) = match (partition, &settings) {
             (Err(error), _) => {
-                fates.push(Fate::Refused(refused(data.index, error)));
+                fates.push(Fate::Refused { index: data.index, error });
                 continue;
             }
             (Ok(_), _) if !(-1..=1).contains(&request.acks) => {
-                fates.push(Fate::Refused(refused(data.index, ErrorCode::INVALID_REQUIRED_ACKS)));
+                fates.push(Fate::Refused { index: data.index, error: ErrorCode::INVALID_REQUIRED_ACKS });
                 continue;
             }
             (Ok(partition), Some(settings)) => (partition, settings),
@@ -160,25 +177,20 @@ async fn plan_topic(
             Ok((validated, credit)) => {
                 let shard = context.router.owner(partition);
                 let append_time_ms = validated.append_time_ms.unwrap_or(-1);
-                let converted = validated.is_converted.then_some(validated.batch.len());
                 let part = AppendPart { partition, batches: validated.batch, append_time_ms };
-                let at = plan.routes.add(shard, part);
-                fates.push(Fate::Routed { shard, at, index: data.index, partition });
-                if let Some(bytes) = converted {
-                    plan.routes.charge(context, credit, bytes as u64).await;
-                }
+                let at = plan.routes.add(shard, part, credit);
+                fates.push(Fate::Routed { shard, at, index: data.index });
             }
             Err(invalid) => {
                 plan.record_errors -= invalid.record_errors.len();
-                fates.push(Fate::Refused(rejected(data.index, invalid)));
+                fates.push(Fate::Rejected(Box::new(rejected(data.index, invalid))));
             }
         }
-        logan_shards::yield_if_needed().await;
     }
     fates
 }
 
-/// Returns what to append, and what it was charged when it was made. Lets others run in between.
+/// Returns what to append, with credit for what of it is not the request's own. Lets others run in between.
 async fn validate(
     context: &Context,
     request: Asked,
@@ -235,7 +247,7 @@ fn rules(version: i16, settings: &TopicSettings, record_errors: usize) -> Rules 
     }
 }
 
-fn assemble(
+async fn assemble(
     context: &Context,
     listener: usize,
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
@@ -244,14 +256,18 @@ fn assemble(
     let mut response = ProduceResponse::default();
     for (name, topic_id, fates) in topics {
         let mut topic = TopicProduceResponse { name, topic_id, ..Default::default() };
+        topic.partition_responses.reserve_exact(fates.len());
         for fate in fates {
-            topic.partition_responses.push(match fate {
-                Fate::Refused(refused) => refused,
-                Fate::Routed { shard, at, index, partition } => match routes.result(shard, at) {
-                    Some(result) => answered(context, index, partition, result),
+            let part = match fate {
+                Fate::Refused { index, error } => refused(index, error),
+                Fate::Rejected(rejected) => *rejected,
+                Fate::Routed { shard, at, index } => match routes.result(shard, at) {
+                    Some(result) => answered(context, &topic, index, result),
                     None => refused(index, ErrorCode::NOT_LEADER_OR_FOLLOWER),
                 },
-            });
+            };
+            topic.partition_responses.push(part);
+            logan_shards::yield_if_needed().await;
         }
         response.responses.push(topic);
     }
@@ -271,8 +287,8 @@ fn forget_leaders(response: &mut ProduceResponse) {
 
 fn answered(
     context: &Context,
+    topic: &TopicProduceResponse,
     index: i32,
-    partition: PartitionId,
     result: &AppendResult,
 ) -> PartitionProduceResponse {
     let error_code = ErrorCode(result.error);
@@ -287,7 +303,10 @@ fn answered(
     };
     if error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
         // KIP-951: tell the client where to go instead.
-        if let Some((leader_id, leader_epoch)) = topics::leader(&context.image(), partition) {
+        let image = context.image();
+        let found = topics::find(&image, topic.topic_id, &topic.name);
+        let partition = found.and_then(|topic| topics::partition(topic, index)).ok();
+        if let Some((leader_id, leader_epoch)) = partition.and_then(|id| topics::leader(&image, id)) {
             part.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
         }
     }

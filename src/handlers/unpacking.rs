@@ -36,8 +36,7 @@ impl Unpacking {
         self.large.check();
     }
 
-    /// Carries to its end what `begin` begins, perhaps more than once. Others run in between. What it comes to is still charged as the work was,
-    /// for the caller to charge it as what it is.
+    /// Carries to its end what `begin` begins, perhaps more than once. Others run in between. The credit is for what the outcome has of its own.
     ///
     /// Before it waits for memory, `before_waiting` lets go of what the caller has of it: who waits must hold none, or all might wait.
     pub async fn run<W: Stepwise>(
@@ -48,20 +47,30 @@ impl Unpacking {
         let mut credit = self.usual.none();
         let mut work = begin()?;
         loop {
-            work = match work.step(limits::VALIDATION_STEP_BYTES)? {
-                Step::Done(output) => return Ok((output, credit)),
-                Step::More(more) => more,
+            let needed = match work.step(limits::VALIDATION_STEP_BYTES)? {
+                Step::Done(output) => {
+                    let bytes = W::made(&output) as u64;
+                    if self.enlarge(&mut credit, bytes) {
+                        credit.resize(bytes);
+                        return Ok((output, credit));
+                    }
+                    bytes
+                }
+                Step::More(more) => {
+                    let bytes = rounded(more.held());
+                    if self.enlarge(&mut credit, bytes) {
+                        logan_shards::yield_if_needed().await;
+                        work = more;
+                        continue;
+                    }
+                    bytes
+                }
             };
-            let bytes = rounded(work.held());
-            if !self.enlarge(&mut credit, bytes) {
-                drop(work);
-                drop(credit);
-                before_waiting().await;
-                credit = self.budget(bytes).take(bytes).await;
-                work = begin()?;
-                continue;
-            }
-            logan_shards::yield_if_needed().await;
+            // What was made is gone.
+            drop(credit);
+            before_waiting().await;
+            credit = self.budget(needed).take(needed).await;
+            work = begin()?;
         }
     }
 
@@ -141,6 +150,10 @@ mod tests {
 
         fn held(&self) -> usize {
             self.held
+        }
+
+        fn made(&(): &()) -> usize {
+            0
         }
     }
 

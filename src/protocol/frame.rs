@@ -184,8 +184,19 @@ impl Frame {
 
     /// Decodes the body. What follows it is ignored, as Kafka does.
     pub fn decode<R: super::Request>(&self) -> Result<R, DecodeError> {
+        self.decode_sized().map(|(request, _)| request)
+    }
+
+    /// As [`Frame::decode`], with the bytes of memory that the request takes at most beside the frame.
+    pub fn decode_sized<R: super::Request>(&self) -> Result<(R, usize), DecodeError> {
         assert!(R::KEY == self.api, "{} is not {}", R::NAME, self.api.name());
-        R::read_prefix(self.version, self.body.clone()).map(|(request, _)| request)
+        if !R::has_version(self.version) {
+            return Err(DecodeError::Version { message: R::NAME, version: self.version });
+        }
+        let mut reader = Reader::new(self.body.clone());
+        let request = R::decode(self.version, &mut reader);
+        reader.status()?;
+        Ok((request, reader.heap()))
     }
 }
 

@@ -37,6 +37,9 @@ pub enum DecodeError {
 /// How many bytes of memory the arrays of one message may take for each byte of the message. Elements are larger in memory than
 /// on the wire (an empty string has one byte there and 32 here); real requests stay below 10.
 const EXPANSION: usize = 16;
+/// But no more than this: to take apart much more would keep others waiting. It is ten times what a request about all partitions of a large
+/// cluster takes.
+const EXPANSION_MOST: usize = 32 << 20;
 /// What small messages may take in any case.
 const EXPANSION_FREE: usize = 64 << 10;
 
@@ -82,6 +85,11 @@ impl Reader {
         self.error.is_some()
     }
 
+    /// Bytes of memory that arrays and kept tags may take, of all that was read.
+    pub fn heap(&self) -> usize {
+        self.heap
+    }
+
     /// The first error, or how many bytes were left over.
     pub fn status(&self) -> Result<usize, DecodeError> {
         self.error.map_or(Ok(self.remaining()), Err)
@@ -108,7 +116,7 @@ impl Reader {
     }
 
     fn allowance(&self) -> usize {
-        self.bytes.len().saturating_mul(EXPANSION).max(EXPANSION_FREE)
+        self.bytes.len().saturating_mul(EXPANSION).clamp(EXPANSION_FREE, EXPANSION_MOST)
     }
 
     fn fixed<const N: usize>(&mut self) -> [u8; N] {

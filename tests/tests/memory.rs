@@ -1,14 +1,21 @@
 //! What clients make a whole broker allocate, in simulation: all of it on one thread, whose allocations are counted.
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use logan::protocol::messages::describe_configs::DescribeConfigsResource;
 use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
-use logan::protocol::messages::{CreateTopicsRequest, ListOffsetsRequest, ProduceRequest};
+use logan::protocol::messages::{
+    ApiVersionsRequest, CreateTopicsRequest, DescribeConfigsRequest, ListOffsetsRequest, ProduceRequest,
+};
 use logan::protocol::records::{BatchBuilder, Compression, ProducerFields};
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::allocation::{Counting, peak};
+use logan_shards::{monotonic_ns, pool_use, sleep};
 use logan_storage::batch::{Attributes, HEADER_LEN, Header};
 use logan_tests::simulation::client::Client;
 use logan_tests::simulation::quiet::{connect, serve};
@@ -230,4 +237,155 @@ fn batches_that_had_to_leave_early_are_answered_as_all_others() {
             assert_eq!(produce_opened(&mut client, PARTITIONS, ProducerFields::NONE).await, expected);
         }
     });
+}
+
+/// All settings of the broker, with their synonyms: an answer of a hundred kilobytes for thirty bytes.
+fn all_settings() -> DescribeConfigsRequest {
+    const BROKER: i8 = 4;
+    let resource = |name: &str| DescribeConfigsResource {
+        resource_type: BROKER,
+        resource_name: name.into(),
+        configuration_keys: None,
+        ..Default::default()
+    };
+    DescribeConfigsRequest {
+        resources: vec![resource("1"), resource("")],
+        include_synonyms: true,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn answers_that_nobody_reads_are_few_and_keep_nobody_waiting() {
+    const SILENT: usize = 100;
+    // Of which answers have 3 %.
+    const MEMORY: usize = 256 << 20;
+    let ((answered, waited), bytes) = peak(|| {
+        serve(&[], async move {
+            let mut other = connect().await;
+            let settings = other.call(4, &all_settings()).await.expect("an answer");
+            assert!(settings.results[0].configs.len() > 100);
+            let mut silent = Vec::new();
+            for _ in 0..SILENT {
+                let mut client = connect().await;
+                client.send(4, &vec![all_settings(); 64]).await.expect("the broker reads");
+                silent.push(client);
+            }
+            sleep(Duration::from_millis(20)).await;
+            let (began, mut answered, mut longest) = (monotonic_ns(), 0, 0);
+            while answered < 20 {
+                let asked = monotonic_ns();
+                let versions = ApiVersionsRequest {
+                    client_software_name: "reads".into(),
+                    client_software_version: "1".into(),
+                    ..Default::default()
+                };
+                other.call(3, &versions).await.expect("an answer");
+                let again = other.call(4, &all_settings()).await.expect("an answer");
+                assert_eq!(again, settings);
+                answered += 1;
+                longest = longest.max(monotonic_ns() - asked);
+            }
+            println!("{answered} answers in {} ms", (monotonic_ns() - began) / 1_000_000);
+            drop(silent);
+            (answered, Duration::from_nanos(longest))
+        })
+    });
+    println!("{bytes} bytes at most, waited {waited:?}");
+    assert_eq!(answered, 20);
+    // As many answers as 100 simulated sockets hold, and what a simulated broker takes anyway.
+    assert!(bytes < MEMORY / 100 * 3 + (60 << 20), "{bytes} bytes");
+    assert!(waited < Duration::from_secs(5), "another client waited {waited:?}");
+}
+
+#[test]
+fn partitions_that_there_are_not_cost_little_more_than_their_names() {
+    const CLIENTS: usize = 8;
+    const MANY: i32 = 100_000;
+    // Six bytes each in the frame.
+    let part = |index| PartitionProduceData { index, records: None, ..Default::default() };
+    let nowhere = TopicProduceData {
+        name: "nowhere".into(),
+        partition_data: (0..MANY).map(part).collect(),
+        ..Default::default()
+    };
+    let request = Rc::new(produce(vec![nowhere]));
+    let ((), bytes) = peak(|| {
+        serve(&[], async move {
+            join_all((0..CLIENTS).map(async |_| {
+                let mut client = connect().await;
+                client.send(VERSION, std::slice::from_ref(&*request)).await.expect("the broker reads");
+                let response = client.receive::<ProduceRequest>(VERSION).await.expect("an answer");
+                let parts = &response.responses[0].partition_responses;
+                assert_eq!(parts.len(), MANY as usize);
+                let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+                assert!(parts.iter().all(|part| part.error_code == unknown && part.base_offset == -1));
+            }))
+            .await;
+        });
+    });
+    println!("{bytes} bytes at most");
+    // The frames, an answer of one as it is made, some that are written, and what its client makes of it.
+    assert!(bytes < 64 << 20, "{bytes} bytes");
+}
+
+#[test]
+fn stored_batches_are_searched_one_after_another() {
+    const CLIENTS: usize = 60;
+    const PARTITIONS: i32 = 8;
+    const RECORDS: i64 = 100;
+    let (most, answered) = serve(&["logan.memory.bytes=67108864"], async {
+        let mut client = connect().await;
+        create_topic(&mut client, "searched", PARTITIONS, &[]).await;
+        // What cannot be made smaller, so that its search takes many steps.
+        let mut state = 7_u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        let mut builder = BatchBuilder::new(Compression::Gzip { level: 1 });
+        for number in 0..RECORDS {
+            let value: Vec<u8> = (0..9_000).map(|_| noise()).collect();
+            builder.append(1_700_000_000_000 + number, None, Some(&value), &[]);
+        }
+        let large = builder.finish(None);
+        // The first of each is not in memory any more when the last is there.
+        for _ in 0..4 {
+            for index in 0..PARTITIONS {
+                let request = produce(vec![topic("searched", &[(index, large.clone())])]);
+                let response = client.call(VERSION, &request).await.expect("an answer");
+                assert_eq!(response.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+            }
+        }
+        let before = pool_use().lent;
+        let searching = join_all((0..CLIENTS).map(async |_| {
+            let mut client = connect().await;
+            let part = |partition_index| ListOffsetsPartition {
+                partition_index,
+                current_leader_epoch: -1,
+                timestamp: 1_700_000_000_000 + RECORDS - 1,
+                ..Default::default()
+            };
+            let partitions = (0..PARTITIONS).map(part).collect();
+            let topic = ListOffsetsTopic { name: "searched".into(), partitions, ..Default::default() };
+            let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+            let response = client.call(5, &request).await.expect("an answer");
+            let found = response.topics[0].partitions.iter();
+            found.filter(|part| part.error_code == ErrorCode::NONE && part.offset == RECORDS - 1).count()
+        }));
+        let mut searching = std::pin::pin!(searching);
+        let mut most = 0;
+        loop {
+            most = most.max(pool_use().lent.saturating_sub(before));
+            let look = std::pin::pin!(sleep(Duration::from_micros(20)));
+            match select(searching, look).await {
+                Either::Left((found, _)) => return (most, found.into_iter().sum::<usize>()),
+                Either::Right(((), rest)) => searching = rest,
+            }
+        }
+    });
+    assert_eq!(answered, CLIENTS * PARTITIONS as usize);
+    println!("{most} bytes of buffers at most");
+    // Each holds a megabyte; what is read ahead of it, twice as much.
+    assert!(most < 24 << 20, "{most} bytes of buffers");
 }

@@ -1,6 +1,6 @@
 //! Batches on their way to the shards that append them.
 //!
-//! Invariant: a batch that is not the request's own bytes is charged, or is sent before anything else is done.
+//! Invariant: a batch that is not the request's own bytes is charged until its owner has answered.
 
 use futures_util::future::join_all;
 
@@ -12,7 +12,7 @@ use crate::model::ShardId;
 pub struct Routes {
     acks: i16,
     shards: Vec<Route>,
-    /// For batches that were compressed anew.
+    /// For batches that were compressed anew, until their owners have answered.
     converted: Vec<Credit>,
 }
 
@@ -29,22 +29,14 @@ impl Routes {
         Self { acks, shards, converted: Vec::new() }
     }
 
-    /// Returns the place that its result will have.
-    pub fn add(&mut self, shard: ShardId, part: AppendPart) -> usize {
+    /// Returns the place that its result will have. `credit` is for what of it is not the request's own.
+    pub fn add(&mut self, shard: ShardId, part: AppendPart, credit: Credit) -> u32 {
         let route = &mut self.shards[usize::from(shard.0)];
         route.parts.push(part);
-        route.results.len() + route.parts.len() - 1
-    }
-
-    /// Charges what was added last, which took `credit` while it was made. Where there is no memory for it, it does not stay here.
-    pub async fn charge(&mut self, context: &Context, mut credit: Credit, bytes: u64) {
-        if credit.try_grow(bytes) {
-            credit.resize(bytes);
+        if credit.bytes() > 0 {
             self.converted.push(credit);
-        } else {
-            drop(credit);
-            self.settle(context).await;
         }
+        (route.results.len() + route.parts.len() - 1) as u32
     }
 
     /// Has everything appended that was added, and holds none of it any more.
@@ -86,7 +78,7 @@ impl Routes {
         self.converted.clear();
     }
 
-    pub fn result(&self, shard: ShardId, at: usize) -> Option<&AppendResult> {
-        self.shards[usize::from(shard.0)].results.get(at)?.as_ref()
+    pub fn result(&self, shard: ShardId, at: u32) -> Option<&AppendResult> {
+        self.shards[usize::from(shard.0)].results.get(at as usize)?.as_ref()
     }
 }

@@ -23,6 +23,9 @@ pub trait Stepwise: Sized {
 
     /// Bytes of memory that it holds until its next step, or will hold before long, beside the batch.
     fn held(&self) -> usize;
+
+    /// Bytes of memory that the outcome holds of its own: the batch is not its own.
+    fn made(output: &Self::Output) -> usize;
 }
 
 /// How far such work is.

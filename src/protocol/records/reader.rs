@@ -357,4 +357,8 @@ impl Stepwise for TimestampSearch {
     fn held(&self) -> usize {
         self.records.held()
     }
+
+    fn made(_: &Self::Output) -> usize {
+        0
+    }
 }

@@ -285,6 +285,10 @@ impl Stepwise for Validation {
     fn held(&self) -> usize {
         self.reader.held() + self.conversion.as_ref().map_or(0, BatchBuilder::held)
     }
+
+    fn made(output: &Validated) -> usize {
+        if output.is_converted { output.batch.len() } else { 0 }
+    }
 }
 
 /// The one batch that `records` must hold. What follows it and is not a whole batch is ignored, as Kafka ignores it.

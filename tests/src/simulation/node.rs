@@ -145,9 +145,12 @@ impl Broker {
         for watched in &*self.watch.shards.borrow() {
             let Some(shell) = watched.shell.upgrade() else { continue };
             let memory = shell.memory();
-            let Memory { frames, waiting, responses, copies, unpacking, unsettled, .. } = memory;
+            let Memory {
+                frames, waiting, responses, answers, copies, unpacking, searches, unsettled, ..
+            } = memory;
             let promised = shell.router.mesh().promised();
-            if frames + waiting + responses + copies + unpacking + unsettled + promised > 0 {
+            let taken = frames + waiting + responses + answers + copies + unpacking + searches + unsettled;
+            if taken + promised > 0 {
                 let shard = shell.router.shard();
                 return Err(format!(
                     "nothing is under way, and shard {shard} has not got back its memory: {memory:?}, lane credits: {promised}"
