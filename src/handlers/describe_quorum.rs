@@ -16,8 +16,8 @@ use crate::protocol::messages::describe_quorum::{
 };
 use crate::protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 
-/// From this version on directories and nodes are told (KIP-853): they are no fields that an older answer may ignore.
-const WITH_DIRECTORIES: i16 = 2;
+/// The first version whose response names directories and nodes (KIP-853): an earlier one cannot say them.
+const DIRECTORIES_SINCE: i16 = 2;
 
 /// What the partitions come to in the answer, in bytes, beyond what is in proportion to the request: they are much larger in it.
 pub(super) fn bytes(request: &DescribeQuorumRequest) -> u64 {
@@ -33,13 +33,20 @@ pub(super) async fn handle(
     let Some(Answer::Quorum(status)) = context.router.ask(QUORUM_SHARD, Mail::Quorum).await.await else {
         return DescribeQuorumResponse { error_code: ErrorCode::BROKER_NOT_AVAILABLE, ..Default::default() };
     };
-    let has_directories = version >= WITH_DIRECTORIES;
+    // Kafka describes its one partition where nothing else is asked, and refuses all that is asked otherwise.
+    let is_sole = match &request.topics[..] {
+        [topic] => {
+            topic.topic_name == METADATA_TOPIC
+                && matches!(&topic.partitions[..], [sole] if sole.partition_index == 0)
+        }
+        _ => false,
+    };
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            partitions.push(if topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
-                described(&status, has_directories)
+            partitions.push(if is_sole {
+                described(version, &status)
             } else {
                 let error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
                 PartitionData { partition_index: partition.partition_index, error_code, ..Default::default() }
@@ -48,7 +55,7 @@ pub(super) async fn handle(
         }
         topics.push(TopicData { topic_name: topic.topic_name.clone(), partitions, ..Default::default() });
     }
-    let nodes = status.voters.iter().filter(|_| has_directories).map(|voter| Node {
+    let nodes = status.voters.iter().filter(|_| is_sole && version >= DIRECTORIES_SINCE).map(|voter| Node {
         node_id: voter.node.0,
         listeners: listeners(context),
         ..Default::default()
@@ -56,11 +63,11 @@ pub(super) async fn handle(
     DescribeQuorumResponse { topics, nodes: nodes.collect(), ..Default::default() }
 }
 
-fn described(status: &QuorumStatus, has_directories: bool) -> PartitionData {
+fn described(version: i16, status: &QuorumStatus) -> PartitionData {
     let now_ms = shards::wall_clock_ms();
     let voters = status.voters.iter().map(|voter| ReplicaState {
         replica_id: voter.node.0,
-        replica_directory_id: if has_directories { voter.directory } else { Uuid::default() },
+        replica_directory_id: if version >= DIRECTORIES_SINCE { voter.directory } else { Uuid::ZERO },
         log_end_offset: voter.log_end as i64,
         last_fetch_timestamp: now_ms,
         last_caught_up_timestamp: now_ms,

@@ -10,6 +10,8 @@
 //! Not here: fetches of followers (refused with `REPLICA_NOT_AVAILABLE`), rack-aware read replicas (KIP-392), throttling.
 
 use std::cell::RefCell;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
@@ -104,12 +106,12 @@ async fn answer(
     let is_consumer = request.replica_id < 0 && request.replica_state.replica_id < 0;
     let terms = terms(context, &request);
     let now_ms = shards::wall_clock_ms();
-    let asked = asked(version, &request);
+    let asked = asked(version, &request).await;
     // With it goes the frame, of which it has slices.
     drop(request);
     let begun = context.sessions.borrow_mut().begin(now_ms, peer.number, asked)?;
     let split = match &begun {
-        Begun::Parts(full) => split(context, is_consumer, &full.parts),
+        Begun::Parts(full) => split(context, is_consumer, &full.parts).await,
         Begun::Session(session) => ask_for_news(context, is_consumer, session),
     };
     let kept = kept_bytes(&begun, &split);
@@ -125,7 +127,7 @@ async fn answer(
             Begun::Session(session) => sessions.finish_incremental(session, found)?,
         }
     };
-    let mut response = assemble(context, peer, said, terms.committed);
+    let mut response = assemble(context, peer, said, terms.committed).await;
     keep_what_is_known(version, &mut response);
     Ok((response, credit.filter(|credit| credit.bytes() > 0)))
 }
@@ -141,10 +143,16 @@ fn terms(context: &Context, request: &FetchRequest) -> Terms {
     Terms { min_bytes, max_bytes, wait: Duration::from_millis(wait_ms), committed }
 }
 
-fn asked(version: i16, request: &FetchRequest) -> Asked {
+/// A partition that is named more than once has its first place, and what is said of it last, as in Kafka, which gathers them in a map.
+async fn asked(version: i16, request: &FetchRequest) -> Asked {
     let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-    let mut parts = Vec::with_capacity(count);
+    let mut parts: Vec<(Named, Wanted)> = Vec::with_capacity(count);
+    // Where each partition is that was named out of order, and all others if any was: usually none is.
+    let mut places: Option<BTreeMap<Named, usize>> = None;
+    let mut topics = BTreeSet::new();
     for topic in &request.topics {
+        let is_again = !topics.insert((topic.topic_id, topic.topic.as_str()));
+        let mut last = if is_again { i32::MAX } else { -1 };
         let name: Rc<str> = topic.topic.as_str().into();
         for partition in &topic.partitions {
             let wanted = Wanted {
@@ -154,7 +162,23 @@ fn asked(version: i16, request: &FetchRequest) -> Asked {
                 last_fetched_epoch: LeaderEpoch(partition.last_fetched_epoch),
             };
             let (topic_id, topic, partition) = (topic.topic_id, name.clone(), partition.partition);
-            parts.push((Named { topic_id, topic, partition }, wanted));
+            let named = Named { topic_id, topic, partition };
+            if partition <= last && places.is_none() {
+                places = Some(by_name(&parts).await);
+            }
+            last = partition;
+            let before = places.as_mut().and_then(|places| match places.entry(named.clone()) {
+                Entry::Vacant(free) => {
+                    free.insert(parts.len());
+                    None
+                }
+                Entry::Occupied(taken) => Some(*taken.get()),
+            });
+            match before {
+                Some(place) => parts[place].1 = wanted,
+                None => parts.push((named, wanted)),
+            }
+            shards::yield_if_needed().await;
         }
     }
     let mut forgotten = Vec::new();
@@ -163,6 +187,7 @@ fn asked(version: i16, request: &FetchRequest) -> Asked {
         let named = |partition| Named { topic_id: topic.topic_id, topic: name.clone(), partition };
         forgotten.extend(topic.partitions.iter().map(|partition| named(*partition)));
     }
+    shards::yield_if_needed().await;
     // Before version 7 there were no sessions: such requests read as "none wanted".
     Asked {
         session: request.session_id,
@@ -171,6 +196,15 @@ fn asked(version: i16, request: &FetchRequest) -> Asked {
         parts,
         forgotten,
     }
+}
+
+async fn by_name(parts: &[(Named, Wanted)]) -> BTreeMap<Named, usize> {
+    let mut places = BTreeMap::new();
+    for (place, (named, _)) in parts.iter().enumerate() {
+        places.insert(named.clone(), place);
+        shards::yield_if_needed().await;
+    }
+    places
 }
 
 /// The owner of a partition, and the partition's id. The errors are Kafka's.
@@ -183,7 +217,7 @@ fn find(context: &Context, is_consumer: bool, named: &Named) -> Result<(ShardId,
 }
 
 /// Splits a request by owner. Parts are numbered by their places in it.
-fn split(context: &Context, is_consumer: bool, parts: &[(Named, Wanted)]) -> Split {
+async fn split(context: &Context, is_consumer: bool, parts: &[(Named, Wanted)]) -> Split {
     let mut by_shard: Vec<(ShardId, Vec<FetchPart>)> = Vec::new();
     let mut refused = Vec::new();
     for (place, (named, wanted)) in parts.iter().enumerate() {
@@ -198,6 +232,7 @@ fn split(context: &Context, is_consumer: bool, parts: &[(Named, Wanted)]) -> Spl
                 }
             }
         }
+        shards::yield_if_needed().await;
     }
     let shares = by_shard.into_iter().map(|(shard, parts)| Share { shard, of: FetchOf::Parts(parts) });
     Split { shares: shares.collect(), refused }
@@ -550,11 +585,12 @@ fn add(found: &mut Vec<FetchedPart>, of: &Share, answer: Option<FetchAnswer>) {
     }
 }
 
-fn assemble(context: &Context, peer: &Peer, said: Said, committed: bool) -> FetchResponse {
+async fn assemble(context: &Context, peer: &Peer, said: Said, committed: bool) -> FetchResponse {
     let mut response = FetchResponse { session_id: said.session, ..Default::default() };
     let image = context.image();
     let mut moved = false;
     for (named, part) in said.mentioned {
+        shards::yield_if_needed().await;
         let same_topic = response.responses.last().is_some_and(|topic: &FetchableTopicResponse| {
             topic.topic_id == named.topic_id && topic.topic == *named.topic
         });

@@ -18,9 +18,9 @@ use super::{Context, Credit, Outcome, Peer, decoded, later, malformed, respond, 
 use crate::config::TopicSettings;
 use crate::config::topic::{CompressionType, TimestampType};
 use crate::limits;
-use crate::mail::{AppendPart, AppendResult};
+use crate::mail::{AppendPart, AppendResult, OffsetQuery, OffsetQuestion};
 use crate::metadata::Image;
-use crate::model::ShardId;
+use crate::model::{LeaderEpoch, PartitionId, ShardId};
 use crate::protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
     PartitionProduceResponse, TopicProduceData, TopicProduceResponse,
@@ -29,8 +29,11 @@ use crate::protocol::messages::{ProduceRequest, ProduceResponse};
 use crate::protocol::records::{Compression, Invalid, Rules, Timestamps, Validated, Validation};
 use crate::protocol::{ErrorCode, Frame, Records, Str};
 
+use super::list_offsets::Queries;
 use routes::Routes;
 
+/// The first version whose response says where a log begins.
+const LOG_START_SINCE: i16 = 5;
 /// The first version whose response says who leads instead (KIP-951).
 const LEADER_HINTS_SINCE: i16 = 10;
 
@@ -40,8 +43,8 @@ enum Fate {
         index: i32,
         error: ErrorCode,
     },
-    /// For its records.
-    Rejected(Box<PartitionProduceResponse>),
+    /// For its records. Where its log begins is asked for if the partition is here.
+    Rejected(Box<PartitionProduceResponse>, Option<PartitionId>),
     /// Place in the results of this shard.
     Routed {
         shard: ShardId,
@@ -94,6 +97,9 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, hel
     let (context, listener) = (context.clone(), peer.listener);
     later(async move {
         plan.routes.collect(pending).await;
+        if asked.version >= LOG_START_SINCE {
+            find_log_starts(&context, &mut plan.topics).await;
+        }
         let mut response = assemble(&context, listener, plan.topics, &plan.routes).await;
         if frame.version < LEADER_HINTS_SINCE {
             forget_leaders(&mut response);
@@ -108,6 +114,28 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, hel
             None => Outcome::Silent,
         }
     })
+}
+
+/// Asks the owners of partitions whose records were rejected here where their logs begin.
+async fn find_log_starts(context: &Context, topics: &mut [(Str, crate::model::Uuid, Vec<Fate>)]) {
+    let mut queries = Queries::new(context);
+    for (t, (_, _, fates)) in topics.iter().enumerate() {
+        for (f, fate) in fates.iter().enumerate() {
+            if let Fate::Rejected(_, Some(partition)) = fate {
+                let (current_leader_epoch, what) = (LeaderEpoch(-1), OffsetQuestion::Earliest);
+                let query =
+                    OffsetQuery { partition: *partition, current_leader_epoch, committed: false, what };
+                queries.push((t, f), query);
+            }
+            logan_shards::yield_if_needed().await;
+        }
+    }
+    for ((t, f), answer) in queries.answers().await {
+        if let Fate::Rejected(rejected, _) = &mut topics[t].2[f] {
+            // Without it Kafka says -1, and so does an answer that failed.
+            rejected.log_start_offset = answer.offset.0;
+        }
+    }
 }
 
 /// Each topic once, and in it each partition once, with what was said of it last.
@@ -183,7 +211,8 @@ async fn plan_topic(
             }
             Err(invalid) => {
                 plan.record_errors -= invalid.record_errors.len();
-                fates.push(Fate::Rejected(Box::new(rejected(data.index, invalid))));
+                let asked = invalid.tells_log_start.then_some(partition);
+                fates.push(Fate::Rejected(Box::new(rejected(data.index, invalid)), asked));
             }
         }
     }
@@ -217,7 +246,7 @@ fn refuse_transaction(request: Asked, batch: &[u8]) -> Result<(), Invalid> {
     } else {
         (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "A transactional batch needs a transactional id.")
     };
-    Err(Invalid { error, message: message.into(), record_errors: Vec::new() })
+    Err(Invalid { error, message: message.into(), record_errors: Vec::new(), tells_log_start: false })
 }
 
 fn rules(version: i16, settings: &TopicSettings, record_errors: usize) -> Rules {
@@ -260,7 +289,7 @@ async fn assemble(
         for fate in fates {
             let part = match fate {
                 Fate::Refused { index, error } => refused(index, error),
-                Fate::Rejected(rejected) => *rejected,
+                Fate::Rejected(rejected, _) => *rejected,
                 Fate::Routed { shard, at, index } => match routes.result(shard, at) {
                     Some(result) => answered(context, &topic, index, result),
                     None => refused(index, ErrorCode::NOT_LEADER_OR_FOLLOWER),

@@ -398,7 +398,6 @@ mod tests {
         let repeated = |what: &[u8]| what.repeat((1 << 20) / what.len());
         let packed = |codec, text: &[u8]| compress(Compression::of(codec), text).to_vec();
         let (lz4, snappy) = (packed(Codec::Lz4, b"text"), packed(Codec::Snappy, b"text"));
-        let (lz4_end, deflated) = (lz4.len() - 4, packed(Codec::Gzip, b"text"));
         // A raw block of nothing that is not the last, and the last.
         let zstd_frame =
             |blocks: &[u8]| [&[0x28, 0xb5, 0x2f, 0xfd, 0, 0x58][..], blocks, &[1, 0, 0]].concat();
@@ -417,7 +416,6 @@ mod tests {
             ("blocks", Codec::Snappy, [&snappy[..16], &repeated(&[0, 0, 0, 1, 0]), &snappy[16..]].concat()),
             ("headers", Codec::Snappy, [&repeated(&snappy[..16]), &snappy[..]].concat()),
         ] {
-            assert!(lz4_end > 7 && deflated.len() > 20);
             let text = packed(codec, b"text");
             let is_joined = matches!(codec, Codec::Gzip | Codec::Zstd);
             let bytes = if is_joined { [&text[..], &bytes, &text].concat() } else { bytes };

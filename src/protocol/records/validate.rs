@@ -87,11 +87,20 @@ pub struct Invalid {
     pub error: ErrorCode,
     pub message: String,
     pub record_errors: Vec<RecordError>,
+    /// Kafka finds this out where it appends, and says where the log begins. What it finds out before, or calls too large or corrupt, it says
+    /// nothing with.
+    pub tells_log_start: bool,
 }
 
 impl Invalid {
     fn new(error: ErrorCode, message: impl Into<String>) -> Self {
-        Self { error, message: message.into(), record_errors: Vec::new() }
+        let tells_log_start = matches!(
+            error,
+            ErrorCode::INVALID_RECORD
+                | ErrorCode::INVALID_TIMESTAMP
+                | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE
+        );
+        Self { error, message: message.into(), record_errors: Vec::new(), tells_log_start }
     }
 }
 
@@ -142,7 +151,8 @@ pub struct Validation {
 impl Validation {
     /// Checks everything that is not inside the records. Its cost is one pass over the bytes, for the CRC.
     pub fn begin(records: &Bytes, rules: Rules) -> Result<Self, Invalid> {
-        let bytes = sole_batch(records, rules.version)?;
+        let before_the_log = |invalid| Invalid { tells_log_start: false, ..invalid };
+        let bytes = sole_batch(records, rules.version).map_err(before_the_log)?;
         let batch = Batch::parse(&bytes, LONGEST).map_err(|error| Invalid::from(ReadError::from(error)))?;
         if batch.base_offset() != 0 {
             let message =
@@ -230,7 +240,7 @@ impl Validation {
             (ErrorCode::INVALID_RECORD, message)
         };
         self.errors.truncate(self.rules.record_errors);
-        Invalid { error, message, record_errors: self.errors }
+        Invalid { record_errors: self.errors, ..Invalid::new(error, message) }
     }
 }
 
