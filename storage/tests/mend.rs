@@ -5,7 +5,7 @@ mod support;
 use std::rc::Rc;
 
 use logan_storage::config::LogConfig;
-use logan_storage::failure::AppendError;
+use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::log::Log;
 use logan_storage::read::Limits;
 use logan_storage::recovery::OpenOptions;
@@ -229,6 +229,143 @@ fn a_cut_may_be_interrupted_at_every_step() {
         steps += 1;
     }
     assert!(steps > 30, "{steps}");
+}
+
+/// Each way in which the last batch can be damaged that a clean start notices.
+const DAMAGES: [(&str, usize, u8); 5] = [
+    ("base offset", 7, 1),
+    ("length", 9, 1),
+    ("magic", 16, 7),
+    ("last offset", 26, 1),
+    ("records", 1_500, 4),
+];
+
+fn closed_log(disk: &Rc<Disk>) {
+    left_by_a_kill(disk, &[4, 8]);
+    live(disk, 2, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        stop(&disk, &runtime, volume).await;
+    });
+}
+
+/// A start finds the log offline, and everything beside it in service. `stops`, or is killed.
+fn live_with_one_offline(disk: &Rc<Disk>, seed: u64, stops: bool) {
+    live(disk, seed, move |disk, runtime| async move {
+        let opened = open(&disk, &runtime, open_options()).await.unwrap();
+        let told = &opened.report.offline;
+        assert!(told.len() == 1 && told[0].contains("orders-0"), "{told:?}");
+        let directory = TestDirectory::over(&disk, &runtime);
+        let host = Rc::new(TestHost(Rc::clone(&runtime)));
+        let mark = std::sync::Arc::new(FailedMark::new());
+        let part = opened.parts[0].clone();
+        let volume =
+            Volume::start(directory, host, part, volume_config(), &|_| log_config(), mark).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        assert!(log.is_offline());
+        assert_eq!(log.ends().log_end, BATCHES as i64 * RECORDS);
+        assert_eq!(log.reserve(1).await, Err(AppendError::Corrupt));
+        for from in [0, BATCHES as i64 * RECORDS] {
+            assert!(matches!(log.read(from, ALL).await, Err(ReadError::Corrupt { .. })));
+            assert_eq!(log.read_cached(from, ALL), None);
+        }
+        assert!(log.batch_at_time(0).await.is_err() && log.max_timestamp().await.is_err());
+        assert_eq!(log.truncate_to(0).await, Err(AppendError::Corrupt));
+        assert_eq!(log.set_log_start(1).await, Err(AppendError::Corrupt));
+        assert_eq!(log.roll().await, Err(AppendError::Corrupt));
+        let other = volume.log(&key("orders", 1)).unwrap();
+        append_settled(&other, &batch(1, LENGTH, 77, 1)).await.unwrap();
+        assert_eq!(read_all(&other).await, other.ends().log_end);
+        volume.check();
+        if stops {
+            stop(&disk, &runtime, volume).await;
+        }
+    });
+}
+
+fn files_of_log(disk: &Disk) -> Vec<(String, Option<Vec<u8>>)> {
+    let paths = disk.paths().into_iter().filter(|path| path.starts_with("orders-0/"));
+    paths.map(|path| (path.clone(), disk.content(&path))).collect()
+}
+
+/// Through stops and kills it stays offline, and nobody touches its files, until they are as they were.
+#[test]
+fn a_log_that_a_clean_start_finds_damaged_is_offline_alone() {
+    let end = BATCHES as i64 * RECORDS;
+    for (what, within, bits) in DAMAGES {
+        let disk = Disk::new();
+        closed_log(&disk);
+        let flip = |bytes: &mut Vec<u8>| bytes[3 * batch_bytes() + within] ^= bits;
+        disk.damage(&path(8 * RECORDS), flip);
+        let files = files_of_log(&disk);
+        for (seed, stops) in [(3, true), (4, false), (5, false), (6, true), (7, false)] {
+            live_with_one_offline(&disk, seed, stops);
+            assert_eq!(files_of_log(&disk), files, "{what}");
+        }
+        let repaired = disk.copy();
+        repaired.damage(&path(8 * RECORDS), flip);
+        live(&repaired, 8, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            assert_eq!((log.ends().log_end, read_all(&log).await), (end, end));
+            assert_eq!(append_settled(&log, &batch(1, LENGTH, 99, 1)).await, Ok(end + 1));
+            stop(&disk, &runtime, volume).await;
+        });
+        // Deleted, it goes as any other.
+        live(&disk, 9, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            volume.delete_log(&volume.log(&key("orders", 0)).unwrap()).await.unwrap();
+            runtime.sleep_ns(10_000_000_000).await;
+            assert!(
+                files_of_log(&disk).is_empty() && !disk.paths().iter().any(|path| path.contains("delete"))
+            );
+            stop(&disk, &runtime, volume).await;
+        });
+    }
+}
+
+/// The same loss, whether the directory was closed or not since the damage was found.
+#[test]
+fn of_a_log_that_is_offline_what_can_be_read_is_kept_with_accept_loss() {
+    let end = (BATCHES as i64 - 1) * RECORDS;
+    for (what, within, bits) in DAMAGES {
+        for is_served_before in [false, true] {
+            let disk = Disk::new();
+            closed_log(&disk);
+            disk.damage(&path(8 * RECORDS), |bytes| bytes[3 * batch_bytes() + within] ^= bits);
+            if is_served_before {
+                live_with_one_offline(&disk, 3, false);
+            }
+            let losses = live(&disk, 4, |disk, runtime| async move { recover(&disk, &runtime).await });
+            let told =
+                format!("orders-0: what lies behind offset {end} is given up, {} bytes", batch_bytes());
+            assert!(losses.len() == 1 && losses[0].starts_with(&told), "{what}: {losses:?}");
+            assert_eq!(file_length(&disk, 8 * RECORDS), Some(3 * batch_bytes()), "{what}");
+            live(&disk, 5, move |disk, runtime| async move {
+                let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+                let log = volume.log(&key("orders", 0)).unwrap();
+                assert_eq!((log.ends().log_end, read_all(&log).await), (end, end));
+                assert_eq!(append_settled(&log, &batch(1, LENGTH, 99, 1)).await, Ok(end + 1));
+                stop(&disk, &runtime, volume).await;
+            });
+        }
+    }
+}
+
+/// Somebody has taken the last segment away.
+#[test]
+fn a_log_that_ends_elsewhere_than_recorded_is_offline_alone() {
+    let disk = Disk::new();
+    closed_log(&disk);
+    let segment = disk.content(&path(8 * RECORDS)).unwrap();
+    disk.remove(&path(8 * RECORDS));
+    for (seed, stops) in [(3, true), (4, false), (5, true)] {
+        live_with_one_offline(&disk, seed, stops);
+    }
+    disk.create(&path(8 * RECORDS), &segment);
+    live(&disk, 6, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+        assert_eq!(read_all(&volume.log(&key("orders", 0)).unwrap()).await, BATCHES as i64 * RECORDS);
+    });
 }
 
 /// Kafka's segments may be larger than what one read brings.
