@@ -1,6 +1,6 @@
 //! Writing hints: indexes, producer snapshots, the epoch file. The ledger vouches for each only once it is synced (STORAGE §3).
 //!
-//! A sealed segment's hints are written when it is cut. While a log's last segment grows, what it would take to load the log again
+//! A sealed segment's hints are written when it is cut, with those of others that are cut then. While a log's last segment grows, what it would take to load the log again
 //! grows with it; when that passes half of `recovery_bytes` over all logs, those with most of it write hints of the moment, and a
 //! checkpoint vouches for them.
 //!
@@ -12,13 +12,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::aborted::Unwritten;
 use crate::disk::DiskError;
 use crate::failure::ReadError;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
 use crate::ledger::ALL_ENTRIES;
 use crate::log::{Log, LogState};
-use crate::moment::{IndexFiles, Moment};
+use crate::moment::{IndexFiles, Moment, Written};
 use crate::names::allow_missing;
 use crate::segment::{ClosingHints, Segment, SegmentIndex};
 use crate::volume::Volume;
@@ -259,51 +260,48 @@ impl Volume {
         superseded
     }
 
-    /// Writes a sealed segment's indexes, and the log's state where it was sealed, and vouches for them.
-    pub(crate) async fn write_hints(&self, log: &Rc<Log>, segment: &Rc<Segment>) -> Result<(), DiskError> {
-        self.progress
-            .until(|| (self.failed.is_failed() || !log.is_hinting.replace(true)).then_some(()))
-            .await;
-        let outcome = self.write_sealed_hints(log, segment).await;
-        log.is_hinting.set(false);
-        self.progress.notify();
-        outcome
+    /// Writes the indexes of sealed segments, and their logs' states where they were sealed, and vouches for them. All of one log stand
+    /// in their order.
+    pub(crate) async fn write_hints(&self, sealed: &[(&Rc<Log>, &Rc<Segment>)]) -> Result<(), DiskError> {
+        let mut left = sealed;
+        while !left.is_empty() {
+            let (mut count, mut bytes) = (0, 0);
+            while count < left.len().min(MOST_TOGETHER) && bytes <= MOST_INDEX_BYTES {
+                bytes += left[count].1.index.borrow().as_ref().map_or(0, SegmentIndex::memory_bytes);
+                count += 1;
+            }
+            let (group, rest) = left.split_at(count);
+            left = rest;
+            let mut logs: BTreeMap<u32, Sealed<'_>> = BTreeMap::new();
+            for (log, segment) in group {
+                logs.entry(log.number).or_insert_with(|| Sealed::of(log)).segments.push(segment);
+            }
+            for Sealed { log, .. } in logs.values() {
+                self.progress
+                    .until(|| (self.failed.is_failed() || !log.is_hinting.replace(true)).then_some(()))
+                    .await;
+            }
+            let logs: Vec<Sealed<'_>> = logs.into_values().collect();
+            let outcome = self.write_sealed(&logs).await;
+            logs.iter().for_each(|sealed| sealed.log.is_hinting.set(false));
+            self.progress.notify();
+            outcome?;
+        }
+        Ok(())
     }
 
-    async fn write_sealed_hints(&self, log: &Rc<Log>, segment: &Rc<Segment>) -> Result<(), DiskError> {
-        let closing = segment.closing.borrow().clone();
-        let directory = log.key().directory_name();
-        let length = segment.length.get();
-        let generation = log.generation();
-        let is_indexed = self.write_indexes(&directory, segment).await?;
-        let aborted =
-            closing.as_ref().map(|closing| log.unwritten_aborted(closing.offset)).unwrap_or_default();
-        for (base, bytes) in aborted.iter().filter(|(_, bytes)| !bytes.is_empty()) {
-            let path = segment_path(&directory, *base, SegmentFile::TxnIndex);
-            self.directory.write_small(&path, bytes.clone()).await?;
+    async fn write_sealed(&self, logs: &[Sealed<'_>]) -> Result<(), DiskError> {
+        let (mut all, mut written) = (Vec::with_capacity(logs.len()), Written::default());
+        for sealed in logs {
+            all.push(self.write_sealed_of(sealed, &mut written).await?);
         }
-        if let Some(closing) = &closing {
-            self.write_closing(log, &directory, closing).await?;
-        }
+        let directories = logs.iter().map(|sealed| sealed.log.key().directory_name()).collect();
+        self.put_into_places(written, directories).await?;
         let before = self.ledger.borrow().unvouched();
-        self.ledger.borrow_mut().vouch(log.number, |entry| {
-            if let Some(at) =
-                entry.segments.iter_mut().find(|at| at.base == segment.base && at.length == length)
-                && is_indexed
-                && entry.generation == generation
-            {
-                at.indexed = length;
-                at.time_entries = ALL_ENTRIES;
-            }
-            if let Some(closing) = closing.filter(|closing| closing.generation == entry.generation) {
-                entry.vouch_for_aborted(&aborted);
-                entry.vouch_for(closing.offset);
-                log.note_written(&aborted);
-            }
-        });
-        segment.closing.borrow_mut().take();
-        self.keep_index(log, segment);
-        let vouched = before - self.ledger.borrow().unvouched();
+        for (sealed, hints) in logs.iter().zip(all) {
+            self.vouch_for_sealed(sealed, hints);
+        }
+        let vouched = before.saturating_sub(self.ledger.borrow().unvouched());
         self.hints.unsaved.set(self.hints.unsaved.get() + vouched);
         if self.hints.unsaved.get() > self.config.recovery_bytes / 4 {
             self.request_checkpoint();
@@ -311,32 +309,95 @@ impl Volume {
         Ok(())
     }
 
-    /// Returns false if the indexes are not in memory.
-    async fn write_indexes(&self, directory: &str, segment: &Segment) -> Result<bool, DiskError> {
-        let files = segment.index.borrow().as_ref().map(|index| (index.offsets.clone(), index.times.clone()));
-        let Some((offsets, times)) = files else { return Ok(false) };
-        let path = segment_path(directory, segment.base, SegmentFile::OffsetIndex);
-        self.directory.write_small(&path, offsets).await?;
-        let path = segment_path(directory, segment.base, SegmentFile::TimeIndex);
-        self.directory.write_small(&path, times).await?;
-        Ok(true)
+    async fn write_sealed_of(
+        &self,
+        sealed: &Sealed<'_>,
+        written: &mut Written,
+    ) -> Result<SealedHints, DiskError> {
+        let log = sealed.log;
+        let directory = log.key().directory_name();
+        let mut hints = SealedHints { generation: log.generation(), ..SealedHints::default() };
+        for segment in &sealed.segments {
+            let files =
+                segment.index.borrow().as_ref().map(|index| (index.offsets.clone(), index.times.clone()));
+            if let Some((offsets, times)) = files {
+                hints.indexed.push((segment.base, segment.length.get()));
+                let path = segment_path(&directory, segment.base, SegmentFile::OffsetIndex);
+                self.replace_later(path, &offsets, written).await?;
+                let path = segment_path(&directory, segment.base, SegmentFile::TimeIndex);
+                self.replace_later(path, &times, written).await?;
+            }
+            let closing = segment.closing.borrow().clone();
+            hints.closings.extend(closing);
+        }
+        for closing in &hints.closings {
+            self.write_snapshot(&directory, closing, written).await?;
+        }
+        let Some(last) = hints.closings.last() else { return Ok(hints) };
+        hints.aborted = log.unwritten_aborted(last.offset);
+        for (base, bytes) in hints.aborted.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+            let path = segment_path(&directory, *base, SegmentFile::TxnIndex);
+            self.replace_later(path, bytes, written).await?;
+        }
+        // Hints of a later moment may have overtaken this segment's; there is only one epoch file.
+        if !self.in_ledger(log.number, |entry| entry.epochs > last.offset).unwrap_or(false) {
+            let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
+            log.written_epochs.take();
+            self.replace_later(path, last.epochs.as_bytes(), written).await?;
+            hints.has_epochs = true;
+        }
+        Ok(hints)
     }
 
-    async fn write_closing(
-        &self,
-        log: &Log,
-        directory: &str,
-        closing: &ClosingHints,
-    ) -> Result<(), DiskError> {
-        let path = segment_path(directory, closing.offset, SegmentFile::ProducerSnapshot);
-        self.directory.write_small(&path, closing.snapshot.clone()).await?;
-        // Hints of a later moment may have overtaken this segment's; there is only one epoch file.
-        if self.in_ledger(log.number, |entry| entry.epochs > closing.offset).unwrap_or(false) {
-            return Ok(());
+    /// All of it is synced.
+    fn vouch_for_sealed(&self, sealed: &Sealed<'_>, hints: SealedHints) {
+        let Sealed { log, segments } = sealed;
+        let SealedHints { generation, indexed, closings, aborted, has_epochs } = hints;
+        if let Some(last) = closings.last().filter(|_| has_epochs) {
+            *log.written_epochs.borrow_mut() = Some(last.epochs.clone());
         }
-        let path = format!("{directory}/{LEADER_EPOCH_CHECKPOINT}");
-        self.directory.write_small(&path, closing.epochs.clone().into_bytes()).await?;
-        *log.written_epochs.borrow_mut() = Some(closing.epochs.clone());
-        Ok(())
+        self.ledger.borrow_mut().vouch(log.number, |entry| {
+            if entry.generation != generation {
+                return;
+            }
+            for at in &mut entry.segments {
+                if indexed.contains(&(at.base, at.length)) {
+                    at.indexed = at.length;
+                    at.time_entries = ALL_ENTRIES;
+                }
+            }
+            if closings.iter().all(|closing| closing.generation == generation) {
+                entry.vouch_for_aborted(&aborted);
+                closings.iter().for_each(|closing| entry.vouch_for(closing.offset));
+                log.note_written(&aborted);
+            }
+        });
+        for segment in segments {
+            segment.closing.borrow_mut().take();
+            self.keep_index(log, segment);
+        }
     }
+}
+
+/// Segments of a log that were sealed and cut.
+struct Sealed<'a> {
+    log: &'a Rc<Log>,
+    segments: Vec<&'a Rc<Segment>>,
+}
+
+impl<'a> Sealed<'a> {
+    fn of(log: &'a Rc<Log>) -> Self {
+        Self { log, segments: Vec::new() }
+    }
+}
+
+/// What was written of them.
+#[derive(Default)]
+struct SealedHints {
+    generation: u32,
+    /// Base and length of those whose indexes were in memory.
+    indexed: Vec<(i64, u32)>,
+    closings: Vec<ClosingHints>,
+    aborted: Vec<Unwritten>,
+    has_epochs: bool,
 }

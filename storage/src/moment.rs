@@ -68,7 +68,7 @@ impl Tail {
 
 /// Files that were written and are to be synced, and those that then get their names.
 #[derive(Default)]
-struct Written {
+pub(crate) struct Written {
     files: Vec<Rc<dyn File>>,
     renamed: Vec<String>,
 }
@@ -129,18 +129,28 @@ impl Volume {
                 Err(error) => return Err(error),
             }
         }
-        self.sync_files(&written.files).await?;
-        written.files.clear();
-        for path in &written.renamed {
-            self.directory.rename(&beside(path), path).await?;
-        }
-        let directories: Vec<String> = done.iter().map(|moment| moment.log.key().directory_name()).collect();
-        self.sync_directories(&directories).await?;
+        let directories = done.iter().map(|moment| moment.log.key().directory_name()).collect();
+        self.put_into_places(written, directories).await?;
         for moment in &done {
             moment.indexes.iter().for_each(|index| index.written.set(Some(index.all)));
             *moment.log.written_epochs.borrow_mut() = Some(moment.closing.epochs.clone());
         }
         Ok(done)
+    }
+
+    /// First what is in the files, synced, then their names in their logs' `directories`.
+    pub(crate) async fn put_into_places(
+        &self,
+        written: Written,
+        directories: Vec<String>,
+    ) -> Result<(), DiskError> {
+        let Written { files, renamed } = written;
+        self.sync_files(&files).await?;
+        drop(files);
+        for path in &renamed {
+            self.directory.rename(&beside(path), path).await?;
+        }
+        self.sync_directories(&directories).await
     }
 
     async fn write_moment(&self, moment: &Moment, written: &mut Written) -> Result<(), DiskError> {
@@ -161,7 +171,16 @@ impl Volume {
             moment.log.written_epochs.take();
             self.replace_later(path, closing.epochs.as_bytes(), written).await?;
         }
-        let path = segment_path(&directory, closing.offset, SegmentFile::ProducerSnapshot);
+        self.write_snapshot(&directory, closing, written).await
+    }
+
+    pub(crate) async fn write_snapshot(
+        &self,
+        directory: &str,
+        closing: &ClosingHints,
+        written: &mut Written,
+    ) -> Result<(), DiskError> {
+        let path = segment_path(directory, closing.offset, SegmentFile::ProducerSnapshot);
         match self.write_new(&path, &closing.snapshot).await {
             Ok(file) => written.files.push(file),
             // It may be the one that is vouched for.
@@ -186,7 +205,7 @@ impl Volume {
         Ok(())
     }
 
-    async fn replace_later(
+    pub(crate) async fn replace_later(
         &self,
         path: String,
         content: &[u8],

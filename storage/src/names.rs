@@ -1,6 +1,6 @@
 //! Names follow the log (STORAGE §3): directories, renames, cuts and removals, each after its entry is durable, in order.
 //!
-//! Invariants: works of one kind that stand together are done together and synced once; the ledger learns of them only after that
+//! Invariants: works of one kind are done together and synced once; they overtake others, but none of their own log that they depend on; the ledger learns of them only after that
 //! sync; nothing is removed before its entry is covered. Works that find no space are tried again, from their beginning. All works of a
 //! log whose directory's name another log still has wait, in order, until that is renamed: another shard may be about to delete it.
 
@@ -86,21 +86,24 @@ impl Names {
         self.held.borrow_mut().since_ns.remove(&log);
     }
 
-    /// Takes the next works that can be done together out of the queue, and puts those aside whose log must wait.
+    /// Takes the next works that can be done together out of the queue, past others that they need not wait for, and puts those aside whose log
+    /// must wait.
     fn take_together(&self) -> Vec<NameWork> {
         let (mut queue, mut held) = (self.queue.borrow_mut(), self.held.borrow_mut());
         let mut together: Vec<NameWork> = Vec::new();
-        while together.len() < MOST_TOGETHER
-            && let Some(work) = queue.front()
-        {
+        let mut passed = Passed::default();
+        for work in std::mem::take(&mut *queue) {
             if work.log().is_some_and(|log| held.logs.contains(&log)) {
-                held.works.extend(queue.pop_front());
+                held.works.push_back(work);
                 continue;
             }
-            if together.first().is_some_and(|first| discriminant(first) != discriminant(work)) {
-                break;
+            let is_like = together.first().is_none_or(|first| discriminant(first) == discriminant(&work));
+            if is_like && together.len() < MOST_TOGETHER && passed.may_be_overtaken_by(&work) {
+                together.push(work);
+            } else {
+                passed.add(&work);
+                queue.push_back(work);
             }
-            together.extend(queue.pop_front());
         }
         together
     }
@@ -112,6 +115,33 @@ impl Names {
         while let Some(work) = held.works.pop_back() {
             queue.push_front(work);
         }
+    }
+}
+
+/// Works that stay in the queue while later ones are done. Those of a log keep their order, but for the name of a segment: it has nothing to do with
+/// the cuts of those before it, which a log that rolls again and again orders in between.
+#[derive(Default)]
+struct Passed {
+    cuts: BTreeSet<u32>,
+    others: BTreeSet<u32>,
+    is_deletion: bool,
+}
+
+impl Passed {
+    fn add(&mut self, work: &NameWork) {
+        match work.log() {
+            Some(log) if matches!(work, NameWork::Cut { .. }) => self.cuts.insert(log),
+            Some(log) => self.others.insert(log),
+            None => std::mem::replace(&mut self.is_deletion, true),
+        };
+    }
+
+    fn may_be_overtaken_by(&self, work: &NameWork) -> bool {
+        let Some(log) = work.log() else { return true };
+        let is_after_cut = self.cuts.contains(&log) && !matches!(work, NameWork::Segment { .. });
+        // The name of a new log may be that of one that is to go.
+        let is_after_deletion = self.is_deletion && matches!(work, NameWork::Directory { .. });
+        !self.others.contains(&log) && !is_after_cut && !is_after_deletion
     }
 }
 
@@ -366,10 +396,8 @@ impl Volume {
             self.end_structural(log, segment);
         }
         outcome?;
-        for (log, segment, _) in cut {
-            self.write_hints(log, segment).await?;
-        }
-        Ok(())
+        let cut: Vec<_> = cut.into_iter().map(|(log, segment, _)| (log, segment)).collect();
+        self.write_hints(&cut).await
     }
 
     fn note_cut(&self, log: &Log, segment: &Segment, length: u32) {

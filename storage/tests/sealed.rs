@@ -85,3 +85,52 @@ fn a_segment_that_was_sealed_again_is_cut_again() {
         assert_eq!(lengths[0], lengths[1], "after {wait_ms} ms");
     }
 }
+
+/// What is sealed together is named, cut and written down together: however many segments that are, and whether of one log or of many.
+#[test]
+fn segments_that_are_sealed_together_share_their_syncs() {
+    for (logs, rolls) in [(24, 1), (1, 24), (5, 5)] {
+        let disk = Disk::new();
+        live(&disk, 1, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            let mut all = Vec::new();
+            for partition in 0..logs {
+                let log = volume.create_log(key("orders", partition), log_config()).await.unwrap();
+                append_settled(&log, &batch(1, 700, 0, 1)).await.unwrap();
+                all.push(log);
+            }
+            runtime.sleep_ns(20 * SECOND).await;
+            // The first name takes so long that everything else is ordered meanwhile.
+            *disk.slow.borrow_mut() = Some(("orders-0/".into(), 5 * SECOND));
+            for n in 0..rolls {
+                for rolled in join_all(all.iter().map(Log::roll)).await {
+                    rolled.unwrap();
+                }
+                let bytes = batch(1, 700, n, 1);
+                for end in join_all(all.iter().map(|log| append_settled(log, &bytes))).await {
+                    end.unwrap();
+                }
+            }
+            *disk.slow.borrow_mut() = None;
+            let before = disk.syncs.get();
+            runtime.sleep_ns(60 * SECOND).await;
+            let syncs = disk.syncs.get() - before;
+            // One for the first name; of all names, cuts, hints and their names one each or a few, of the folder of spares one more each time.
+            assert!(syncs < 40, "{logs} logs, {rolls} rolls: {syncs} syncs");
+            volume.check();
+            for log in &all {
+                assert_eq!(log.segments().len(), rolls as usize + 1);
+            }
+        });
+        let hints = disk.paths().iter().filter(|path| path.ends_with(".timeindex")).count();
+        assert_eq!(hints, logs as usize * rolls as usize, "all have been written");
+        live(&disk, 2, move |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), log_config()).await.unwrap();
+            for log in volume.logs() {
+                assert_eq!(log.ends().log_end, rolls as i64 + 1);
+                log.load().await.unwrap();
+            }
+            stop(&disk, &runtime, volume).await;
+        });
+    }
+}

@@ -107,6 +107,8 @@ pub struct Disk {
     /// Bytes written to index files, under whichever name.
     pub index_bytes_written: Cell<u64>,
     pub flushes: Cell<u64>,
+    /// Syncs of files, directories and of all together.
+    pub syncs: Cell<u64>,
     pub writes: Cell<u64>,
 }
 
@@ -129,6 +131,7 @@ impl Disk {
             segment_bytes_read: Cell::new(0),
             index_bytes_written: Cell::new(0),
             flushes: Cell::new(0),
+            syncs: Cell::new(0),
             writes: Cell::new(0),
         })
     }
@@ -314,6 +317,10 @@ impl Disk {
         let mut state = self.state.borrow_mut();
         let number = state.new_number();
         state.name_durably(path, Name::Directory(number));
+    }
+
+    fn count_syncs(&self, more: u64) {
+        self.syncs.set(self.syncs.get() + more);
     }
 
     /// Bytes of all files that have a name.
@@ -662,6 +669,7 @@ impl Directory for TestDirectory {
     fn sync_directory<'a>(&'a self, path: &'a str) -> Io<'a, ()> {
         Box::pin(async move {
             self.step("sync directory", path).await?;
+            self.disk.count_syncs(1);
             let state = &mut *self.disk.state.borrow_mut();
             let Some(directory) = state.directory(path) else { return not_found(path) };
             // A rename is one transaction: whoever syncs the old name's directory commits the new name, too.
@@ -693,6 +701,7 @@ impl Directory for TestDirectory {
         Box::pin(async move {
             let until = self.disk.state.borrow().writes;
             self.step("syncfs", "").await?;
+            self.disk.count_syncs(1);
             let state = &mut *self.disk.state.borrow_mut();
             let all: Vec<u64> = state.inodes.keys().copied().collect();
             state.flush(&all, until, self.disk.per_file.get());
@@ -752,6 +761,8 @@ impl Directory for TestDirectory {
             }
             // The rename may become durable with or without us.
             self.disk.create(path, &content);
+            // Of the file, and of its directory.
+            self.disk.count_syncs(2);
             self.step("write small", path).await
         })
     }
@@ -880,6 +891,7 @@ impl File for TestFile {
             let until = self.disk.state.borrow().writes;
             self.step("sync").await?;
             self.disk.flushes.set(self.disk.flushes.get() + 1);
+            self.disk.count_syncs(1);
             let state = &mut *self.disk.state.borrow_mut();
             state.flush(&[self.inode], until, self.disk.per_file.get());
             Ok(())
