@@ -2,20 +2,25 @@
 //! [`run`] feeds it mutations of a corpus for a while. The same functions serve an outside fuzzer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use logan::config;
 use logan::protocol::records::{self, RecordReader, Rules, Timestamps};
 use logan::protocol::{FrameReader, Step};
-use logan_storage::batch::{self, BatchReader};
+use logan_storage::batch::{self, BatchReader, crc32c};
+use logan_storage::codec::FormatError;
+use logan_storage::disk::BLOCK;
 use logan_storage::epochs::LeaderEpochs;
 use logan_storage::index::{OffsetIndex, TimeIndex};
 use logan_storage::kafka_files;
-use logan_storage::ledger::Ledger;
-use logan_storage::producers::Producers;
-use logan_storage::record::Record;
-use logan_storage::root::Root;
+use logan_storage::key::{LogKey, Spare};
+use logan_storage::ledger::{self, Head, Ledger};
+use logan_storage::producers::{Producers, SnapshotError};
+use logan_storage::record::{self, Entry, Record};
+use logan_storage::root::{self, Root};
 use logan_storage::txn_index::TxnIndex;
 
 use crate::codec_table::CODECS;
@@ -119,10 +124,72 @@ fn read_all(mut reader: RecordReader) {
     while let Ok(Some(_)) = reader.next() {}
 }
 
-/// A byte that chooses the kind of file, then its content.
+/// A byte that chooses the kind of file, then its content: as it is, and with its CRC made right, so that what it guards is reached too.
 pub fn files(input: &[u8]) {
     let Some((kind, content)) = input.split_first() else { return };
-    match kind % 11 {
+    files_as_they_are(*kind, content);
+    let mut sealed = content.to_vec();
+    if seal(*kind, &mut sealed) {
+        files_as_they_are(*kind, &sealed);
+    }
+}
+
+const KINDS: u8 = 11;
+const SNAPSHOT: u8 = 3;
+const ROOT: u8 = 8;
+const RECORD: u8 = 9;
+const CHECKPOINT: u8 = 10;
+/// Kinds of file with a CRC, of which each was read behind it so often.
+static BEHIND_THE_CRC: [AtomicU64; KINDS as usize] = [const { AtomicU64::new(0) }; KINDS as usize];
+
+/// How often the fields behind the CRC of a snapshot, a root, a record of the round log and a checkpoint were read, whether they were right or not.
+pub fn read_behind_the_crc() -> [(&'static str, u64); 4] {
+    [("snapshot", SNAPSHOT), ("root", ROOT), ("record", RECORD), ("checkpoint", CHECKPOINT)]
+        .map(|(name, kind)| (name, BEHIND_THE_CRC[usize::from(kind)].load(Ordering::Relaxed)))
+}
+
+/// Makes magic, version, length and CRC of a file right, whatever else is in it. Whether it has any.
+fn seal(kind: u8, file: &mut Vec<u8>) -> bool {
+    match kind % KINDS {
+        SNAPSHOT => {
+            file.resize(file.len().max(6), 0);
+            file[..2].copy_from_slice(&1_i16.to_be_bytes());
+            let crc = crc32c(&file[6..]);
+            file[2..6].copy_from_slice(&crc.to_be_bytes());
+        }
+        ROOT => {
+            file.resize(root::FILE_LEN, 0);
+            for slot in file.chunks_mut(BLOCK) {
+                slot[..6].copy_from_slice(b"LgRt\x01\0");
+                let crc = crc32c(&slot[..BLOCK - 4]);
+                slot[BLOCK - 4..].copy_from_slice(&crc.to_le_bytes());
+            }
+        }
+        RECORD => {
+            file.resize(file.len().max(record::HEADER_LEN), 0);
+            file[..6].copy_from_slice(b"LgRd\x01\0");
+            let length = file.len() as u32;
+            file[8..12].copy_from_slice(&length.to_le_bytes());
+            file[12..16].fill(0);
+            let crc = crc32c(file);
+            file[12..16].copy_from_slice(&crc.to_le_bytes());
+        }
+        CHECKPOINT => {
+            file.resize(file.len().max(ledger::HEADER_LEN), 0);
+            file[..6].copy_from_slice(b"LgCk\x02\0");
+            let length = file.len() as u64;
+            file[8..16].copy_from_slice(&length.to_le_bytes());
+            file[16..20].fill(0);
+            let crc = crc32c(file);
+            file[16..20].copy_from_slice(&crc.to_le_bytes());
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn files_as_they_are(kind: u8, content: &[u8]) {
+    match kind % KINDS {
         0 => {
             if let Ok(index) = OffsetIndex::parse(100, content) {
                 let _ =
@@ -141,9 +208,15 @@ pub fn files(input: &[u8]) {
                 index.truncate_to(150);
             }
         }
-        3 => {
-            if let Ok(producers) = Producers::read_snapshot(content, 100) {
+        SNAPSHOT => {
+            let read = Producers::read_snapshot(content, 100);
+            let is_entry =
+                matches!(read, Err(SnapshotError::BehindEnd { .. } | SnapshotError::Contradiction { .. }));
+            count(kind, is_entry || read.is_ok());
+            if let Ok(producers) = read {
                 producers.check();
+                let written = producers.write_snapshot();
+                assert_eq!(Producers::read_snapshot(&written, 100).as_ref(), Ok(&producers));
             }
         }
         4 => {
@@ -154,10 +227,39 @@ pub fn files(input: &[u8]) {
         5 => drop(kafka_files::read_partition_metadata(content)),
         6 => drop(kafka_files::read_offset_checkpoint(content)),
         7 => drop(kafka_files::MetaProperties::read(content)),
-        8 => drop(Root::decode(content)),
-        9 => drop(Record::decode(content)),
-        _ => drop(Ledger::decode(content)),
+        ROOT => {
+            let read = Root::decode(content);
+            count(kind, is_behind_the_crc(&read));
+            if let Ok(root) = read {
+                assert_eq!(Root::decode(&[root.encode(), root.encode()].concat()), Ok(root));
+            }
+        }
+        RECORD => {
+            let read = Record::decode(content);
+            count(kind, is_behind_the_crc(&read));
+            if let Ok((record, _, _)) = read {
+                let mut written = Vec::new();
+                record.encode(&mut written);
+                assert_eq!(Record::decode(&written).map(|(again, _, _)| again), Ok(record));
+            }
+        }
+        _ => {
+            let read = Ledger::decode(content);
+            count(kind, is_behind_the_crc(&read));
+            if let Ok(ledger) = read {
+                assert_eq!(Ledger::decode(&ledger.encode()), Ok(ledger));
+            }
+        }
     }
+}
+
+fn count(kind: u8, is_behind: bool) {
+    BEHIND_THE_CRC[usize::from(kind % KINDS)].fetch_add(u64::from(is_behind), Ordering::Relaxed);
+}
+
+fn is_behind_the_crc<T>(read: &Result<T, FormatError>) -> bool {
+    use FormatError::{TooShort, UnknownVersion, WrongCrc, WrongMagic};
+    !matches!(read, Err(TooShort | WrongCrc | WrongMagic { .. } | UnknownVersion { .. }))
 }
 
 /// `server.properties`.
@@ -203,15 +305,84 @@ fn file_corpus() -> Vec<Vec<u8>> {
     let texts =
         ["0\n2\n0 0\n5 100\n", "0\n2\nt 0 12\nt 1 7\n", "version: 0\ntopic_id: AHRRMCHaiXggb1xmceDAfg\n"];
     let mut corpus = Vec::new();
-    for kind in 0..11_u8 {
+    for kind in 0..KINDS {
         for content in texts.iter().map(|text| text.as_bytes().to_vec()) {
             corpus.push([vec![kind], content].concat());
         }
         corpus.push([vec![kind], vec![0; 48]].concat());
     }
     corpus.push([vec![8], Root::clean().encode()].concat());
-    corpus.push([vec![3], Producers::new(100).write_snapshot()].concat());
+    corpus.push([vec![ROOT], [open_root(), open_root()].concat()].concat());
+    corpus.push([vec![SNAPSHOT], Producers::new(100).write_snapshot()].concat());
+    corpus.push([vec![SNAPSHOT], snapshot()].concat());
+    let mut record = Vec::new();
+    Record { round_log: 1, chain: 2, round: 3, durable_through: 2, entries: entries() }.encode(&mut record);
+    corpus.push([vec![RECORD], record].concat());
+    corpus.push([vec![CHECKPOINT], Ledger::new(1).encode()].concat());
+    corpus.push([vec![CHECKPOINT], checkpoint().encode()].concat());
     corpus
+}
+
+fn open_root() -> Vec<u8> {
+    Root { sequence: 4, is_clean: false, next_round_log: 9, round_logs: vec![7, 8] }.encode()
+}
+
+/// Two producers, one of them with a transaction that is open.
+fn snapshot() -> Vec<u8> {
+    let mut body = 2_i32.to_be_bytes().to_vec();
+    for (id, first_of_transaction) in [(5_i64, -1_i64), (6, 40)] {
+        body.extend(id.to_be_bytes());
+        body.extend(0_i16.to_be_bytes());
+        body.extend(9_i32.to_be_bytes());
+        body.extend(50_i64.to_be_bytes());
+        body.extend(3_i32.to_be_bytes());
+        body.extend(1_700_000_000_000_i64.to_be_bytes());
+        body.extend((-1_i32).to_be_bytes());
+        body.extend(first_of_transaction.to_be_bytes());
+    }
+    let mut file = [vec![0; 6], body].concat();
+    seal(SNAPSHOT, &mut file);
+    Producers::read_snapshot(&file, 100).expect("it is one");
+    file
+}
+
+/// Every kind of entry, in an order in which a ledger takes them.
+fn entries() -> Vec<Entry> {
+    let key = |topic: &str| Arc::new(LogKey { topic: topic.into(), topic_id: [7; 16], partition: 3 });
+    let spare = |number| Spare { round_log: 1, number };
+    let write = |log, position| Entry::Write {
+        log,
+        generation: 0,
+        base: 0,
+        position,
+        length: 100,
+        crc: 5,
+        next_offset: i64::from(position) / 10 + 10,
+    };
+    vec![
+        Entry::Create { log: 0, key: key("orders"), offset: 0 },
+        Entry::Create { log: 1, key: key("payments"), offset: 0 },
+        Entry::Roll { log: 0, generation: 0, base: 0, spare: spare(0) },
+        Entry::Roll { log: 1, generation: 0, base: 0, spare: spare(1) },
+        write(0, 0),
+        write(0, 100),
+        write(1, 0),
+        Entry::Roll { log: 0, generation: 0, base: 20, spare: spare(2) },
+        Entry::LogStart { log: 0, offset: 5 },
+        Entry::Truncate { log: 0, generation: 1, base: 0, position: 100, offset: 10 },
+        Entry::Delete { log: 1 },
+    ]
+}
+
+/// With logs, segments, some that were given up, and a log that was deleted.
+fn checkpoint() -> Ledger {
+    let mut ledger = Ledger::new(1);
+    for (at, entry) in entries().into_iter().enumerate() {
+        let head = Head { round: at as u64 + 1, chain: 9, file: 0, position: 4096 };
+        ledger.apply_round(&[entry], head).expect("each entry fits");
+    }
+    assert!(!ledger.logs.is_empty() && !ledger.retired.is_empty() && !ledger.deleted.is_empty());
+    ledger
 }
 
 fn properties_corpus() -> Vec<Vec<u8>> {

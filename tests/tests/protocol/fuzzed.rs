@@ -36,6 +36,13 @@ fn batches() {
 #[test]
 fn files() {
     run("files");
+    for (kind, times) in fuzz::read_behind_the_crc() {
+        println!("{kind}: read behind the CRC {times} times");
+        assert!(
+            times > 20,
+            "of {times} inputs only what stands before the CRC of a {kind} was not read alone"
+        );
+    }
 }
 
 #[test]
