@@ -21,6 +21,18 @@ pub fn available(programs: &[&str]) -> bool {
     false
 }
 
+/// Whether `python3` can make an environment of its own with what the checks need: Debian's comes without.
+pub fn can_make_environments() -> bool {
+    let asked = Command::new("python3").args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
+    if asked.expect("python3 runs").success() {
+        return true;
+    }
+    let missing = "`python3` has no `ensurepip` and `venv` (Debian: python3-venv)";
+    assert!(std::env::var_os("LOGAN_REQUIRE_CLIENTS").is_none(), "{missing}, which are required here");
+    println!("skipped: {missing}");
+    false
+}
+
 fn exists(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
