@@ -25,6 +25,8 @@ pub(crate) struct Reserve {
     has_file: Cell<bool>,
     is_making: Cell<bool>,
     is_low: Cell<bool>,
+    /// How often it was released.
+    releases: Cell<u64>,
 }
 
 impl Reserve {
@@ -51,12 +53,19 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             continue;
         }
         reserve.is_making.set(true);
+        let releases = reserve.releases.get();
         let made = volume.make_reserve().await;
+        reserve.has_file.set(made.is_ok());
+        let is_wanted = reserve.releases.get() != releases;
+        if is_wanted && made.is_ok() {
+            // Whoever has found no space meanwhile is to have it.
+            volume.release_reserve().await;
+        }
         reserve.is_making.set(false);
         volume.progress.notify();
         match made {
+            Ok(()) if is_wanted => {}
             Ok(()) => {
-                reserve.has_file.set(true);
                 reserve.is_low.set(false);
                 volume.progress.notify();
             }
@@ -102,6 +111,7 @@ impl Volume {
 
     /// Gives the reserve to whoever needs room now.
     pub(crate) async fn release_reserve(&self) {
+        self.reserve.releases.set(self.reserve.releases.get() + 1);
         if !self.reserve.is_low.replace(true) && !self.is_stopping.get() {
             tracing::warn!(directory = %self.directory.path(), "the disk is full: its reserve is used");
         }
