@@ -110,7 +110,10 @@ impl Volume {
                 }
                 segment.file.borrow_mut().take();
                 if !state.segments.last().is_some_and(|last| Rc::ptr_eq(last, segment)) {
-                    segment.index.borrow_mut().take();
+                    // What it knew when it was sealed may not be written yet.
+                    if segment.closing.borrow().is_none() {
+                        segment.index.borrow_mut().take();
+                    }
                     segment.drop_aborted();
                 }
             }
