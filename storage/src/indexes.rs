@@ -142,7 +142,7 @@ impl Log {
             return Ok(segment.is_index_proven.get());
         }
         let _making = Making { segment, volume };
-        let length = segment.length.get();
+        let (length, generation) = (segment.length.get(), self.generation());
         let mut index = SegmentIndex::new(segment.base, self.config().index_interval_bytes);
         let scanned = volume
             .scan(self, segment, 0, length, |position, batch| {
@@ -151,14 +151,19 @@ impl Log {
                 }
             })
             .await;
-        segment.is_index_proven.set(matches!(scanned, Ok(()) | Err(ReadError::Corrupt { .. })));
+        // A truncation meanwhile has taken its index away, and whoever loads the log another from a file, of which this says nothing.
+        let is_current = segment.length.get() == length && self.still_has(segment, generation)?;
+        if is_current {
+            segment.is_index_proven.set(matches!(scanned, Ok(()) | Err(ReadError::Corrupt { .. })));
+        }
         scanned?;
+        if !is_current {
+            return Ok(false);
+        }
         if self.is_sealed(segment) {
             index.on_close();
         }
-        if segment.length.get() != length
-            || segment.index.borrow().as_ref().is_some_and(|old| old.is_same(&index))
-        {
+        if segment.index.borrow().as_ref().is_some_and(|old| old.is_same(&index)) {
             return Ok(false);
         }
         tracing::warn!(log = %self.key(), base = segment.base, "the batches contradict the indexes: they are rebuilt");

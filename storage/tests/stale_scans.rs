@@ -1,0 +1,92 @@
+//! Reads of a log that is truncated while they wait for the disk.
+
+mod support;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use logan_storage::batch::BatchReader;
+use logan_storage::config::LogConfig;
+use logan_storage::failure::ReadError;
+use logan_storage::log::Log;
+use logan_storage::read::{Limits, Read};
+use support::disk::Disk;
+use support::runtime::Runtime;
+use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
+
+const SECOND: u64 = 1_000_000_000;
+const ONE: Limits = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+const FIRST: &str = "orders-0/00000000000000000000";
+
+fn config() -> LogConfig {
+    LogConfig { index_interval_bytes: 1000, ..log_config() }
+}
+
+/// A read under way, and what came of it.
+type Reading = Rc<RefCell<Option<Result<Read, ReadError>>>>;
+
+fn begin_read(runtime: &Runtime, log: &Rc<Log>, offset: i64) -> Reading {
+    let (reading, log) = (Reading::default(), Rc::clone(log));
+    let slot = Rc::clone(&reading);
+    runtime.start(Box::pin(async move {
+        let read = log.read(offset, ONE).await;
+        *slot.borrow_mut() = Some(read);
+    }));
+    reading
+}
+
+fn base_of(read: &Read) -> i64 {
+    BatchReader::new(&read.slices[0], 0, usize::MAX).next().unwrap().unwrap().batch.base_offset()
+}
+
+/// Batches in the first of two segments.
+const BATCHES: i64 = 60;
+
+/// A closed log with two segments.
+fn closed() -> Rc<Disk> {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), config()).await.unwrap();
+        for n in 0..=BATCHES {
+            if n == BATCHES {
+                log.roll().await.unwrap();
+            }
+            append_settled(&log, &batch(1, 500, n as u64, 1)).await.unwrap();
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    disk
+}
+
+/// A scan that a truncation has overtaken says nothing of the index that was loaded from its file since.
+#[test]
+fn an_index_that_was_loaded_meanwhile_is_not_proven_by_an_older_scan() {
+    let disk = closed();
+    disk.damage(&format!("{FIRST}.index"), |bytes| {
+        // One of the first entries leads behind what it is about.
+        bytes[2 * 8 + 7] ^= 1;
+    });
+    live(&disk, 2, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        let garbled = disk.content(&format!("{FIRST}.index")).unwrap();
+        let offset = i64::from(u32::from_be_bytes(garbled[16..20].try_into().unwrap())) + 1;
+        assert!(offset < BATCHES / 2);
+        // It opens the file, reads, finds out, and goes through the segment: the last step is still slow when the others are quick again.
+        *disk.slow.borrow_mut() = Some((format!("{FIRST}.log"), 10 * SECOND));
+        let reading = begin_read(&runtime, &log, offset);
+        runtime.sleep_ns(25 * SECOND).await;
+        assert_ne!(disk.slow.take(), None);
+        log.truncate_to(BATCHES - 1).await.unwrap();
+        log.load().await.unwrap();
+        assert!(reading.borrow().is_none(), "the scan is not done");
+        runtime.sleep_ns(30 * SECOND).await;
+        assert_eq!(reading.take().expect("it is done").map(|read| base_of(&read)), Ok(offset));
+        for offset in (0..BATCHES - 1).rev() {
+            let read = log.read(offset, ONE).await;
+            assert_eq!(read.map(|read| base_of(&read)), Ok(offset));
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+}
