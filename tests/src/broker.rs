@@ -336,7 +336,12 @@ impl Broker {
         resident(self.pid()).expect("the broker runs")
     }
 
-    /// The most memory that was ever resident, in bytes.
+    /// Lets [`Self::resident_peak`] begin anew: nothing before now counts.
+    pub fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("our own child");
+    }
+
+    /// The most memory that was ever resident, in bytes, or since [`Self::forget_peak`].
     pub fn resident_peak(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the broker runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
@@ -385,6 +390,15 @@ fn kill(child: &mut Child) -> Result<(), ExitStatus> {
 
 fn output_path(settings: &Settings) -> PathBuf {
     settings.folder.join("broker.log")
+}
+
+/// `times` as many things took so much longer as they are more, and not the square of that: machines are slow now and then, not so slow.
+///
+/// # Panics
+/// If it was the square.
+pub fn assert_linear(what: &str, few: Duration, many: Duration, times: u32) {
+    let most = few * times * times / 2 + Duration::from_millis(300);
+    assert!(many < most, "{what}: {few:?}, and {times} times as many {many:?}");
 }
 
 /// Sends a signal by name. By way of the shell, which has `kill` built in: the call itself would be `unsafe`.

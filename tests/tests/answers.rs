@@ -1,7 +1,7 @@
 //! What answers say beside records and error codes, where Kafka's own broker was asked (`LOGAN_TEST_BROKER` asks it again).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use logan_tests::batch::Batch;
@@ -79,21 +79,25 @@ fn there_is_a_largest_timestamp_at_every_moment() {
     let began_ms = now_ms() - 1_000_000;
     assert_eq!(produce(&mut connection, &topic, &Batch::of(&[b"first"]).at(began_ms)).0, 0);
     let ended = Arc::new(AtomicBool::new(false));
+    let produced = Arc::new(AtomicI64::new(0));
     let producer = {
-        let (mut connection, topic, ended) =
-            (Connection::open(broker.address()), topic.clone(), ended.clone());
+        let (mut connection, topic, ended, so_far) =
+            (Connection::open(broker.address()), topic.clone(), ended.clone(), produced.clone());
         std::thread::spawn(move || {
             let mut produced = 0;
             while !ended.load(Ordering::Relaxed) {
                 produced += 1;
                 let batch = Batch::of(&[b"later"]).at(began_ms + produced);
                 assert_eq!(produce(&mut connection, &topic, &batch).0, 0);
+                so_far.store(produced, Ordering::Relaxed);
             }
             produced
         })
     };
-    let mut largest = 0;
-    for _ in 0..2_000 {
+    let (mut largest, mut questions) = (0, 0);
+    // However slow the drive is, questions are asked beside some batches.
+    while questions < 2_000 || produced.load(Ordering::Relaxed) <= 10 {
+        questions += 1;
         let (error, timestamp, offset) = at_max_timestamp(&mut connection, &topic);
         assert_eq!(
             (error, timestamp - began_ms),
@@ -106,7 +110,7 @@ fn there_is_a_largest_timestamp_at_every_moment() {
     ended.store(true, Ordering::Relaxed);
     let produced = producer.join().expect("all was produced");
     assert_eq!(at_max_timestamp(&mut connection, &topic), (0, began_ms + produced, produced));
-    assert!(produced > 10, "only {produced} batches were produced beside 2000 questions");
+    println!("{produced} batches were produced beside {questions} questions");
 }
 
 /// `Fetch` v11 without a session, of partitions of topics; how long it took, and how many bytes the answer has.
