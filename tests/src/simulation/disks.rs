@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use logan_shards::sim::{Fault, FaultKind, PerMillion, Site, Verb};
@@ -70,14 +71,32 @@ fn ill(stage: &Stage, directory: &'static str, draw: &mut Draw) {
         (_, 1) => NAMES.to_vec(),
         _ => vec![Verb::Read],
     };
-    let chance = PerMillion(draw.one_of(&[1_000_000, 100_000, 10_000]));
-    let strikes = move |site: &Site| is_below(site, directory) && verbs.contains(&site.verb);
-    let mut fault = Fault::always(kind, strikes).with_chance(chance);
-    fault.times = draw.one_of(&[Some(1), Some(3), None]);
-    let id = stage.simulation.add_fault(fault);
+    let chance = draw.one_of(&[1_000_000, 100_000, 10_000]);
+    let times = draw.one_of(&[1, 3, u32::MAX]);
+    // Drawn here, and not by the machine, so that what strikes can be counted.
+    let (chances, left) = (RefCell::new(Draw::new(draw.below(u64::MAX))), Cell::new(times));
+    let struck: Rc<RefCell<Vec<Verb>>> = Rc::default();
+    let noted = struck.clone();
+    let strikes = move |site: &Site| {
+        let is_meant = is_below(site, directory) && verbs.contains(&site.verb) && left.get() > 0;
+        if !is_meant || chances.borrow_mut().below(1_000_000) >= chance {
+            return false;
+        }
+        left.set(left.get() - 1);
+        noted.borrow_mut().push(site.verb);
+        true
+    };
+    let id = stage.simulation.add_fault(Fault::always(kind, strikes));
     let time = if matches!(kind, FaultKind::Hang(_)) { 60_000 } else { 1_000 };
     stage.simulation.run_for(Duration::from_millis(1 + draw.below(time)));
     stage.simulation.remove_fault(id);
+    let kind = match kind {
+        FaultKind::Hang(Some(_)) => "Hang for a while".to_owned(),
+        kind => format!("{kind:?}"),
+    };
+    for verb in struck.take() {
+        stage.strike(&format!("{kind} of {verb:?}"));
+    }
 }
 
 /// No block is free any more.

@@ -22,7 +22,7 @@ use super::work::TOPIC;
 
 /// What a write belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Segment,
     Hint,
     Rounds,
@@ -37,7 +37,7 @@ impl Kind {
     const ALL: [Self; 7] =
         [Self::Segment, Self::Hint, Self::Rounds, Self::Checkpoint, Self::Root, Self::Text, Self::Metadata];
 
-    fn of(path: &str) -> Self {
+    pub(super) fn of(path: &str) -> Self {
         let is_text = ["-checkpoint", "partition.metadata", "meta.properties", ".kafka_cleanshutdown"];
         if path.contains("/logan-metadata-") {
             Self::Metadata
@@ -107,6 +107,7 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
     stage.simulation.remove_fault(fault);
     let Some(lost) = hit.borrow().clone() else { return true };
     stage.befell.borrow_mut().push(format!("{lost} was lost"));
+    stage.strike(&format!("{verb:?} of {kind:?}"));
     // Once with what follows, and once more with nothing but what covers that.
     send(stage);
     stage.simulation.run_for(IDLE);

@@ -1,6 +1,7 @@
 //! One run: a broker, its clients, and what befalls the machine.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ pub struct Outcome {
     /// Of virtual time.
     pub took: Duration,
     pub lives: Lives,
+    pub struck: Struck,
 }
 
 /// Who takes part in a run.
@@ -92,7 +94,12 @@ pub(super) struct Stage {
     /// What befell the disks, for whoever looks into a failure.
     pub befell: RefCell<Vec<String>>,
     pub directories: Vec<&'static str>,
+    struck: RefCell<Struck>,
+    can_lose_names: bool,
 }
+
+/// What really befell disks, and how often.
+pub type Struck = BTreeMap<String, u32>;
 
 impl Scenario {
     pub const ALL: [Self; 7] =
@@ -209,6 +216,10 @@ impl Run {
 pub(super) struct Draw(u64);
 
 impl Draw {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub fn below(&mut self, bound: u64) -> u64 {
         // SplitMix64, Steele et al. 2014.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -231,7 +242,16 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     let done = Rc::new(Cell::new(false));
     simulation.spawn(clients(shared.clone(), broker.clone(), run.clone(), done.clone())).detach();
     let directories = disks::DIRECTORIES[..run.directories].to_vec();
-    let stage = Stage { simulation, broker, shared, done, befell: RefCell::default(), directories };
+    let stage = Stage {
+        simulation,
+        broker,
+        shared,
+        done,
+        befell: RefCell::default(),
+        directories,
+        struck: RefCell::default(),
+        can_lose_names: matches!(run.scenario, Scenario::Damage | Scenario::Lost),
+    };
     if matches!(run.scenario, Scenario::Damage | Scenario::Lost) {
         stage.await_clients()?;
     }
@@ -270,6 +290,7 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
         credits_waited_for: broker.credits_waited_for(),
         took: stage.simulation.now(),
         lives: shared.counted.get(),
+        struck: stage.struck.take(),
     })
 }
 
@@ -331,6 +352,11 @@ impl Stage {
         if !self.simulation.is_running(self.broker.node) {
             self.simulation.restart(self.broker.node);
         }
+    }
+
+    /// Something really befell a disk.
+    pub fn strike(&self, what: &str) {
+        *self.struck.borrow_mut().entry(what.to_owned()).or_default() += 1;
     }
 
     pub fn has_failed(&self) -> bool {
@@ -396,6 +422,10 @@ impl Stage {
         }
         lives::check_all(self);
         self.is_violated()?;
+        // A directory that does not say any more whose it is is set aside.
+        if self.can_lose_names {
+            return Ok(());
+        }
         self.directories.iter().try_for_each(|directory| lives::leftovers(self, directory))
     }
 }
