@@ -328,7 +328,8 @@ impl Log {
         })
     }
 
-    /// The indexes of a segment, loaded or rebuilt if they are not in memory.
+    /// The indexes of a segment, loaded or rebuilt if they are not in memory: once for all who ask, and to the end, whoever of them gives up. Of a
+    /// large segment whose index was lost that takes longer than a reader waits.
     pub(crate) async fn load_index(
         self: &Rc<Self>,
         volume: &Rc<Volume>,
@@ -341,6 +342,40 @@ impl Log {
             // Only the last segment still grows; loading the log loads its index.
             return self.load().await;
         }
+        let (waiter, outcome) = oneshot::channel();
+        let is_first = {
+            let mut waiters = segment.index_waiters.borrow_mut();
+            waiters.push(waiter);
+            waiters.len() == 1
+        };
+        if is_first {
+            let (log, of_task, segment) = (Rc::clone(self), Rc::clone(volume), Rc::clone(segment));
+            let task = async move { log.load_index_for_all(&of_task, &segment).await };
+            volume.host.spawn(Priority::Loads, Box::pin(task));
+        }
+        // Without an answer the shard has ended.
+        outcome.await.unwrap_or(Err(ReadError::Closed))
+    }
+
+    async fn load_index_for_all(self: &Rc<Self>, volume: &Rc<Volume>, segment: &Rc<Segment>) {
+        let is_over = || self.is_closed() || volume.is_ended();
+        let over = volume.progress.until(|| is_over().then_some(()));
+        let outcome = match select(pin!(self.load_index_now(volume, segment)), pin!(over)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => {
+                Err(if volume.failed.is_failed() { ReadError::Failed } else { ReadError::Closed })
+            }
+        };
+        for waiter in segment.index_waiters.take() {
+            let _gave_up = waiter.send(outcome.clone());
+        }
+    }
+
+    async fn load_index_now(
+        self: &Rc<Self>,
+        volume: &Rc<Volume>,
+        segment: &Rc<Segment>,
+    ) -> Result<(), ReadError> {
         let vouched = self.vouched_index(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
         let length = segment.length.get();

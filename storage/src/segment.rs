@@ -7,9 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use futures_channel::oneshot;
+
 use crate::ahead::Piece;
 use crate::batch::{Batch, NO_TIMESTAMP};
 use crate::disk::{BLOCK, File};
+use crate::failure::ReadError;
 use crate::index::{IndexError, IndexWriter, OffsetEntry, OffsetIndex, TimeEntry, TimeIndex};
 use crate::key::Spare;
 use crate::txn_index::{AbortedTxn, TxnIndex};
@@ -36,6 +39,8 @@ pub struct Segment {
     pub is_index_proven: Cell<bool>,
     /// Somebody makes `index` of the batches.
     pub is_index_in_the_making: Cell<bool>,
+    /// Who waits for `index` to be loaded. As long as there is one, a task is at it.
+    pub(crate) index_waiters: RefCell<Vec<oneshot::Sender<Result<(), ReadError>>>>,
     /// A batch has the largest timestamp that `index` tells of.
     pub is_largest_proven: Cell<bool>,
     /// Milliseconds since 1970: the max timestamp of the first batch, from which `segment.ms` counts.
@@ -98,6 +103,7 @@ impl Segment {
             index: RefCell::new(None),
             is_index_proven: Cell::new(false),
             is_index_in_the_making: Cell::new(false),
+            index_waiters: RefCell::default(),
             is_largest_proven: Cell::new(false),
             first_timestamp: Cell::new(None),
             began_ms: Cell::new(now_ms),

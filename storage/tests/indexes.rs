@@ -226,6 +226,36 @@ fn an_index_that_is_made_anew_by_a_reader_who_gives_up_is_made_by_the_next() {
     }
 }
 
+/// The index of a sealed segment was lost, and the disk is so slow that no reader waits until it is made anew. It is all the same, once.
+#[test]
+fn an_index_that_is_loaded_for_a_reader_who_gives_up_is_there_for_the_next() {
+    const MS: u64 = 1_000_000;
+    let disk = closed_log();
+    for kind in ["index", "timeindex"] {
+        disk.remove(&path(SEGMENTS[0], kind));
+    }
+    live(&disk, 2, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        *disk.slow.borrow_mut() = Some((path(SEGMENTS[0], "log"), 100 * MS));
+        let before = disk.segment_bytes_read.get();
+        let one = || Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+        for from in [30, 20, 10] {
+            let reads = join_all([log.read(from, one()), log.read(from + 1, one())]);
+            let patience = std::pin::pin!(runtime.sleep_ns(5 * MS));
+            drop(select(std::pin::pin!(reads), patience).await);
+        }
+        runtime.sleep_ns(1_000 * MS).await;
+        let length = log.segments()[0].length;
+        let read = disk.segment_bytes_read.get() - before;
+        assert!(volume.index_bytes() > 0, "it is in memory");
+        assert!(read < u64::from(length) + 8192, "{read} bytes were read for an index of {length}");
+        *disk.slow.borrow_mut() = None;
+        check_all(&log).await;
+        stop(&disk, &runtime, volume).await;
+    });
+}
+
 /// A truncation looks its position up, too.
 #[test]
 fn a_truncation_is_not_led_astray() {
