@@ -50,7 +50,8 @@ impl Claim {
 /// What the entries say of batches, by offset; `None` if they contradict each other. All lie before `end`.
 fn claims(entries: &[AbortedTxn], end: i64) -> Option<Vec<(i64, Claim)>> {
     let mut claims = Vec::with_capacity(3 * entries.len());
-    let mut stable = i64::MIN;
+    // Nothing begins before the first offset: what lies below a log's first segment is not looked up.
+    let mut stable = 0;
     for entry in entries {
         let AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset } = *entry;
         let is_likely = first_offset < last_offset
@@ -161,6 +162,8 @@ mod tests {
         assert_eq!(claims(&right, 36).unwrap().len(), 8);
         assert_eq!(claims(&right, 35), None);
         assert_eq!(claims(&[txn(0, 10, 10, 5)], 36), None, "it ends before it begins");
+        assert_eq!(claims(&[txn(0, i64::MIN + 5, 10, 5)], 36), None, "it begins before the log can");
+        assert_eq!(claims(&[txn(0, 0, 10, -5)], 36), None, "less is stable than the log can hold");
         assert_eq!(claims(&[txn(0, 0, 10, 12)], 36), None, "more is stable than there was");
         assert_eq!(claims(&[txn(0, 0, 10, 6), right[1]], 36), None, "an open transaction was stable");
         assert_eq!(claims(&[right[0], right[1], txn(2, 18, 35, 15)], 36), None, "less is stable than before");
