@@ -140,6 +140,8 @@ impl Ring {
         let mut workers = [WORKERS, WORKERS];
         uring.submitter().register_iowq_max_workers(&mut workers)?;
         uring.submitter().register_files_sparse(PINNED_DESCRIPTORS)?;
+        // Nothing yet: whether it may be entered is to be known before anything depends on it.
+        uring.submit()?;
         Ok(Self {
             uring: RefCell::new(uring),
             operations: RefCell::default(),
