@@ -517,8 +517,7 @@ impl Volume {
         mut visit: impl FnMut(u32, &Batch<'_>),
     ) -> Result<(), ReadError> {
         let mut position = u64::from(from);
-        let until = u64::from(until);
-        let mut want = piece;
+        let (until, mut want) = (u64::from(until), piece);
         let mut next_offset = segment.base;
         let (length, behind) = (u64::from(segment.length.get()), log.offset_behind(segment));
         if position >= until {

@@ -209,8 +209,21 @@ pub(super) async fn look_at(
             });
         }
     }
-    let first = log.segments.first().map(|first| first.base);
     let start = starts.get(&(log.key.topic.clone(), log.key.partition)).copied();
+    Ok(look_at_end(directory, name, log, start, (&files, has_epochs), options).await?)
+}
+
+/// Where a log begins and ends, and what is vouched for of it. `hints`: its files, and whether it has an epoch file.
+async fn look_at_end(
+    directory: &dyn Directory,
+    name: &str,
+    mut log: LedgerLog,
+    start: Option<i64>,
+    hints: (&BTreeMap<i64, Vec<SegmentFile>>, bool),
+    options: &OpenOptions,
+) -> Result<Looked, DiskError> {
+    let (files, has_epochs) = hints;
+    let first = log.segments.first().map(|first| first.base);
     log.log_start = start.or(first).unwrap_or(0).max(first.unwrap_or(0));
     let mut loss = None;
     if let Some(last) = log.segments.last_mut() {
@@ -234,7 +247,7 @@ pub(super) async fn look_at(
         log.next_offset = log.log_start;
     }
     log.log_start = log.log_start.min(log.next_offset);
-    log.snapshot = newest_snapshot(&files, log.next_offset);
+    log.snapshot = newest_snapshot(files, log.next_offset);
     log.epochs = if has_epochs { log.next_offset } else { -1 };
     Ok(match loss {
         Some(loss) => Looked::Cut { log, loss },
