@@ -381,7 +381,9 @@ impl Log {
         let length = segment.length.get();
         let mut index = self.load_index_files(volume, segment, vouched, interval_bytes).await;
         let is_made = index.last_entry().is_none();
-        if vouched.until < length || index.offsets.is_empty() {
+        // Of a file that was written while the segment grew the last entry of a closed one is missing, at least.
+        let is_closed = vouched.until >= length && vouched.time_entries == ALL_ENTRIES;
+        if !is_closed || index.offsets.is_empty() {
             let begin = index.writer.resume_position();
             volume
                 .scan(self, segment, begin, length, |position, batch| {

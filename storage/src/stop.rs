@@ -21,7 +21,7 @@ use crate::kafka_files::{
     write_offset_checkpoint,
 };
 use crate::key::{FOLDER, LogKey, ROOT_PATH, segment_path};
-use crate::ledger::LedgerLog;
+use crate::ledger::{ALL_ENTRIES, LedgerLog, LedgerSegment};
 use crate::log::{Ends, Log};
 use crate::moment::beside;
 use crate::names::{allow_missing, keep_topic_id};
@@ -223,7 +223,9 @@ impl Volume {
         let end = log.ends().log_end;
         let of_log = |entry: &mut LedgerLog| {
             let is_closed = entry.snapshot == end && entry.epochs == end;
-            let right = entry.segments.iter().filter(|at| is_closed && at.indexed == at.length);
+            // A file of which only some entries are vouched for was written while its segment grew.
+            let is_whole = |at: &&LedgerSegment| at.indexed == at.length && at.time_entries == ALL_ENTRIES;
+            let right = entry.segments.iter().filter(|at| is_closed && is_whole(at));
             right.map(|at| at.base).collect()
         };
         self.in_ledger(log.number, of_log).unwrap_or_default()
