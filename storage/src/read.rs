@@ -338,6 +338,9 @@ impl Log {
         let was_proven = segment.is_index_proven.get();
         let known = || segment.index.borrow().as_ref().and_then(SegmentIndex::largest_timestamp);
         let largest = known();
+        // Which index this is: another may take its place while batches are read.
+        let identity = || segment.index.borrow().as_ref().map(|index| Rc::clone(&index.written));
+        let asked = identity();
         if segment.is_largest_proven.get() {
             return Ok(largest);
         }
@@ -352,7 +355,9 @@ impl Log {
         if is_made_anew {
             return Ok(known());
         }
-        if segment.index.borrow().is_some() {
+        if let (Some(asked), Some(now)) = (asked, identity())
+            && Rc::ptr_eq(&asked, &now)
+        {
             segment.is_largest_proven.set(true);
         }
         Ok(largest)

@@ -3,11 +3,13 @@
 mod support;
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::rc::Rc;
 
 use logan_storage::batch::BatchReader;
 use logan_storage::config::LogConfig;
 use logan_storage::failure::ReadError;
+use logan_storage::index::TimeEntry;
 use logan_storage::log::Log;
 use logan_storage::read::{Limits, Read};
 use support::disk::Disk;
@@ -22,17 +24,19 @@ fn config() -> LogConfig {
     LogConfig { index_interval_bytes: 1000, ..log_config() }
 }
 
-/// A read under way, and what came of it.
-type Reading = Rc<RefCell<Option<Result<Read, ReadError>>>>;
-
-fn begin_read(runtime: &Runtime, log: &Rc<Log>, offset: i64) -> Reading {
-    let (reading, log) = (Reading::default(), Rc::clone(log));
-    let slot = Rc::clone(&reading);
+/// Something under way, and what came of it.
+fn begin<T: 'static>(runtime: &Runtime, work: impl Future<Output = T> + 'static) -> Rc<RefCell<Option<T>>> {
+    let result = Rc::new(RefCell::new(None));
+    let slot = Rc::clone(&result);
     runtime.start(Box::pin(async move {
-        let read = log.read(offset, ONE).await;
-        *slot.borrow_mut() = Some(read);
+        let value = work.await;
+        *slot.borrow_mut() = Some(value);
     }));
-    reading
+    result
+}
+
+async fn read_one(log: Rc<Log>, offset: i64) -> Result<i64, ReadError> {
+    log.read(offset, ONE).await.map(|read| base_of(&read))
 }
 
 fn base_of(read: &Read) -> i64 {
@@ -42,17 +46,17 @@ fn base_of(read: &Read) -> i64 {
 /// Batches in the first of two segments.
 const BATCHES: i64 = 60;
 
-/// A closed log with two segments.
-fn closed() -> Rc<Disk> {
+/// A closed log with two segments, whose timestamps rise by `step` with each batch.
+fn closed(step: i64) -> Rc<Disk> {
     let disk = Disk::new();
-    live(&disk, 1, |disk, runtime| async move {
+    live(&disk, 1, move |disk, runtime| async move {
         let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
         let log = volume.create_log(key("orders", 0), config()).await.unwrap();
         for n in 0..=BATCHES {
             if n == BATCHES {
                 log.roll().await.unwrap();
             }
-            append_settled(&log, &batch(1, 500, n as u64, 1)).await.unwrap();
+            append_settled(&log, &batch(1, 500, n as u64, step * n)).await.unwrap();
         }
         stop(&disk, &runtime, volume).await;
     });
@@ -62,7 +66,7 @@ fn closed() -> Rc<Disk> {
 /// A scan that a truncation has overtaken says nothing of the index that was loaded from its file since.
 #[test]
 fn an_index_that_was_loaded_meanwhile_is_not_proven_by_an_older_scan() {
-    let disk = closed();
+    let disk = closed(0);
     disk.damage(&format!("{FIRST}.index"), |bytes| {
         // One of the first entries leads behind what it is about.
         bytes[2 * 8 + 7] ^= 1;
@@ -75,18 +79,45 @@ fn an_index_that_was_loaded_meanwhile_is_not_proven_by_an_older_scan() {
         assert!(offset < BATCHES / 2);
         // It opens the file, reads, finds out, and goes through the segment: the last step is still slow when the others are quick again.
         *disk.slow.borrow_mut() = Some((format!("{FIRST}.log"), 10 * SECOND));
-        let reading = begin_read(&runtime, &log, offset);
+        let reading = begin(&runtime, read_one(Rc::clone(&log), offset));
         runtime.sleep_ns(25 * SECOND).await;
         assert_ne!(disk.slow.take(), None);
         log.truncate_to(BATCHES - 1).await.unwrap();
         log.load().await.unwrap();
         assert!(reading.borrow().is_none(), "the scan is not done");
         runtime.sleep_ns(30 * SECOND).await;
-        assert_eq!(reading.take().expect("it is done").map(|read| base_of(&read)), Ok(offset));
+        assert_eq!(reading.take(), Some(Ok(offset)));
         for offset in (0..BATCHES - 1).rev() {
-            let read = log.read(offset, ONE).await;
-            assert_eq!(read.map(|read| base_of(&read)), Ok(offset));
+            assert_eq!(read_one(Rc::clone(&log), offset).await, Ok(offset));
         }
+        stop(&disk, &runtime, volume).await;
+    });
+}
+
+/// Nor does a batch that has the largest timestamp of the one say that of the other.
+#[test]
+fn a_largest_timestamp_that_was_looked_up_meanwhile_is_not_proven_by_an_older_look() {
+    let disk = closed(10);
+    live(&disk, 2, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        // It opens the file, looks at the last batch of the first segment, and goes through those behind the last index entry.
+        *disk.slow.borrow_mut() = Some((format!("{FIRST}.log"), 10 * SECOND));
+        let of_task = Rc::clone(&log);
+        let largest = begin(&runtime, async move { of_task.max_timestamp().await });
+        runtime.sleep_ns(25 * SECOND).await;
+        assert_ne!(disk.slow.take(), None);
+        log.truncate_to(BATCHES - 1).await.unwrap();
+        log.load().await.unwrap();
+        assert!(largest.borrow().is_none(), "it is not done");
+        runtime.sleep_ns(30 * SECOND).await;
+        let entry = |found: Result<Option<TimeEntry>, ReadError>| {
+            let found = found.unwrap().unwrap();
+            (found.timestamp, found.offset)
+        };
+        let right = (10 * (BATCHES - 2), BATCHES - 2);
+        assert_eq!(entry(largest.take().expect("it is done")), right);
+        assert_eq!(entry(log.max_timestamp().await), right);
         stop(&disk, &runtime, volume).await;
     });
 }
