@@ -346,18 +346,16 @@ async fn fetched(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Cr
     let Frame { api, version, correlation_id, .. } = frame;
     drop(frame);
     let (response, lease) = fetch::handle(context, peer, version, request, held).await;
-    match encode(api, version, correlation_id, &response) {
-        Ok(encoded) => match lease {
-            Some(mut lease) => {
-                lease.resize(encoded.len() as u64);
-                Outcome::Lend(encoded, lease)
-            }
-            None => {
-                let credit = context.answers.take(encoded.len() as u64).await;
-                Outcome::Respond(encoded, credit)
-            }
-        },
-        Err(close) => close,
+    let encoded = match encode(api, version, correlation_id, &response) {
+        Ok(encoded) => encoded,
+        Err(close) => return close,
+    };
+    if let Some(mut lease) = lease {
+        lease.resize(encoded.len() as u64);
+        Outcome::Lend(encoded, lease)
+    } else {
+        let credit = context.answers.take(encoded.len() as u64).await;
+        Outcome::Respond(encoded, credit)
     }
 }
 

@@ -283,7 +283,9 @@ impl Volume {
             }
             let logs: Vec<Sealed<'_>> = logs.into_values().collect();
             let outcome = self.write_sealed(&logs).await;
-            logs.iter().for_each(|sealed| sealed.log.is_hinting.set(false));
+            for sealed in logs {
+                sealed.log.is_hinting.set(false);
+            }
             self.progress.notify();
             outcome?;
         }
@@ -368,7 +370,9 @@ impl Volume {
             }
             if closings.iter().all(|closing| closing.generation == generation) {
                 entry.vouch_for_aborted(&aborted);
-                closings.iter().for_each(|closing| entry.vouch_for(closing.offset));
+                for closing in closings {
+                    entry.vouch_for(closing.offset);
+                }
                 log.note_written(&aborted);
             }
         });

@@ -1,6 +1,7 @@
 //! The whole broker, simulated, on a disk that is full: nothing ends, what only adds is refused, what gives room back is done, a start
 //! comes up, and with space everything goes on by itself.
 
+use std::path::Path;
 use std::time::Duration;
 
 use logan::protocol::messages::create_topics::CreatableTopic;
@@ -126,7 +127,8 @@ fn a_start_for_which_nothing_is_prepared_says_so() {
     let (simulation, node) = (&quiet.simulation, quiet.node());
     simulation.kill(node);
     let files = simulation.files(node, "/metadata", false);
-    let log = files.keys().find(|name| name.ends_with(".log")).expect("a metadata log").clone();
+    let is_log = |name: &&String| Path::new(name).extension().is_some_and(|extension| extension == "log");
+    let log = files.keys().find(is_log).expect("a metadata log").clone();
     let path = format!("/metadata/{log}");
     let content = simulation.content(node, &path, false).expect("it is there");
     let used = content.iter().rposition(|byte| *byte != 0).expect("it holds something") as u64 + 1;
@@ -180,7 +182,7 @@ fn a_topic_that_was_created_on_a_full_disk_comes_alive_with_space() {
         assert_eq!(create(&mut client, "again", 2).await, ErrorCode::NONE);
         assert_eq!(create(&mut client, "gone", 2).await, ErrorCode::NONE);
         assert_eq!(delete(&mut client, "gone").await, ErrorCode::NONE);
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
         assert_eq!(produce(&mut client, "late").await, ErrorCode::KAFKA_STORAGE_ERROR);
     });
     fill(&quiet, "/data", false);

@@ -162,12 +162,12 @@ impl RecordReader {
             return match self.source.look_for_more(budget)? {
                 More::None => Ok(Next::End),
                 More::Some => Err(ReadError::TooMany { count }),
-                More::NotYet(bytes) => self.part(bytes),
+                More::NotYet(bytes) => Ok(self.part(bytes)),
             };
         }
         let (start, end) = match self.source.next_record(index, budget)? {
             Gathered::Record { start, end } => (start, end),
-            Gathered::Part(bytes) => return self.part(bytes),
+            Gathered::Part(bytes) => return Ok(self.part(bytes)),
             Gathered::End => return Err(ReadError::TooFew { index, count }),
         };
         let body = match &self.source {
@@ -180,9 +180,9 @@ impl RecordReader {
         Ok(Next::Record(place(&self.header, record)))
     }
 
-    fn part(&mut self, bytes: usize) -> Result<Next<'_>, ReadError> {
+    fn part(&mut self, bytes: usize) -> Next<'_> {
         self.failed = false;
-        Ok(Next::Part(bytes))
+        Next::Part(bytes)
     }
 }
 

@@ -174,12 +174,11 @@ async fn open(
     let began_ns = host.monotonic_ns();
     let root = read_root(directory).await?;
     let had_root = root.is_some();
-    let root = match root {
-        Some(root) => root,
-        None => {
-            must_be_closed(directory).await?;
-            Root::clean()
-        }
+    let root = if let Some(root) = root {
+        root
+    } else {
+        must_be_closed(directory).await?;
+        Root::clean()
     };
     let closed = if root.is_clean { read_marker(directory).await? } else { None };
     let mut found = if root.is_clean {

@@ -173,11 +173,12 @@ async fn take_out_missing_of(
         return Ok(damages);
     }
     log.segments.retain(is_there);
-    match log.segments.last_mut() {
+    if let Some(last) = log.segments.last_mut() {
         // The log goes on in it.
-        Some(last) => last.is_cut = false,
+        last.is_cut = false;
+    } else {
         // As when it is emptied.
-        None => (log.snapshot, log.epochs) = (-1, -1),
+        (log.snapshot, log.epochs) = (-1, -1);
     }
     let first = log.segments.first().map_or(log.next_offset, |first| first.base);
     log.log_start = log.log_start.max(first);

@@ -314,7 +314,7 @@ async fn read(shared: Rc<Shared>, life: Rc<Life>, partition: Partition, by_id: b
             }
             again if work::is_retriable(again) => sleep(Duration::from_millis(10)).await,
             other => {
-                shared.fail(format!("topic {}, partition {partition} cannot be read: {other}", life.name))
+                shared.fail(format!("topic {}, partition {partition} cannot be read: {other}", life.name));
             }
         }
     }
