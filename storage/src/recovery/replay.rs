@@ -7,10 +7,8 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-
 use super::clean::{Looked, look_at, other_end};
-use super::{Found, IN_FLIGHT, OpenError, OpenOptions};
+use super::{Found, OpenError, OpenOptions};
 use crate::checkpoint::{SLOTS, newest};
 use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES};
 use crate::crc::RunningCrc;
@@ -44,7 +42,6 @@ pub(super) async fn recover(
         }
     }
     damages.extend(take_out_missing(directory, &mut found).await?);
-    damages.extend(take_out_missing_segments(directory, &mut found).await?);
     damages.extend(look_again(directory, &mut found, options).await?);
     if damages.is_empty() {
         return Ok(found);
@@ -59,8 +56,9 @@ pub(super) async fn recover(
 /// Takes out logs whose directories are gone with their records, and says which. A directory that was not made yet is made later, and a log whose
 /// directory has the name of one that is deleted is.
 async fn take_out_missing(directory: &dyn Directory, found: &mut Found) -> Result<Vec<String>, DiskError> {
-    let there = names(directory.list("").await?);
-    let spares = names(directory.list(FOLDER).await?);
+    let names = |entries: Vec<DirectoryEntry>| entries.into_iter().map(|entry| entry.name).collect();
+    let there: BTreeSet<String> = names(directory.list("").await?);
+    let spares: BTreeSet<String> = names(directory.list(FOLDER).await?);
     // Renamed by a recovery that got no further than that: it had found that the log's name is another's, and nobody decides that again.
     while let Some(at) = found.logs.iter().position(|log| there.contains(&log.id.deleted_directory(&log.key)))
     {
@@ -125,68 +123,6 @@ async fn look_again(
     }
     found.logs = logs;
     Ok(losses)
-}
-
-/// Takes out segments whose files have neither of their names, and says which. Their log goes on with the others: readers pass over the gap, and
-/// no offset is given again.
-async fn take_out_missing_segments(
-    directory: &dyn Directory,
-    found: &mut Found,
-) -> Result<Vec<String>, DiskError> {
-    let spares = names(directory.list(FOLDER).await?);
-    let damages: Vec<Vec<String>> = stream::iter(&mut found.logs)
-        .map(|log| take_out_missing_of(directory, log, &spares))
-        .buffered(IN_FLIGHT)
-        .try_collect()
-        .await?;
-    Ok(damages.concat())
-}
-
-async fn take_out_missing_of(
-    directory: &dyn Directory,
-    log: &mut LedgerLog,
-    spares: &BTreeSet<String>,
-) -> Result<Vec<String>, DiskError> {
-    let is_spare =
-        |segment: &LedgerSegment| segment.spare.is_some_and(|spare| spares.contains(&spare.name()));
-    // What is offline is looked at by itself.
-    if log.is_offline || log.segments.iter().all(is_spare) {
-        return Ok(Vec::new());
-    }
-    let name = log.key.directory_name();
-    let files = names(directory.list(&name).await?);
-    let is_there =
-        |segment: &LedgerSegment| is_spare(segment) || files.contains(&SegmentFile::Log.name(segment.base));
-    let behind = log.segments.iter().skip(1).map(|segment| segment.base).chain([log.next_offset]);
-    let missing = log.segments.iter().zip(behind).filter(|(segment, _)| !is_there(segment));
-    let damages: Vec<String> = missing
-        .map(|(segment, behind)| {
-            format!(
-                "{} is missing, with the records of {} from offset {} to {behind}: put the file back; without it they are lost",
-                segment_path(&name, segment.base, SegmentFile::Log),
-                log.key,
-                segment.base,
-            )
-        })
-        .collect();
-    if damages.is_empty() {
-        return Ok(damages);
-    }
-    log.segments.retain(is_there);
-    if let Some(last) = log.segments.last_mut() {
-        // The log goes on in it.
-        last.is_cut = false;
-    } else {
-        // As when it is emptied.
-        (log.snapshot, log.epochs) = (-1, -1);
-    }
-    let first = log.segments.first().map_or(log.next_offset, |first| first.base);
-    log.log_start = log.log_start.max(first);
-    Ok(damages)
-}
-
-fn names(entries: Vec<DirectoryEntry>) -> BTreeSet<String> {
-    entries.into_iter().map(|entry| entry.name).collect()
 }
 
 fn adopt_ledger(ledger: Ledger, found: &mut Found) {
