@@ -133,13 +133,9 @@ pub(super) fn host(shell: &Rc<Shell>, image: &Image, topic: &Topic, id: Partitio
     let Some(partition) = topic.partitions.get(&id.index) else { return };
     let ends = log.ends();
     let replica = Replica::new(leadership(shell, partition), Offset(ends.log_start), Offset(ends.log_end));
-    let is_offline = log.is_offline();
     let hosted = Hosted::new(id, log, replica, 1);
     configure(shell, image, &hosted, topic);
     shell.owner.host(hosted);
-    if is_offline {
-        shell.owner.on_failed(id);
-    }
 }
 
 /// Creates logs, those of one directory together, and puts them into service. Those for which the disk has no room follow once it has.

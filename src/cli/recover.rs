@@ -124,14 +124,7 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
     // this. Whoever accepts losses accepts that of the metadata log, too: without the sign of Logan the topics can be taken over.
     let closed = CleanShutdown { broker_epoch: -1, by_logan: report.was_logans && !accept_loss };
     close_directory(directory, stopped, closed).await.map_err(|error| failed(&error))?;
-    if report.offline.is_empty() {
-        return Ok(report);
-    }
-    let offline = report.offline.join("\n");
-    Err(failed(&format!(
-        "{offline}\nThese partitions are offline, everything else is well. Put their files back, or keep what can be read of them: logan recover \
-         --accept-loss {path}"
-    )))
+    Ok(report)
 }
 
 fn volume_config() -> VolumeConfig {

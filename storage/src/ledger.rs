@@ -2,7 +2,7 @@
 //! the round is durable; a checkpoint is its encoding; recovery decodes one and applies the records behind it.
 //!
 //! Invariants, for each log: `segments` are in order of `base`; `log_start <= next_offset`; every `base <= next_offset`;
-//! an offline log has no segments; `snapshot <= next_offset`; `epochs <= next_offset`; a segment's `indexed <= length`; only sealed segments are `is_cut`;
+//! `snapshot <= next_offset`; `epochs <= next_offset`; a segment's `indexed <= length`; only sealed segments are `is_cut`;
 //! `unvouched` is what [`LedgerLog::measure`] gives, and the ledger's own is the sum over its logs, as `logs_bound` is.
 //! Numbers are below `next_number` and never used twice.
 
@@ -25,10 +25,6 @@ const SEGMENT_LEN: usize = 30;
 pub const SEGMENT_BOUND: usize = 32;
 /// Of [`LedgerSegment::time_entries`]: whatever the time index's file holds was synced when it got its name.
 pub const ALL_ENTRIES: u32 = u32::MAX;
-/// Of a log.
-const IS_NAMED: u8 = 1;
-const IS_OFFLINE: u8 = 2;
-/// Of a segment.
 const IS_CUT: u8 = 1;
 const HAS_SNAPSHOT: u8 = 2;
 const HAS_ABORTED: u8 = 4;
@@ -68,8 +64,6 @@ pub struct LedgerLog {
     pub next_offset: i64,
     /// The directory and its `partition.metadata` are synced.
     pub is_named: bool,
-    /// What its clean stop has left is not there: nothing is believed of it but this, and nothing of it is touched. It has no `segments` here.
-    pub is_offline: bool,
     pub segments: Vec<LedgerSegment>,
     /// The offset of a synced producer snapshot, or -1.
     pub snapshot: i64,
@@ -352,18 +346,11 @@ impl LedgerLog {
             log_start: offset,
             next_offset: offset,
             is_named: false,
-            is_offline: false,
             segments: Vec::new(),
             snapshot: -1,
             epochs: -1,
             unvouched: 0,
         }
-    }
-
-    /// What stands for a log whose files are not what its clean stop has left, which recorded `end`.
-    pub fn offline(id: LogId, key: Arc<LogKey>, log_start: i64, end: i64) -> Self {
-        let log_start = log_start.clamp(0, end);
-        Self { next_offset: end, is_named: true, is_offline: true, ..Self::new(id, key, log_start) }
     }
 
     /// Notes hints of a moment that were synced: the producer snapshot and the epoch file.
@@ -504,7 +491,7 @@ impl LedgerLog {
         put_u32(out, self.generation);
         put_i64(out, self.log_start);
         put_i64(out, self.next_offset);
-        put_u8(out, u8::from(self.is_named) * IS_NAMED + u8::from(self.is_offline) * IS_OFFLINE);
+        put_u8(out, u8::from(self.is_named));
         put_i64(out, self.snapshot);
         put_i64(out, self.epochs);
         put_u32(out, self.segments.len() as u32);
@@ -534,11 +521,7 @@ impl LedgerLog {
         log.generation = reader.u32();
         log.log_start = reader.i64();
         log.next_offset = reader.i64();
-        let flags = reader.u8();
-        if flags & !(IS_NAMED | IS_OFFLINE) != 0 {
-            return Err(FormatError::BadValue { field: "log flags", value: i64::from(flags) });
-        }
-        (log.is_named, log.is_offline) = (flags & IS_NAMED != 0, flags & IS_OFFLINE != 0);
+        log.is_named = get_flag(reader)?;
         log.snapshot = reader.i64();
         log.epochs = reader.i64();
         let count = reader.count(SEGMENT_LEN - 8)?;
@@ -578,7 +561,6 @@ impl LedgerLog {
             && self.segments.iter().all(|segment| segment.indexed <= segment.length)
             && self.snapshot <= self.next_offset
             && self.epochs <= self.next_offset
-            && (!self.is_offline || (self.is_named && self.segments.is_empty()))
     }
 
     pub fn check(&self) {

@@ -62,7 +62,6 @@ impl Log {
     /// # Errors
     /// [`ReadError::Closed`] also while the log is about to be deleted.
     pub async fn load(self: &Rc<Self>) -> Result<(), ReadError> {
-        self.must_be_online()?;
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         let (outcome, is_first) = {
             let mut state = self.state.borrow_mut();

@@ -62,7 +62,6 @@ pub struct Log {
     pub(crate) number: u32,
     id: LogId,
     key: Arc<LogKey>,
-    is_offline: bool,
     pub(crate) state: RefCell<LogState>,
     /// In the round queue.
     pub(crate) is_queued: Cell<bool>,
@@ -198,7 +197,7 @@ impl Log {
                 log_end: end,
             },
             // A log without segments has nothing that could be loaded.
-            is_loaded: ledger.segments.is_empty() && !ledger.is_offline,
+            is_loaded: ledger.segments.is_empty(),
             is_end_proven: volume.began_cut || ledger.segments.is_empty(),
             segments,
             is_loading: false,
@@ -226,7 +225,6 @@ impl Log {
             number,
             id: ledger.id,
             key: Arc::clone(&ledger.key),
-            is_offline: ledger.is_offline,
             state: RefCell::new(state),
             is_queued: Cell::new(false),
             is_hinting: Cell::new(false),
@@ -240,22 +238,6 @@ impl Log {
 
     pub fn id(&self) -> LogId {
         self.id
-    }
-
-    /// It was found damaged at the start: it can be deleted, and everything else ends with an error.
-    pub fn is_offline(&self) -> bool {
-        self.is_offline
-    }
-
-    pub(crate) fn must_be_online(&self) -> Result<(), ReadError> {
-        if !self.is_offline {
-            return Ok(());
-        }
-        Err(ReadError::Corrupt {
-            base: 0,
-            position: 0,
-            reason: "the log was found damaged at the start".into(),
-        })
     }
 
     pub fn ends(&self) -> Ends {

@@ -64,7 +64,7 @@ impl Log {
         let is_clamped = limits.offset > state.ends.settled && !self.reads_unsettled();
         let offset = if is_clamped { state.ends.settled } else { limits.offset };
         let mut read = Read { next_offset: from, ..Read::default() };
-        if from < state.ends.log_start || state.is_closed || self.is_offline() {
+        if from < state.ends.log_start || state.is_closed {
             return None;
         }
         if from == offset {
@@ -85,7 +85,6 @@ impl Log {
 
     /// Batches from `from` on, from memory or disk. Fewer than `limits` allow may come; the next read continues.
     pub async fn read(self: &Rc<Self>, from: i64, limits: Limits) -> Result<Read, ReadError> {
-        self.must_be_online()?;
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         loop {
             let (segment, until, generation, offset) = {
@@ -259,7 +258,6 @@ impl Log {
 
     /// The first batch whose max timestamp is at least `timestamp`, among the settled ones.
     pub async fn batch_at_time(self: &Rc<Self>, timestamp: i64) -> Result<Option<Bytes>, ReadError> {
-        self.must_be_online()?;
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         let (mut from, mut generation) = (0, self.generation());
         // Segments that are given up meanwhile are not looked at: what holds now is asked for again after each.
@@ -390,7 +388,6 @@ impl Log {
 
     /// The largest timestamp of any batch, with the last offset of the first batch that has it. Gathered batches count.
     pub async fn max_timestamp(self: &Rc<Self>) -> Result<Option<TimeEntry>, ReadError> {
-        self.must_be_online()?;
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         let (mut from, mut generation) = (0, self.generation());
         let mut largest: Option<TimeEntry> = None;

@@ -173,10 +173,6 @@ impl Volume {
 
     /// Cuts the last segment and writes the hints that are not on disk, each beside the one it replaces.
     async fn close(self: &Rc<Self>, log: &Rc<Log>, closing: &RefCell<Closing>) -> Result<(), ReadError> {
-        if log.is_offline() {
-            // Its files stay as they are, and its ends as its last clean stop has recorded them.
-            return Ok(());
-        }
         log.end_at_last_batch(self).await?;
         let segments = log.state.borrow().segments.clone();
         let end = log.ends().log_end;

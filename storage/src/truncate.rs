@@ -38,7 +38,6 @@ impl Log {
     }
 
     async fn truncate_quiet(self: &Rc<Self>, offset: i64, is_full: bool) -> Result<(), AppendError> {
-        self.must_be_online().map_err(|_| AppendError::Corrupt)?;
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
         let work = async move {
@@ -169,7 +168,6 @@ impl Log {
     /// # Errors
     /// [`AppendError::OutOfOrder`] above `settled`; [`AppendError::MustWait`] while the log is truncated or deleted.
     pub async fn set_log_start(self: &Rc<Self>, offset: i64) -> Result<(), AppendError> {
-        self.must_be_online().map_err(|_| AppendError::Corrupt)?;
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
         let work = async move { log.raise_log_start(&of_task, offset).await };

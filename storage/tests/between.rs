@@ -9,10 +9,11 @@ use logan_storage::append::{Append, Offsets};
 use logan_storage::config::LogConfig;
 use logan_storage::failure::AppendError;
 use logan_storage::log::Log;
+use logan_storage::recovery::OpenError;
 use logan_storage::volume::Volume;
 use support::disk::Disk;
 use support::runtime::Runtime;
-use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
+use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
 
 const MS: u64 = 1_000_000;
 
@@ -133,9 +134,9 @@ fn a_base_offset_that_cannot_be_is_damage_and_no_panic() {
             bytes[..8].copy_from_slice(&wrong.to_be_bytes());
         });
         let opened = live(&disk, 2, |disk, runtime| async move {
-            open(&disk, &runtime, open_options()).await.map(|opened| opened.report.offline.len())
+            serve(&disk, &runtime, volume_config(), log_config()).await.map(|_| ())
         });
-        assert_eq!(opened, Ok(1), "{wrong}");
+        assert!(matches!(opened, Err(OpenError::Damaged(_))), "{wrong}: {opened:?}");
     }
 }
 

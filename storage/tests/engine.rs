@@ -193,7 +193,7 @@ fn a_log_that_was_cut_after_a_clean_stop_is_noticed() {
             disk.damage("orders-0/00000000000000000000.log", |bytes| bytes.truncate(left));
             let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
             let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
-            let damages = opened.unwrap().report.offline;
+            let Err(logan_storage::OpenError::Damaged(damages)) = opened else { panic!("{opened:?}") };
             assert!(damages[0].starts_with(&format!("orders-0 ends at offset {end}, but")), "{damages:?}");
             disk.survive_kill();
             let lossy = OpenOptions { accept_loss: true, ..options() };

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -46,7 +45,7 @@ pub(super) async fn look_through(
             && DirectoryName::parse(name).is_some_and(|name| name.kind == DirectoryKind::Log)
     };
     let names: Vec<&String> = directories.iter().filter(is_log).collect();
-    let looked: Vec<Looked> = stream::iter(names)
+    let looked: Vec<Result<LedgerLog, String>> = stream::iter(names)
         .map(|name| look_at(directory, name, &starts, options))
         .buffer_unordered(IN_FLIGHT)
         .try_collect()
@@ -55,27 +54,12 @@ pub(super) async fn look_through(
     found.report.was_clean = true;
     damages.extend(missing(&directories, &ends));
     for log in looked {
-        let (log, damage) = match log {
-            Looked::Whole(log) => {
-                let damage = other_end(&log, &ends);
-                (log, damage)
-            }
-            Looked::Cut { log, loss } => (log, Some(loss)),
-            Looked::Damaged { log, damage } => (log, Some(damage)),
-            Looked::Unusable(damage) => {
-                damages.push(damage);
-                continue;
-            }
-        };
-        match (damage, recorded(&log, &ends)) {
-            (Some(damage), Some(end)) if !options.accept_loss => {
-                found.report.offline.push(damage);
-                found.logs.push(LedgerLog::offline(log.id, log.key, log.log_start, end));
-            }
-            (damage, _) => {
-                damages.extend(damage);
+        match log {
+            Ok(log) => {
+                damages.extend(other_end(&log, &ends));
                 found.logs.push(log);
             }
+            Err(damage) => damages.push(damage),
         }
     }
     found.logs.sort_by(|a, b| a.key.cmp(&b.key));
@@ -97,8 +81,8 @@ async fn read_offsets(directory: &dyn Directory, path: &str) -> Result<Result<Of
 
 /// A log that does not end where its clean stop recorded its end, as its recovery point, as Kafka's does: it has lost something since, or its last
 /// batch says what is not so. (No CRC covers a base offset. Appends would go on there, beyond a hole.)
-pub(super) fn other_end(log: &LedgerLog, ends: &Offsets) -> Option<String> {
-    let recorded = recorded(log, ends)?;
+fn other_end(log: &LedgerLog, ends: &Offsets) -> Option<String> {
+    let recorded = *ends.get(&(log.key.topic.clone(), log.key.partition))?;
     let text = match log.next_offset.cmp(&recorded) {
         Ordering::Less => "segments were cut or removed since; put them back",
         Ordering::Equal => return None,
@@ -110,10 +94,6 @@ pub(super) fn other_end(log: &LedgerLog, ends: &Offsets) -> Option<String> {
         "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: {text}",
         log.key, log.next_offset
     ))
-}
-
-fn recorded(log: &LedgerLog, ends: &Offsets) -> Option<i64> {
-    ends.get(&(log.key.topic.clone(), log.key.partition)).copied()
 }
 
 /// Logs that were there at the clean stop, and whose directories are not. Kafka begins such a log anew; if no other replica has its records,
@@ -136,43 +116,22 @@ fn missing(directories: &[String], ends: &Offsets) -> Vec<String> {
         .collect()
 }
 
-/// What was found in the directory of a log.
-pub(super) enum Looked {
-    Whole(LedgerLog),
-    /// With an accepted loss, which is told.
-    Cut {
-        log: LedgerLog,
-        loss: String,
-    },
-    /// What is known of the log all the same, and why its batches are not believed.
-    Damaged {
-        log: LedgerLog,
-        damage: String,
-    },
-    /// Nothing says whose it is.
-    Unusable(String),
-}
-
-pub(super) async fn look_at(
+/// The inner error says why this directory is not a log that can be believed.
+async fn look_at(
     directory: &dyn Directory,
     name: &str,
     starts: &Offsets,
     options: &OpenOptions,
-) -> Result<Looked, OpenError> {
-    let unusable = |reason: String| Ok(Looked::Unusable(reason));
-    let Some(parsed) = DirectoryName::parse(name) else {
-        return unusable(format!("{name}: not a partition"));
-    };
+) -> Result<Result<LedgerLog, String>, OpenError> {
+    let Some(parsed) = DirectoryName::parse(name) else { return Ok(Err(format!("{name}: not a partition"))) };
     let text = match directory.read_small(&format!("{name}/{PARTITION_METADATA}"), BLOCK).await {
         Ok(text) => text,
-        Err(DiskError::NotFound { .. }) => {
-            return unusable(format!("{name}: it has no {PARTITION_METADATA}"));
-        }
+        Err(DiskError::NotFound { .. }) => return Ok(Err(format!("{name}: it has no {PARTITION_METADATA}"))),
         Err(error) => return Err(error.into()),
     };
     let topic_id = match read_partition_metadata(&text) {
         Ok(topic_id) => topic_id,
-        Err(error) => return unusable(format!("{name}/{PARTITION_METADATA}: {error}")),
+        Err(error) => return Ok(Err(format!("{name}/{PARTITION_METADATA}: {error}"))),
     };
     let key = LogKey { topic: parsed.topic.to_owned(), topic_id, partition: parsed.partition };
     let mut files: BTreeMap<i64, Vec<SegmentFile>> = BTreeMap::new();
@@ -192,7 +151,7 @@ pub(super) async fn look_at(
             let file =
                 directory.open(&segment_path(name, *base, SegmentFile::Log), OpenMode::Existing).await?;
             let Ok(length) = u32::try_from(file.length().await?) else {
-                return unusable(format!("{name}: segment {base} is longer than a segment can be"));
+                return Ok(Err(format!("{name}: segment {base} is longer than a segment can be")));
             };
             let is_indexed =
                 files.contains(&SegmentFile::OffsetIndex) && files.contains(&SegmentFile::TimeIndex);
@@ -209,50 +168,24 @@ pub(super) async fn look_at(
             });
         }
     }
-    let start = starts.get(&(log.key.topic.clone(), log.key.partition)).copied();
-    Ok(look_at_end(directory, name, log, start, (&files, has_epochs), options).await?)
-}
-
-/// Where a log begins and ends, and what is vouched for of it. `hints`: its files, and whether it has an epoch file.
-async fn look_at_end(
-    directory: &dyn Directory,
-    name: &str,
-    mut log: LedgerLog,
-    start: Option<i64>,
-    hints: (&BTreeMap<i64, Vec<SegmentFile>>, bool),
-    options: &OpenOptions,
-) -> Result<Looked, DiskError> {
-    let (files, has_epochs) = hints;
-    let first = log.segments.first().map(|first| first.base);
-    log.log_start = start.or(first).unwrap_or(0).max(first.unwrap_or(0));
-    let mut loss = None;
     if let Some(last) = log.segments.last_mut() {
         last.is_cut = false;
-        match end_of(directory, name, *last, options.max_batch_bytes).await? {
+        let last = *last;
+        match end_of(directory, name, last, options.max_batch_bytes).await? {
             Ok(end) => log.next_offset = end.offset,
-            Err(damage) if options.accept_loss => {
-                let length = last.length;
-                log.next_offset = cut_segment(directory, name, last, options.max_batch_bytes).await?.offset;
-                loss = Some(format!(
-                    "{}: what lies behind offset {} is given up, {} bytes: {damage}",
-                    log.key,
-                    log.next_offset,
-                    length - last.length
-                ));
-            }
-            Err(damage) => return Ok(Looked::Damaged { log, damage }),
+            Err(damage) => return Ok(Err(damage)),
         }
-    } else {
-        // Nothing but the checkpoint knows where an emptied log goes on.
-        log.next_offset = log.log_start;
     }
-    log.log_start = log.log_start.min(log.next_offset);
-    log.snapshot = newest_snapshot(files, log.next_offset);
+    let first = log.segments.first().map_or(log.next_offset, |first| first.base);
+    let start = starts.get(&(log.key.topic.clone(), log.key.partition)).copied().unwrap_or(first);
+    if log.segments.is_empty() {
+        // Nothing but the checkpoint knows where an emptied log goes on.
+        log.next_offset = start.max(0);
+    }
+    log.log_start = start.max(first).min(log.next_offset);
+    log.snapshot = newest_snapshot(&files, log.next_offset);
     log.epochs = if has_epochs { log.next_offset } else { -1 };
-    Ok(match loss {
-        Some(loss) => Looked::Cut { log, loss },
-        None => Looked::Whole(log),
-    })
+    Ok(Ok(log))
 }
 
 fn newest_snapshot(files: &BTreeMap<i64, Vec<SegmentFile>>, end: i64) -> i64 {
@@ -288,98 +221,70 @@ pub(super) async fn end_of(
         let last = OffsetIndex::parse(segment.base, &bytes).ok().and_then(|index| index.last());
         position = last.map_or(0, |entry| u64::from(entry.position));
     }
+    let end = u64::from(segment.length);
     let file =
         directory.open(&segment_path(name, segment.base, SegmentFile::Log), OpenMode::Existing).await?;
-    if position >= u64::from(segment.length) {
+    if position >= end {
         position = 0;
     }
-    let mut walked = walk_to_end(&*file, segment, position, max_batch_bytes).await?;
-    if walked.damage.is_some() && position > 0 {
+    let mut walked = walk_to_end(&*file, position, end, max_batch_bytes).await?;
+    if walked.is_err() && position > 0 {
         // The index may be what is wrong.
-        walked = walk_to_end(&*file, segment, 0, max_batch_bytes).await?;
+        walked = walk_to_end(&*file, 0, end, max_batch_bytes).await?;
     }
-    Ok(match walked.damage {
-        Some(damage) => Err(format!("{name}: segment {}: at {}: {damage}", segment.base, walked.position)),
-        None => Ok(walked.end),
-    })
-}
-
-/// Makes a segment end before the first batch that cannot be told from garbage.
-async fn cut_segment(
-    directory: &dyn Directory,
-    name: &str,
-    segment: &mut LedgerSegment,
-    max_batch_bytes: usize,
-) -> Result<End, DiskError> {
-    let file =
-        directory.open(&segment_path(name, segment.base, SegmentFile::Log), OpenMode::Existing).await?;
-    let walked = walk_to_end(&*file, *segment, 0, max_batch_bytes).await?;
-    segment.length = walked.position as u32;
-    // Its index files reach further than the segment now: they are not all that there is to say.
-    segment.indexed = segment.indexed.min(segment.length.saturating_sub(1));
-    Ok(walked.end)
-}
-
-/// How far a walk over a segment's batches has come, and why not to its end.
-struct Walked {
-    position: u64,
-    end: End,
-    damage: Option<String>,
+    let possible = segment.base..=segment.base.saturating_add(i64::from(i32::MAX) + 1);
+    match walked {
+        Ok(Some(End { offset, .. })) if !possible.contains(&offset) => {
+            Ok(Err(format!("{name}: segment {}: its last batch ends before offset {offset}", segment.base)))
+        }
+        Ok(end) => Ok(Ok(end.unwrap_or(End { offset: segment.base, leader_epoch: -1 }))),
+        Err(damage) => Ok(Err(format!("{name}: segment {}: {damage}", segment.base))),
+    }
 }
 
 async fn walk_to_end(
     file: &dyn File,
-    segment: LedgerSegment,
-    from: u64,
+    mut position: u64,
+    end: u64,
     max_batch_bytes: usize,
-) -> Result<Walked, DiskError> {
-    let end = u64::from(segment.length);
-    let possible = segment.base..=segment.base.saturating_add(i64::from(i32::MAX) + 1);
-    let mut at = Walked { position: from, end: End { offset: segment.base, leader_epoch: -1 }, damage: None };
+) -> Result<Result<Option<End>, String>, DiskError> {
+    let mut last: Option<End> = None;
     let mut want = PIECE;
-    while at.position < end {
-        let start = block_floor(at.position);
+    while position < end {
+        let start = block_floor(position);
         let block = read_range(file, start, end, want).await?;
-        let mut rest = block.get((at.position - start) as usize..).unwrap_or_default();
-        let before = at.position;
+        let mut rest = block.get((position - start) as usize..).unwrap_or_default();
+        let before = position;
         let is_short = block.len() < want && start + (block.len() as u64) < end;
         want = PIECE;
-        while at.position < end {
+        while position < end {
             match Batch::parse(rest, max_batch_bytes) {
                 Ok(batch) => {
-                    let ends_all = at.position + batch.len() as u64 == end;
-                    at.damage = fault_of(&batch, at.end.offset, &possible, ends_all);
-                    if at.damage.is_some() {
-                        return Ok(at);
+                    if batch.last_offset_delta() < 0
+                        || last.is_some_and(|last| batch.base_offset() < last.offset)
+                    {
+                        let base = batch.base_offset();
+                        return Ok(Err(format!("at {position}: base offset {base} is not what follows")));
                     }
-                    at.end = End { offset: batch.next_offset(), leader_epoch: batch.leader_epoch() };
-                    at.position += batch.len() as u64;
+                    if position + batch.len() as u64 == end
+                        && let Err(error) = batch.check_crc()
+                    {
+                        return Ok(Err(format!("at {position}: {error}")));
+                    }
+                    last = Some(End { offset: batch.next_offset(), leader_epoch: batch.leader_epoch() });
+                    position += batch.len() as u64;
                     rest = &rest[batch.len()..];
                 }
-                Err(BatchError::TooShort { need, .. }) if at.position + need as u64 <= end => {
+                Err(BatchError::TooShort { need, .. }) if position + need as u64 <= end => {
                     want = PIECE.max(need + BLOCK);
                     break;
                 }
-                Err(error) => {
-                    at.damage = Some(error.to_string());
-                    return Ok(at);
-                }
+                Err(error) => return Ok(Err(format!("at {position}: {error}"))),
             }
         }
-        if at.position == before && (want == PIECE || is_short) {
-            at.damage = Some("the file ends within a batch".to_owned());
-            return Ok(at);
+        if position == before && (want == PIECE || is_short) {
+            return Ok(Err(format!("at {position}: the file ends within a batch")));
         }
     }
-    Ok(at)
-}
-
-/// What is wrong with a batch that follows `offset`. Of the last one the CRC is looked at.
-fn fault_of(batch: &Batch<'_>, offset: i64, possible: &RangeInclusive<i64>, is_last: bool) -> Option<String> {
-    let base = batch.base_offset();
-    if batch.last_offset_delta() < 0 || base < offset || !possible.contains(&batch.next_offset()) {
-        return Some(format!("base offset {base} is not what follows"));
-    }
-    // Of the others a reader finds out.
-    is_last.then(|| batch.check_crc().err()).flatten().map(|error| error.to_string())
+    Ok(Ok(last))
 }

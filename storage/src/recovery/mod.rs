@@ -74,8 +74,6 @@ pub struct Report {
     pub rounds_dropped: u64,
     /// Damage that `accept_loss` went over.
     pub losses: Vec<String>,
-    /// Damage that concerns one log, which is offline ([`crate::log::Log::is_offline`]).
-    pub offline: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -201,13 +199,6 @@ async fn open(
     allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
     directory.sync_directory("").await?;
     let opened = fresh::found_again(directory, root, found, options, metadata).await?;
-    for damage in &opened.report.offline {
-        let path = directory.path();
-        tracing::error!(
-            "{path}: {damage}. This partition is offline, the others are served. Stop the broker, put the partition's files back from a copy and \
-             start again; or stop it and run `logan recover --accept-loss {path}`, which keeps of it what can be read"
-        );
-    }
     let took_ms = host.monotonic_ns().saturating_sub(began_ns) / 1_000_000;
     tracing::debug!(directory = %directory.path(), took_ms, report = ?opened.report, "a log directory is open");
     Ok(opened)

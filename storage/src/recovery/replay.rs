@@ -7,15 +7,14 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::clean::{Looked, look_at, other_end};
 use super::{Found, OpenError, OpenOptions};
 use crate::checkpoint::{SLOTS, newest};
 use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES};
 use crate::crc::RunningCrc;
 use crate::disk::{BLOCK, Directory, DirectoryEntry, DiskError, File, OpenMode};
-use crate::kafka_files::{Offsets, SegmentFile};
+use crate::kafka_files::SegmentFile;
 use crate::key::{FOLDER, LogKey, Spare, checkpoint_path, round_log_path, segment_path};
-use crate::ledger::{Head, Ledger, LedgerLog, LedgerSegment};
+use crate::ledger::{Head, Ledger, LedgerSegment};
 use crate::record::{Entry, HEADER_LEN, Record};
 use crate::root::Root;
 use crate::segment::{block_ceil, block_floor};
@@ -42,7 +41,6 @@ pub(super) async fn recover(
         }
     }
     damages.extend(take_out_missing(directory, &mut found).await?);
-    damages.extend(look_again(directory, &mut found, options).await?);
     if damages.is_empty() {
         return Ok(found);
     }
@@ -81,48 +79,6 @@ async fn take_out_missing(directory: &dyn Directory, found: &mut Found) -> Resul
         true
     });
     Ok(damages)
-}
-
-/// Logs that were offline may have got their files back since: nothing else was done to them. Returns what is lost of those of which it is accepted.
-async fn look_again(
-    directory: &dyn Directory,
-    found: &mut Found,
-    options: &OpenOptions,
-) -> Result<Vec<String>, OpenError> {
-    let mut losses = Vec::new();
-    let (offline, mut logs): (Vec<LedgerLog>, Vec<LedgerLog>) =
-        std::mem::take(&mut found.logs).into_iter().partition(|log| log.is_offline);
-    for old in offline {
-        let name = (old.key.topic.clone(), old.key.partition);
-        let (starts, ends) =
-            (Offsets::from([(name.clone(), old.log_start)]), Offsets::from([(name, old.next_offset)]));
-        let (new, damage) = match look_at(directory, &old.key.directory_name(), &starts, options).await? {
-            Looked::Whole(log) if log.key != old.key => {
-                (None, Some(format!("{} is of another topic", old.key)))
-            }
-            Looked::Whole(log) => {
-                let damage = other_end(&log, &ends);
-                (Some(log), damage)
-            }
-            Looked::Cut { log, loss } => (Some(log), Some(loss)),
-            Looked::Damaged { log, damage } => (Some(log), Some(damage)),
-            Looked::Unusable(damage) => (None, Some(damage)),
-        };
-        if let Some(damage) = damage {
-            if !options.accept_loss {
-                found.report.offline.push(damage);
-                logs.push(old);
-                continue;
-            }
-            losses.push(damage);
-        }
-        if let Some(mut new) = new {
-            (new.id, new.generation) = (old.id, old.generation);
-            logs.push(new);
-        }
-    }
-    found.logs = logs;
-    Ok(losses)
 }
 
 fn adopt_ledger(ledger: Ledger, found: &mut Found) {
