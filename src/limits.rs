@@ -166,11 +166,11 @@ pub const POOL_BYTES: u64 = 128 << 20;
 pub const FRAME_PERCENT: u64 = 20;
 pub const WAITING_PERCENT: u64 = 10;
 pub const WRITE_BUFFER_PERCENT: u64 = 20;
-pub const READ_PERCENT: u64 = 31;
+pub const READ_PERCENT: u64 = 29;
 pub const RESPONSE_PERCENT: u64 = 6;
 pub const COPY_PERCENT: u64 = 4;
 pub const UNPACKING_PERCENT: u64 = 4;
-pub const ANSWER_PERCENT: u64 = 3;
+pub const ANSWER_PERCENT: u64 = 5;
 pub const SEARCH_PERCENT: u64 = 1;
 
 // ---- Responses

@@ -92,6 +92,8 @@ struct Outgoing {
 struct Patience {
     began_ns: u64,
     progressed_ns: u64,
+    /// Bytes that the peer has taken since.
+    sent: u64,
 }
 
 impl Lent {
@@ -260,9 +262,11 @@ impl Responses {
             outgoing.advance(sent);
             if outgoing.bytes > 0 {
                 let now_ns = shards::monotonic_ns();
-                let patience = patience.get_or_insert(Patience { began_ns: now_ns, progressed_ns: now_ns });
+                let new = Patience { began_ns: now_ns, progressed_ns: now_ns, sent: 0 };
+                let patience = patience.get_or_insert(new);
                 if sent > 0 {
                     patience.progressed_ns = now_ns;
+                    patience.sent += sent as u64;
                 }
                 self.look(outgoing, patience, now_ns).await?;
             }
@@ -281,9 +285,14 @@ impl Responses {
             return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms")));
         }
         let is_owed = self.owed.taken() > 0 || !outgoing.answers.is_empty();
-        if stalled_ms >= limits::LEASE_MS && is_owed && self.shell.context.answers.is_contended() {
+        let took_ms = (now_ns - patience.began_ns) / 1_000_000;
+        let may_take_ms = limits::LEASE_MS + patience.sent / limits::FRAME_LEAST_BYTES_PER_MS;
+        if took_ms >= may_take_ms && is_owed && self.shell.context.answers.is_contended() {
             let why = "and others wait for the memory of its answers";
-            return Err(Ended::Refused(format!("the peer read nothing for {stalled_ms} ms, {why}")));
+            return Err(Ended::Refused(format!(
+                "the peer read {} bytes in {took_ms} ms, {why}",
+                patience.sent
+            )));
         }
         if Duration::from_nanos(now_ns - patience.began_ns) < lease(&self.shell) {
             return Ok(());

@@ -113,10 +113,16 @@ async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
             let losses = volume.cut_damage().await;
             report.losses.extend(losses.map_err(|error| failed(&error))?);
         }
-        let part = volume.stop().await.map_err(|_| {
-            failed(&format!(
-                "it cannot be closed cleanly; what can be read can be kept, without the rest: logan recover --accept-loss {path}"
-            ))
+        let part = Rc::clone(&volume).stop().await.map_err(|_| {
+            let why = volume.failed().reason().unwrap_or("the lines above say why").to_owned();
+            let hint = if accept_loss {
+                String::new()
+            } else {
+                format!(
+                    ". If a log is damaged, what can be read of it can be kept without the rest: logan recover --accept-loss {path}"
+                )
+            };
+            failed(&format!("it cannot be closed cleanly: {why}{hint}"))
         });
         stopped.push(part?);
     }

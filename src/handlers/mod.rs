@@ -227,7 +227,7 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut
         return Outcome::Close(format!("{} is not an API of this broker", frame.api.name()));
     };
     if frame.api == ApiKey::ApiVersions {
-        let credit = context.answers.take(limits::ANSWER_LEAST_BYTES).await;
+        let credit = context.answers.take(frame.api, limits::ANSWER_LEAST_BYTES).await;
         return api_versions::handle(context, &frame, credit);
     }
     if !range.contains(frame.version) || !frame.is_known_version() {
@@ -321,14 +321,14 @@ async fn decoded<R: Request>(
         let (request, heap) = frame.decode_sized::<R>()?;
         let bytes = bytes(&request, heap as u64);
         if bytes == 0 {
-            return Ok((request, context.answers.charge(0)));
+            return Ok((request, context.answers.charge(frame.api, 0)));
         }
-        if let Some(credit) = turn.take().or_else(|| context.answers.try_take(bytes)) {
+        if let Some(credit) = turn.take().or_else(|| context.answers.try_take(frame.api, bytes)) {
             return Ok((request, credit));
         }
         // Who waits holds its frame alone.
         drop(request);
-        turn = Some(context.answers.take(bytes).await);
+        turn = Some(context.answers.take(frame.api, bytes).await);
     }
 }
 
@@ -346,7 +346,9 @@ async fn fetched(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Cr
     let Frame { api, version, correlation_id, .. } = frame;
     drop(frame);
     let (response, lease) = fetch::handle(context, peer, version, request, held).await;
-    let encoded = match encode(api, version, correlation_id, &response) {
+    let encoded = encode(api, version, correlation_id, &response);
+    drop(response);
+    let encoded = match encoded {
         Ok(encoded) => encoded,
         Err(close) => return close,
     };
@@ -354,7 +356,7 @@ async fn fetched(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut Cr
         lease.resize(encoded.len() as u64);
         Outcome::Lend(encoded, lease)
     } else {
-        let credit = context.answers.take(encoded.len() as u64).await;
+        let credit = context.answers.take(api, encoded.len() as u64).await;
         Outcome::Respond(encoded, credit)
     }
 }

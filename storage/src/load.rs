@@ -377,28 +377,51 @@ impl Log {
     ) -> Result<(), ReadError> {
         let vouched = self.vouched_index(volume, segment.base);
         let interval_bytes = self.config().index_interval_bytes;
-        let length = segment.length.get();
+        let (length, generation) = (segment.length.get(), self.generation());
         let mut index = self.load_index_files(volume, segment, vouched, interval_bytes).await;
-        let is_made = index.last_entry().is_none();
+        let mut is_made = index.last_entry().is_none();
         // Of a file that was written while the segment grew the last entry of a closed one is missing, at least.
         let is_closed = vouched.until >= length && vouched.time_entries == ALL_ENTRIES;
-        if !is_closed || index.offsets.is_empty() {
-            let begin = index.writer.resume_position();
-            volume
-                .scan(self, segment, begin, length, |position, batch| {
-                    if let Err(error) = index.on_batch(position, batch) {
-                        tracing::warn!(%error, position, "a batch has no index entry");
-                    }
-                })
-                .await?;
-            index.on_close();
+        if (!is_closed || index.offsets.is_empty()) && !self.scan_index(volume, segment, &mut index).await? {
+            tracing::warn!(log = %self.key(), base = segment.base, "an index is rebuilt: no batch begins where it says");
+            (index, is_made) = (SegmentIndex::new(segment.base, interval_bytes), true);
+            self.scan_index(volume, segment, &mut index).await?;
         }
         // A truncation may have made it the last segment meanwhile, whose index grows.
-        if segment.length.get() == length && self.is_sealed(segment) {
+        let is_same = segment.length.get() == length && self.generation() == generation;
+        if is_same && self.is_sealed(segment) {
             segment.set_index(index, is_made);
             volume.keep_index(self, segment);
         }
         Ok(())
+    }
+    /// Shows an index the batches from its last entry on. Returns whether they can be what that entry is about: nobody has looked at it yet.
+    async fn scan_index(
+        &self,
+        volume: &Volume,
+        segment: &Rc<Segment>,
+        index: &mut SegmentIndex,
+    ) -> Result<bool, ReadError> {
+        let last = index.last_entry();
+        let begin = last.map_or(0, |last| last.position);
+        let mut is_astray = false;
+        let scanned = volume
+            .scan(self, segment, begin, segment.length.get(), |position, batch| {
+                is_astray |= last.is_some_and(|last| position == last.position && !last.fits(batch));
+                if let Err(error) = index.on_batch(position, batch) {
+                    tracing::warn!(%error, position, "a batch has no index entry");
+                }
+            })
+            .await;
+        match scanned {
+            Ok(()) if is_astray => Ok(false),
+            Err(ReadError::Corrupt { .. }) if begin > 0 => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => {
+                index.on_close();
+                Ok(true)
+            }
+        }
     }
 
     /// Sees to it that the end's partial block is at hand, as long as the log ends in `segment`.

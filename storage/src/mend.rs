@@ -47,8 +47,7 @@ impl Volume {
                 let Some(damaged) = log.segment_of(&error) else {
                     return Err(MendError::Read { log: name, error });
                 };
-                let loss = log.cut_before(self, &damaged).await;
-                let loss = loss.map_err(|error| MendError::Cut { log: name.clone(), error })?;
+                let loss = log.cut_before(self, &damaged).await?;
                 // Nothing that could be given up is in the way.
                 let Some(loss) = loss else { return Err(MendError::Read { log: name, error }) };
                 losses.push(format!("{name}: {loss}: {error}"));
@@ -95,12 +94,14 @@ impl Log {
         self: &Rc<Self>,
         volume: &Rc<Volume>,
         damaged: &Rc<Segment>,
-    ) -> Result<Option<String>, AppendError> {
-        let Some(end) = self.last_good(volume, damaged).await else { return Ok(None) };
+    ) -> Result<Option<String>, MendError> {
+        let log = || self.key().to_string();
+        let end = self.last_good(volume, damaged).await;
+        let Some(end) = end.map_err(|error| MendError::Read { log: log(), error })? else { return Ok(None) };
         let before = (self.ends().log_end, self.size_bytes());
         let log_start = self.ends().log_start;
         tracing::warn!(log = %self.key(), base = damaged.base, end = end.offset, "a damaged log is cut");
-        self.end_at(volume, end).await?;
+        self.end_at(volume, end).await.map_err(|error| MendError::Cut { log: log(), error })?;
         let (from, bytes) = (self.ends().log_end, before.1 - self.size_bytes());
         let gone = format!("offsets {from} to {} are given up, {bytes} bytes", before.0 - 1);
         let all = if from == log_start { ", which is all of it" } else { "" };
@@ -114,28 +115,37 @@ impl Log {
     }
 
     /// `None` if the segment can be read to its end.
-    async fn last_good(&self, volume: &Volume, damaged: &Rc<Segment>) -> Option<LastGood> {
+    async fn last_good(&self, volume: &Volume, damaged: &Rc<Segment>) -> Result<Option<LastGood>, ReadError> {
         let mut end = LastGood { segment: Some(Rc::clone(damaged)), position: 0, offset: damaged.base };
+        let (log_end, mut is_within) = (self.ends().log_end, true);
         let scanned = volume
             .scan_in_pieces(self, damaged, 0, damaged.length.get(), SMALL_PIECE, |position, batch| {
-                (end.position, end.offset) = (position + batch.len() as u32, batch.next_offset());
+                // No CRC covers a base offset: one that reaches behind the log's end has grown, and nothing behind it can be placed.
+                is_within &= batch.next_offset() <= log_end;
+                if is_within {
+                    (end.position, end.offset) = (position + batch.len() as u32, batch.next_offset());
+                }
             })
             .await;
-        if scanned.is_ok() {
-            return None;
+        match scanned {
+            Ok(()) => return Ok(None),
+            // Whatever else keeps it from being read says nothing about its batches.
+            Err(error) if self.segment_of(&error).is_none() => return Err(error),
+            Err(_) => {}
         }
         let state = self.state.borrow();
         let log_start = state.ends.log_start;
         if end.offset <= log_start {
-            return Some(LastGood { segment: None, position: 0, offset: log_start });
+            return Ok(Some(LastGood { segment: None, position: 0, offset: log_start }));
         }
         if end.position == 0 {
             // Its file may be gone: the log ends with the segment before.
-            let at = state.segments.iter().position(|segment| Rc::ptr_eq(segment, damaged))?;
-            let before = state.segments.get(at.checked_sub(1)?)?;
+            let at = state.segments.iter().position(|segment| Rc::ptr_eq(segment, damaged));
+            let before = at.and_then(|at| at.checked_sub(1)).and_then(|at| state.segments.get(at));
+            let Some(before) = before else { return Ok(None) };
             end.position = before.length.get();
             end.segment = Some(Rc::clone(before));
         }
-        Some(end)
+        Ok(Some(end))
     }
 }

@@ -105,7 +105,9 @@ fn what_was_acknowledged_survives() {
         "topics with records deleted {deleted}, names given again {again}, where a producer went on {orphans}, \
          deleted in mid-work {interrupted}"
     );
-    assert!(deleted > seeds && again > seeds / 2 && orphans > seeds / 2 && interrupted > seeds / 8);
+    if seeds >= SEEDS {
+        assert!(deleted > seeds && again > seeds / 2 && orphans > seeds / 2 && interrupted > seeds / 8);
+    }
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn records_go_in_and_come_out_by_every_version() {
                 assert_eq!(response.error_code, ErrorCode::NONE, "v{version}");
                 let answer = &response.responses[0].partitions[0];
                 assert_eq!((answer.partition_index, answer.error_code), (partition, error), "v{version}");
-                let bytes = answer.records.as_ref().map_or(0, |records| records.len());
+                let bytes = answer.records.as_ref().map_or(0, Records::len);
                 assert_eq!(bytes > 0, error == ErrorCode::NONE, "v{version}");
                 if error == ErrorCode::NONE {
                     assert_eq!(answer.high_watermark, end, "v{version}");

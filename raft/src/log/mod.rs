@@ -408,8 +408,10 @@ impl Log {
                 Ok(Ok(cut))
             }
             Err(error) => {
-                // No log builds on it.
-                directory.remove(&snapshot_name(index)).await?;
+                // Without space the new log has no name yet, so nothing builds on the snapshot; after any other error it may have.
+                if matches!(error, FileError::NoSpace { .. }) {
+                    directory.remove(&snapshot_name(index)).await?;
+                }
                 self.without_space(error)
             }
         }

@@ -14,7 +14,8 @@ use crate::crc::RunningCrc;
 use crate::disk::{BLOCK, Directory, DirectoryEntry, DiskError, File, OpenMode};
 use crate::kafka_files::SegmentFile;
 use crate::key::{FOLDER, LogKey, Spare, checkpoint_path, round_log_path, segment_path};
-use crate::ledger::{Head, Ledger, LedgerSegment};
+use crate::ledger::{Head, Ledger, LedgerLog, LedgerSegment};
+use crate::names::has_topic_id;
 use crate::record::{Entry, HEADER_LEN, Record};
 use crate::root::Root;
 use crate::segment::{block_ceil, block_floor};
@@ -58,9 +59,15 @@ async fn take_out_missing(directory: &dyn Directory, found: &mut Found) -> Resul
     let there: BTreeSet<String> = names(directory.list("").await?);
     let spares: BTreeSet<String> = names(directory.list(FOLDER).await?);
     // Renamed by a recovery that got no further than that: it had found that the log's name is another's, and nobody decides that again.
-    while let Some(at) = found.logs.iter().position(|log| there.contains(&log.id.deleted_directory(&log.key)))
-    {
-        found.give_up(at);
+    let is_renamed = |log: &LedgerLog| there.contains(&log.id.deleted_directory(&log.key));
+    let mut at = 0;
+    while let Some(log) = found.logs.get(at) {
+        // An id is given again after a clean stop, so what is left of an older log may have such a name, too: the live one has its own directory.
+        if is_renamed(log) && has_topic_id(directory, &log.key).await? != Some(true) {
+            found.give_up(at);
+        } else {
+            at += 1;
+        }
     }
     let mut damages = Vec::new();
     found.logs.retain_mut(|log| {
