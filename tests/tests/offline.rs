@@ -34,7 +34,7 @@ fn a_node_that_loses_all_ends() {
         let quiet = Quiet::start(2, &SETTINGS);
         quiet.simulation.run_for(Duration::from_micros(moment * 500));
         break_logs(&quiet);
-        quiet.simulation.run_for(Duration::from_secs(120));
+        quiet.simulation.run_for(Duration::from_mins(2));
         if quiet.simulation.is_running(quiet.node()) {
             // Nothing is written by a broker that nobody asks for anything.
             quiet.simulation.spawn(async { drop(logan_tests::simulation::quiet::connect().await) });

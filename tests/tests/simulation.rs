@@ -297,7 +297,7 @@ fn plain(seeds: u64) -> impl Iterator<Item = Run> {
 fn a_watermark_that_is_too_low_is_caught() {
     let mutations = Mutations { lower_watermark: true, ..Mutations::default() };
     is_caught_by("above the watermark", mutations, plain(50));
-    is_caught_by("and the watermark told is", mutations, plain(50));
+    is_caught_by("and the watermark told is", mutations, plain(600));
 }
 
 /// What a reader may see is limited twice, by the watermark and by the log: both must fail.

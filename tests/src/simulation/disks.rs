@@ -158,6 +158,7 @@ fn unreadable_at_start(
     let keeps_metadata = directory == directories[0];
     match (keeps_metadata, stage.broker.failed_starts()) {
         (true, failed) if failed.len() == 1 => {}
+        (false, failed) if may_refuse(stage, &failed) => {}
         (false, failed) if failed.is_empty() => {
             let there = partitions_in(stage, directory);
             go_on_without(stage, directories, directory, &there, draw);
@@ -200,9 +201,18 @@ fn fails_as_it_starts(stage: &Stage, directories: &[&'static str], directory: &'
         go_on_without(stage, directories, directory, &BTreeSet::new(), draw);
     } else {
         let failed = stage.broker.failed_starts();
-        stage.shared.fail(format!("{directory} failed while the node started, and that gave up: {failed:?}"));
+        if !may_refuse(stage, &failed) {
+            let text = format!("{directory} failed while the node started, and that gave up: {failed:?}");
+            stage.shared.fail(text);
+        }
     }
     simulation.remove_fault(id);
+}
+
+/// Before there is a topic, nobody knows whether a directory that is offline holds some that are to be taken over.
+fn may_refuse(stage: &Stage, failed: &[String]) -> bool {
+    let is_of_takeover = |text: &String| text.contains("topics to be taken over");
+    !stage.shared.topic_is_created() && matches!(failed, [text] if is_of_takeover(text))
 }
 
 /// The partitions whose log directory has its place in a directory.
