@@ -118,7 +118,11 @@ fn closed(is_killed: bool) -> Rc<Disk> {
 #[test]
 fn an_index_that_was_written_while_its_segment_grew_is_closed_at_a_stop() {
     let (disk, right) = (closed(true), closed(false));
-    for path in right.paths().iter().filter(|path| path.ends_with("index") || path.ends_with(".log")) {
+    for path in right
+        .paths()
+        .iter()
+        .filter(|path| [".index", ".timeindex", ".log"].iter().any(|end| path.ends_with(end)))
+    {
         assert!(disk.content(path) == right.content(path), "{path} differs");
     }
 }
