@@ -92,7 +92,8 @@ async fn read_requests(
         open.last_used_ns.set(shards::monotonic_ns());
         // Owners may have a part of what it brings when the connection is to end: the other parts follow, and all are waited for.
         let is_handed_on = frame.api == ApiKey::Produce && !shell.plan.mutations.leave_owners;
-        let handling = handlers::handle(&shell.context, &open.peer, frame, &mut credit);
+        // Apart from the connection's own task, which would hold room for the largest handler while nothing is asked.
+        let handling = Box::pin(handlers::handle(&shell.context, &open.peer, frame, &mut credit));
         let outcome = if is_handed_on { Ok(handling.await) } else { unless_closed(open, handling).await };
         let outcome = match outcome {
             Ok(outcome) => outcome,

@@ -272,7 +272,7 @@ fn idle_connections() {
     if broker.is_ours() {
         let grown = broker.resident().saturating_sub(before);
         println!("{COUNT} idle connections cost {} KiB each", grown / 1024 / COUNT as u64);
-        assert!(grown < COUNT as u64 * 26 * 1024, "{COUNT} idle connections cost {} MiB", grown >> 20);
+        assert!(grown < COUNT as u64 * 20 * 1024, "{COUNT} idle connections cost {} MiB", grown >> 20);
         let cpu = broker.cpu();
         std::thread::sleep(Duration::from_secs(2));
         let spent = broker.cpu().saturating_sub(cpu);
