@@ -60,6 +60,11 @@ impl Checkpoints {
         })
     }
 
+    /// Bytes that each slot has blocks for.
+    pub fn capacity(&self) -> u64 {
+        self.capacity.get()
+    }
+
     pub fn completed(&self) -> u64 {
         self.completed.get()
     }

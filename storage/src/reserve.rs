@@ -1,4 +1,4 @@
-//! Room that is kept for a full disk, so that names, deletion, checkpoints, hints and the stop go on there (STORAGE §7).
+//! Room that is kept for a full disk, so that names, deletion, checkpoints, hints and the stop go on there, and so does a start after a crash.
 //!
 //! Invariants: `is_low` from the release until the file has its blocks again; meanwhile nothing that would only grow is begun: appends
 //! that need a spare and new logs are answered with a full disk.
@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::disk::{DiskError, OpenMode};
+use crate::checkpoint::SLOTS;
+use crate::config::{ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
+use crate::disk::{Directory, DiskError, OpenMode};
 use crate::key::reserve_path;
 use crate::names::allow_missing;
 use crate::volume::Volume;
 
-/// Of each volume.
-const RESERVE_BYTES: u64 = 4 << 20;
+/// Of each volume, with its checkpoints' slots on top: what a start writes for it before anything old may go is its round log and its checkpoint, and
+/// the file system needs some blocks for their names.
+const RESERVE_BYTES: u64 = ROUND_LOG_FILES as u64 * ROUND_LOG_FILE_BYTES + (1 << 20);
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Between two attempts of what found no space.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -82,7 +85,26 @@ pub(crate) async fn run(volume: Rc<Volume>) {
     }
 }
 
+/// Lets a start after a crash have what the node that ended there kept, if there is no room beside it.
+pub(crate) async fn release_for_start(
+    directory: &dyn Directory,
+    round_logs: &[u32],
+) -> Result<(), DiskError> {
+    // Twice, since checkpoints may be large.
+    if directory.free_space().await? >= 2 * RESERVE_BYTES * round_logs.len() as u64 {
+        return Ok(());
+    }
+    for round_log in round_logs {
+        allow_missing(directory.remove_file(&reserve_path(*round_log)).await)?;
+    }
+    Ok(())
+}
+
 impl Volume {
+    fn reserve_bytes(&self) -> u64 {
+        RESERVE_BYTES + SLOTS as u64 * self.checkpoint.capacity()
+    }
+
     /// Whether what the reserve was released for is done, and there is room for more than it. Takes its time.
     async fn may_make_reserve_again(&self) -> bool {
         let over = self.progress.until(|| (self.is_ended() || self.is_stopping.get()).then_some(()));
@@ -90,7 +112,10 @@ impl Volume {
             return false;
         }
         match self.directory.free_space().await {
-            Ok(free) => self.names.is_idle() && free >= RESERVE_BYTES + RESERVE_BYTES / 8,
+            Ok(free) => {
+                let needed = self.reserve_bytes();
+                self.names.is_idle() && free >= needed + needed / 8
+            }
             Err(error) => {
                 self.fail(&error);
                 false
@@ -102,7 +127,7 @@ impl Volume {
         let path = reserve_path(self.spares.round_log());
         allow_missing(self.directory.remove_file(&path).await)?;
         let file = self.directory.open(&path, OpenMode::CreateNew).await?;
-        let made = file.allocate(0, RESERVE_BYTES).await;
+        let made = file.allocate(0, self.reserve_bytes()).await;
         if made.is_err() {
             allow_missing(self.directory.remove_file(&path).await)?;
         }

@@ -81,6 +81,39 @@ fn a_full_disk_fails_nothing_and_stops_cleanly() {
     }
 }
 
+/// What a start writes before anything old may go is taken from the reserve of the node that was killed, or lost its power, on a full disk.
+#[test]
+fn a_start_after_a_crash_needs_no_block_that_is_free() {
+    for seed in 1..16 {
+        let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+        let model = Rc::new(RefCell::new(Model::default()));
+        let (dk, rt, md) = (Rc::clone(&disk), Rc::clone(&runtime), Rc::clone(&model));
+        let worked = runtime.run(async move {
+            let node = Rc::new(start(&dk, &rt, &setup(seed)).await.unwrap());
+            rt.sleep_ns(1_000_000).await;
+            let works = (0..3).map(|log| work(node.clone(), rt.clone(), md.clone(), setup(seed), log));
+            futures_util::future::join_all(works).await;
+        });
+        assert!(worked.is_some());
+        disk.capacity.set(disk.used());
+        runtime.kill();
+        if seed.is_multiple_of(2) {
+            disk.survive_kill()
+        } else {
+            disk.lose_power(&runtime)
+        }
+        let runtime = Runtime::new(seed);
+        let (rt, dk) = (Rc::clone(&runtime), Rc::clone(&disk));
+        let compared = runtime.run(async move {
+            let node = start(&dk, &rt, &setup(seed)).await.unwrap();
+            dk.capacity.set(u64::MAX);
+            check_disk(&node, &dk);
+            compare(&node, &model, false).await;
+        });
+        compared.unwrap();
+    }
+}
+
 /// Who has blocks needs no new segment, and is not refused for want of one.
 #[test]
 fn a_log_that_has_blocks_goes_on_while_the_disk_is_full() {

@@ -18,6 +18,7 @@ use crate::kafka_files::{
 use crate::key::{FOLDER, LogId, LogKey, ROOT_PATH, checkpoint_path, round_log_path, segment_path};
 use crate::ledger::{Deleted, Ledger, LedgerLog, Retired};
 use crate::names::{has_topic_id, remove_deleted_log, remove_segment};
+use crate::reserve::release_for_start;
 use crate::root::{FILE_LEN, Root};
 use crate::volume::VolumePart;
 
@@ -33,6 +34,7 @@ pub(super) async fn found_again(
         // after the next power loss, and its files would stand under names that no log has.
         directory.sync_file_system().await?;
     }
+    release_for_start(directory, &old.round_logs).await?;
     delete_superseded(directory, &mut found, options.accept_loss, metadata).await?;
     complete_names(directory, &mut found, old.sequence + 1).await?;
     let root = Root {
