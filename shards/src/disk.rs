@@ -109,6 +109,11 @@ impl Directory {
         either!(DirectoryKind, self, directory => directory.can_share_extents())
     }
 
+    /// What of its file system or its device may take back what was flushed, for the user.
+    pub fn warnings(&self) -> Vec<String> {
+        either!(DirectoryKind, self, directory => directory.warnings())
+    }
+
     /// Takes `.lock` for this process, with a lock that excludes Java's, until its last write has landed, even if it is killed. Every
     /// shard that writes calls this; all but the first share the lock. Fails at once with [`IoError::Locked`]; so it may while a ring that
     /// has ended, of this process or another, still has operations under way.

@@ -13,7 +13,7 @@ use logan_raft::files::FileError;
 use logan_raft::log::LogError;
 use logan_raft::{Identity, Limits, QuorumError};
 use logan_shards::{self as shards, Directory, Queue, ShardId};
-use logan_storage::disk::{Directory as _, Flushing};
+use logan_storage::disk::Directory as _;
 use logan_storage::{
     FailedMark, LogKey, OpenError, OpenOptions, Opened, Standing, Volume, VolumeConfig, VolumePart,
 };
@@ -232,6 +232,9 @@ async fn open_directory(path: &str) -> Result<Directory, StartError> {
     };
     let directory = Directory::open(path).await.map_err(failed)?;
     lock(&directory).await.map_err(failed)?;
+    for warning in directory.warnings() {
+        tracing::warn!("{path}: {warning}");
+    }
     Ok(directory)
 }
 
@@ -272,7 +275,10 @@ async fn recover(
     let recoveries = claimed.iter().map(|claimed| async {
         let Some(claimed) = claimed else { return Ok(None) };
         let directory = Rc::new(LogDirectory::new(claimed.directory.clone()));
-        say_flushing(&directory);
+        let path = directory.path();
+        if let shards::Flushing::PerFile { reason } = claimed.directory.flushing() {
+            tracing::warn!("{path}: every file is synced by itself, which is slower: {reason}");
+        }
         let options = OpenOptions {
             shards,
             owner: owner.clone(),
@@ -281,7 +287,6 @@ async fn recover(
             hang_after: limits::ROUND_HANGS_AFTER,
             mutations: shell.plan.mutations.storage,
         };
-        let path = directory.path();
         let metadata = standing.as_ref().map(|standing| standing as &dyn Fn(&LogKey) -> Standing);
         match logan_storage::open_known(directory, Rc::new(ShardHost), options, metadata).await {
             Ok(opened) => {
@@ -314,12 +319,6 @@ fn unrecovered(path: String, error: &OpenError) -> StartError {
         _ => "",
     };
     StartError::Directory { path, reason: format!("{error}{hint}") }
-}
-
-fn say_flushing(directory: &LogDirectory) {
-    if let Flushing::PerFile { reason } = directory.flushing() {
-        tracing::warn!("{}: every file is synced by itself, which is slower: {reason}", directory.path());
-    }
 }
 
 fn report(path: &str, opened: &Opened) {

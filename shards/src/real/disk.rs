@@ -18,7 +18,7 @@ use io_uring::{opcode, types};
 use super::blocking::{Resource, blocking};
 use super::descriptors;
 use super::executor;
-use super::filesystem;
+use super::filesystem::{self, Nature};
 use super::gate::Permit;
 use super::ring::fd;
 use super::ring::{self, Blocking, Memory};
@@ -40,8 +40,7 @@ struct Inner {
     root: PathBuf,
     /// `st_dev` of the directory: where a file has another, one flush does not reach it.
     device: u64,
-    flushing: Flushing,
-    can_share_extents: bool,
+    nature: Nature,
     lock: RefCell<Option<Arc<OwnedFd>>>,
 }
 
@@ -62,22 +61,20 @@ impl RealDirectory {
         let as_written = path.to_owned();
         let opened = blocking(Resource::Paths, {
             let path = path.to_owned();
-            move || -> io::Result<(PathBuf, u64, Flushing, bool)> {
+            move || -> io::Result<(PathBuf, u64, Nature)> {
                 fs::create_dir_all(&path)?;
                 let root = fs::canonicalize(&path)?;
                 let metadata = fs::metadata(&root)?;
                 if !metadata.is_dir() {
                     return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
                 }
-                let flushing = filesystem::flushing(&root)?;
-                let can_share_extents = filesystem::can_share_extents(&root)?;
-                Ok((root, metadata.dev(), flushing, can_share_extents))
+                let nature = filesystem::nature(&root)?;
+                Ok((root, metadata.dev(), nature))
             }
         });
-        let (root, device, flushing, can_share_extents) =
-            opened.await.map_err(|error| io_error(path, "open", &error))?;
+        let (root, device, nature) = opened.await.map_err(|error| io_error(path, "open", &error))?;
         let lock = RefCell::new(None);
-        Ok(Self(Rc::new(Inner { as_written, root, device, flushing, can_share_extents, lock })))
+        Ok(Self(Rc::new(Inner { as_written, root, device, nature, lock })))
     }
 
     pub(crate) fn path(&self) -> String {
@@ -89,11 +86,15 @@ impl RealDirectory {
     }
 
     pub(crate) fn flushing(&self) -> Flushing {
-        self.0.flushing.clone()
+        self.0.nature.flushing.clone()
     }
 
     pub(crate) fn can_share_extents(&self) -> bool {
-        self.0.can_share_extents
+        self.0.nature.can_share_extents
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.0.nature.warnings.clone()
     }
 
     fn resource(&self) -> Resource {
@@ -177,7 +178,7 @@ impl RealDirectory {
 
     pub(crate) async fn open_file(&self, path: &str, mode: OpenMode) -> Result<RealFile, IoError> {
         let device = self.0.device;
-        let shared = self.0.flushing == Flushing::Shared;
+        let shared = self.0.nature.flushing == Flushing::Shared;
         let (file, direct, number) = self
             .at(path, "open", move |path| {
                 let (file, direct) = match open(path, mode, libc::O_DIRECT) {
@@ -618,7 +619,7 @@ mod tests {
         assert!(cached.to_string().contains("page cache"), "{cached}");
         let own = std::env::current_exe().unwrap();
         let root = own.parent().unwrap();
-        if filesystem::flushing(root).unwrap() == Flushing::Shared {
+        if filesystem::nature(root).unwrap().flushing == Flushing::Shared {
             check(&own, true).unwrap();
             assert!(check(&own, false).is_err(), "O_DIRECT was refused");
             let elsewhere = check_shared(

@@ -12,28 +12,36 @@ use crate::disk::{BLOCK, Flushing};
 
 const MOUNTS: &str = "/proc/self/mountinfo";
 
-/// Says whether one flush may stand for the files of the directory `root` (STORAGE §5), and warns of what makes flushes untrue.
-pub(crate) fn flushing(root: &Path) -> io::Result<Flushing> {
+/// What matters of the file system that a directory is on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Nature {
+    /// Whether one flush may stand for the files of the directory (STORAGE §5).
+    pub flushing: Flushing,
+    /// Whether files there may come to share extents, as reflink copies do.
+    pub can_share_extents: bool,
+    /// What makes flushes untrue, or may: for the user.
+    pub warnings: Vec<String>,
+}
+
+pub(crate) fn nature(root: &Path) -> io::Result<Nature> {
     let (major, minor) = device_of(root)?;
     let mounts = fs::read_to_string(MOUNTS)?;
     let Some(mount) = Mount::find(&mounts, major, minor) else {
-        return Ok(per_file("its mount is not listed in /proc/self/mountinfo"));
+        let flushing = per_file("its mount is not listed in /proc/self/mountinfo");
+        let mut warnings = Vec::new();
+        warnings.extend(warn_of_write_cache(write_cache(major, minor).as_deref()));
+        return Ok(Nature { flushing, can_share_extents: true, warnings });
     };
-    if let Some(reason) = mount.why_per_file() {
-        return Ok(per_file(&reason));
-    }
-    if let Some(reason) = why_file_per_file(root, mount.file_system)? {
-        return Ok(per_file(&reason));
-    }
-    warn_of_untrue_flushes(root, &mount, major, minor);
-    Ok(Flushing::Shared)
-}
-
-/// Whether files there may come to share extents, as reflink copies do.
-pub(crate) fn can_share_extents(root: &Path) -> io::Result<bool> {
-    let (major, minor) = device_of(root)?;
-    let mounts = fs::read_to_string(MOUNTS)?;
-    Ok(Mount::find(&mounts, major, minor).is_none_or(|mount| mount.file_system != "ext4"))
+    let why_per_file = match mount.why_per_file() {
+        None => why_file_per_file(root, mount.file_system)?,
+        reason => reason,
+    };
+    let flushing = why_per_file.map_or(Flushing::Shared, |reason| per_file(&reason));
+    let has_journal = mount.file_system != "ext4" || has_journal(mount.source);
+    let has_reflink = mount.file_system == "xfs" && has_reflink(root)?;
+    let mut warnings = mount.warnings(has_journal, has_reflink && flushing == Flushing::Shared);
+    warnings.extend(warn_of_write_cache(write_cache(major, minor).as_deref()));
+    Ok(Nature { flushing, can_share_extents: mount.file_system != "ext4", warnings })
 }
 
 fn device_of(root: &Path) -> io::Result<(u32, u32)> {
@@ -85,8 +93,24 @@ impl<'a> Mount<'a> {
         }
     }
 
-    fn without_barriers(&self) -> bool {
-        self.has("nobarrier") || self.has("barrier=0")
+    /// What a user should know of it.
+    fn warnings(&self, has_journal: bool, has_reflink: bool) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.has("nobarrier") || self.has("barrier=0") {
+            warnings.push(
+                "mounted without barriers: what is acknowledged does NOT survive a power loss".to_owned(),
+            );
+        }
+        if !has_journal {
+            warnings
+                .push("ext4 without a journal: its own structures do not survive a power loss".to_owned());
+        }
+        if has_reflink {
+            let why = "XFS with reflink: do not copy files in use with shared extents (`cp --reflink`), deduplicate nor defragment them: what is \
+                       acknowledged until the next checkpoint would not survive a power loss";
+            warnings.push(why.to_owned());
+        }
+        warnings
     }
 }
 
@@ -153,21 +177,36 @@ fn is_on_realtime_device(file: &fs::File) -> io::Result<bool> {
     Ok(attributes.flags & REALTIME != 0)
 }
 
-fn warn_of_untrue_flushes(root: &Path, mount: &Mount<'_>, major: u32, minor: u32) {
-    let directory = root.display();
-    if mount.without_barriers() {
-        tracing::warn!(%directory, "mounted without barriers: what is acknowledged does NOT survive a power loss");
+fn warn_of_write_cache(cache: Option<&str>) -> Option<String> {
+    (cache?.trim() == "write through").then(|| {
+        "the kernel believes that the drive has no volatile write cache and sends it no flushes; if that is wrong, what is acknowledged does NOT \
+         survive a power loss"
+            .to_owned()
+    })
+}
+
+/// `XFS_IOC_FSGEOMETRY`: `_IOR('X', 126, struct xfs_fsop_geom)`.
+const XFS_GEOMETRY: libc::Ioctl = 0x8100_587e;
+/// `XFS_FSOP_GEOM_FLAGS_REFLINK`.
+const XFS_REFLINK: u32 = 1 << 20;
+
+/// `struct xfs_fsop_geom` of `xfs_fs.h`, of which only the flags are read.
+#[repr(C, align(8))]
+struct XfsGeometry {
+    before: [u8; 92],
+    flags: u32,
+    behind: [u8; 160],
+}
+
+/// Whether files of this XFS can come to share extents.
+fn has_reflink(root: &Path) -> io::Result<bool> {
+    let directory = fs::File::open(root)?;
+    let mut geometry = XfsGeometry { before: [0; 92], flags: 0, behind: [0; 160] };
+    // SAFETY: the request writes one `struct xfs_fsop_geom` of 256 bytes, which `geometry` has room for.
+    if unsafe { libc::ioctl(directory.as_raw_fd(), XFS_GEOMETRY, &raw mut geometry) } != 0 {
+        return Err(io::Error::last_os_error());
     }
-    if write_cache(major, minor).is_some_and(|cache| cache.trim() == "write through") {
-        tracing::warn!(
-            %directory,
-            "the kernel believes that the drive has no volatile write cache and sends it no flushes; if that is wrong, what is \
-             acknowledged does NOT survive a power loss"
-        );
-    }
-    if mount.file_system == "ext4" && !has_journal(mount.source) {
-        tracing::warn!(%directory, "ext4 without a journal: its own structures do not survive a power loss");
-    }
+    Ok(geometry.flags & XFS_REFLINK != 0)
 }
 
 fn write_cache(major: u32, minor: u32) -> Option<String> {
@@ -298,7 +337,13 @@ mod tests {
         assert_eq!(mount(8, 1).why_per_file(), None);
         assert!(mount(8, 2).why_per_file().unwrap().contains("data=journal"));
         assert!(mount(0, 27).why_per_file().unwrap().contains("tmpfs"));
-        assert!(mount(8, 3).without_barriers() && !mount(254, 0).without_barriers());
+        assert!(mount(254, 0).warnings(true, false).is_empty());
+        let has = |warnings: Vec<String>, what| warnings.len() == 1 && warnings[0].contains(what);
+        assert!(has(mount(8, 3).warnings(true, false), "without barriers"));
+        assert!(has(mount(254, 0).warnings(false, false), "without a journal"));
+        assert!(has(mount(8, 1).warnings(true, true), "reflink"));
+        assert!(warn_of_write_cache(Some("write through\n")).is_some());
+        assert!(warn_of_write_cache(Some("write back\n")).is_none() && warn_of_write_cache(None).is_none());
         assert!(Mount::find(MOUNTS, 9, 9).is_none());
     }
 }

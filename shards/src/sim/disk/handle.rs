@@ -74,6 +74,11 @@ impl SimDirectory {
         false
     }
 
+    /// The simulated disk keeps what it was told to flush.
+    pub fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Per process: a second shard gets it too. Another process gets it only when this one is dead and its last write has landed.
     pub async fn lock(&self) -> Result<(), IoError> {
         self.submit("", Action::Lock).await.map(|answer| nothing(&answer))
