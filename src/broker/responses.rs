@@ -16,6 +16,7 @@
 //! - the credit of a frame is given back when nobody holds its bytes: not before the owners have answered, whatever becomes of the connection
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -78,12 +79,14 @@ struct Outgoing {
     at: usize,
     /// What is not sent.
     bytes: usize,
+    /// What is, since the first of these responses was added.
+    sent: usize,
     /// For what is borrowed.
     leases: Vec<Credit>,
     /// For what was copied.
     copies: Vec<Credit>,
-    /// For what is neither, and for the turns of these responses.
-    answers: Vec<Credit>,
+    /// For what is neither, and for the turns of these responses; each with what is sent once the response is, in bytes.
+    answers: VecDeque<(usize, Credit)>,
     /// Whoever waits for one of the responses to be written; told by being dropped.
     written: Vec<oneshot::Sender<()>>,
 }
@@ -203,11 +206,8 @@ impl Responses {
 
     /// Adds a response. If it must be waited for, what is ready before it is written first.
     async fn add(&mut self, slot: Slot, outgoing: &mut Outgoing) -> Result<(), Ended> {
-        let (mut outcome, held) = match slot {
-            Slot::Own { outcome, request, turn } => {
-                outgoing.answers.extend(turn);
-                (outcome, request)
-            }
+        let (mut outcome, held, mut turn) = match slot {
+            Slot::Own { outcome, request, turn } => (outcome, request, turn),
             Slot::Lent { written, request } => {
                 // The answer holds all that is needed from here on.
                 drop(request);
@@ -223,7 +223,7 @@ impl Responses {
             match outcome {
                 Outcome::Respond(encoded, answer) => {
                     outgoing.push(encoded.into_slices());
-                    outgoing.answers.push(answer);
+                    outgoing.hold([Some(answer), turn.take()].into_iter().flatten());
                     return Ok(());
                 }
                 Outcome::Lend(..) => {
@@ -319,6 +319,12 @@ impl Outgoing {
         }
     }
 
+    /// The credits are given back when all that was pushed is sent.
+    fn hold(&mut self, credits: impl Iterator<Item = Credit>) {
+        let end = self.sent + self.bytes;
+        self.answers.extend(credits.map(|credit| (end, credit)));
+    }
+
     /// What is sent next.
     fn rest(&self) -> &[Bytes] {
         let rest = &self.slices[self.at..];
@@ -331,7 +337,7 @@ impl Outgoing {
         &rest[..gathered.count()]
     }
 
-    /// Buffers that are sent go back at once, and so does the memory of copies.
+    /// Buffers that are sent go back at once, and so does the memory of answers and of copies.
     fn advance(&mut self, sent: usize) {
         let mut left = sent;
         while left > 0 {
@@ -345,6 +351,10 @@ impl Outgoing {
             }
         }
         self.bytes -= sent;
+        self.sent += sent;
+        while self.answers.front().is_some_and(|(end, _)| *end <= self.sent) {
+            self.answers.pop_front();
+        }
         if self.leases.is_empty()
             && let [copy] = &mut self.copies[..]
         {
@@ -392,4 +402,23 @@ async fn copy(shell: &Shell, slices: &[Bytes]) -> Option<(Vec<Bytes>, Credit)> {
         shards::yield_if_needed().await;
     }
     Some((copied, credit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_an_answer_goes_back_when_it_is_sent() {
+        let budget = Budget::new(100);
+        let mut outgoing = Outgoing::default();
+        for bytes in [10, 20] {
+            outgoing.push(vec![Bytes::from(vec![0; bytes])]);
+            outgoing.hold(budget.try_take(bytes as u64).into_iter());
+        }
+        for (sent, left) in [(9, 30), (1, 20), (19, 20), (1, 0)] {
+            outgoing.advance(sent);
+            assert_eq!(budget.taken(), left);
+        }
+    }
 }

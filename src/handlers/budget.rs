@@ -6,6 +6,7 @@
 //! - `granted <= limit`, unless there is one holder alone
 //! - waiters are served in the order in which they came
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -31,6 +32,25 @@ pub struct Credit {
     bytes: u64,
     /// Of `bytes`, what was free when it was taken.
     granted: u64,
+}
+
+/// Credit that is held for as long as anybody works with the memory that it is for: who asks, and whom it asked (`Router::ask_holding`).
+pub struct SharedCredit(Rc<RefCell<Option<Credit>>>);
+
+impl SharedCredit {
+    pub fn new(credit: Credit) -> Self {
+        Self(Rc::new(RefCell::new(Some(credit))))
+    }
+
+    /// What a question to another shard holds.
+    pub fn hold(&self) -> Rc<dyn Any> {
+        self.0.clone()
+    }
+
+    /// The whole of it, once all who were asked have answered.
+    pub fn take(self) -> Credit {
+        self.0.take().expect("it is taken by value, and no clone but `hold` is made")
+    }
 }
 
 impl Budget {

@@ -22,7 +22,7 @@ use logan_shards as shards;
 
 use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted};
 use super::purgatory::Stay;
-use super::{Context, Credit, Peer, READ_COMMITTED, topics};
+use super::{Context, Credit, Peer, READ_COMMITTED, SharedCredit, topics};
 use crate::limits;
 use crate::mail::{
     Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
@@ -180,14 +180,17 @@ async fn asked(version: i16, request: &FetchRequest) -> Asked {
             }
             shards::yield_if_needed().await;
         }
+        shards::yield_if_needed().await;
     }
     let mut forgotten = Vec::new();
     for topic in &request.forgotten_topics_data {
         let name: Rc<str> = topic.topic.as_str().into();
-        let named = |partition| Named { topic_id: topic.topic_id, topic: name.clone(), partition };
-        forgotten.extend(topic.partitions.iter().map(|partition| named(*partition)));
+        for partition in &topic.partitions {
+            forgotten.push(Named { topic_id: topic.topic_id, topic: name.clone(), partition: *partition });
+            shards::yield_if_needed().await;
+        }
+        shards::yield_if_needed().await;
     }
-    shards::yield_if_needed().await;
     // Before version 7 there were no sessions: such requests read as "none wanted".
     Asked {
         session: request.session_id,
@@ -280,7 +283,7 @@ async fn fetch(
     let credit = match &mut shares[..] {
         [] => None,
         [only] => {
-            let mut credit = context.responses.take(terms.max_bytes).await;
+            let credit = SharedCredit::new(context.responses.take(terms.max_bytes).await);
             let request = Asking {
                 grant: terms.max_bytes,
                 at_least_one: true,
@@ -288,7 +291,8 @@ async fn fetch(
                 shortage: if park { Shortage::Report } else { Shortage::Read },
                 committed: terms.committed,
             };
-            let mut answer = as_fetch(ask(context, only, request).await.await);
+            let mut answer = as_fetch(ask(context, only, request, Some(&credit)).await.await);
+            let mut credit = credit.take();
             let is_short = |answer: &FetchAnswer| answer.ready < terms.min_bytes && !has_error(answer);
             if park && answer.as_ref().is_some_and(is_short) {
                 drop(credit);
@@ -309,10 +313,10 @@ async fn fetch(
                     wait_for_any(context, several, terms, &mut ready, holding.wait(context)).await;
                 }
                 let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
-                let credit = context.responses.take(granted).await;
-                let granted = Terms { max_bytes: granted, ..*terms };
-                read_granted(context, several, &granted, &ready, &firsts, &mut found).await;
-                Some(credit)
+                let credit = SharedCredit::new(context.responses.take(granted).await);
+                let granted = Granted { bytes: granted, committed: terms.committed, credit: &credit };
+                read_granted(context, several, &granted, (&ready, &firsts), &mut found).await;
+                Some(credit.take())
             }
         }
     };
@@ -329,14 +333,14 @@ async fn wait_for_one(
 ) -> (Option<FetchAnswer>, Credit) {
     let is_little = request.min_bytes <= limits::AWAITED_BYTES;
     let grant = if is_little { request.grant.min(limits::AWAITED_BYTES) } else { 0 };
-    let pending = ask(context, share, Asking { grant, shortage: Shortage::Park, ..request }).await;
+    let pending = ask(context, share, Asking { grant, shortage: Shortage::Park, ..request }, None).await;
     let answer = wait_or_hurry(context, share.shard, pending, wait, stay).await;
     if is_little {
         return (answer, context.responses.none());
     }
-    let credit = context.responses.take(request.grant).await;
-    let pending = ask(context, share, Asking { shortage: Shortage::Read, ..request }).await;
-    (as_fetch(pending.await), credit)
+    let credit = SharedCredit::new(context.responses.take(request.grant).await);
+    let pending = ask(context, share, Asking { shortage: Shortage::Read, ..request }, Some(&credit)).await;
+    (as_fetch(pending.await), credit.take())
 }
 
 /// How an owner is asked; see the fields of the same names of the message.
@@ -349,7 +353,8 @@ struct Asking {
     committed: bool,
 }
 
-async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
+/// `credit` is for what the owner reads: it is held until that is done, even if nobody waits for the answer any more.
+async fn ask(context: &Context, share: &mut Share, asking: Asking, credit: Option<&SharedCredit>) -> Pending {
     let request = OwnerRequest {
         image: context.version(),
         min_bytes: asking.min_bytes,
@@ -359,7 +364,8 @@ async fn ask(context: &Context, share: &mut Share, asking: Asking) -> Pending {
         committed: asking.committed,
         of: share.again(),
     };
-    context.router.ask(share.shard, |call| Mail::Fetch(call, Box::new(request))).await
+    let held = credit.map(SharedCredit::hold);
+    context.router.ask_holding(share.shard, held, |call| Mail::Fetch(call, Box::new(request))).await
 }
 
 /// Waits for an answer; when the time is up, or there is no room to wait, asks for it at once.
@@ -448,7 +454,7 @@ async fn wait_for_any(
                 shortage: Shortage::Park,
                 committed: terms.committed,
             };
-            let asked = ask(context, share, asking).await;
+            let asked = ask(context, share, asking, None).await;
             pending.push(Waiting::new(context, share.shard, asked));
         }
         let left = deadline_ns.saturating_sub(shards::monotonic_ns());
@@ -496,7 +502,7 @@ async fn read_evenly(
     firsts: &mut [u64],
     found: &mut Vec<FetchedPart>,
 ) -> Option<Credit> {
-    let credit = context.responses.take(terms.max_bytes).await;
+    let credit = SharedCredit::new(context.responses.take(terms.max_bytes).await);
     let mut pending = Vec::new();
     let even = terms.max_bytes / shares.len() as u64;
     for (nth, share) in shares.iter_mut().enumerate() {
@@ -507,7 +513,7 @@ async fn read_evenly(
             shortage: if park { Shortage::Report } else { Shortage::Read },
             committed: terms.committed,
         };
-        pending.push(ask(context, share, asking).await);
+        pending.push(ask(context, share, asking, Some(&credit)).await);
     }
     let answers: Vec<Option<FetchAnswer>> = join_all(pending).await.into_iter().map(as_fetch).collect();
     let mut failed = false;
@@ -535,7 +541,7 @@ async fn read_evenly(
     for (share, answer) in shares.iter().zip(answers) {
         add(found, share, answer);
     }
-    Some(credit)
+    Some(credit.take())
 }
 
 /// The place of the first of these parts.
@@ -543,16 +549,23 @@ fn first_of<'a>(parts: impl Iterator<Item = &'a FetchedPart>) -> u64 {
     parts.map(|part| part.order).min().unwrap_or(u64::MAX)
 }
 
-/// Grants bytes to the owners in the order of their first parts that have any, and reads.
+/// What all owners together may read.
+struct Granted<'a> {
+    bytes: u64,
+    committed: bool,
+    credit: &'a SharedCredit,
+}
+
+/// Grants bytes to the owners in the order of their first parts that have any, and reads. Of each owner is told what it has ready, and which of
+/// its parts is the first that has any.
 async fn read_granted(
     context: &Context,
     shares: &mut [Share],
-    terms: &Terms,
-    ready: &[u64],
-    firsts: &[u64],
+    granted: &Granted<'_>,
+    (ready, firsts): (&[u64], &[u64]),
     found: &mut Vec<FetchedPart>,
 ) {
-    let mut left = terms.max_bytes;
+    let mut left = granted.bytes;
     let mut first = true;
     let mut turns: Vec<usize> = (0..shares.len()).collect();
     turns.sort_by_key(|at| firsts[*at]);
@@ -561,9 +574,9 @@ async fn read_granted(
         let grant = ready[*at].min(left);
         left -= grant;
         let at_least_one = first && ready[*at] > 0;
-        let (min_bytes, shortage, committed) = (0, Shortage::Read, terms.committed);
+        let (min_bytes, shortage, committed) = (0, Shortage::Read, granted.committed);
         let asking = Asking { grant, at_least_one, min_bytes, shortage, committed };
-        pending.push(ask(context, &mut shares[*at], asking).await);
+        pending.push(ask(context, &mut shares[*at], asking, Some(granted.credit)).await);
         first &= ready[*at] == 0;
     }
     for (at, answer) in turns.into_iter().zip(join_all(pending).await) {

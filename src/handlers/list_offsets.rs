@@ -9,7 +9,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use logan_shards as shards;
 
-use super::{Context, READ_COMMITTED, topics};
+use super::{Context, READ_COMMITTED, SharedCredit, topics};
 use crate::mail::{Answer, Mail, OffsetAnswer, OffsetQuery, OffsetQuestion, OffsetRequest};
 use crate::model::{LeaderEpoch, Offset, ShardId};
 use crate::protocol::ErrorCode;
@@ -29,10 +29,11 @@ pub(super) async fn handle(
     context: &Rc<Context>,
     version: i16,
     request: ListOffsetsRequest,
+    credit: &SharedCredit,
 ) -> ListOffsetsResponse {
     let image = context.image();
     let mut response = ListOffsetsResponse::default();
-    let mut queries = Queries::new(context);
+    let mut queries = Queries::new(context, Some(credit));
     let committed = request.isolation_level == READ_COMMITTED;
     for (t, topic) in request.topics.iter().enumerate() {
         let found = topics::find(&image, crate::model::Uuid::ZERO, &topic.name);
@@ -55,6 +56,7 @@ pub(super) async fn handle(
             shards::yield_if_needed().await;
         }
         response.topics.push(answered);
+        shards::yield_if_needed().await;
     }
     for ((t, p), answer) in queries.answers().await {
         let part = &mut response.topics[t].partitions[p];
@@ -98,13 +100,15 @@ async fn doubled(partitions: &[ListOffsetsPartition]) -> BTreeSet<i32> {
 /// Questions about offsets, gathered by owner: one message for each.
 pub(super) struct Queries<'a, P> {
     context: &'a Context,
+    /// For the memory that they stand in.
+    credit: Option<&'a SharedCredit>,
     by_shard: Vec<(Vec<P>, Vec<OffsetQuery>)>,
 }
 
 impl<'a, P: Copy> Queries<'a, P> {
-    pub(super) fn new(context: &'a Context) -> Self {
+    pub(super) fn new(context: &'a Context, credit: Option<&'a SharedCredit>) -> Self {
         let by_shard = (0..context.router.shards()).map(|_| (Vec::new(), Vec::new())).collect();
-        Self { context, by_shard }
+        Self { context, credit, by_shard }
     }
 
     pub(super) fn push(&mut self, place: P, query: OffsetQuery) {
@@ -118,8 +122,9 @@ impl<'a, P: Copy> Queries<'a, P> {
         for (shard, (places, queries)) in self.by_shard.into_iter().enumerate() {
             if !queries.is_empty() {
                 let request = Box::new(OffsetRequest { image: self.context.version(), queries });
-                let asked =
-                    self.context.router.ask(ShardId(shard as u16), |call| Mail::Offsets(call, request)).await;
+                let (shard, held) = (ShardId(shard as u16), self.credit.map(SharedCredit::hold));
+                let asking = |call| Mail::Offsets(call, request);
+                let asked = self.context.router.ask_holding(shard, held, asking).await;
                 pending.push(async move { (places, asked.await) });
             }
         }

@@ -44,6 +44,7 @@ use crate::protocol::{ApiKey, DecodeError, Encoded, Frame, Message, Request, fra
 use topics::TopicCache;
 
 pub use answers::Answers;
+use budget::SharedCredit;
 pub use budget::{Budget, Credit};
 pub use purgatory::Purgatory;
 pub use unpacking::Unpacking;
@@ -240,7 +241,9 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut
         ApiKey::Produce => produce::handle(context, peer, frame, held.bytes()).await,
         ApiKey::Fetch => fetched(context, peer, frame, held).await,
         ApiKey::ListOffsets => {
-            asked.answer(nothing, |request| list_offsets::handle(context, version, request)).await
+            let handle =
+                async |request, credit: &_| list_offsets::handle(context, version, request, credit).await;
+            asked.answer_holding(handle).await
         }
         ApiKey::Metadata => {
             let beyond = |request: &_| metadata::bytes(context, version, request);
@@ -256,7 +259,9 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut
             asked.answer(nothing, |request| init_producer_id::handle(context, request)).await
         }
         ApiKey::OffsetForLeaderEpoch => {
-            asked.answer(nothing, |request| offset_for_leader_epoch::handle(context, request)).await
+            let handle =
+                async |request, credit: &_| offset_for_leader_epoch::handle(context, request, credit).await;
+            asked.answer_holding(handle).await
         }
         ApiKey::DescribeConfigs => {
             let beyond = |request: &_| describe_configs::bytes(context, request);
@@ -298,15 +303,33 @@ impl Question<'_> {
     where
         F: Future<Output = R::Response>,
     {
-        let (context, frame) = (self.context, self.frame);
+        match self.decoded(beyond).await {
+            Ok((request, credit)) => respond(self.frame, &handle(request).await, credit),
+            Err(error) => malformed(self.frame, &error),
+        }
+    }
+
+    /// As [`Question::answer`], for what owners are asked, who work on if the connection ends: they have a part in the credit.
+    async fn answer_holding<R: Request>(
+        &self,
+        handle: impl AsyncFnOnce(R, &SharedCredit) -> R::Response,
+    ) -> Outcome {
+        match self.decoded(nothing).await {
+            Ok((request, credit)) => {
+                let credit = SharedCredit::new(credit);
+                let response = handle(request, &credit).await;
+                respond(self.frame, &response, credit.take())
+            }
+            Err(error) => malformed(self.frame, &error),
+        }
+    }
+
+    async fn decoded<R: Request>(&self, beyond: impl Fn(&R) -> u64) -> Result<(R, Credit), DecodeError> {
         let bytes = |request: &R, heap: u64| {
-            let text = frame.body.len() as u64 * limits::ANSWERING_TEXT_FACTOR;
+            let text = self.frame.body.len() as u64 * limits::ANSWERING_TEXT_FACTOR;
             limits::ANSWER_LEAST_BYTES + heap * limits::ANSWERING_FACTOR + text + beyond(request)
         };
-        match decoded(context, frame, bytes).await {
-            Ok((request, credit)) => respond(frame, &handle(request).await, credit),
-            Err(error) => malformed(frame, &error),
-        }
+        decoded(self.context, self.frame, bytes).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use logan_shards as shards;
 
 use super::list_offsets::Queries;
-use super::{Context, topics};
+use super::{Context, SharedCredit, topics};
 use crate::mail::{OffsetQuery, OffsetQuestion};
 use crate::model::{LeaderEpoch, Uuid};
 use crate::protocol::ErrorCode;
@@ -15,10 +15,11 @@ use crate::protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpoc
 pub(super) async fn handle(
     context: &Rc<Context>,
     request: OffsetForLeaderEpochRequest,
+    credit: &SharedCredit,
 ) -> OffsetForLeaderEpochResponse {
     let image = context.image();
     let mut response = OffsetForLeaderEpochResponse::default();
-    let mut queries = Queries::new(context);
+    let mut queries = Queries::new(context, Some(credit));
     for (t, topic) in request.topics.iter().enumerate() {
         let found = topics::find(&image, Uuid::ZERO, &topic.topic);
         let mut answered = OffsetForLeaderTopicResult { topic: topic.topic.clone(), ..Default::default() };
@@ -37,6 +38,7 @@ pub(super) async fn handle(
             shards::yield_if_needed().await;
         }
         response.topics.push(answered);
+        shards::yield_if_needed().await;
     }
     for ((t, p), answer) in queries.answers().await {
         let part = &mut response.topics[t].partitions[p];

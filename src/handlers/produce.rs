@@ -118,7 +118,7 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, hel
 
 /// Asks the owners of partitions whose records were rejected here where their logs begin.
 async fn find_log_starts(context: &Context, topics: &mut [(Str, crate::model::Uuid, Vec<Fate>)]) {
-    let mut queries = Queries::new(context);
+    let mut queries = Queries::new(context, None);
     for (t, (_, _, fates)) in topics.iter().enumerate() {
         for (f, fate) in fates.iter().enumerate() {
             if let Fate::Rejected(_, Some(partition)) = fate {

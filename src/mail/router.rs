@@ -2,6 +2,7 @@
 //!
 //! Invariants: an open call has exactly one sender in `open`; a number is used once.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -23,7 +24,14 @@ pub struct Router {
 
 struct Open {
     next: u64,
-    calls: BTreeMap<u64, oneshot::Sender<Answer>>,
+    calls: BTreeMap<u64, Asked>,
+}
+
+/// A call that is not answered yet.
+struct Asked {
+    sender: oneshot::Sender<Answer>,
+    /// Let go of when the answer is here, whether or not anybody waits for it.
+    _held: Option<Rc<dyn Any>>,
 }
 
 /// An answer that is still to come. Whoever drops it does not want it any more: the answer is then ignored.
@@ -63,6 +71,17 @@ impl Router {
 
     /// Sends a question. Waits for lane credit only: questions of one task to one shard arrive in the order in which they were asked.
     pub async fn ask(&self, to: ShardId, question: impl FnOnce(Call) -> Mail) -> Pending {
+        self.ask_holding(to, None, question).await
+    }
+
+    /// As [`Router::ask`], and holds what the question costs, such as credit for memory, until the answer is here: the shard that is asked works on
+    /// if whoever asked goes away.
+    pub async fn ask_holding(
+        &self,
+        to: ShardId,
+        held: Option<Rc<dyn Any>>,
+        question: impl FnOnce(Call) -> Mail,
+    ) -> Pending {
         let number = {
             let mut open = self.open.borrow_mut();
             open.next += 1;
@@ -73,7 +92,7 @@ impl Router {
         let credit = self.mesh.admit(to, mail.class()).await;
         // Not before: who is dropped while it waits for credit leaves nothing open that nobody would answer.
         let (sender, answer) = oneshot::channel();
-        self.open.borrow_mut().calls.insert(number, sender);
+        self.open.borrow_mut().calls.insert(number, Asked { sender, _held: held });
         self.mesh.send(credit, mail);
         Pending { call, answer }
     }
@@ -100,8 +119,8 @@ impl Router {
 
     /// An answer arrived. Answers to calls that nobody waits for any more are dropped.
     pub fn on_answer(&self, number: u64, answer: Answer) {
-        let sender = self.open.borrow_mut().calls.remove(&number);
-        if let Some(sender) = sender {
+        let asked = self.open.borrow_mut().calls.remove(&number);
+        if let Some(Asked { sender, _held }) = asked {
             // The asker may have gone away between; then nobody wants the answer.
             let _ = sender.send(answer);
         }
@@ -119,8 +138,30 @@ impl Future for Pending {
 
 #[cfg(test)]
 mod tests {
+    use logan_shards::{RealOptions, Seat, run};
+
     use super::*;
     use crate::model::{PartitionIndex, Uuid};
+
+    #[test]
+    fn what_a_question_holds_is_held_until_it_is_answered() {
+        let asked = |seat: Seat<Mail>| async move {
+            let router = Router::new(seat.mesh);
+            let held: Rc<dyn Any> = Rc::new(());
+            let pending = router.ask_holding(seat.shard, Some(held.clone()), Mail::FetchNow).await;
+            let number = pending.call.number;
+            drop(pending);
+            assert_eq!(
+                Rc::strong_count(&held),
+                2,
+                "the asker went away, and the shard that is asked did not"
+            );
+            router.on_answer(number, Answer::Done(Ok(())));
+            assert_eq!(Rc::strong_count(&held), 1);
+        };
+        let options = RealOptions { shards: 1, ..RealOptions::standard() };
+        run(options, move |seat| Box::pin(asked(seat))).expect("the machine starts");
+    }
 
     #[test]
     fn neighbours_lie_on_different_shards() {

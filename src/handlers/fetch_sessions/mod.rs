@@ -156,6 +156,12 @@ impl Sessions {
         if of_session.by_id != asked.by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
+        if asked.parts.len() > self.most_parts || asked.forgotten.len() > self.most_parts {
+            // More than a session can have: who asks so is not worth the time of others.
+            drop(of_session);
+            self.remove(asked.session);
+            return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        }
         let before = of_session.len();
         for (named, wanted) in asked.parts {
             of_session.want(named, wanted);

@@ -258,4 +258,8 @@ fn sessions_have_so_many_partitions_together() {
     let of = begin(&mut sessions, asked(third, 1, &[(2, 0)]), IMAGE);
     assert!(sessions.finish_incremental(of, Vec::new()).is_ok());
     sessions.check();
+    // One that names more than there can be ends before that is gone through.
+    let endless = Asked { forgotten: vec![named(9); 5], ..asked(third, 2, &[]) };
+    assert_eq!(sessions.begin(0, CONNECTION, endless).err(), Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
+    sessions.check();
 }

@@ -2,6 +2,9 @@
 //!
 //! Invariant: a batch that is not the request's own bytes is charged until its owner has answered.
 
+use std::any::Any;
+use std::rc::Rc;
+
 use futures_util::future::join_all;
 
 use crate::handlers::{Context, Credit};
@@ -12,21 +15,21 @@ use crate::model::ShardId;
 pub struct Routes {
     acks: i16,
     shards: Vec<Route>,
-    /// For batches that were compressed anew, until their owners have answered.
-    converted: Vec<Credit>,
 }
 
 /// What one shard is to append, and what came of what it was asked before: `None` where it did not answer, since the node is stopping.
 #[derive(Default)]
 struct Route {
     parts: Vec<AppendPart>,
+    /// For batches among them that were compressed anew; held until the shard has answered.
+    converted: Vec<Credit>,
     results: Vec<Option<AppendResult>>,
 }
 
 impl Routes {
     pub fn new(context: &Context, acks: i16) -> Self {
         let shards = (0..context.router.shards()).map(|_| Route::default()).collect();
-        Self { acks, shards, converted: Vec::new() }
+        Self { acks, shards }
     }
 
     /// Returns the place that its result will have. `credit` is for what of it is not the request's own.
@@ -34,7 +37,7 @@ impl Routes {
         let route = &mut self.shards[usize::from(shard.0)];
         route.parts.push(part);
         if credit.bytes() > 0 {
-            self.converted.push(credit);
+            route.converted.push(credit);
         }
         (route.results.len() + route.parts.len() - 1) as u32
     }
@@ -54,7 +57,10 @@ impl Routes {
                 let count = parts.len();
                 let request = AppendRequest { image: context.version(), acks: self.acks, parts };
                 let shard = ShardId(shard as u16);
-                let sent = context.router.ask(shard, |call| Mail::Append(call, Box::new(request))).await;
+                let converted = std::mem::take(&mut route.converted);
+                let held = (!converted.is_empty()).then(|| Rc::new(converted) as Rc<dyn Any>);
+                let asking = |call| Mail::Append(call, Box::new(request));
+                let sent = context.router.ask_holding(shard, held, asking).await;
                 pending.push((shard, count, sent));
             }
         }
@@ -75,7 +81,6 @@ impl Routes {
             all.extend(results.into_iter().map(Some));
             all.resize(end, None);
         }
-        self.converted.clear();
     }
 
     pub fn result(&self, shard: ShardId, at: u32) -> Option<&AppendResult> {
