@@ -3,6 +3,9 @@
 //! Fresh memory is expensive (the kernel zeroes it page by page), so a buffer whose last reference drops goes back to the pool of
 //! the shard that took it, from whichever thread that happens on, and is used again.
 //!
+//! Small buffers are cut out of regions without huge pages: while a cache grows by a few kilobytes a request, every so many requests would
+//! wait for the kernel to zero 2 MiB (docs/decisions/0009). Large ones get them, and with them fewer segments in each read and write.
+//!
 //! Invariants:
 //! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class, its own or one of the next two.
 //! - A pool keeps at most its limit of free bytes; beyond that, buffers of the size class that was not asked for the longest go back to the
@@ -23,6 +26,12 @@ pub const ALIGNMENT: usize = 4096;
 
 /// Larger buffers are not pooled.
 const LARGEST_POOLED: usize = 4 << 20;
+
+/// Buffers up to this size are cut out of a [`Region`].
+const LARGEST_IN_REGION: usize = 16 << 10;
+
+/// Address space of a region, in bytes. Only what is used of it has memory.
+const REGION_BYTES: usize = 4 << 20;
 
 /// Free bytes that a pool keeps unless told otherwise.
 pub(crate) const DEFAULT_POOL_LIMIT: usize = 32 << 20;
@@ -76,6 +85,8 @@ struct Free {
 #[derive(Default)]
 struct Class {
     free: Vec<Memory>,
+    /// Where fresh buffers are cut, if they are small.
+    region: Option<Cut>,
     /// The count of takes when this class was last asked for.
     taken_at: u64,
 }
@@ -110,6 +121,8 @@ impl Free {
 struct Memory {
     start: NonNull<u8>,
     capacity: usize,
+    /// What it was cut out of; otherwise it is the allocator's.
+    region: Option<Arc<Region>>,
 }
 
 // SAFETY: plain memory with one owner.
@@ -127,14 +140,74 @@ impl Memory {
         // SAFETY: the layout's size is not zero, by `class_of`.
         let start = unsafe { alloc_zeroed(layout) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, capacity }
+        Self { start, capacity, region: None }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: allocated in `allocate` with this layout, and freed once.
-        unsafe { dealloc(self.start.as_ptr(), Self::layout(self.capacity)) };
+        if self.region.is_some() {
+            // SAFETY: these pages are this buffer's alone, and nobody refers to them any more. They are not cut out again.
+            let given_back =
+                unsafe { libc::madvise(self.start.as_ptr().cast(), self.capacity, libc::MADV_DONTNEED) };
+            debug_assert_eq!(given_back, 0, "pages of our own mapping");
+        } else {
+            // SAFETY: allocated in `allocate` with this layout, and freed once.
+            unsafe { dealloc(self.start.as_ptr(), Self::layout(self.capacity)) };
+        }
+    }
+}
+
+/// Mapped address space that buffers are cut out of, one behind the other. It is unmapped when the last of them is gone.
+struct Region {
+    start: NonNull<u8>,
+}
+
+// SAFETY: it only holds the mapping; who was cut what owns that part alone.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    fn map() -> Self {
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new private mapping, wherever the kernel has room for it.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), REGION_BYTES, protection, flags, -1, 0) };
+        let start = if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast::<u8>()) };
+        let Some(start) = start else { handle_alloc_error(Memory::layout(REGION_BYTES)) };
+        // A kernel that knows no huge pages refuses this, and gives none.
+        // SAFETY: the whole of the mapping that was made above.
+        unsafe { libc::madvise(start.as_ptr().cast(), REGION_BYTES, libc::MADV_NOHUGEPAGE) };
+        Self { start }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `map` with this length; every buffer that was cut out of it held a reference, and is gone.
+        let unmapped = unsafe { libc::munmap(self.start.as_ptr().cast(), REGION_BYTES) };
+        debug_assert_eq!(unmapped, 0, "our own mapping");
+    }
+}
+
+/// A region, and how much of it is cut.
+struct Cut {
+    region: Arc<Region>,
+    used: usize,
+}
+
+impl Class {
+    /// A fresh buffer of this class, of so many bytes.
+    fn cut(&mut self, size: usize) -> Memory {
+        let cut = match &mut self.region {
+            Some(cut) if cut.used + size <= REGION_BYTES => cut,
+            region => region.insert(Cut { region: Arc::new(Region::map()), used: 0 }),
+        };
+        // SAFETY: `used + size` is within the mapping.
+        let start = unsafe { cut.region.start.add(cut.used) };
+        cut.used += size;
+        Memory { start, capacity: size, region: Some(Arc::clone(&cut.region)) }
     }
 }
 
@@ -171,6 +244,9 @@ impl Pool {
         free.class(class).taken_at = now;
         let fitting = free.classes.iter_mut().skip(class).take(CLASSES_THAT_FIT);
         let Some(memory) = fitting.map(|of_class| &mut of_class.free).find_map(Vec::pop) else {
+            if size <= LARGEST_IN_REGION {
+                return free.class(class).cut(size);
+            }
             drop(free);
             return Memory::allocate(size);
         };
@@ -236,7 +312,7 @@ impl AlignedBuffer {
     }
 
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: `length <= capacity`, initialised by `alloc_zeroed`, and borrowed with `self`.
+        // SAFETY: `length <= capacity`, initialised by `alloc_zeroed` or the kernel, and borrowed with `self`.
         unsafe { std::slice::from_raw_parts(self.memory().start.as_ptr(), self.length) }
     }
 
@@ -305,6 +381,27 @@ mod tests {
         drop(sealed);
         std::thread::spawn(move || assert_eq!(slice[0], 7)).join().unwrap();
         assert_eq!(AlignedBuffer::take(12_000).bytes().as_ptr(), start, "the same memory is used again");
+    }
+
+    #[test]
+    fn small_buffers_are_cut_out_of_regions_and_apart() {
+        const SIZE: usize = 2 * ALIGNMENT;
+        // Nothing is kept, so each goes back to the kernel.
+        set_pool_limit(0);
+        let mut buffers: Vec<_> =
+            (0..3 * REGION_BYTES / SIZE / 2).map(|_| AlignedBuffer::take(SIZE)).collect();
+        for (number, buffer) in buffers.iter_mut().enumerate() {
+            buffer.bytes_mut().fill(number as u8);
+        }
+        let kept = buffers.split_off(buffers.len() / 2);
+        drop(buffers);
+        // The first region is gone, or half of it; what is left of it, and the second, are whole.
+        let offset = 3 * REGION_BYTES / SIZE / 4;
+        for (number, buffer) in kept.iter().enumerate() {
+            assert!(buffer.bytes().iter().all(|byte| *byte == (number + offset) as u8), "{number}");
+        }
+        drop(kept);
+        assert_eq!(pool_use(), PoolUse { lent: 0, free: 0, limit: 0 });
     }
 
     #[test]
