@@ -1,4 +1,5 @@
-//! Room that is kept for a full disk, so that names, deletion, checkpoints, hints and the stop go on there, and so does a start after a crash.
+//! Room that is kept for a full disk, so that names, deletion, checkpoints, hints and the stop go on there, and so does a start
+//! after a crash, if the reserve was not in use just then.
 //!
 //! Invariants: `is_low` from the release until the file has its blocks again; meanwhile nothing that would only grow is begun: appends
 //! that need a spare and new logs are answered with a full disk.
@@ -16,9 +17,9 @@ use crate::key::reserve_path;
 use crate::names::allow_missing;
 use crate::volume::Volume;
 
-/// Of each volume, with its checkpoints' slots on top: what a start writes for it before anything old may go is its round log and its checkpoint, and
-/// the file system needs some blocks for their names.
-const RESERVE_BYTES: u64 = ROUND_LOG_FILES as u64 * ROUND_LOG_FILE_BYTES + (1 << 20);
+/// Of each volume, with its checkpoints' slots on top as they are when it is made: what a start writes for it before anything old may go is its round
+/// log and its checkpoint. The rest is for slots that have grown since, and for the file system's own blocks.
+const RESERVE_BYTES: u64 = ROUND_LOG_FILES as u64 * ROUND_LOG_FILE_BYTES + (4 << 20);
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Between two attempts of what found no space.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -85,15 +86,11 @@ pub(crate) async fn run(volume: Rc<Volume>) {
     }
 }
 
-/// Lets a start after a crash have what the node that ended there kept, if there is no room beside it.
+/// Lets a start after a crash have what the node that ended there kept. The volumes make their own when they begin.
 pub(crate) async fn release_for_start(
     directory: &dyn Directory,
     round_logs: &[u32],
 ) -> Result<(), DiskError> {
-    // Twice, since checkpoints may be large.
-    if directory.free_space().await? >= 2 * RESERVE_BYTES * round_logs.len() as u64 {
-        return Ok(());
-    }
     for round_log in round_logs {
         allow_missing(directory.remove_file(&reserve_path(*round_log)).await)?;
     }
