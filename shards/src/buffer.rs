@@ -9,7 +9,7 @@
 //! Invariants:
 //! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class, its own or one of the next two.
 //! - A pool keeps at most its limit of free bytes; beyond that, buffers of the size class that was not asked for the longest go back to the
-//!   allocator: a load that changes its sizes must not find the pool full of the old ones for ever.
+//!   allocator, or the kernel: a load that changes its sizes must not find the pool full of the old ones for ever.
 //! - `lent` is what was asked for, in whole blocks, of all buffers that were taken from the pool and have not come back.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -247,6 +247,7 @@ impl Pool {
             if size <= LARGEST_IN_REGION {
                 return free.class(class).cut(size);
             }
+            // Outside of the lock: memory may have to be mapped.
             drop(free);
             return Memory::allocate(size);
         };
@@ -371,8 +372,8 @@ mod tests {
     #[test]
     fn a_sealed_buffer_goes_home_from_another_thread() {
         set_pool_limit(1 << 20);
-        let mut buffer = AlignedBuffer::take(10_000);
-        assert_eq!(buffer.bytes().len(), 3 * ALIGNMENT);
+        let mut buffer = AlignedBuffer::take(20_000);
+        assert_eq!(buffer.bytes().len(), 5 * ALIGNMENT);
         buffer.bytes_mut()[0] = 7;
         let start = buffer.bytes().as_ptr();
         assert_eq!(start as usize % ALIGNMENT, 0);
@@ -380,28 +381,38 @@ mod tests {
         let slice = sealed.slice(..1);
         drop(sealed);
         std::thread::spawn(move || assert_eq!(slice[0], 7)).join().unwrap();
-        assert_eq!(AlignedBuffer::take(12_000).bytes().as_ptr(), start, "the same memory is used again");
+        assert_eq!(AlignedBuffer::take(22_000).bytes().as_ptr(), start, "the same memory is used again");
     }
 
     #[test]
     fn small_buffers_are_cut_out_of_regions_and_apart() {
         const SIZE: usize = 2 * ALIGNMENT;
+        const EACH: usize = REGION_BYTES / SIZE;
         // Nothing is kept, so each goes back to the kernel.
         set_pool_limit(0);
-        let mut buffers: Vec<_> =
-            (0..3 * REGION_BYTES / SIZE / 2).map(|_| AlignedBuffer::take(SIZE)).collect();
+        let region =
+            |buffer: &AlignedBuffer| Arc::downgrade(buffer.memory().region.as_ref().expect("it is small"));
+        let mut buffers: Vec<_> = (0..EACH + 10).map(|_| AlignedBuffer::take(SIZE)).collect();
         for (number, buffer) in buffers.iter_mut().enumerate() {
-            buffer.bytes_mut().fill(number as u8);
+            let bytes = buffer.bytes_mut();
+            bytes.fill(number as u8);
+            bytes[..8].copy_from_slice(&(number as u64).to_ne_bytes());
         }
-        let kept = buffers.split_off(buffers.len() / 2);
+        let (first, second) = (region(&buffers[0]), region(&buffers[EACH]));
+        assert!(first.ptr_eq(&region(&buffers[EACH - 1])) && !first.ptr_eq(&second));
+        let kept = buffers.split_off(EACH - 1);
         drop(buffers);
-        // The first region is gone, or half of it; what is left of it, and the second, are whole.
-        let offset = 3 * REGION_BYTES / SIZE / 4;
-        for (number, buffer) in kept.iter().enumerate() {
-            assert!(buffer.bytes().iter().all(|byte| *byte == (number + offset) as u8), "{number}");
+        for (number, buffer) in (EACH - 1..).zip(&kept) {
+            let (head, rest) = buffer.bytes().split_at(8);
+            assert_eq!(head, (number as u64).to_ne_bytes(), "those that went back are others");
+            assert!(rest.iter().all(|byte| *byte == number as u8));
         }
+        assert!(first.upgrade().is_some(), "one of it is in use");
         drop(kept);
+        assert!(first.upgrade().is_none(), "it is unmapped with its last");
+        assert!(second.upgrade().is_some(), "the next are cut out of it");
         assert_eq!(pool_use(), PoolUse { lent: 0, free: 0, limit: 0 });
+        assert!(AlignedBuffer::take(LARGEST_IN_REGION + 1).memory().region.is_none());
     }
 
     #[test]

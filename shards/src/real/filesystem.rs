@@ -38,8 +38,9 @@ pub(crate) fn nature(root: &Path) -> io::Result<Nature> {
     };
     let flushing = why_per_file.map_or(Flushing::Shared, |reason| per_file(&reason));
     let has_journal = mount.file_system != "ext4" || has_journal(mount.source);
-    let has_reflink = mount.file_system == "xfs" && has_reflink(root)?;
-    let mut warnings = mount.warnings(has_journal, has_reflink && flushing == Flushing::Shared);
+    // Where each file is synced by itself, it does not matter. What cannot be asked is assumed: a warning must not keep a start from going on.
+    let is_asked = mount.file_system == "xfs" && flushing == Flushing::Shared;
+    let mut warnings = mount.warnings(has_journal, is_asked && has_reflink(root).unwrap_or(true));
     warnings.extend(warn_of_write_cache(write_cache(major, minor).as_deref()));
     Ok(Nature { flushing, can_share_extents: mount.file_system != "ext4", warnings })
 }
@@ -197,6 +198,8 @@ struct XfsGeometry {
     flags: u32,
     behind: [u8; 160],
 }
+
+const _: () = assert!(size_of::<XfsGeometry>() == 256 && std::mem::offset_of!(XfsGeometry, flags) == 92);
 
 /// Whether files of this XFS can come to share extents.
 fn has_reflink(root: &Path) -> io::Result<bool> {
