@@ -158,9 +158,9 @@ fn check_given(
     errors: &mut Vec<ConfigError>,
 ) {
     match Value::parse(setting, &given.value) {
-        Ok(value) => {
-            let default = setting.default.and_then(|text| Value::parse(setting, text).ok());
-            if !setting.honoured && Some(&value) != default.as_ref() {
+        Ok(_) => {
+            // Even where it is the default: whoever wrote it relies on it.
+            if !setting.honoured {
                 remarks.push(format!("{}: {key} has no effect yet", given.origin));
             }
         }
@@ -269,6 +269,7 @@ mod tests {
             remarks,
             [
                 "s.properties:5: listener.name.internal.ssl.key.password has no effect yet",
+                "s.properties:2: log.cleaner.backoff.ms has no effect yet",
                 "s.properties:1: log.cleaner.threads has no effect yet",
                 "s.properties:3: unknown setting num.partition; did you mean num.partitions?",
                 "s.properties:6: unstable.api.versions.enable has no effect yet",
