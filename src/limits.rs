@@ -179,6 +179,9 @@ pub const SEARCH_PERCENT: u64 = 1;
 /// shard's budget for responses before anything is read, and a client's `max_bytes` of 2 GiB, which most send, would shut out everybody else.
 pub const RESPONSE_CREDIT_BYTES: u64 = 8 << 20;
 
+/// What is taken from that budget at least: the first batch goes whatever its reader allows, and `message.max.bytes` is not more than this by default.
+pub const FIRST_BATCH_BYTES: u64 = 1 << 20;
+
 /// Where that budget is small, so many fetches of the largest size fit into it, so that one that is not read keeps few others waiting.
 pub const RESPONSES_AT_ONCE: u64 = 8;
 

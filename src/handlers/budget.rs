@@ -49,6 +49,7 @@ impl SharedCredit {
 
     /// The whole of it, once all who were asked have answered.
     pub fn take(self) -> Credit {
+        debug_assert_eq!(Rc::strong_count(&self.0), 1, "somebody who was asked has not answered");
         self.0.take().expect("it is taken by value, and no clone but `hold` is made")
     }
 }

@@ -283,7 +283,8 @@ async fn fetch(
     let credit = match &mut shares[..] {
         [] => None,
         [only] => {
-            let credit = SharedCredit::new(context.responses.take(terms.max_bytes).await);
+            let credit =
+                SharedCredit::new(context.responses.take(read_bytes(context, terms.max_bytes)).await);
             let request = Asking {
                 grant: terms.max_bytes,
                 at_least_one: true,
@@ -313,7 +314,7 @@ async fn fetch(
                     wait_for_any(context, several, terms, &mut ready, holding.wait(context)).await;
                 }
                 let granted = ready.iter().sum::<u64>().min(terms.max_bytes);
-                let credit = SharedCredit::new(context.responses.take(granted).await);
+                let credit = SharedCredit::new(context.responses.take(read_bytes(context, granted)).await);
                 let granted = Granted { bytes: granted, committed: terms.committed, credit: &credit };
                 read_granted(context, several, &granted, (&ready, &firsts), &mut found).await;
                 Some(credit.take())
@@ -321,6 +322,11 @@ async fn fetch(
         }
     };
     (credit, found)
+}
+
+/// Memory that is taken before so many bytes are read at most. One batch always goes, whatever its reader allows.
+fn read_bytes(context: &Context, most: u64) -> u64 {
+    most.max(limits::FIRST_BATCH_BYTES.min(context.largest_response))
 }
 
 /// Waits at the only owner. What comes in meanwhile is sent at once if it is little; memory for more is taken when it is there.
@@ -338,7 +344,7 @@ async fn wait_for_one(
     if is_little {
         return (answer, context.responses.none());
     }
-    let credit = SharedCredit::new(context.responses.take(request.grant).await);
+    let credit = SharedCredit::new(context.responses.take(read_bytes(context, request.grant)).await);
     let pending = ask(context, share, Asking { shortage: Shortage::Read, ..request }, Some(&credit)).await;
     (as_fetch(pending.await), credit.take())
 }
@@ -502,7 +508,7 @@ async fn read_evenly(
     firsts: &mut [u64],
     found: &mut Vec<FetchedPart>,
 ) -> Option<Credit> {
-    let credit = SharedCredit::new(context.responses.take(terms.max_bytes).await);
+    let credit = SharedCredit::new(context.responses.take(read_bytes(context, terms.max_bytes)).await);
     let mut pending = Vec::new();
     let even = terms.max_bytes / shares.len() as u64;
     for (nth, share) in shares.iter_mut().enumerate() {

@@ -143,9 +143,12 @@ impl Sessions {
 
     /// Finds out what a request fetches that came by this connection. Errors are Kafka's, for the whole response.
     pub fn begin(&mut self, now_ms: i64, connection: u64, asked: Asked) -> Result<Begun, ErrorCode> {
+        // No topic has such a name, and a session would keep it.
+        let has_endless_name =
+            asked.parts.iter().any(|(named, _)| named.topic.len() > limits::TOPIC_NAME_BYTES);
         if asked.epoch == FINAL_EPOCH || asked.epoch == INITIAL_EPOCH {
             self.remove(asked.session);
-            let opens = asked.epoch == INITIAL_EPOCH;
+            let opens = asked.epoch == INITIAL_EPOCH && !has_endless_name;
             return Ok(Begun::Parts(Full { parts: asked.parts, by_id: asked.by_id, opens }));
         }
         let session = self.by_id.get(&asked.session).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?.clone();
@@ -156,7 +159,8 @@ impl Sessions {
         if of_session.by_id != asked.by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        if asked.parts.len() > self.most_parts || asked.forgotten.len() > self.most_parts {
+        if has_endless_name || asked.parts.len() > self.most_parts || asked.forgotten.len() > self.most_parts
+        {
             // More than a session can have: who asks so is not worth the time of others.
             drop(of_session);
             self.remove(asked.session);
@@ -262,15 +266,16 @@ impl Sessions {
                 _ => return 0,
             }
         }
+        if full.parts.len() > self.most_parts - self.parts {
+            return 0;
+        }
         let mut session = Session::new(self.first_epoch, full.by_id);
         (session.used_ms, session.connection) = (now_ms, connection);
         for ((named, wanted), found) in full.parts.iter().zip(found) {
             let number = session.want(named.clone(), *wanted);
             session.update(number, found);
         }
-        if session.len() > self.most_parts - self.parts {
-            return 0;
-        }
+        // Each partition is named once.
         self.parts += session.len();
         let shards = u64::from(self.shards);
         let id = loop {

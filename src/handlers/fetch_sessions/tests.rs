@@ -263,3 +263,25 @@ fn sessions_have_so_many_partitions_together() {
     assert_eq!(sessions.begin(0, CONNECTION, endless).err(), Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
     sessions.check();
 }
+
+#[test]
+fn a_session_keeps_no_name_that_no_topic_has() {
+    let mut sessions = sessions();
+    let named = |letters| Named { topic: "n".repeat(letters).into(), ..named(0) };
+    let naming = |session, epoch, letters| Asked {
+        parts: vec![(named(letters), wanted(0))],
+        ..asked(session, epoch, &[])
+    };
+    for (letters, is_begun) in [(249, true), (250, false)] {
+        let Ok(Begun::Parts(full)) = sessions.begin(0, CONNECTION, naming(0, 0, letters)) else {
+            panic!("a full fetch")
+        };
+        let said = sessions.finish_full(0, CONNECTION, full, vec![found(0, 5, 0)], || 77);
+        assert_eq!((said.session != 0, said.mentioned.len()), (is_begun, 1));
+        if is_begun {
+            let grown = sessions.begin(0, CONNECTION, naming(said.session, 1, 250));
+            assert_eq!(grown.err(), Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
+        }
+    }
+    sessions.check();
+}
