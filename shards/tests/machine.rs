@@ -1,4 +1,4 @@
-//! The real machine, end to end: one shard, two, and more shards than cores.
+//! The real machine, end to end: every test with one shard, with two, and with more shards than cores.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,9 +10,59 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all, join3};
 use logan_shards::{
-    AlignedBuffer, Class, Connection, Directory, Flushing, Handoff, IoError, Listener, NetError, OpenMode,
-    Queue, RealOptions, Seat, ShardId, run, sleep, spawn, timeout, yield_if_needed, yield_now,
+    AlignedBuffer, Class, Connection, Directory, Flushing, Handoff, IoError, Listener, Mesh, NetError,
+    OpenMode, Queue, RealOptions, Seat, ShardId, run, sleep, spawn, timeout, yield_if_needed, yield_now,
 };
+
+/// The number of shards is nothing that any of these may depend on.
+macro_rules! with_each_number_of_shards {
+    ($($test:ident,)*) => {
+        with_each_number_of_shards!(one_shard: 1; $($test,)*);
+        with_each_number_of_shards!(two_shards: 2; $($test,)*);
+        with_each_number_of_shards!(more_shards_than_cores: super::cores() + 1; $($test,)*);
+    };
+    ($number:ident: $shards:expr; $($test:ident,)*) => {
+        mod $number {
+            $(
+                #[test]
+                fn $test() {
+                    super::$test($shards);
+                }
+            )*
+        }
+    };
+}
+
+with_each_number_of_shards! {
+    tasks_give_their_output_and_end_when_dropped,
+    a_timeout_ends_what_takes_too_long_and_nothing_else,
+    mail_arrives_in_order,
+    a_class_without_credit_does_not_stop_the_others,
+    messages_that_nobody_received_are_dropped_with_the_node,
+    a_stop_reaches_every_shard,
+    files_keep_what_is_written,
+    names_behave_and_errors_are_told_apart,
+    plain_files_take_any_position_and_length,
+    a_lock_belongs_to_the_process_and_outlives_no_run,
+    a_lock_that_may_not_be_taken_is_nobody_elses,
+    a_lock_that_hangs_keeps_nobody_from_another,
+    a_read_at_the_end_of_a_file_that_grows_meanwhile_is_no_fault_of_the_disk,
+    a_dropped_write_keeps_its_memory_until_it_has_landed,
+    bytes_come_back_whole_whatever_their_number,
+    refusals_and_taken_ports_have_names,
+    a_peer_that_came_over_ipv4_has_an_address_of_ipv4,
+    those_who_connect_do_not_keep_the_others_from_their_turn,
+    shards_share_a_port_and_hand_connections_over,
+    a_busy_task_that_yields_lets_others_run,
+    queues_get_their_shares_of_the_core,
+    a_waker_that_outlives_its_shard_wakes_nothing,
+    every_shard_is_told_the_same_memory,
+    syncs_of_one_device_leave_workers_for_others,
+}
+
+fn cores() -> u16 {
+    std::thread::available_parallelism().unwrap().get() as u16
+}
 
 fn options(shards: u16) -> RealOptions {
     RealOptions { shards, ..RealOptions::standard() }
@@ -34,8 +84,8 @@ where
 struct Scratch(std::path::PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("logan-shards-{name}-{}", std::process::id()));
+    fn new(name: &str, shards: u16) -> Self {
+        let path = std::env::temp_dir().join(format!("logan-shards-{name}-{shards}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -51,9 +101,21 @@ impl Drop for Scratch {
     }
 }
 
-#[test]
-fn tasks_give_their_output_and_end_when_dropped() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+/// Runs `main` on every shard, each with a folder of its own.
+fn in_folders<F>(shards: u16, name: &str, main: impl Fn(String) -> F + Clone + Send + 'static)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let scratch = Scratch::new(name, shards);
+    on_shards::<(), _, _>(shards, scratch.path(), move |seat, path| {
+        let path = format!("{path}/{}", seat.shard.0);
+        std::fs::create_dir(&path).unwrap();
+        main(path)
+    });
+}
+
+fn tasks_give_their_output_and_end_when_dropped(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         let doubled = spawn(Queue::Produce, async { 21 * 2 });
         assert_eq!(doubled.await, 42);
         let reached = Rc::new(Cell::new(false));
@@ -73,14 +135,17 @@ fn tasks_give_their_output_and_end_when_dropped() {
             }
         })
         .detach();
-        sleep(Duration::from_millis(30)).await;
-        assert!(reached.get(), "a detached task does");
+        let does = async {
+            while !reached.get() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), does).await.expect("a detached task does");
     });
 }
 
-#[test]
-fn a_timeout_ends_what_takes_too_long_and_nothing_else() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn a_timeout_ends_what_takes_too_long_and_nothing_else(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         assert!(timeout(Duration::from_millis(5), sleep(Duration::from_mins(1))).await.is_err());
         assert_eq!(timeout(Duration::from_mins(1), async { 1 }).await, Ok(1));
         let start = logan_shards::monotonic_ns();
@@ -89,8 +154,9 @@ fn a_timeout_ends_what_takes_too_long_and_nothing_else() {
     });
 }
 
-/// Every shard sends `count` numbers to every shard in each class, with a lane of 4, and all arrive once and in order.
-fn everyone_to_everyone(shards: u16, count: u64) {
+/// Every shard sends numbers to every shard in each class, with a lane of 4, and all arrive once and in order.
+fn mail_arrives_in_order(shards: u16) {
+    let count = if shards > cores() { 1_000 } else { 10_000 };
     let received = Arc::new(AtomicU64::new(0));
     let total = u64::from(shards) * u64::from(shards) * 3 * count;
     let main = {
@@ -135,56 +201,52 @@ fn everyone_to_everyone(shards: u16, count: u64) {
     assert_eq!(received.load(Ordering::Relaxed), total);
 }
 
-#[test]
-fn mail_arrives_in_order_on_one_shard() {
-    everyone_to_everyone(1, 10_000);
+/// Sends more than the lane to a shard takes, and raises `sent` when it is full.
+async fn fill_lane(mesh: Mesh<&'static str>, to: ShardId, sent: Arc<AtomicU64>) {
+    for _ in 0..2 {
+        mesh.send(mesh.admit(to, Class::Client).await, "client");
+    }
+    assert!(mesh.try_admit(to, Class::Client).is_none(), "the lane is full");
+    let waits = timeout(Duration::from_millis(20), mesh.admit(to, Class::Client)).await;
+    assert!(waits.is_err(), "and asking waits");
+    mesh.send(mesh.try_admit(to, Class::Reply).unwrap(), "reply");
+    sent.store(1, Ordering::SeqCst);
+    let credit = mesh.admit(to, Class::Client).await;
+    drop(credit);
+    let again = mesh.try_admit(to, Class::Client);
+    assert!(again.is_some(), "an unused credit goes back");
+    mesh.send(again.unwrap(), "last");
 }
 
-#[test]
-fn mail_arrives_in_order_between_two_shards() {
-    everyone_to_everyone(2, 10_000);
+async fn empty_lane(mesh: Mesh<&'static str>, sent: Arc<AtomicU64>) {
+    while sent.load(Ordering::SeqCst) == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let mut mail = Vec::new();
+    mesh.receive(&mut mail).await;
+    let order: Vec<_> = mail.iter().map(|letter| letter.message).collect();
+    assert_eq!(order, ["reply", "client", "client"], "replies come first");
+    mail.clear();
+    mesh.receive(&mut mail).await;
+    assert_eq!(mail[0].message, "last");
 }
 
-#[test]
-fn mail_arrives_in_order_between_more_shards_than_cores() {
-    let cores = std::thread::available_parallelism().unwrap().get() as u16;
-    everyone_to_everyone(2 * cores + 1, 1_000);
-}
-
-#[test]
-fn a_class_without_credit_does_not_stop_the_others() {
-    let mut options = options(2);
+fn a_class_without_credit_does_not_stop_the_others(shards: u16) {
+    let mut options = options(shards);
     options.lane_capacity.client = 2;
     let sent = Arc::new(AtomicU64::new(0));
     let main = move |seat: Seat<&'static str>| -> LocalBoxFuture<'static, ()> {
         let sent = sent.clone();
         async move {
-            let to = ShardId(1 - seat.shard.0);
+            // With one shard, it has the lane to itself.
+            let to = ShardId(seat.shards - 1);
+            let receiving =
+                (seat.shard == to).then(|| spawn(Queue::Fetch, empty_lane(seat.mesh.clone(), sent.clone())));
             if seat.shard.0 == 0 {
-                for _ in 0..2 {
-                    seat.mesh.send(seat.mesh.admit(to, Class::Client).await, "client");
-                }
-                assert!(seat.mesh.try_admit(to, Class::Client).is_none(), "the lane is full");
-                let waits = timeout(Duration::from_millis(20), seat.mesh.admit(to, Class::Client)).await;
-                assert!(waits.is_err(), "and asking waits");
-                seat.mesh.send(seat.mesh.try_admit(to, Class::Reply).unwrap(), "reply");
-                sent.store(1, Ordering::SeqCst);
-                let credit = seat.mesh.admit(to, Class::Client).await;
-                drop(credit);
-                let again = seat.mesh.try_admit(to, Class::Client);
-                assert!(again.is_some(), "an unused credit goes back");
-                seat.mesh.send(again.unwrap(), "last");
-            } else {
-                while sent.load(Ordering::SeqCst) == 0 {
-                    sleep(Duration::from_millis(1)).await;
-                }
-                let mut mail = Vec::new();
-                seat.mesh.receive(&mut mail).await;
-                let order: Vec<_> = mail.iter().map(|letter| letter.message).collect();
-                assert_eq!(order, ["reply", "client", "client"], "replies come first");
-                mail.clear();
-                seat.mesh.receive(&mut mail).await;
-                assert_eq!(mail[0].message, "last");
+                fill_lane(seat.mesh, to, sent).await;
+            }
+            if let Some(receiving) = receiving {
+                receiving.await;
             }
         }
         .boxed_local()
@@ -192,11 +254,10 @@ fn a_class_without_credit_does_not_stop_the_others() {
     run(options, main).unwrap();
 }
 
-#[test]
-fn messages_that_nobody_received_are_dropped_with_the_node() {
+fn messages_that_nobody_received_are_dropped_with_the_node(shards: u16) {
     let alive = Arc::new(());
-    on_shards::<Arc<()>, _, _>(2, alive.clone(), |seat, alive| async move {
-        let to = ShardId(1 - seat.shard.0);
+    on_shards::<Arc<()>, _, _>(shards, alive.clone(), |seat, alive| async move {
+        let to = ShardId((seat.shard.0 + 1) % seat.shards);
         for _ in 0..3 {
             seat.mesh.send(seat.mesh.admit(to, Class::Internal).await, alive.clone());
         }
@@ -204,10 +265,9 @@ fn messages_that_nobody_received_are_dropped_with_the_node() {
     assert_eq!(Arc::strong_count(&alive), 1);
 }
 
-#[test]
-fn a_stop_reaches_every_shard() {
-    on_shards::<(), _, _>(3, (), |seat, ()| async move {
-        if seat.shard.0 == 1 {
+fn a_stop_reaches_every_shard(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |seat, ()| async move {
+        if seat.shard.0 == seat.shards / 2 {
             // The only one that can know: another may start after the request.
             assert!(!seat.stop.is_requested());
             sleep(Duration::from_millis(10)).await;
@@ -218,10 +278,8 @@ fn a_stop_reaches_every_shard() {
     });
 }
 
-#[test]
-fn files_keep_what_is_written() {
-    let scratch = Scratch::new("files");
-    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+fn files_keep_what_is_written(shards: u16) {
+    in_folders(shards, "files", |path| async move {
         let directory = Directory::open(&path).await.unwrap();
         directory.make_directory("t-0").await.unwrap();
         let file = directory.open_file("t-0/1.log", OpenMode::CreateNew).await.unwrap();
@@ -254,10 +312,8 @@ fn files_keep_what_is_written() {
     });
 }
 
-#[test]
-fn names_behave_and_errors_are_told_apart() {
-    let scratch = Scratch::new("names");
-    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+fn names_behave_and_errors_are_told_apart(shards: u16) {
+    in_folders(shards, "names", |path| async move {
         let directory = Directory::open(&format!("{path}/made/below")).await.unwrap();
         let missing = directory.open_file("none", OpenMode::Existing).await.err().unwrap();
         assert!(matches!(&missing, IoError::NotFound { path } if path.ends_with("below/none")), "{missing}");
@@ -281,10 +337,8 @@ fn names_behave_and_errors_are_told_apart() {
     });
 }
 
-#[test]
-fn plain_files_take_any_position_and_length() {
-    let scratch = Scratch::new("plain");
-    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+fn plain_files_take_any_position_and_length(shards: u16) {
+    in_folders(shards, "plain", |path| async move {
         let directory = Directory::open(&path).await.unwrap();
         let file = directory.open_plain("raft.log", OpenMode::CreateNew).await.unwrap();
         file.write_at(0, b"hello ".to_vec()).await.unwrap();
@@ -321,10 +375,9 @@ async fn lock_patiently(directory: &Directory) {
     directory.lock().await.unwrap();
 }
 
-#[test]
-fn a_lock_belongs_to_the_process_and_outlives_no_run() {
-    let scratch = Scratch::new("lock");
-    on_shards::<(), _, _>(2, scratch.path(), |_seat, path| async move {
+fn a_lock_belongs_to_the_process_and_outlives_no_run(shards: u16) {
+    let scratch = Scratch::new("lock", shards);
+    on_shards::<(), _, _>(shards, scratch.path(), |_seat, path| async move {
         let directory = Directory::open(&path).await.unwrap();
         lock_patiently(&directory).await;
         directory.lock().await.unwrap();
@@ -336,9 +389,8 @@ fn a_lock_belongs_to_the_process_and_outlives_no_run() {
     });
 }
 
-#[test]
-fn a_lock_that_may_not_be_taken_is_nobody_elses() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn a_lock_that_may_not_be_taken_is_nobody_elses(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         // Nobody may make files there, root neither.
         let directory = Directory::open("/sys").await.unwrap();
         let refused = directory.lock().await.unwrap_err();
@@ -359,14 +411,11 @@ fn lease(file: &std::fs::File, kind: i32) {
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) }, 0, "a lease is given");
 }
 
-#[test]
-fn a_lock_that_hangs_keeps_nobody_from_another() {
-    let scratch = Scratch::new("hanging-lock");
-    let hangs = scratch.0.join("hangs");
-    std::fs::create_dir(&hangs).unwrap();
-    let file = Arc::new(std::fs::File::create_new(hangs.join(".lock")).unwrap());
-    lease(&file, libc::F_WRLCK);
-    on_shards::<(), _, _>(1, (scratch.path(), file), |_seat, (path, file)| async move {
+fn a_lock_that_hangs_keeps_nobody_from_another(shards: u16) {
+    in_folders(shards, "hanging-lock", |path| async move {
+        std::fs::create_dir(format!("{path}/hangs")).unwrap();
+        let file = std::fs::File::create_new(format!("{path}/hangs/.lock")).unwrap();
+        lease(&file, libc::F_WRLCK);
         let directory = Directory::open(&format!("{path}/hangs")).await.unwrap();
         let other = Directory::open(&format!("{path}/other")).await.unwrap();
         let waits = spawn(Queue::Control, async move { directory.lock().await });
@@ -378,10 +427,8 @@ fn a_lock_that_hangs_keeps_nobody_from_another() {
     });
 }
 
-#[test]
-fn a_read_at_the_end_of_a_file_that_grows_meanwhile_is_no_fault_of_the_disk() {
-    let scratch = Scratch::new("growing");
-    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+fn a_read_at_the_end_of_a_file_that_grows_meanwhile_is_no_fault_of_the_disk(shards: u16) {
+    in_folders(shards, "growing", |path| async move {
         let directory = Directory::open(&path).await.unwrap();
         let file = directory.open_file("f", OpenMode::CreateNew).await.unwrap();
         let mut buffer = directory.buffer(8192);
@@ -407,10 +454,8 @@ fn a_read_at_the_end_of_a_file_that_grows_meanwhile_is_no_fault_of_the_disk() {
     });
 }
 
-#[test]
-fn a_dropped_write_keeps_its_memory_until_it_has_landed() {
-    let scratch = Scratch::new("dropped");
-    on_shards::<(), _, _>(1, scratch.path(), |_seat, path| async move {
+fn a_dropped_write_keeps_its_memory_until_it_has_landed(shards: u16) {
+    in_folders(shards, "dropped", |path| async move {
         let directory = Directory::open(&path).await.unwrap();
         let file = directory.open_file("f", OpenMode::CreateNew).await.unwrap();
         for round in 0..50u64 {
@@ -449,9 +494,8 @@ async fn echo(mut connection: Connection) {
     }
 }
 
-#[test]
-fn bytes_come_back_whole_whatever_their_number() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn bytes_come_back_whole_whatever_their_number(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         let listener = Listener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_address();
         spawn(Queue::Produce, async move {
@@ -501,9 +545,8 @@ fn bytes_come_back_whole_whatever_their_number() {
     });
 }
 
-#[test]
-fn refusals_and_taken_ports_have_names() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn refusals_and_taken_ports_have_names(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = other.local_addr().unwrap().to_string();
         assert!(matches!(Listener::bind(&taken), Err(NetError::AddressInUse { .. })));
@@ -514,9 +557,8 @@ fn refusals_and_taken_ports_have_names() {
     });
 }
 
-#[test]
-fn a_peer_that_came_over_ipv4_has_an_address_of_ipv4() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn a_peer_that_came_over_ipv4_has_an_address_of_ipv4(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         let listener = match Listener::bind("[::]:0") {
             Ok(listener) => listener,
             // A machine without IPv6 cannot map anything to it.
@@ -532,13 +574,14 @@ fn a_peer_that_came_over_ipv4_has_an_address_of_ipv4() {
     });
 }
 
-#[test]
-fn those_who_connect_do_not_keep_the_others_from_their_turn() {
+fn those_who_connect_do_not_keep_the_others_from_their_turn(shards: u16) {
     const CLIENTS: usize = 1000;
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+    on_shards::<(), _, _>(shards, (), |seat, ()| async move {
+        let clients_here = CLIENTS / usize::from(seat.shards);
         let listener = Listener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_address();
-        let clients: Vec<_> = (0..CLIENTS).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+        let clients: Vec<_> =
+            (0..clients_here).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
         let turns = Rc::new(Cell::new(0));
         let other = spawn(Queue::Fetch, {
             let turns = turns.clone();
@@ -550,7 +593,7 @@ fn those_who_connect_do_not_keep_the_others_from_their_turn() {
             }
         });
         let before = turns.get();
-        for _ in 0..CLIENTS {
+        for _ in 0..clients_here {
             listener.accept().await.unwrap();
         }
         assert!(turns.get() > before, "nobody else had a turn");
@@ -558,45 +601,49 @@ fn those_who_connect_do_not_keep_the_others_from_their_turn() {
     });
 }
 
-#[test]
-fn shards_share_a_port_and_hand_connections_over() {
-    let address = Arc::new(Mutex::new(None::<String>));
-    let served = Arc::new(AtomicU64::new(0));
-    on_shards::<Handoff, _, _>(2, (address, served), |seat, (address, served)| async move {
-        if seat.shard.0 == 1 {
-            // Whatever is handed over is served here.
-            let mut mail = Vec::new();
-            while served.load(Ordering::SeqCst) < 20 {
-                seat.mesh.receive(&mut mail).await;
-                for letter in mail.drain(..) {
-                    spawn(Queue::Produce, echo(Connection::adopt(letter.message))).detach();
-                    served.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-            seat.stop.wait().await;
-            return;
+/// Serves whatever is handed over to this shard, and counts it.
+async fn serve(mesh: Mesh<Handoff>, served: Arc<AtomicU64>) {
+    let mut mail = Vec::new();
+    loop {
+        mesh.receive(&mut mail).await;
+        for letter in mail.drain(..) {
+            spawn(Queue::Produce, echo(Connection::adopt(letter.message))).detach();
+            served.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Hands the connections of a listener over, to one shard after the other.
+async fn hand_over(listener: Listener, mesh: Mesh<Handoff>, turn: Rc<Cell<u16>>) {
+    loop {
+        let connection = listener.accept().await.unwrap();
+        let to = ShardId(turn.get());
+        turn.set((turn.get() + 1) % mesh.shards());
+        let credit = mesh.admit(to, Class::Client).await;
+        mesh.send(credit, connection.into_handoff());
+    }
+}
+
+fn shards_share_a_port_and_hand_connections_over(shards: u16) {
+    const EACH: u64 = 10;
+    let served: Vec<_> = (0..shards).map(|_| Arc::new(AtomicU64::new(0))).collect();
+    on_shards::<Handoff, _, _>(shards, served.clone(), |seat, served| async move {
+        spawn(Queue::Control, serve(seat.mesh.clone(), served[usize::from(seat.shard.0)].clone())).detach();
+        if seat.shard.0 != 0 {
+            return seat.stop.wait().await;
         }
         let listener = Listener::bind("127.0.0.1:0").unwrap();
-        let second = Listener::bind(&listener.local_address()).unwrap();
-        assert_eq!(second.local_address(), listener.local_address());
-        *address.lock().unwrap() = Some(listener.local_address());
-        let mesh = seat.mesh.clone();
-        let target = listener.local_address();
+        let address = listener.local_address();
+        let second = Listener::bind(&address).unwrap();
+        assert_eq!(second.local_address(), address);
+        let turn = Rc::new(Cell::new(0));
         for listener in [listener, second] {
-            let mesh = mesh.clone();
-            spawn(Queue::Control, async move {
-                loop {
-                    let connection = listener.accept().await.unwrap();
-                    let credit = mesh.admit(ShardId(1), Class::Client).await;
-                    mesh.send(credit, connection.into_handoff());
-                }
-            })
-            .detach();
+            spawn(Queue::Control, hand_over(listener, seat.mesh.clone(), turn.clone())).detach();
         }
-        let clients = (0..20u8).map(|n| {
-            let target = target.clone();
+        let clients = (0..EACH as u8 * seat.shards as u8).map(|n| {
+            let address = address.clone();
             spawn(Queue::Fetch, async move {
-                let mut connection = Connection::connect(&target).await.unwrap();
+                let mut connection = Connection::connect(&address).await.unwrap();
                 connection.write_all(&[Bytes::from(vec![n; 10])]).await.unwrap();
                 let mut buffer = [0; 10];
                 let mut got = 0;
@@ -609,11 +656,13 @@ fn shards_share_a_port_and_hand_connections_over() {
         join_all(clients).await;
         seat.stop.request();
     });
+    for served in served {
+        assert_eq!(served.load(Ordering::SeqCst), EACH);
+    }
 }
 
-#[test]
-fn a_busy_task_that_yields_lets_others_run() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn a_busy_task_that_yields_lets_others_run(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         let log = Rc::new(RefCell::new(Vec::new()));
         let tasks = ["a", "b"].map(|name| {
             let log = log.clone();
@@ -629,9 +678,8 @@ fn a_busy_task_that_yields_lets_others_run() {
     });
 }
 
-#[test]
-fn queues_get_their_shares_of_the_core() {
-    on_shards::<(), _, _>(1, (), |_seat, ()| async {
+fn queues_get_their_shares_of_the_core(shards: u16) {
+    on_shards::<(), _, _>(shards, (), |_seat, ()| async {
         let worked = Rc::new(Cell::new([0_u64; 2]));
         let tasks = [Queue::Produce, Queue::Background].map(|queue| {
             let worked = worked.clone();
@@ -654,27 +702,28 @@ fn queues_get_their_shares_of_the_core() {
     });
 }
 
-#[test]
-fn a_waker_that_outlives_its_shard_wakes_nothing() {
-    let kept = Arc::new(Mutex::new(None));
-    on_shards::<(), _, _>(1, kept.clone(), |_seat, kept| async move {
+fn a_waker_that_outlives_its_shard_wakes_nothing(shards: u16) {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    on_shards::<(), _, _>(shards, kept.clone(), |_seat, kept| async move {
         let waker = std::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone())).await;
-        *kept.lock().unwrap() = Some(waker);
+        kept.lock().unwrap().push(waker);
     });
     // Under the address sanitizer this also shows that nothing is kept for a shard that will never take it.
-    let waker = kept.lock().unwrap().take().unwrap();
-    waker.wake_by_ref();
-    waker.wake();
+    let kept = std::mem::take(&mut *kept.lock().unwrap());
+    assert_eq!(kept.len(), usize::from(shards));
+    for waker in kept {
+        waker.wake_by_ref();
+        waker.wake();
+    }
 }
 
-#[test]
-fn every_shard_is_told_the_same_memory() {
+fn every_shard_is_told_the_same_memory(shards: u16) {
     let told = Arc::new(Mutex::new(Vec::new()));
-    on_shards::<(), _, _>(2, told.clone(), |_seat, told| async move {
+    on_shards::<(), _, _>(shards, told.clone(), |_seat, told| async move {
         told.lock().unwrap().push(logan_shards::memory_bytes().expect("Linux says"));
     });
     let told = told.lock().unwrap();
-    assert_eq!(told[0], told[1]);
+    assert_eq!(*told, vec![told[0]; usize::from(shards)]);
     assert!(told[0] >= 64 << 20, "{} bytes are not what a machine has", told[0]);
 }
 
@@ -688,35 +737,36 @@ fn workers() -> usize {
 }
 
 /// A hung device keeps what it has, so it must not have all.
-#[test]
-fn syncs_of_one_device_leave_workers_for_others() {
-    const FILES: usize = 200;
-    let scratch = Scratch::new("workers");
-    let path = scratch.path();
+fn syncs_of_one_device_leave_workers_for_others(shards: u16) {
+    let files_each = 200 / usize::from(shards).min(4);
     let most = Arc::new(AtomicU64::new(0));
-    on_shards::<(), _, _>(1, (path, most.clone()), |_seat, (path, most)| async move {
-        let directory = Directory::open(&path).await.unwrap();
-        let mut files = Vec::new();
-        for number in 0..FILES {
-            let name = format!("file-{number}");
-            // Through the page cache, so that the sync has something to do.
-            std::fs::write(format!("{path}/{name}"), vec![1; 256 << 10]).unwrap();
-            files.push(directory.open_file(&name, OpenMode::Existing).await.unwrap());
-        }
-        let watching = spawn(Queue::Control, async move {
-            loop {
-                most.fetch_max(workers() as u64, Ordering::Relaxed);
-                sleep(Duration::from_micros(500)).await;
-            }
-        });
-        let work = files.iter().map(|file| async {
-            file.sync_data().await.unwrap();
-            file.allocate(256 << 10, 1 << 20).await.unwrap();
-        });
-        join_all(work).await;
-        drop(watching);
-    });
+    let seen = most.clone();
+    in_folders(shards, "workers", move |path| syncs_of_one_device(path, files_each, seen.clone()));
     let most = most.load(Ordering::Relaxed);
     println!("{most} workers");
     assert!((1..=24).contains(&most), "{most} workers");
+}
+
+/// Syncs so many files at once; raises `most` to the kernel's workers that this took.
+async fn syncs_of_one_device(path: String, files: usize, most: Arc<AtomicU64>) {
+    let directory = Directory::open(&path).await.unwrap();
+    let mut opened = Vec::new();
+    for number in 0..files {
+        let name = format!("file-{number}");
+        // Through the page cache, so that the sync has something to do.
+        std::fs::write(format!("{path}/{name}"), vec![1; 256 << 10]).unwrap();
+        opened.push(directory.open_file(&name, OpenMode::Existing).await.unwrap());
+    }
+    let watching = spawn(Queue::Control, async move {
+        loop {
+            most.fetch_max(workers() as u64, Ordering::Relaxed);
+            sleep(Duration::from_micros(500)).await;
+        }
+    });
+    let work = opened.iter().map(|file| async {
+        file.sync_data().await.unwrap();
+        file.allocate(256 << 10, 1 << 20).await.unwrap();
+    });
+    join_all(work).await;
+    drop(watching);
 }

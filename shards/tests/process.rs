@@ -1,4 +1,5 @@
-//! What a process of the real machine does on signals, panics and limits, seen from outside: each test starts this binary again.
+//! What a process of the real machine does on signals, panics and limits, seen from outside: each test starts this binary again, with one
+//! shard, two, and more shards than cores.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,18 +9,22 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use logan_shards::{AlignedBuffer, Directory, OpenMode, RealOptions, Seat, run, sleep};
 
-/// Names what the started process is to do.
+/// Names what the started process is to do, and with how many shards.
 const ROLE: &str = "LOGAN_SHARDS_TEST_ROLE";
+const SHARDS: &str = "LOGAN_SHARDS_TEST_SHARDS";
 
 /// Without the test harness, whose own threads would take the signals.
 fn main() {
     if let Ok(role) = std::env::var(ROLE) {
         return play(role);
     }
-    a_signal_stops_all_shards();
-    a_second_signal_ends_the_process_at_once();
-    a_hang_up_stops_unless_it_is_ignored();
-    a_panic_on_one_shard_ends_the_process();
+    let cores = std::thread::available_parallelism().unwrap().get() as u16;
+    for shards in [1, 2, cores + 1] {
+        a_signal_stops_all_shards(shards);
+        a_second_signal_ends_the_process_at_once(shards);
+        a_hang_up_stops_unless_it_is_ignored(shards);
+        a_panic_on_one_shard_ends_the_process(shards);
+    }
     a_write_that_is_cut_short_is_told_with_its_reason();
     println!("signals and panics do what they should");
 }
@@ -35,7 +40,7 @@ fn play(role: String) {
     let main = move |seat: Seat<()>| -> LocalBoxFuture<'static, ()> {
         let role = role.clone();
         async move {
-            assert!(role != "panic" || seat.shard.0 == 0, "an invariant is broken");
+            assert!(role != "panic" || seat.shard.0 + 1 != seat.shards, "an invariant is broken");
             std::fs::write(std::env::var("LOGAN_SHARDS_TEST_READY").unwrap(), "").unwrap();
             seat.stop.wait().await;
             if role == "stubborn" {
@@ -44,7 +49,8 @@ fn play(role: String) {
         }
         .boxed_local()
     };
-    run(RealOptions { shards: 2, ..RealOptions::standard() }, main).unwrap();
+    let shards = std::env::var(SHARDS).unwrap().parse().unwrap();
+    run(RealOptions { shards, ..RealOptions::standard() }, main).unwrap();
 }
 
 /// Files must not become longer than this.
@@ -65,14 +71,15 @@ struct Started {
     ready: std::path::PathBuf,
 }
 
-fn start(role: &str) -> Started {
-    start_with(role, Command::new(std::env::current_exe().unwrap()))
+fn start(role: &str, shards: u16) -> Started {
+    start_with(role, shards, Command::new(std::env::current_exe().unwrap()))
 }
 
-fn start_with(role: &str, mut command: Command) -> Started {
+fn start_with(role: &str, shards: u16, mut command: Command) -> Started {
     let ready = std::env::temp_dir().join(format!("logan-shards-ready-{role}-{}", std::process::id()));
     let child = command
         .env(ROLE, role)
+        .env(SHARDS, shards.to_string())
         .env("LOGAN_SHARDS_TEST_READY", &ready)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -105,16 +112,16 @@ impl Started {
     }
 }
 
-fn a_signal_stops_all_shards() {
-    let started = start("obedient");
+fn a_signal_stops_all_shards(shards: u16) {
+    let started = start("obedient", shards);
     started.wait_until_ready();
     started.signal(libc::SIGTERM);
     let (status, stderr) = started.end();
     assert_eq!(status.code(), Some(0), "{stderr}");
 }
 
-fn a_second_signal_ends_the_process_at_once() {
-    let started = start("stubborn");
+fn a_second_signal_ends_the_process_at_once(shards: u16) {
+    let started = start("stubborn", shards);
     started.wait_until_ready();
     started.signal(libc::SIGINT);
     std::thread::sleep(Duration::from_millis(200));
@@ -124,8 +131,8 @@ fn a_second_signal_ends_the_process_at_once() {
 }
 
 /// The kernel and a shell may both tell of one hang-up; `nohup` has it ignored.
-fn a_hang_up_stops_unless_it_is_ignored() {
-    let started = start("stubborn");
+fn a_hang_up_stops_unless_it_is_ignored(shards: u16) {
+    let started = start("stubborn", shards);
     started.wait_until_ready();
     started.signal(libc::SIGHUP);
     started.signal(libc::SIGHUP);
@@ -138,7 +145,7 @@ fn a_hang_up_stops_unless_it_is_ignored() {
 
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$0\""]).arg(std::env::current_exe().unwrap());
-    let started = start_with("stubborn", command);
+    let started = start_with("stubborn", shards, command);
     started.wait_until_ready();
     started.signal(libc::SIGHUP);
     std::thread::sleep(Duration::from_millis(200));
@@ -150,8 +157,8 @@ fn a_hang_up_stops_unless_it_is_ignored() {
     assert_eq!(status.code(), Some(128 + libc::SIGINT), "{stderr}");
 }
 
-fn a_panic_on_one_shard_ends_the_process() {
-    let (status, stderr) = start("panic").end();
+fn a_panic_on_one_shard_ends_the_process(shards: u16) {
+    let (status, stderr) = start("panic", shards).end();
     assert_eq!(status.signal(), Some(libc::SIGABRT));
     assert!(stderr.contains("an invariant is broken"), "{stderr}");
 }
