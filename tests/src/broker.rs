@@ -109,6 +109,17 @@ pub fn free_port() -> u16 {
     panic!("no free port between 12000 and 32000");
 }
 
+/// Five, where that is more: enough for partitions that lie apart from all others.
+pub fn more_shards_than_cores() -> u16 {
+    let cores = std::thread::available_parallelism().expect("Linux says").get() as u16;
+    5.max(cores + 1)
+}
+
+/// A broker that runs already has the shards that it has: it is asked once.
+pub fn is_worth_asking(shards: u16) -> bool {
+    shards == 1 || std::env::var_os("LOGAN_TEST_BROKER").is_none()
+}
+
 /// What is given to `logan start`: settings as `--override`, after those that every test needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -184,6 +195,11 @@ impl Broker {
             }
             Err(_) => Self::start(Settings::new(scratch, overrides)),
         }
+    }
+
+    /// As [`Self::any`], and one of our own has so many shards.
+    pub fn with_shards(scratch: &Scratch, shards: u16) -> Self {
+        Self::any(scratch, &[&format!("logan.shards={shards}")])
     }
 
     pub fn start(settings: Settings) -> Self {

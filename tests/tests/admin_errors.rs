@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use logan_tests::broker::{Broker, Scratch};
 use logan_tests::wire::{self, Connection, Reader, Writer};
+use logan_tests::with_each_number_of_shards;
 
 const DELETE_TOPICS: i16 = 20;
 const CREATE_PARTITIONS: i16 = 37;
@@ -355,10 +356,13 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/admin-errors.tsv")
 }
 
-#[test]
-fn bad_requests_are_refused_in_kafkas_words() {
+with_each_number_of_shards! {
+    bad_requests_are_refused_in_kafkas_words,
+}
+
+fn bad_requests_are_refused_in_kafkas_words(shards: u16) {
     let scratch = Scratch::new("admin");
-    let broker = Broker::any(&scratch, &["logan.shards=2"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     for (name, partitions) in [("orders", 1), ("orders_old", 2)] {
         delete(&mut connection, &[(Some(name), NO_ID)]);

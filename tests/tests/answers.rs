@@ -7,6 +7,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch};
 use logan_tests::wire::{self, Connection, FetchFrom, Reader, Writer};
+use logan_tests::with_each_number_of_shards;
+
+with_each_number_of_shards! {
+    a_duplicate_is_answered_with_the_time_of_the_original,
+    there_is_a_largest_timestamp_at_every_moment,
+    a_fetch_waits_for_what_may_still_come,
+    cursors_of_pages,
+    more_replicas_than_there_are_need_not_be_in_sync,
+    a_fetch_waits_for_its_least_bytes_over_many_appends,
+    internal_topics_are_not_created_like_others,
+    offsets_of_an_empty_log_have_the_epoch_that_it_is_led_in,
+    refused_sequences_are_told_where_the_log_begins,
+    half_a_producer_is_refused,
+}
 
 const MAX_TIMESTAMP: i64 = -3;
 
@@ -24,10 +38,9 @@ fn produce(connection: &mut Connection, topic: &str, batch: &Batch) -> (i16, i64
 }
 
 /// A batch that was written already is answered as the one that was, with its time.
-#[test]
-fn a_duplicate_is_answered_with_the_time_of_the_original() {
+fn a_duplicate_is_answered_with_the_time_of_the_original(shards: u16) {
     let scratch = Scratch::new("duplicates");
-    let broker = Broker::any(&scratch, &["logan.shards=2"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let unique = |name: &str| format!("{name}-{}", std::process::id());
     let (created, appended) = (unique("created"), unique("appended"));
@@ -67,10 +80,9 @@ fn at_max_timestamp(connection: &mut Connection, topic: &str) -> (i16, i64, i64)
 }
 
 /// While the newest batch is on its way to the drive, there still is a largest timestamp that can be seen.
-#[test]
-fn there_is_a_largest_timestamp_at_every_moment() {
+fn there_is_a_largest_timestamp_at_every_moment(shards: u16) {
     let scratch = Scratch::new("largest");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("largest-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
@@ -130,12 +142,11 @@ fn fetch(
 }
 
 /// What is not known hurries nobody else; and who asks for nothing else is answered at once.
-#[test]
-fn a_fetch_waits_for_what_may_still_come() {
+fn a_fetch_waits_for_what_may_still_come(shards: u16) {
     const WAIT_MS: i32 = 1_000;
     const WAIT: Duration = Duration::from_secs(1);
     let scratch = Scratch::new("waits");
-    let broker = Broker::any(&scratch, &["logan.shards=2"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let unique = |name: &str| format!("{name}-{}", std::process::id());
     let (quiet, full) = (unique("quiet"), unique("full"));
@@ -193,11 +204,10 @@ fn describe(
 }
 
 /// A cursor that cannot be one of a page before is refused.
-#[test]
-fn cursors_of_pages() {
+fn cursors_of_pages(shards: u16) {
     const INVALID_REQUEST: i16 = 42;
     let scratch = Scratch::new("cursors");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("cursors-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 2, &[]), 0);
@@ -211,10 +221,9 @@ fn cursors_of_pages() {
 }
 
 /// As Kafka's `Partition.effectiveMinIsr`: nobody waits for more replicas than there are.
-#[test]
-fn more_replicas_than_there_are_need_not_be_in_sync() {
+fn more_replicas_than_there_are_need_not_be_in_sync(shards: u16) {
     let scratch = Scratch::new("in-sync");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("in-sync-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 1, &[("min.insync.replicas", "2")]), 0);
@@ -223,10 +232,9 @@ fn more_replicas_than_there_are_need_not_be_in_sync() {
 }
 
 /// However many appends come meanwhile, a fetch waits until it has as much as it asked for.
-#[test]
-fn a_fetch_waits_for_its_least_bytes_over_many_appends() {
+fn a_fetch_waits_for_its_least_bytes_over_many_appends(shards: u16) {
     let scratch = Scratch::new("least");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("least-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
@@ -255,11 +263,10 @@ fn a_fetch_waits_for_its_least_bytes_over_many_appends() {
 }
 
 /// Kafka's internal topics belong to coordinators, and are not made by whoever asks for them.
-#[test]
-fn internal_topics_are_not_created_like_others() {
+fn internal_topics_are_not_created_like_others(shards: u16) {
     const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
     let scratch = Scratch::new("internal");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     if !broker.is_ours() {
         // Kafka has the coordinators, and answers so at first only.
         return;
@@ -293,10 +300,9 @@ fn offset_and_epoch(connection: &mut Connection, topic: &str, timestamp: i64) ->
 }
 
 /// Where there is no record, the epoch is the one that the next one will have; what is not found has none.
-#[test]
-fn offsets_of_an_empty_log_have_the_epoch_that_it_is_led_in() {
+fn offsets_of_an_empty_log_have_the_epoch_that_it_is_led_in(shards: u16) {
     let scratch = Scratch::new("empty");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("empty-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
@@ -307,10 +313,9 @@ fn offsets_of_an_empty_log_have_the_epoch_that_it_is_led_in() {
 }
 
 /// With what is wrong with a producer's epoch or sequence comes where the log begins.
-#[test]
-fn refused_sequences_are_told_where_the_log_begins() {
+fn refused_sequences_are_told_where_the_log_begins(shards: u16) {
     let scratch = Scratch::new("refused");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("refused-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 1, &[]), 0);
@@ -328,11 +333,10 @@ fn refused_sequences_are_told_where_the_log_begins() {
 }
 
 /// `InitProducerId` v3: an id without an epoch, or an epoch without an id, is nothing to go on with.
-#[test]
-fn half_a_producer_is_refused() {
+fn half_a_producer_is_refused(shards: u16) {
     const INVALID_REQUEST: i16 = 42;
     let scratch = Scratch::new("half");
-    let broker = Broker::any(&scratch, &["logan.shards=1"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let mut ask = |id: i64, epoch: i16| {
         // What ends the header of a flexible request, no transactional id, and no tagged fields.

@@ -3,7 +3,7 @@
 //! A machine without a language skips its client and says so; CI sets `LOGAN_REQUIRE_CLIENTS`, and there it fails.
 
 use logan_tests::batch::Batch;
-use logan_tests::broker::{Broker, Scratch, Settings, build_folder};
+use logan_tests::broker::{Broker, Scratch, build_folder, is_worth_asking, more_shards_than_cores};
 use logan_tests::clients::{available, can_make_environments, run, sources};
 use logan_tests::java::{self, Kafka};
 use logan_tests::wire::{Connection, FetchFrom};
@@ -11,8 +11,16 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// As many shards as make every connection talk to foreign ones.
-const SETTINGS: &[&str] = &["logan.shards=3"];
+/// Runs the checks of a client against a broker with one shard, one with two, and one with more than there are cores, each of which is stopped.
+fn with_each_number_of_shards(name: &str, checks: impl Fn(&mut Broker)) {
+    for shards in [1, 2, more_shards_than_cores()] {
+        if is_worth_asking(shards) {
+            println!("{name}, with {shards} shards:");
+            let scratch = Scratch::new(name);
+            checks(&mut Broker::with_shards(&scratch, shards));
+        }
+    }
+}
 
 /// An extra argument for a broker that is not ours; see [`Broker::settle`].
 fn settle(broker: &Broker, time: &'static str) -> Option<&'static str> {
@@ -32,16 +40,16 @@ fn java_and_kafkas_tools() {
     if !available(java::NEEDED) {
         return;
     }
-    let scratch = Scratch::new("java");
-    let mut broker = Broker::any(&scratch, SETTINGS);
-    let bootstrap = broker.bootstrap();
-    let arguments: Vec<&str> = ["Checks", &bootstrap].into_iter().chain(settle(&broker, "1000")).collect();
-    print!("{}", run(&mut java::command(&arguments)));
-    stop(&mut broker);
-    if broker.is_ours() {
-        let data = broker.settings().data.display().to_string();
-        print!("{}", run(&mut java::command(&["Dump", &data])));
-    }
+    with_each_number_of_shards("java", |broker| {
+        let bootstrap = broker.bootstrap();
+        let arguments: Vec<&str> = ["Checks", &bootstrap].into_iter().chain(settle(broker, "1000")).collect();
+        print!("{}", run(&mut java::command(&arguments)));
+        stop(broker);
+        if broker.is_ours() {
+            let data = broker.settings().data.display().to_string();
+            print!("{}", run(&mut java::command(&["Dump", &data])));
+        }
+    });
 }
 
 /// Kafka takes `logan/` for a partition of no topic and does not start (STORAGE §4): it serves nothing that was not recovered. Logan
@@ -52,7 +60,7 @@ fn kafka_refuses_a_directory_that_logan_left_dirty() {
         return;
     }
     let scratch = Scratch::new("dirty");
-    let mut broker = Broker::start(Settings::new(&scratch, SETTINGS));
+    let mut broker = Broker::with_shards(&scratch, 3);
     let batch = Batch::of(&[b"acknowledged"]).encode();
     let mut connection = Connection::open(broker.address());
     assert_eq!(connection.create_topic("dirty", 3, &[]), 0);
@@ -83,10 +91,10 @@ fn franz_go() {
     }
     let program = build_folder("go-client").join("checks");
     run(Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(sources("go")));
-    let scratch = Scratch::new("go");
-    let mut broker = Broker::any(&scratch, SETTINGS);
-    print!("{}", run(Command::new(program).arg(broker.bootstrap()).args(settle(&broker, "1s"))));
-    stop(&mut broker);
+    with_each_number_of_shards("go", |broker| {
+        print!("{}", run(Command::new(&program).arg(broker.bootstrap()).args(settle(broker, "1s"))));
+        stop(broker);
+    });
 }
 
 #[test]
@@ -103,11 +111,12 @@ fn kafka_python() {
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
         .arg(requirements));
-    let scratch = Scratch::new("python");
-    let mut broker = Broker::any(&scratch, SETTINGS);
     let checks = sources("python").join("checks.py");
-    print!("{}", run(Command::new(&python).arg(checks).arg(broker.bootstrap()).args(settle(&broker, "1"))));
-    stop(&mut broker);
+    with_each_number_of_shards("python", |broker| {
+        let mut command = Command::new(&python);
+        print!("{}", run(command.arg(&checks).arg(broker.bootstrap()).args(settle(broker, "1"))));
+        stop(broker);
+    });
 }
 
 #[test]
@@ -115,8 +124,10 @@ fn kcat_in_and_out() {
     if !available(&["kcat"]) {
         return;
     }
-    let scratch = Scratch::new("kcat");
-    let mut broker = Broker::any(&scratch, SETTINGS);
+    with_each_number_of_shards("kcat", in_and_out);
+}
+
+fn in_and_out(broker: &mut Broker) {
     let bootstrap = broker.bootstrap();
     let kcat = |arguments: &[&str]| {
         let mut command = Command::new("kcat");
@@ -145,5 +156,5 @@ fn kcat_in_and_out() {
     assert_eq!(back.join("\n"), lines.trim_end());
     let listed = run(&mut kcat(&["-L", "-t", "kcat"]));
     assert!(listed.contains("topic \"kcat\" with ") && listed.contains(" 1 brokers:"), "{listed}");
-    stop(&mut broker);
+    stop(broker);
 }

@@ -6,6 +6,18 @@ use std::time::{Duration, Instant};
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch};
 use logan_tests::wire::{self, Connection, Reader, Writer};
+use logan_tests::with_each_number_of_shards;
+
+with_each_number_of_shards! {
+    an_incremental_answer_says_what_changed,
+    a_large_batch_has_its_turn,
+    what_was_fetched_of_an_unknown_epoch_is_out_of_range,
+    what_is_forgotten_is_not_told_of,
+    errors_are_told_of_each_time,
+    a_topic_that_is_deleted_and_created_again_is_another_of_the_same_name,
+    epochs_are_counted_and_a_session_outlives_its_connection,
+    a_request_that_waits_is_woken_by_what_it_was_not_told_of,
+}
 
 const DELETE_TOPICS: i16 = 20;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -124,11 +136,10 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(partitions: i32) -> Self {
+    fn new(partitions: i32, shards: u16) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let scratch = Scratch::new("sessions");
-        // One shard: another connection is served by the one that has the session, as with Kafka.
-        let broker = Broker::any(&scratch, &["logan.shards=1"]);
+        let broker = Broker::with_shards(&scratch, shards);
         let mut connection = Connection::open(broker.address());
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let topic = format!("sessions-{}-{number}", std::process::id());
@@ -143,9 +154,8 @@ impl Fixture {
     }
 }
 
-#[test]
-fn an_incremental_answer_says_what_changed() {
-    let mut f = Fixture::new(3);
+fn an_incremental_answer_says_what_changed(shards: u16) {
+    let mut f = Fixture::new(3, shards);
     let mut session = Session::new(&f.topic);
     let all = session.fetch(&mut f.connection, &wants(&[(0, 0), (1, 0), (2, 0)]));
     assert_eq!(all, [(0, 0, 0, 0, vec![]), (1, 0, 0, 0, vec![]), (2, 0, 0, 0, vec![])]);
@@ -172,10 +182,9 @@ fn an_incremental_answer_says_what_changed() {
 }
 
 /// A batch that is larger than a shard's share of an answer comes when its partition is the first that has any, whatever other shards have.
-#[test]
-fn a_large_batch_has_its_turn() {
+fn a_large_batch_has_its_turn(shards: u16) {
     let scratch = Scratch::new("turns");
-    let broker = Broker::any(&scratch, &["logan.shards=2"]);
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let topic = format!("turns-{}", std::process::id());
     assert_eq!(connection.create_topic(&topic, 4, &[]), 0);
@@ -267,9 +276,8 @@ fn end_of_epoch(connection: &mut Connection, topic: &str, epoch: i32) -> (i16, i
 }
 
 /// A client may know an epoch of a log that is not there any more: another one begins in its place. As Kafka 4.3.1 answers.
-#[test]
-fn what_was_fetched_of_an_unknown_epoch_is_out_of_range() {
-    let mut f = Fixture::new(1);
+fn what_was_fetched_of_an_unknown_epoch_is_out_of_range(shards: u16) {
+    let mut f = Fixture::new(1, shards);
     let connection = &mut f.connection;
     assert_eq!(end_of_epoch(connection, &f.topic, 0), (0, 0, 0), "one led in without a record");
     assert_eq!(end_of_epoch(connection, &f.topic, 1), (0, -1, -1));
@@ -287,9 +295,8 @@ fn what_was_fetched_of_an_unknown_epoch_is_out_of_range() {
     assert_eq!(fetch_after(connection, &f.topic, 0, -1), (OFFSET_OUT_OF_RANGE, 0, None));
 }
 
-#[test]
-fn what_is_forgotten_is_not_told_of() {
-    let mut f = Fixture::new(3);
+fn what_is_forgotten_is_not_told_of(shards: u16) {
+    let mut f = Fixture::new(3, shards);
     let mut session = Session::new(&f.topic);
     session.fetch(&mut f.connection, &wants(&[(0, 0), (1, 0)]));
     f.produce(0, b"a");
@@ -309,9 +316,8 @@ fn what_is_forgotten_is_not_told_of() {
     assert_eq!(session.refusal(&mut f.connection, &Ask::default()).0, FETCH_SESSION_ID_NOT_FOUND);
 }
 
-#[test]
-fn errors_are_told_of_each_time() {
-    let mut f = Fixture::new(1);
+fn errors_are_told_of_each_time(shards: u16) {
+    let mut f = Fixture::new(1, shards);
     let mut session = Session::new(&f.topic);
     let all = session.fetch(&mut f.connection, &wants(&[(0, 7), (5, 0)]));
     let missing = (5, UNKNOWN_TOPIC_OR_PARTITION, -1, -1, vec![]);
@@ -332,9 +338,8 @@ fn delete_topic(connection: &mut Connection, topic: &str) {
     assert_eq!((r.count(), r.string().as_str(), r.i16()), (1, topic, 0));
 }
 
-#[test]
-fn a_topic_that_is_deleted_and_created_again_is_another_of_the_same_name() {
-    let mut f = Fixture::new(2);
+fn a_topic_that_is_deleted_and_created_again_is_another_of_the_same_name(shards: u16) {
+    let mut f = Fixture::new(2, shards);
     for _ in 0..3 {
         f.produce(0, b"old");
     }
@@ -356,9 +361,8 @@ fn a_topic_that_is_deleted_and_created_again_is_another_of_the_same_name() {
     assert_eq!(session.fetch(&mut f.connection, &Ask::default()), [(1, 0, 1, 0, vec![0])]);
 }
 
-#[test]
-fn epochs_are_counted_and_a_session_outlives_its_connection() {
-    let mut f = Fixture::new(2);
+fn epochs_are_counted_and_a_session_outlives_its_connection(shards: u16) {
+    let mut f = Fixture::new(2, shards);
     let mut session = Session::new(&f.topic);
     session.fetch(&mut f.connection, &wants(&[(0, 0), (1, 0)]));
     session.fetch(&mut f.connection, &Ask::default());
@@ -367,7 +371,19 @@ fn epochs_are_counted_and_a_session_outlives_its_connection() {
     let other = Session { id: session.id ^ 0x4000, topic: f.topic.clone(), ..session };
     assert_eq!(other.refusal(&mut f.connection, &Ask::default()).0, FETCH_SESSION_ID_NOT_FOUND);
     f.produce(1, b"a");
-    f.connection = Connection::open(f.broker.address());
+    let home = (session.id % i32::from(shards)) as u16;
+    let mut elsewhere = Vec::new();
+    f.connection = loop {
+        let mut connection = Connection::open(f.broker.address());
+        // One shard: another connection is served by the one that has the session, as with Kafka.
+        if shards == 1 || connection.shard(&f.topic, shards) == home {
+            break connection;
+        }
+        // As after an eviction.
+        assert_eq!(session.refusal(&mut connection, &Ask::default()).0, FETCH_SESSION_ID_NOT_FOUND);
+        elsewhere.push(connection);
+        assert!(elsewhere.len() < 200, "no connection is served by shard {home}");
+    };
     // The broker has noticed the end of the first connection by then.
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(session.fetch(&mut f.connection, &Ask::default()), [(1, 0, 1, 0, vec![0])]);
@@ -375,9 +391,8 @@ fn epochs_are_counted_and_a_session_outlives_its_connection() {
     assert_eq!(session.fetch(&mut f.connection, &wants(&[(1, 1)])), [(0, 0, 1, 0, vec![0])]);
 }
 
-#[test]
-fn a_request_that_waits_is_woken_by_what_it_was_not_told_of() {
-    let mut f = Fixture::new(3);
+fn a_request_that_waits_is_woken_by_what_it_was_not_told_of(shards: u16) {
+    let mut f = Fixture::new(3, shards);
     let mut session = Session::new(&f.topic);
     session.fetch(&mut f.connection, &wants(&[(0, 0), (1, 0), (2, 0)]));
     session.max_wait_ms = 20_000;

@@ -5,9 +5,19 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use logan::limits;
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch, Settings};
 use logan_tests::wire::{self, Connection, FetchFrom, Reader, Writer};
+use logan_tests::with_each_number_of_shards;
+
+with_each_number_of_shards! {
+    a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting,
+    readers_that_never_read_are_closed_and_cost_no_more_than_their_budget,
+    idle_consumers_keep_nobody_waiting,
+    consumers_that_wait_give_the_memory_of_their_requests_back,
+    consumers_that_wait_with_much_do_not_send_others_away,
+}
 
 const VALUE: usize = 900_000;
 const BATCHES: u8 = 20;
@@ -31,6 +41,12 @@ fn records(response: &[u8]) -> Vec<u8> {
     assert_eq!(r.count(), 0);
     r.i32();
     r.bytes().to_vec()
+}
+
+/// Room for few responses, and for few copies.
+fn start(scratch: &Scratch, shards: u16) -> Broker {
+    let shards = format!("logan.shards={shards}");
+    Broker::start(Settings::new(scratch, &[&shards, "logan.memory.bytes=201326592"]))
 }
 
 /// A topic of `count` batches, each of other bytes; returns them one after another, as they were sent.
@@ -59,6 +75,9 @@ fn unstamped(mut batches: Vec<u8>) -> Vec<u8> {
     batches
 }
 
+/// Whoever had to wait for a client that does not read would wait until the broker gives that one up.
+const MOST: Duration = Duration::from_millis(limits::WRITE_STALL_MS / 2);
+
 /// Others produce and fetch for `time`; the longest that one of them had to wait.
 fn others(broker: &Broker, topic: &str, time: Duration) -> Duration {
     let until = Instant::now() + time;
@@ -85,12 +104,9 @@ fn others(broker: &Broker, topic: &str, time: Duration) -> Duration {
     threads.into_iter().map(|thread| thread.join().expect("the others are served")).max().expect("three")
 }
 
-#[test]
-fn a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting() {
+fn a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting(shards: u16) {
     let scratch = Scratch::new("stalls");
-    // Room for few responses, and for few copies.
-    let mut broker =
-        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    let mut broker = start(&scratch, shards);
     let sent = unstamped(fill(&broker, "stalls", BATCHES));
     let mut stalled = Connection::open(broker.address());
     // As many answers as no socket takes without its reader.
@@ -101,7 +117,7 @@ fn a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting() {
         })
         .collect();
     let waited = others(&broker, "stalls", Duration::from_secs(3));
-    assert!(waited < Duration::from_secs(2), "others waited {waited:?} for a client that does not read");
+    assert!(waited < MOST, "others waited {waited:?} for a client that does not read");
     for (number, asked) in asked.into_iter().enumerate() {
         let (correlation, response) = stalled.receive().expect("the connection is kept");
         assert_eq!(correlation, asked);
@@ -122,15 +138,14 @@ fn sockets(broker: &Broker) -> usize {
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
-#[test]
-fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget() {
+fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget(shards: u16) {
     const SILENT: usize = 80;
     let scratch = Scratch::new("silent");
-    let mut broker =
-        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    let mut broker = start(&scratch, shards);
     fill(&broker, "silent", BATCHES);
     others(&broker, "silent", Duration::from_millis(200));
     let (before, sockets_before) = (broker.resident(), sockets(&broker));
+    broker.forget_peak();
     let requests: Vec<u8> = (0..MANY)
         .flat_map(|number| Connection::frame(wire::FETCH, 11, number, &fetch_body("silent", 0)))
         .collect();
@@ -142,8 +157,8 @@ fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget() {
         })
         .collect();
     let waited = others(&broker, "silent", Duration::from_secs(3));
-    assert!(waited < Duration::from_secs(4), "others waited {waited:?} for clients that do not read");
-    let grown = broker.resident().saturating_sub(before);
+    assert!(waited < MOST, "others waited {waited:?} for clients that do not read");
+    let grown = broker.resident_peak().saturating_sub(before);
     println!("{SILENT} clients that never read cost {} MiB; others waited {waited:?} at most", grown >> 20);
     assert!(grown < 96 << 20, "{SILENT} clients that never read cost {} MiB", grown >> 20);
     let closed = SILENT.saturating_sub(sockets(&broker).saturating_sub(sockets_before));
@@ -153,35 +168,28 @@ fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget() {
 }
 
 /// Consumers that wait for records hold no memory from others meanwhile.
-#[test]
-fn idle_consumers_keep_nobody_waiting() {
+fn idle_consumers_keep_nobody_waiting(shards: u16) {
     let scratch = Scratch::new("waiting");
-    let mut broker =
-        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    let mut broker = start(&scratch, shards);
     fill(&broker, "waiting", 1);
     let mut idle: Vec<Connection> = (0..200).map(|_| Connection::open(broker.address())).collect();
-    let body = Writer::default().i32(-1).i32(10_000).i32(1).i32(50 << 20).i8(0).i32(0).i32(-1).i32(1);
+    let body = Writer::default().i32(-1).i32(60_000).i32(1).i32(50 << 20).i8(0).i32(0).i32(-1).i32(1);
     let body = body.string("waiting").i32(1).i32(0).i32(-1).i64(1).i64(-1).i32(1 << 20).i32(0).string("").0;
     for connection in &mut idle {
         connection.send(wire::FETCH, 11, &body).expect("the broker reads");
     }
     std::thread::sleep(Duration::from_millis(300));
-    let began = Instant::now();
     let mut connection = Connection::open(broker.address());
     assert_eq!(connection.fetch("waiting", FetchFrom::offset(0, 0)).error, 0);
-    assert!(began.elapsed() < Duration::from_secs(3), "waited {:?} for idle consumers", began.elapsed());
+    assert_eq!(idle.iter().filter(|connection| is_answered(connection)).count(), 0, "all of them wait");
     let batch = Batch::of(&[b"woken"]).encode();
     assert_eq!(connection.produce("waiting", 0, -1, &batch).error, 0);
     for connection in &mut idle {
         let (_, response) = connection.receive().expect("all are answered");
         assert_eq!(unstamped(records(&response)), unstamped(batch.clone()));
     }
-    assert!(began.elapsed() < Duration::from_secs(6), "woke all after {:?}", began.elapsed());
     broker.assert_alive();
 }
-
-/// On a busy machine; who is shut out waits as long as the others, a minute.
-const PROMPTLY: Duration = Duration::from_secs(15);
 
 /// A compact length, or a number of tags.
 fn uvarint(mut value: usize) -> Vec<u8> {
@@ -228,18 +236,15 @@ fn is_answered(connection: &Connection) -> bool {
 }
 
 /// What a frame was decoded into may be small: only that is kept while it waits.
-#[test]
-fn consumers_that_wait_give_the_memory_of_their_requests_back() {
+fn consumers_that_wait_give_the_memory_of_their_requests_back(shards: u16) {
     const WAITING: usize = 150;
     let scratch = Scratch::new("padded");
-    let mut broker =
-        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    let mut broker = start(&scratch, shards);
     fill(&broker, "padded", 1);
     let before = broker.resident();
     // Of the budget for large frames, and of that for all others.
     let mut idle = waiters(&broker, WAITING, &waiting_body("padded", 0..1, 1, (2 << 20) + 1));
     idle.extend(waiters(&broker, WAITING, &waiting_body("padded", 0..1, 1, (2 << 20) - 1_000)));
-    let began = Instant::now();
     let mut connection = Connection::open(broker.address());
     assert_eq!(connection.fetch("padded", FetchFrom::offset(0, 0)).error, 0);
     let grown = broker.resident().saturating_sub(before);
@@ -248,7 +253,6 @@ fn consumers_that_wait_give_the_memory_of_their_requests_back() {
     assert_eq!(idle.iter().filter(|connection| is_answered(connection)).count(), 0, "all of them wait");
     let batch = Batch::of(&[b"woken"]).encode();
     assert_eq!(connection.produce("padded", 0, -1, &batch).error, 0);
-    assert!(began.elapsed() < PROMPTLY, "waited {:?} for idle consumers", began.elapsed());
     for connection in &mut idle {
         let (_, response) = connection.receive().expect("all are answered");
         let is_there = response.windows(5).any(|window| window == b"woken");
@@ -258,19 +262,17 @@ fn consumers_that_wait_give_the_memory_of_their_requests_back() {
 }
 
 /// What a frame was decoded into may be large: few can wait then, and those that ask for little wait on.
-#[test]
-fn consumers_that_wait_with_much_do_not_send_others_away() {
+fn consumers_that_wait_with_much_do_not_send_others_away(shards: u16) {
     const LARGE: usize = 12;
     let scratch = Scratch::new("much");
-    let mut broker =
-        Broker::start(Settings::new(&scratch, &["logan.shards=1", "logan.memory.bytes=201326592"]));
+    let mut broker = start(&scratch, shards);
     fill(&broker, "much", 1);
     fill(&broker, "others", 1);
     let mut small = waiters(&broker, 50, &waiting_body("much", 0..1, 1, 0));
     // Each keeps some 10 MB of partitions that there are not, of 19 MB that all may.
     let mut large = waiters(&broker, LARGE, &waiting_body("much", 0..40_000, 1, 0));
-    let waited = others(&broker, "others", Duration::from_millis(500));
-    assert!(waited < PROMPTLY, "others waited {waited:?}");
+    // Whoever is shut out waits as long as they do, and then none is left that waits.
+    others(&broker, "others", Duration::from_millis(500));
     let until = Instant::now() + Duration::from_secs(30);
     let answered = |all: &[Connection]| all.iter().filter(|connection| is_answered(connection)).count();
     while answered(&large) < LARGE - 1 {

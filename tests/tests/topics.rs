@@ -4,8 +4,16 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use logan_tests::batch::Batch;
-use logan_tests::broker::{Broker, Scratch, Settings};
+use logan_tests::broker::{Broker, Scratch, assert_linear};
 use logan_tests::wire::{self, Connection, Reader, Writer};
+use logan_tests::with_each_number_of_shards;
+
+with_each_number_of_shards! {
+    topics_are_deleted_and_created_again_at_once,
+    the_log_of_kafkas_metadata_is_left_alone,
+    a_resource_is_described_once,
+    many_settings_of_a_broker,
+}
 
 const DELETE_TOPICS: i16 = 20;
 const DESCRIBE_CONFIGS: i16 = 32;
@@ -41,11 +49,10 @@ fn delete(connection: &mut Connection, names: &[String]) {
 }
 
 /// The next topic of a name has another id, and so perhaps another shard. Its directory has the name of the one before.
-#[test]
-fn topics_are_deleted_and_created_again_at_once() {
+fn topics_are_deleted_and_created_again_at_once(shards: u16) {
     const TOPICS: usize = 800;
     let scratch = Scratch::new("again");
-    let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
+    let mut broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let names: Vec<String> = (0..TOPICS).map(|number| format!("again-{number}")).collect();
     create(&mut connection, &names);
@@ -72,12 +79,11 @@ fn topics_are_deleted_and_created_again_at_once() {
 }
 
 /// Kafka keeps its metadata in a directory between those of partitions. A directory that it closed goes back to it with that.
-#[test]
-fn the_log_of_kafkas_metadata_is_left_alone() {
+fn the_log_of_kafkas_metadata_is_left_alone(shards: u16) {
     const NAME: &str = "__cluster_metadata";
     const KAFKAS_MARKER: &str = r#"{"version":0,"brokerEpoch":5}"#;
     let scratch = Scratch::new("metadata-log");
-    let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2"]));
+    let mut broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     create(&mut connection, &["orders".to_owned()]);
     assert_eq!(connection.create_topic(NAME, 1, &[]), INVALID_REQUEST);
@@ -155,10 +161,9 @@ fn describe(connection: &mut Connection, names: &[&str], keys: Option<&[String]>
 }
 
 /// A broker's settings come to tens of kilobytes: whoever names it in many ways is told of them once.
-#[test]
-fn a_resource_is_described_once() {
+fn a_resource_is_described_once(shards: u16) {
     let scratch = Scratch::new("described");
-    let broker = Broker::start(Settings::new(&scratch, &["logan.shards=1"]));
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
     let (errors, once) = describe(&mut connection, &["1"], None);
     assert_eq!(errors, [0]);
@@ -169,29 +174,37 @@ fn a_resource_is_described_once() {
 
 /// The names of settings that nobody knows are kept, as Kafka keeps them. Setting and asking for many takes as long as their number says, and
 /// not its square.
-#[test]
-fn many_settings_of_a_broker() {
+fn many_settings_of_a_broker(shards: u16) {
     const MANY: usize = 9_999;
+    const TIMES: usize = 8;
     let scratch = Scratch::new("settings");
-    let broker = Broker::start(Settings::new(&scratch, &["logan.shards=1"]));
+    let broker = Broker::with_shards(&scratch, shards);
     let mut connection = Connection::open(broker.address());
-    for round in 0..2 {
-        let names = (0..MANY).map(|number| format!("nobodys.setting.{round}.{number}"));
-        let one = Writer::default().i32(1).i8(BROKER).string("1").i32(MANY as i32);
+    let mut set = |round: u32, many: usize| {
+        let names = (0..many).map(|number| format!("nobodys.setting.{round}.{number}"));
+        let one = Writer::default().i32(1).i8(BROKER).string("1").i32(many as i32);
         let body = names.fold(one, |w, name| w.string(&name).i8(SET).string("some value")).i8(0);
-        let response = quickly("set", || connection.call(wire::INCREMENTAL_ALTER_CONFIGS, 0, &body));
+        let (response, took) = timed(|| connection.call(wire::INCREMENTAL_ALTER_CONFIGS, 0, &body));
         let mut r = Reader(&response);
         assert_eq!((r.i32(), r.count(), r.i16()), (0, 1, 0), "{}", r.string());
-    }
+        took
+    };
+    // What is there already is written with what is new.
+    set(0, MANY);
+    let (few, many) = (set(1, MANY / TIMES), set(2, MANY));
+    assert_linear("settings to set", few, many, TIMES as u32);
     let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
-    let (errors, _) = quickly("asked for", || describe(&mut connection, &["1"], Some(&keys)));
-    assert_eq!(errors, [0]);
+    let mut ask = |keys: &[String]| {
+        let ((errors, _), took) = timed(|| describe(&mut connection, &["1"], Some(keys)));
+        assert_eq!(errors, [0]);
+        took
+    };
+    let (few, many) = (ask(&keys[..keys.len() / TIMES]), ask(&keys));
+    assert_linear("settings to ask for", few, many, TIMES as u32);
 }
 
-fn quickly<T>(what: &str, ask: impl FnOnce() -> T) -> T {
+fn timed<T>(ask: impl FnOnce() -> T) -> (T, Duration) {
     let began = Instant::now();
     let answer = ask();
-    println!("settings are {what} within {:.1?}", began.elapsed());
-    assert!(began.elapsed() < Duration::from_secs(4), "settings are {what} after {:?}", began.elapsed());
-    answer
+    (answer, began.elapsed())
 }

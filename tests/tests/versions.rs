@@ -4,10 +4,22 @@
 use bytes::Bytes;
 use logan::model::Uuid;
 use logan::protocol::messages as m;
-use logan::protocol::{ApiKey, ErrorCode, Message, Records, Request, Str};
+use logan::protocol::{ApiKey, ErrorCode, Records, Request, Str};
 use logan_tests::batch::Batch;
 use logan_tests::broker::{Broker, Scratch, Settings};
-use logan_tests::wire::{Connection, Writer};
+use logan_tests::typed;
+use logan_tests::wire::Connection;
+use logan_tests::with_each_number_of_shards;
+
+with_each_number_of_shards! {
+    what_is_advertised_is_what_is_built,
+    records_go_in_and_come_out_by_every_version,
+    offsets_and_epochs_are_told_by_every_version,
+    topics_are_administered_by_every_version,
+    settings_are_altered_and_described_by_every_version,
+    metadata_is_told_by_every_version,
+    the_cluster_is_described_by_every_version,
+}
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -42,28 +54,15 @@ impl Client {
         let versions = R::KEY.versions();
         let &(_, from, to) = ADVERTISED.iter().find(|api| api.0 == R::KEY).expect("an API that is built");
         for version in from.max(versions.min)..=to {
-            let body = request(version)
-                .write(version)
-                .unwrap_or_else(|error| panic!("{} v{version} cannot be asked for: {error}", R::KEY.name()));
-            let is_tagged = R::KEY.request_header_version(version) == 2;
-            let head = if is_tagged { &[0][..] } else { &[] };
-            let body = Writer::default().raw(head).raw(&body.contiguous());
-            let id = self.connection.send(R::KEY as i16, version, &body.0).expect("the broker reads");
-            let received = self.connection.receive();
-            let (answered, response) = received
-                .unwrap_or_else(|error| panic!("{} v{version} is not answered: {error}", R::KEY.name()));
-            assert_eq!(answered, id);
-            let rest = Bytes::from(response).slice(R::KEY.response_header_version(version) as usize..);
-            let response = R::Response::read(version, rest);
-            check(version, response.unwrap_or_else(|error| panic!("{} v{version}: {error}", R::KEY.name())));
+            check(version, typed::call(&mut self.connection, version, &request(version)));
         }
     }
 }
 
 /// A broker with a topic `t` of two partitions, and a record in the first.
-fn client(scratch: &Scratch) -> (Broker, Client) {
-    let broker =
-        Broker::start(Settings::new(scratch, &["logan.shards=2", "auto.create.topics.enable=false"]));
+fn client(scratch: &Scratch, shards: u16) -> (Broker, Client) {
+    let shards = format!("logan.shards={shards}");
+    let broker = Broker::start(Settings::new(scratch, &[&shards, "auto.create.topics.enable=false"]));
     let mut connection = Connection::open(broker.address());
     assert_eq!(connection.create_topic("t", 2, &[]), 0);
     let record = Batch::of(&[b"first"]).encode();
@@ -82,10 +81,9 @@ fn named(name: &str) -> m::metadata::MetadataRequestTopic {
     m::metadata::MetadataRequestTopic { name: Some(Str::from(name)), ..Default::default() }
 }
 
-#[test]
-fn what_is_advertised_is_what_is_built() {
+fn what_is_advertised_is_what_is_built(shards: u16) {
     let scratch = Scratch::new("advertised");
-    let (_broker, mut client) = client(&scratch);
+    let (_broker, mut client) = client(&scratch, shards);
     let mut expected: Vec<_> = ADVERTISED.iter().map(|(key, from, to)| (*key as i16, *from, *to)).collect();
     expected.sort_unstable();
     client.each(
@@ -104,10 +102,9 @@ fn what_is_advertised_is_what_is_built() {
     );
 }
 
-#[test]
-fn records_go_in_and_come_out_by_every_version() {
+fn records_go_in_and_come_out_by_every_version(shards: u16) {
     let scratch = Scratch::new("records");
-    let (_broker, mut client) = client(&scratch);
+    let (_broker, mut client) = client(&scratch, shards);
     let record = Bytes::from(Batch::of(&[b"one more"]).encode());
     let id = client.topic_id;
     // By name, or by id where a version has ids.
@@ -169,10 +166,9 @@ fn records_go_in_and_come_out_by_every_version() {
     }
 }
 
-#[test]
-fn offsets_and_epochs_are_told_by_every_version() {
+fn offsets_and_epochs_are_told_by_every_version(shards: u16) {
     let scratch = Scratch::new("offsets");
-    let (_broker, mut client) = client(&scratch);
+    let (_broker, mut client) = client(&scratch, shards);
     for (partition, timestamp, error, offset) in [
         (0, -1, ErrorCode::NONE, 1),
         (0, -2, ErrorCode::NONE, 0),
@@ -230,10 +226,9 @@ fn offsets_and_epochs_are_told_by_every_version() {
     );
 }
 
-#[test]
-fn topics_are_administered_by_every_version() {
+fn topics_are_administered_by_every_version(shards: u16) {
     let scratch = Scratch::new("administered");
-    let (_broker, mut client) = client(&scratch);
+    let (_broker, mut client) = client(&scratch, shards);
     client.each(
         |version| {
             use m::create_topics::{CreatableTopic, CreatableTopicConfig};
@@ -296,10 +291,9 @@ fn topics_are_administered_by_every_version() {
     );
 }
 
-#[test]
-fn settings_are_altered_and_described_by_every_version() {
+fn settings_are_altered_and_described_by_every_version(shards: u16) {
     let scratch = Scratch::new("settings");
-    let (_broker, mut client) = client(&scratch);
+    let (_broker, mut client) = client(&scratch, shards);
     client.each(
         |version| {
             use m::incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
@@ -344,10 +338,9 @@ fn settings_are_altered_and_described_by_every_version() {
     );
 }
 
-#[test]
-fn metadata_is_told_by_every_version() {
+fn metadata_is_told_by_every_version(shards: u16) {
     let scratch = Scratch::new("metadata");
-    let (broker, mut client) = client(&scratch);
+    let (broker, mut client) = client(&scratch, shards);
     let port = i32::from(broker.address().port());
     let topic_id = client.topic_id;
     client.each(
@@ -380,10 +373,9 @@ fn metadata_is_told_by_every_version() {
     );
 }
 
-#[test]
-fn the_cluster_is_described_by_every_version() {
+fn the_cluster_is_described_by_every_version(shards: u16) {
     let scratch = Scratch::new("described");
-    let (broker, mut client) = client(&scratch);
+    let (broker, mut client) = client(&scratch, shards);
     let port = i32::from(broker.address().port());
     client.each(
         |_| m::DescribeClusterRequest { endpoint_type: 1, ..Default::default() },
