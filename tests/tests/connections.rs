@@ -35,20 +35,58 @@ fn fate(connection: &mut Connection, patience: Duration) -> Fate {
     }
 }
 
-/// So many new connections, with what became of each.
-fn open(address: SocketAddr, count: usize) -> Vec<(Connection, Fate)> {
-    let all: Vec<Connection> = (0..count).map(|_| Connection::open(address)).collect();
-    let with_fate = |mut connection: Connection| {
-        let fate = fate(&mut connection, Duration::from_secs(1));
-        (connection, fate)
-    };
-    all.into_iter().map(with_fate).collect()
+/// Connections that have asked, with what has become of each so far.
+struct Crowd(Vec<(Connection, Fate)>);
+
+/// So many new connections.
+fn open(address: SocketAddr, count: usize) -> Crowd {
+    Crowd::of((0..count).map(|_| Connection::open(address)).collect())
 }
 
-/// How many are served, wait and are closed.
-fn count(all: &[(Connection, Fate)]) -> [usize; 3] {
-    [Fate::Served, Fate::Waits, Fate::Closed].map(|fate| all.iter().filter(|(_, its)| *its == fate).count())
+impl Crowd {
+    /// Asks each connection once more.
+    fn of(connections: Vec<Connection>) -> Self {
+        let ask = |mut connection: Connection| {
+            let is_open = connection.send(wire::API_VERSIONS, 0, &Writer::default().0).is_ok();
+            (connection, if is_open { Fate::Waits } else { Fate::Closed })
+        };
+        Self(connections.into_iter().map(ask).collect())
+    }
+
+    /// How many are served, wait and are closed.
+    fn count(&mut self) -> [usize; 3] {
+        for (connection, fate) in self.0.iter_mut().filter(|(_, fate)| *fate == Fate::Waits) {
+            connection.stream.set_read_timeout(Some(Duration::from_millis(10))).expect("an open socket");
+            *fate = match connection.stream.peek(&mut [0]) {
+                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => Fate::Waits,
+                Ok(0) | Err(_) => Fate::Closed,
+                Ok(_) => {
+                    connection.stream.set_read_timeout(Some(PATIENCE)).expect("an open socket");
+                    connection.receive().expect("the rest of the answer");
+                    Fate::Served
+                }
+            };
+        }
+        [Fate::Served, Fate::Waits, Fate::Closed].map(|fate| self.fates().filter(|its| *its == fate).count())
+    }
+
+    fn fates(&self) -> impl Iterator<Item = Fate> {
+        self.0.iter().map(|(_, fate)| *fate)
+    }
+
+    /// So many are served, wait and are closed in the end, and it stays so.
+    fn becomes(&mut self, expected: [usize; 3]) {
+        let began = Instant::now();
+        while self.count() != expected {
+            assert!(began.elapsed() < PATIENCE, "{:?}, and not {expected:?}", self.count());
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(self.count(), expected, "at first it was");
+    }
 }
+
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until the broker has noticed what was closed: until one more connection is served.
 fn until_served(address: SocketAddr) -> Connection {
@@ -66,17 +104,23 @@ fn until_served(address: SocketAddr) -> Connection {
 fn an_address_has_its_limit() {
     let scratch = Scratch::new("per-ip");
     let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=2", "max.connections.per.ip=5"]));
-    let all = open(broker.address(), 8);
-    assert_eq!(count(&all), [5, 0, 3]);
-    drop(all);
+    open(broker.address(), 8).becomes([5, 0, 3]);
     let mut admin = until_served(broker.address());
     let overrides = "max.connections.per.ip.overrides";
     assert_eq!(admin.set_broker_setting(overrides, "localhost:3,192.0.2.7:0"), 0);
-    // The name is looked up before it counts.
-    std::thread::sleep(Duration::from_secs(1));
-    let all = open(broker.address(), 8);
-    assert_eq!(count(&all), [2, 0, 6], "one of the three is open already");
-    drop(all);
+    // The name is looked up before it counts, and those that leave have left a moment later. One of the three is open already.
+    let began = Instant::now();
+    loop {
+        let mut all = open(broker.address(), 8);
+        while all.count()[1] > 0 {
+            assert!(began.elapsed() < PATIENCE, "{:?}", all.count());
+        }
+        if all.count() == [2, 0, 6] {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{:?}", all.count());
+        std::thread::sleep(Duration::from_millis(100));
+    }
     broker.assert_alive();
 }
 
@@ -85,11 +129,11 @@ fn a_full_broker_keeps_the_next_one_waiting() {
     let scratch = Scratch::new("full");
     // One shard: as each of Kafka's processors, each shard ends the idlest of its own connections.
     let mut broker = Broker::start(Settings::new(&scratch, &["logan.shards=1", "max.connections=4"]));
-    let all = open(broker.address(), 6);
-    assert_eq!(count(&all), [4, 2, 0]);
+    let mut all = open(broker.address(), 6);
+    all.becomes([4, 2, 0]);
     // Two leave, and the two that wait are answered.
     let (mut served, waiting): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|(_, fate)| *fate == Fate::Served);
+        all.0.into_iter().partition(|(_, fate)| *fate == Fate::Served);
     served.truncate(2);
     let mut all: Vec<Connection> =
         served.into_iter().chain(waiting).map(|(connection, _)| connection).collect();
@@ -99,41 +143,55 @@ fn a_full_broker_keeps_the_next_one_waiting() {
     }
     // Fewer may stay than are there: the idlest leave.
     assert_eq!(all[3].set_broker_setting("max.connections", "2"), 0);
-    std::thread::sleep(Duration::from_secs(1));
-    let fates: Vec<Fate> =
-        all.iter_mut().map(|connection| fate(connection, Duration::from_secs(1))).collect();
-    assert_eq!(fates.iter().filter(|fate| **fate == Fate::Served).count(), 2, "{fates:?}");
-    assert_eq!(fates[3], Fate::Served, "it was used last");
+    let began = Instant::now();
+    while all.iter().filter(|connection| is_open(connection)).count() > 2 {
+        assert!(began.elapsed() < PATIENCE, "more than two are open");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut all = Crowd::of(all);
+    all.becomes([2, 0, 2]);
+    assert_eq!(all.fates().nth(3), Some(Fate::Served), "it was used last");
     drop(all);
     drop(until_served(broker.address()));
     broker.assert_alive();
     assert!(broker.stop().success());
 }
 
-/// Brokers among themselves do not wait for clients: the idlest client leaves.
+/// Whether the broker has not closed it; nothing is to be read from it.
+fn is_open(connection: &Connection) -> bool {
+    connection.stream.set_nonblocking(true).expect("a socket");
+    let seen = connection.stream.peek(&mut [0]);
+    connection.stream.set_nonblocking(false).expect("a socket");
+    matches!(seen, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// Brokers among themselves do not wait for clients: the idlest client leaves. Theirs is the listener that is named so, or else the one that has
+/// the protocol's name.
 #[test]
 fn the_inter_broker_listener_takes_the_place_of_others() {
-    let scratch = Scratch::new("inner");
-    let (inner, outer) = (free_port(), free_port());
-    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{inner},OUTER://127.0.0.1:{outer}");
-    let protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTER:PLAINTEXT";
-    let mut settings =
-        Settings::new(&scratch, &["logan.shards=2", "max.connections=3", &listeners, protocols]);
-    settings.port = inner;
-    let mut broker = Broker::start(settings);
-    let outer = SocketAddr::from(([127, 0, 0, 1], outer));
-    let mut clients = open(outer, 3);
-    assert_eq!(count(&clients), [3, 0, 0]);
-    let brokers = open(broker.address(), 2);
-    assert_eq!(count(&brokers), [2, 0, 0]);
-    std::thread::sleep(Duration::from_millis(500));
-    for (client, its) in &mut clients {
-        *its = fate(client, Duration::from_secs(1));
+    for named in ["", "inter.broker.listener.name=INNER"] {
+        let scratch = Scratch::new("inner");
+        let (inner, outer) = (free_port(), free_port());
+        let names = if named.is_empty() { ["PLAINTEXT", "OUTER"] } else { ["INNER", "PLAINTEXT"] };
+        let listeners =
+            format!("listeners={}://127.0.0.1:{inner},{}://127.0.0.1:{outer}", names[0], names[1]);
+        let protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTER:PLAINTEXT,INNER:PLAINTEXT";
+        let overrides = ["logan.shards=2", "max.connections=3", &listeners, protocols, named];
+        let overrides: Vec<&str> = overrides.into_iter().filter(|setting| !setting.is_empty()).collect();
+        let mut settings = Settings::new(&scratch, &overrides);
+        settings.port = inner;
+        let mut broker = Broker::start(settings);
+        let outer = SocketAddr::from(([127, 0, 0, 1], outer));
+        let mut clients = open(outer, 3);
+        clients.becomes([3, 0, 0]);
+        let mut brokers = open(broker.address(), 2);
+        brokers.becomes([2, 0, 0]);
+        let mut clients = Crowd::of(clients.0.into_iter().map(|(client, _)| client).collect());
+        clients.becomes([1, 0, 2]);
+        open(outer, 1).becomes([0, 1, 0]);
+        drop((brokers, clients));
+        broker.assert_alive();
     }
-    assert_eq!(count(&clients), [1, 0, 2]);
-    assert_eq!(count(&open(outer, 1)), [0, 1, 0], "full for clients");
-    drop((brokers, clients));
-    broker.assert_alive();
 }
 
 /// Host and port of the brokers that Metadata v1 names.
@@ -191,23 +249,23 @@ fn idle_connections_are_closed() {
     let scratch = Scratch::new("idle");
     let idle = ["logan.shards=2", "connections.max.idle.ms=2000"];
     let broker = Broker::start(Settings::new(&scratch, &idle));
-    let mut silent = Connection::open(broker.address());
-    let mut used = Connection::open(broker.address());
-    assert_eq!(fate(&mut used, Duration::from_secs(5)), Fate::Served);
-    let mut busy = Connection::open(broker.address());
     let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(1_500) {
-        assert_eq!(fate(&mut busy, Duration::from_secs(5)), Fate::Served);
-        std::thread::sleep(Duration::from_millis(300));
+    let mut busy = Connection::open(broker.address());
+    let silent = Connection::open(broker.address());
+    let mut used = Connection::open(broker.address());
+    assert_eq!(fate(&mut used, PATIENCE), Fate::Served);
+    loop {
+        let open = [is_open(&silent), is_open(&used)];
+        if open == [false, false] {
+            break;
+        }
+        let elapsed = began.elapsed();
+        assert!(elapsed >= Duration::from_millis(2_000) || open == [true, true], "closed after {elapsed:?}");
+        assert!(elapsed < PATIENCE, "an idle connection is open");
+        assert_eq!(fate(&mut busy, PATIENCE), Fate::Served, "it is never idle for so long");
+        std::thread::sleep(Duration::from_millis(20));
     }
-    for idle in [&mut silent, &mut used] {
-        idle.stream.set_read_timeout(Some(Duration::from_millis(10))).expect("an open socket");
-        assert!(idle.receive().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
-    }
-    assert!(
-        silent.is_closed_within(Duration::from_secs(10)) && used.is_closed_within(Duration::from_secs(10))
-    );
-    assert!(began.elapsed() >= Duration::from_millis(1_900), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(2_000), "closed too early");
 }
 
 /// Fewer descriptors than connections that come, and than segments that are written: connections wait, files are closed and opened again, and
