@@ -1,15 +1,16 @@
 //! Leader epochs, producer ids and the place of the metadata over starts: what goes on, what begins anew, and what is refused.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use logan_tests::batch::Batch;
+use logan_tests::batch::{self, Batch};
 use logan_tests::broker::{self, Broker, Refused, Scratch, Settings};
 use logan_tests::clients::available;
 use logan_tests::java::{self, Kafka};
-use logan_tests::wire::{self, Connection, Reader, Writer};
+use logan_tests::wire::{self, Connection, FetchFrom, Reader, Writer};
 
 const TOPIC: &str = "led";
 /// Below are Kafka's.
@@ -79,34 +80,90 @@ fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A producer of Kafka's, in the moments after its start.
-fn write_to_kafka(kafka: &Kafka, producers: usize) -> (i32, i64) {
+/// A producer, after its first batch.
+struct Begun {
+    id: i64,
+    epoch: i16,
+    value: &'static [u8],
+    base: i64,
+}
+
+impl Begun {
+    fn batch(&self, value: &[u8], sequence: i32) -> Vec<u8> {
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+        // A producer whose last record is older than a day is forgotten.
+        Batch::of(&[value]).at(now_ms).idempotent(self.id, self.epoch, sequence).encode()
+    }
+
+    /// The other broker knows what this producer has written: what is sent again is there, and it takes what comes next.
+    fn goes_on(&self, address: SocketAddr, next: i64) {
+        let mut connection = Connection::open(address);
+        let mut send = |value: &[u8], sequence| {
+            let batch = self.batch(value, sequence);
+            until("a record", || {
+                let produced = connection.produce(TOPIC, 0, -1, &batch);
+                (produced.error == 0).then_some(produced.base_offset)
+            })
+        };
+        assert_eq!(send(self.value, 0), self.base, "it is there");
+        assert_eq!(send(b"gone on", 1), next);
+    }
+}
+
+/// Producers of Kafka's, in the moments after its start: the epoch that it leads in, where the log ends, and the last of them.
+fn write_to_kafka(kafka: &Kafka, producers: usize) -> ((i32, i64), Begun) {
     let mut connection = Connection::open(kafka.address());
     until("the topic", || matches!(connection.create_topic(TOPIC, 1, &[]), 0 | 36).then_some(()));
+    let mut last = None;
     for _ in 0..producers {
         let (id, epoch) = until("a producer id", || {
             let (error, id, epoch) = connection.init_producer_id();
             (error == 0).then_some((id, epoch))
         });
-        let batch = Batch::of(&[b"of Kafka"]).idempotent(id, epoch, 0).encode();
-        until("a record", || (connection.produce(TOPIC, 0, -1, &batch).error == 0).then_some(()));
+        let mut begun = Begun { id, epoch, value: b"of Kafka", base: -1 };
+        let batch = begun.batch(begun.value, 0);
+        begun.base = until("a record", || {
+            let produced = connection.produce(TOPIC, 0, -1, &batch);
+            (produced.error == 0).then_some(produced.base_offset)
+        });
+        last = Some(begun);
     }
-    (leader_epoch(&mut connection), end(&mut connection))
+    ((leader_epoch(&mut connection), end(&mut connection)), last.expect("one producer at least"))
 }
 
 /// A new producer's first batch is appended, and not taken for that of one of Kafka's.
-fn write_to_logan(broker: &Broker) {
+fn write_to_logan(broker: &Broker) -> Begun {
     let mut connection = Connection::open(broker.address());
     let before = end(&mut connection);
     let (error, id, epoch) = connection.init_producer_id();
     assert!(error == 0 && id >= FIRST_PRODUCER_ID, "{error}, {id}");
-    let batch = Batch::of(&[b"of Logan"]).idempotent(id, epoch, 0).encode();
-    let produced = connection.produce(TOPIC, 0, -1, &batch);
+    let begun = Begun { id, epoch, value: b"of Logan", base: before };
+    let produced = connection.produce(TOPIC, 0, -1, &begun.batch(begun.value, 0));
     assert_eq!((produced.error, produced.base_offset), (0, before));
     assert_eq!(end(&mut connection), before + 1);
+    begun
 }
 
-/// From Kafka to Logan and back, twice: every era is led above the ones before, and each of them is still told where it ends.
+/// The values of all records.
+fn read_whole(address: SocketAddr) -> Vec<String> {
+    let mut connection = Connection::open(address);
+    let (mut values, mut next) = (Vec::new(), 0);
+    while next < end(&mut connection) {
+        let fetched = connection.fetch(TOPIC, FetchFrom::offset(0, next));
+        assert_eq!(fetched.error, 0);
+        for found in batch::split(&fetched.records) {
+            assert_eq!(batch::base_offset(found), next);
+            let texts =
+                batch::values(found).into_iter().map(|value| String::from_utf8(value).expect("a text"));
+            values.extend(texts);
+            next = batch::next_offset(found);
+        }
+    }
+    values
+}
+
+/// From Kafka to Logan and back, twice: every era is led above the ones before, each of them is still told where it ends, and each appends
+/// behind what the other wrote, for the same producers, too.
 #[test]
 fn epochs_and_producer_ids_go_on_behind_kafkas() {
     if std::env::var_os("LOGAN_TEST_BROKER").is_some() || !available(java::NEEDED) {
@@ -124,11 +181,16 @@ fn epochs_and_producer_ids_go_on_behind_kafkas() {
             assert_eq!(end_of_epoch(&mut connection, *epoch), (*epoch, *end), "of {eras:?}");
         }
     };
+    let mut of_kafka = None;
     for _ in 0..2 {
         kafka.start();
-        eras.push(write_to_kafka(&kafka, 3));
+        let (era, begun) = write_to_kafka(&kafka, 3);
+        eras.push(era);
+        of_kafka = Some(begun);
         kafka.stop();
     }
+    let mut of_kafka = of_kafka.expect("the last of six");
+    let mut written = vec!["of Kafka"; 6];
     assert!(eras[0].0 < eras[1].0, "Kafka raises the epoch with each start: {eras:?}");
 
     let mut broker = Broker::start(settings);
@@ -137,19 +199,33 @@ fn epochs_and_producer_ids_go_on_behind_kafkas() {
         let epoch = leader_epoch(&mut connection);
         assert!(epoch > eras[eras.len() - 1].0, "epoch {epoch} after {eras:?}");
         ends_are_told(&broker, &eras);
-        write_to_logan(&broker);
+        let of_logan = write_to_logan(&broker);
+        of_kafka.goes_on(broker.address(), of_logan.base + 1);
+        written.extend(["of Logan", "gone on"]);
+        assert_eq!(read_whole(broker.address()), written, "Logan");
         eras.push((epoch, end(&mut connection)));
         ends_are_told(&broker, &eras);
         assert!(broker.stop().success(), "{}", broker.output());
         let known: Vec<i32> =
             epoch_file(&broker.settings().data).into_iter().map(|(epoch, _)| epoch).collect();
         assert_eq!(known, eras.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>());
+
         kafka.start();
-        let after = write_to_kafka(&kafka, 1);
+        until("the topic", || {
+            let (error, _, _) = Connection::open(kafka.address()).list_offset(TOPIC, 0, -1);
+            (error == 0).then_some(())
+        });
+        assert_eq!(read_whole(kafka.address()), written, "Kafka");
+        of_logan.goes_on(kafka.address(), written.len() as i64);
+        let (after, begun) = write_to_kafka(&kafka, 1);
+        written.extend(["gone on", "of Kafka"]);
+        assert_eq!(read_whole(kafka.address()), written, "Kafka");
         kafka.stop();
         assert!(after.0 > epoch, "Kafka leads in {} after {epoch}", after.0);
         eras.push(after);
+        of_kafka = begun;
         broker.restart();
+        assert_eq!(read_whole(broker.address()), written, "Logan");
     }
 }
 

@@ -161,8 +161,10 @@ fn transactions_that_kafka_wrote_are_fetched_as_kafka_fetches_them() {
     let mut broker = Broker::start(settings);
     is_seen_as(&expected, "taken over", broker.address());
     broker.kill();
+    broker.settings_mut().overrides = vec!["logan.shards=5".to_owned()];
     broker.restart();
     is_seen_as(&expected, "killed", broker.address());
+    broker.settings_mut().overrides = vec!["logan.shards=1".to_owned()];
     let data = broker.settings().data.display().to_string();
     for _ in 0..2 {
         assert!(broker.stop().success(), "{}", broker.output());
