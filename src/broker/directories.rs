@@ -22,14 +22,18 @@ pub(super) struct Claimed {
 /// Why a directory is not this node's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
-    #[error("{path}/{META_PROPERTIES}: {reason}")]
+    #[error(
+        "{path}/{META_PROPERTIES}: {reason}. It says which cluster and node the directory is of: restore it from a copy, or take the directory \
+         out of log.dirs"
+    )]
     Unreadable { path: String, reason: String },
     #[error(
         "{path} belongs to node {found}, and this is node {own}: set node.id={found}, or name another directory in log.dirs"
     )]
     OtherNode { path: String, found: i32, own: NodeId },
     #[error(
-        "{path} belongs to cluster {found}, and {other} to {own}, as their {META_PROPERTIES} say: they cannot serve one broker"
+        "{path} belongs to cluster {found}, and {other} to {own}, as their {META_PROPERTIES} say, and one broker cannot serve both: take the one \
+         that is not of this cluster out of log.dirs"
     )]
     OtherCluster { path: String, found: String, other: String, own: String },
     #[error(

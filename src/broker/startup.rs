@@ -315,8 +315,12 @@ fn unrecovered(path: String, error: &OpenError) -> StartError {
         return StartError::UnknownTopic { path, log: log.to_string() };
     }
     let hint = match error {
-        OpenError::Damaged(_) => "; `logan recover --accept-loss` goes on with what is left",
-        _ => "",
+        OpenError::Damaged(_) => format!("; `logan recover --accept-loss {path}` goes on with what is left"),
+        OpenError::Root(_) | OpenError::Disk(_) => {
+            "; restore the directory from a copy, or take it out of log.dirs".to_owned()
+        }
+        OpenError::TooManyShards { .. } => "; set logan.shards".to_owned(),
+        OpenError::NotClosedCleanly | OpenError::UnknownTopic { .. } => String::new(),
     };
     StartError::Directory { path, reason: format!("{error}{hint}") }
 }

@@ -43,8 +43,14 @@ pub enum DiskError {
 }
 
 const ENOSPC: i32 = 28;
+const EFBIG: i32 = 27;
 
 impl DiskError {
+    /// A file is longer than it may be: what was read of it is nothing, and the disk is not to blame.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::Failed { operation: "read", errno: EFBIG, .. })
+    }
+
     /// The error of a sync. What finds no space is tried again when there is some, but not a sync: what a failed one has lost stays lost,
     /// and the next one would call it durable. So it fails the directory, as any other failed sync does.
     #[must_use]
@@ -108,7 +114,7 @@ pub trait Directory {
     fn sync_file_system(&self) -> Io<'_, ()>;
     /// Opens for direct I/O.
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>>;
-    /// Reads a whole small file through the page cache; fails if it is longer than `limit` bytes.
+    /// Reads a whole small file through the page cache; fails ([`DiskError::is_too_long`]) if it is longer than `limit` bytes.
     fn read_small<'a>(&'a self, path: &'a str, limit: usize) -> Io<'a, Vec<u8>>;
     /// Replaces a small file so that a crash leaves the old or the new content, and syncs file and directory before it returns.
     fn write_small<'a>(&'a self, path: &'a str, content: Vec<u8>) -> Io<'a, ()>;

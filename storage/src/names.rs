@@ -545,6 +545,7 @@ pub(crate) async fn has_topic_id(
     match directory.read_small(&path, BLOCK).await {
         Ok(bytes) => Ok(read_partition_metadata(&bytes).ok().map(|id| id == key.topic_id)),
         Err(DiskError::NotFound { .. }) => Ok(None),
+        Err(error) if error.is_too_long() => Ok(None),
         Err(error) => Err(error),
     }
 }

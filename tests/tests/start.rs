@@ -44,7 +44,7 @@ fn a_port_that_is_taken() {
     let settings = Settings::new(&scratch, &[]);
     let _taken = TcpListener::bind(("127.0.0.1", settings.port)).expect("it was free");
     let port = settings.port.to_string();
-    assert_says(&refused(settings), &[&port]);
+    assert_says(&refused(settings), &[&port, "`listeners`", "ss -ltnp"]);
 }
 
 /// It is found out before anything is changed: what was closed cleanly still is, and the message names the setting.
@@ -102,7 +102,7 @@ fn metadata_in_a_directory_of_its_own() {
     // Two brokers must not share it, either.
     let other = Scratch::new("metadata-dir");
     let second = Settings::new(&other, &[&setting]);
-    assert_says(&refused(second), &[&metadata.display().to_string(), "in use"]);
+    assert_says(&refused(second), &[&metadata.display().to_string(), "in use by another process: stop it"]);
 }
 
 /// Whoever set how long records are kept must not believe that they go.
@@ -133,7 +133,7 @@ fn a_port_that_another_broker_has() {
     let mut settings = Settings::new(&other, &["logan.shards=2"]);
     settings.port = first.settings().port;
     let port = settings.port.to_string();
-    assert_says(&refused(settings), &[&port]);
+    assert_says(&refused(settings), &[&port, "`listeners`", "ss -ltnp"]);
     first.assert_alive();
 }
 
@@ -147,7 +147,7 @@ fn a_directory_that_another_broker_has() {
     fs::create_dir(&settings.folder).expect("the scratch directory is writable");
     let data = settings.data.display().to_string();
     let started = Instant::now();
-    assert_says(&refused(settings), &[&data]);
+    assert_says(&refused(settings), &[&data, "in use by another process: stop it", "log.dirs"]);
     println!("refused after {:.1?}", started.elapsed());
     first.assert_alive();
 }
@@ -169,15 +169,15 @@ fn a_directory_that_is_named_in_two_ways() {
 #[test]
 fn a_directory_that_cannot_be_written() {
     let scratch = Scratch::new("readonly");
-    let mut settings = Settings::new(&scratch, &[]);
-    // Root may write anywhere but here.
-    settings.data = PathBuf::from("/proc/logan-data");
-    assert_says(&refused(settings), &["/proc/logan-data"]);
-    let mut settings = Settings::new(&scratch, &[]);
-    fs::write(&settings.data, "a file").expect("the scratch directory is writable");
-    let data = settings.data.display().to_string();
-    settings.port = broker::free_port();
-    assert_says(&refused(settings), &[&data]);
+    let file = scratch.path().join("file");
+    fs::write(&file, "a file").expect("the scratch directory is writable");
+    // Root may write anywhere but in the first two: one that cannot be made, one that is there, and what is no directory.
+    for data in [PathBuf::from("/proc/logan-data"), PathBuf::from("/sys"), file] {
+        let mut settings = Settings::new(&scratch, &[]);
+        settings.data.clone_from(&data);
+        let advice = "a log directory must exist or be creatable, and be writable by this user";
+        assert_says(&refused(settings), &[&data.display().to_string(), advice]);
+    }
 }
 
 #[test]
@@ -188,7 +188,11 @@ fn a_directory_of_another_cluster() {
     let mut both = first.clone();
     both.overrides.push(format!("log.dirs={},{}", first.data.display(), second.data.display()));
     let refused = refused(both);
-    assert_says(&refused, &["cluster", &second.data.display().to_string()]);
+    let [one, two] = [&first, &second].map(|settings| settings.data.display().to_string());
+    assert_says(
+        &refused,
+        &["belongs to cluster", &one, &two, "take the one that is not of this cluster out of log.dirs"],
+    );
 }
 
 /// The settings, with two log directories.
@@ -365,9 +369,14 @@ fn corrupt_files() {
             match Broker::try_start(settings) {
                 Err(refused) => {
                     assert_says(&refused, &[]);
-                    let named =
-                        refused.output.contains(&*file.file_name().expect("a file").to_string_lossy())
-                            || refused.output.contains("recover");
+                    let says = |words: &str| refused.output.contains(words);
+                    // The log itself is called by its name and its first offset.
+                    let is_log = file.extension().is_some_and(|extension| extension == "log");
+                    let log = file.parent().expect("below the data").to_string_lossy();
+                    let is_named = says(&file.file_name().expect("a file").to_string_lossy())
+                        || (is_log && !log.is_empty() && says(&log));
+                    let is_advised = says("logan recover --accept-loss /") || says("estore");
+                    let named = is_named && is_advised;
                     report.push((
                         what,
                         format!("refused: {}", refused.output.lines().last().unwrap_or_default()),

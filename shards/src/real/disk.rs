@@ -52,7 +52,10 @@ fn io_error(path: &str, operation: &'static str, error: &io::Error) -> IoError {
         Some(libc::ENOSPC | libc::EDQUOT) => IoError::NoSpace { path },
         Some(libc::EACCES | libc::EPERM | libc::EROFS) => IoError::PermissionDenied { path },
         Some(libc::EMFILE | libc::ENFILE) => IoError::NoDescriptor { path },
-        errno => IoError::Failed { path, operation, errno: errno.unwrap_or(0), message: error.to_string() },
+        errno => {
+            let own = if error.kind() == io::ErrorKind::FileTooLarge { libc::EFBIG } else { 0 };
+            IoError::Failed { path, operation, errno: errno.unwrap_or(own), message: error.to_string() }
+        }
     }
 }
 
@@ -210,7 +213,8 @@ impl RealDirectory {
     pub(crate) async fn read_small(&self, path: &str, limit: usize) -> Result<Vec<u8>, IoError> {
         self.at(path, "read", move |path| {
             let file = fs::File::open(path)?;
-            let too_long = || io::Error::other(format!("longer than {limit} bytes"));
+            let too_long =
+                || io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {limit} bytes"));
             if file.metadata()?.len() > limit as u64 {
                 return Err(too_long());
             }

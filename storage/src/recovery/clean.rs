@@ -116,6 +116,17 @@ fn missing(directories: &[String], ends: &Offsets) -> Vec<String> {
         .collect()
 }
 
+/// What a log's directory says of its topic. The inner error says why that cannot be believed.
+async fn topic_id_in(directory: &dyn Directory, name: &str) -> Result<Result<[u8; 16], String>, DiskError> {
+    let text = match directory.read_small(&format!("{name}/{PARTITION_METADATA}"), BLOCK).await {
+        Ok(text) => text,
+        Err(DiskError::NotFound { .. }) => return Ok(Err(format!("{name}: it has no {PARTITION_METADATA}"))),
+        Err(error) if error.is_too_long() => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    Ok(read_partition_metadata(&text).map_err(|error| format!("{name}/{PARTITION_METADATA}: {error}")))
+}
+
 /// The inner error says why this directory is not a log that can be believed.
 async fn look_at(
     directory: &dyn Directory,
@@ -124,14 +135,9 @@ async fn look_at(
     options: &OpenOptions,
 ) -> Result<Result<LedgerLog, String>, OpenError> {
     let Some(parsed) = DirectoryName::parse(name) else { return Ok(Err(format!("{name}: not a partition"))) };
-    let text = match directory.read_small(&format!("{name}/{PARTITION_METADATA}"), BLOCK).await {
-        Ok(text) => text,
-        Err(DiskError::NotFound { .. }) => return Ok(Err(format!("{name}: it has no {PARTITION_METADATA}"))),
-        Err(error) => return Err(error.into()),
-    };
-    let topic_id = match read_partition_metadata(&text) {
+    let topic_id = match topic_id_in(directory, name).await? {
         Ok(topic_id) => topic_id,
-        Err(error) => return Ok(Err(format!("{name}/{PARTITION_METADATA}: {error}"))),
+        Err(why) => return Ok(Err(why)),
     };
     let key = LogKey { topic: parsed.topic.to_owned(), topic_id, partition: parsed.partition };
     let mut files: BTreeMap<i64, Vec<SegmentFile>> = BTreeMap::new();

@@ -226,6 +226,7 @@ async fn read_marker(directory: &dyn Directory) -> Result<Option<CleanShutdown>,
     match directory.read_small(CLEAN_SHUTDOWN, BLOCK).await {
         Ok(bytes) => Ok(read_clean_shutdown(&bytes).ok()),
         Err(DiskError::NotFound { .. }) => Ok(None),
+        Err(error) if error.is_too_long() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
