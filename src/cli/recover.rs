@@ -82,7 +82,10 @@ fn on_a_shard(path: &Path, accept_loss: bool) -> Result<Report, Failure> {
 async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{path}: {error}"));
     let directory = shards::Directory::open(path).await.map_err(|error| failed(&error))?;
-    broker::lock(&directory).await.map_err(|error| failed(&error))?;
+    broker::lock(&directory).await.map_err(|error| match error {
+        shards::IoError::Locked { .. } => failed(&"it is in use by another process: stop it, and try again"),
+        error => failed(&error),
+    })?;
     let directory: Rc<dyn Directory> = Rc::new(LogDirectory::new(directory));
     let options = OpenOptions {
         shards: 1,
