@@ -1,4 +1,5 @@
-//! When segments end, how dense their indexes are, and what a start reads again of them: seen in the files.
+//! When segments end, how dense their indexes are, and what a start reads again of them: seen in the files. Those of Kafka 4.3.1 end and have
+//! entries at the same offsets, with the same settings of a topic and the same batches.
 
 use std::fs;
 use std::path::Path;
