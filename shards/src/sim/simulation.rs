@@ -184,6 +184,19 @@ impl Simulation {
         Task::start(&self.world, place, future)
     }
 
+    /// Starts a task in a node's running process, as if that had started it itself. `None` if none runs.
+    pub fn spawn_on<T: 'static>(
+        &self,
+        node: NodeId,
+        shard: ShardId,
+        future: impl Future<Output = T> + 'static,
+    ) -> Option<Task<T>> {
+        let process = self.world.processes.borrow().running(node)?;
+        let place = Place { process, shard, queue: Queue::Control };
+        let _here = current::enter(&self.world, place);
+        Some(Task::start(&self.world, place, future))
+    }
+
     /// Runs a client to its end.
     ///
     /// # Panics

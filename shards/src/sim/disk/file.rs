@@ -516,6 +516,32 @@ impl FileBody {
         true
     }
 
+    /// Whole blocks become others, on the medium and for everyone who looks. False, and nothing, unless all of them were written.
+    pub fn overwrite(&mut self, position: u64, content: &[u8]) -> bool {
+        let blocks = content.chunks_exact(BLOCK as usize);
+        let is_whole = position.is_multiple_of(BLOCK) && blocks.remainder().is_empty();
+        let first = position / BLOCK;
+        let is_written = |block| {
+            let extent = self.slots.get(&block).and_then(|slot| slot.extent.as_ref());
+            extent.is_some_and(|extent| extent.written_at.is_some())
+        };
+        if !is_whole || !(first..first + blocks.len() as u64).all(is_written) {
+            return false;
+        }
+        for (block, bytes) in (first..).zip(blocks) {
+            if let Some(extent) = self.slots.get_mut(&block).and_then(|slot| slot.extent.as_mut()) {
+                extent.medium = Bytes::copy_from_slice(bytes);
+                extent.versions.clear();
+            }
+        }
+        let Self { dirty, slots, .. } = self;
+        dirty.retain(|(_, block)| {
+            let extent = slots.get(block).and_then(|slot| slot.extent.as_ref());
+            extent.is_some_and(|extent| !extent.versions.is_empty())
+        });
+        true
+    }
+
     pub fn check(&self) {
         for (block, slot) in &self.slots {
             let seen_elsewhere = slot.extent.is_some() || !matches!(slot.durable, Durable::Same { .. });

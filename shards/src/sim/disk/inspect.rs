@@ -185,6 +185,15 @@ impl Simulation {
         self.world().with_file(node, path, false, flip).unwrap_or(false)
     }
 
+    /// Puts other bytes onto the medium, in whole blocks that were written before: those of another time, or of another half of a mirror. False if
+    /// nothing was written there.
+    pub fn overwrite(&self, node: NodeId, path: &str, position: u64, content: &[u8]) -> bool {
+        let overwrite = |mount: &mut Mount, number| {
+            mount.volume.body_mut(number).is_some_and(|body| body.overwrite(position, content))
+        };
+        self.world().with_file(node, path, false, overwrite).unwrap_or(false)
+    }
+
     /// Checks the invariants of the machine itself.
     pub fn check(&self) {
         self.world().disks.borrow().check();
