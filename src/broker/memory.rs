@@ -1,5 +1,9 @@
 //! What a shard's budgets say of its memory, and whether they keep within their bounds: for checkers.
 
+use std::rc::Rc;
+
+use logan_storage::volume::Volume;
+
 use super::Shell;
 
 /// Bytes that a shard has given credit for, or charges itself with.
@@ -122,6 +126,12 @@ impl Shell {
             volume.check_memory();
         }
         self.router.mesh().check();
+    }
+
+    /// Those that this shard serves, for checkers.
+    #[doc(hidden)]
+    pub fn online_volumes(&self) -> Vec<Rc<Volume>> {
+        self.volumes.borrow().iter().flatten().cloned().collect()
     }
 
     /// What holds of every log at every moment. It looks at all of them.

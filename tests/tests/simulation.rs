@@ -4,6 +4,9 @@
 //! that is, if it is not the one that the seed chooses. `LOGAN_FIRST_SEED` begins with another one than 0, and `LOGAN_GOES_ON` tells of a seed
 //! that fails and goes on with the next.
 
+#[path = "simulation/aimed.rs"]
+mod aimed;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -26,8 +29,8 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs a seed; a panic counts as a failure.
-fn attempt(of: &Run) -> Result<Outcome, String> {
-    match catch_unwind(AssertUnwindSafe(|| run(of))) {
+fn attempt<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
         Ok(outcome) => outcome,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -51,7 +54,7 @@ fn all_hold(seeds: u64, run_of: impl Fn(u64) -> Run + Sync) -> Vec<Outcome> {
                     if seed >= first + seeds {
                         return;
                     }
-                    match attempt(&of) {
+                    match attempt(|| run(&of)) {
                         Ok(outcome) => outcomes.lock().expect("nothing panics holding it").push(outcome),
                         Err(reason) => {
                             let repeat = format!(
@@ -181,10 +184,10 @@ fn the_same_seed_twice_gives_the_same_trace() {
 /// Plants a fault and expects that some run finds it, and says why: only a reason with `why` in it is the fault's own.
 fn is_caught_by(why: &str, mutations: Mutations, runs: impl Iterator<Item = Run>) {
     let mut seeds = 0;
-    for run in runs {
-        let (of, seed) = (Run { mutations, ..run }, run.seed);
+    for of in runs {
+        let (of, seed) = (Run { mutations, ..of }, of.seed);
         seeds += 1;
-        match attempt(&of) {
+        match attempt(|| run(&of)) {
             Err(reason) if reason.contains(why) => return println!("{why}: caught by seed {seed}: {reason}"),
             Err(reason) => println!("{why}: seed {seed} finds something else: {reason}"),
             Ok(_) => {}

@@ -11,6 +11,7 @@ use logan::limits;
 use logan::mail::Mail;
 use logan_shards::pool_use;
 use logan_shards::sim::{NodeId, Simulation};
+use logan_storage::volume::Volume;
 
 /// All logs of a shard are looked at after every so-manieth event.
 const EVENTS_A_LOOK: u64 = 50;
@@ -121,6 +122,13 @@ impl Broker {
         } else {
             Err(format!("the broker does not start: {}", failed.join("; ")))
         }
+    }
+
+    /// What the shards of the running process serve.
+    pub fn volumes(&self) -> Vec<Rc<Volume>> {
+        let shards = self.watch.shards.borrow();
+        let shells = shards.iter().filter_map(|watched| watched.shell.upgrade());
+        shells.flat_map(|shell| shell.online_volumes()).collect()
     }
 
     pub fn starts(&self) -> u32 {

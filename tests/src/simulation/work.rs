@@ -291,7 +291,7 @@ async fn send_batches(shared: &Shared, mut from: Resumable, batches: u32) {
 }
 
 /// The offset that was told for a batch.
-async fn send_until_told(
+pub(super) async fn send_until_told(
     shared: &Shared,
     producer: u32,
     next: u32,
@@ -367,6 +367,16 @@ fn compression() -> Compression {
 
 /// A batch of records numbered from `next`, each as much longer than it must be as `padding` says.
 pub(super) fn batch_of(sender: Sender, next: u32, count: u32, padding: impl Fn() -> usize) -> Bytes {
+    batch_in(compression(), sender, next, count, padding)
+}
+
+pub(super) fn batch_in(
+    compression: Compression,
+    sender: Sender,
+    next: u32,
+    count: u32,
+    padding: impl Fn() -> usize,
+) -> Bytes {
     let Sender { producer, id, begun } = sender;
     let fields = ProducerFields {
         id,
@@ -374,7 +384,7 @@ pub(super) fn batch_of(sender: Sender, next: u32, count: u32, padding: impl Fn()
         base_sequence: next.wrapping_sub(begun) as i32,
         is_transactional: false,
     };
-    let mut builder = BatchBuilder::new(compression()).producer(fields);
+    let mut builder = BatchBuilder::new(compression).producer(fields);
     for number in next..next + count {
         let mut value = [producer.to_be_bytes(), number.to_be_bytes()].concat();
         value.resize(8 + padding(), number as u8);

@@ -1,0 +1,137 @@
+//! The mutations that only a run notices which is aimed at them, and what such runs find without: nothing.
+
+use logan::broker::Mutations;
+use logan_tests::simulation::aimed::{Aim, Aimed, run_aimed};
+
+use super::{attempt, number};
+
+const SEEDS: u64 = 60;
+
+fn aimed(aim: Aim, seeds: u64) -> impl Iterator<Item = Aimed> {
+    let first = number("LOGAN_FIRST_SEED").unwrap_or(0);
+    (first..first + seeds).map(move |seed| Aimed::with(seed, aim))
+}
+
+fn hold(aim: Aim, seeds: u64) {
+    let mut failed = 0;
+    for of in aimed(aim, number("LOGAN_SEEDS").unwrap_or(seeds)) {
+        if let Err(reason) = attempt(|| run_aimed(&of)) {
+            failed += 1;
+            let seed = of.seed;
+            eprintln!(
+                "seed {seed}: {reason}\nrepeat: LOGAN_SEED={seed} LOGAN_AIM={aim:?} cargo test -p logan-tests --test simulation one_aimed_seed"
+            );
+            if number("LOGAN_GOES_ON").is_none() {
+                break;
+            }
+        }
+    }
+    assert_eq!(failed, 0, "runs of {aim:?} that fail");
+}
+
+#[test]
+fn a_machine_that_goes_down_while_segments_are_rolled_loses_nothing() {
+    hold(Aim::Moments, SEEDS);
+}
+
+#[test]
+fn a_process_that_is_killed_in_mid_write_loses_nothing() {
+    hold(Aim::Kills, SEEDS);
+}
+
+#[test]
+fn a_round_waits_for_the_checkpoint_that_frees_its_place() {
+    hold(Aim::Laps, 6);
+}
+
+#[test]
+fn what_is_freed_is_covered_first() {
+    hold(Aim::Freed, 10);
+}
+
+#[test]
+fn records_of_another_history_are_not_followed() {
+    hold(Aim::Mirror, SEEDS);
+}
+
+#[test]
+fn one_aimed_seed() {
+    let name = std::env::var("LOGAN_AIM").unwrap_or_else(|_| "Moments".into());
+    let aim = Aim::ALL.into_iter().find(|aim| format!("{aim:?}") == name);
+    let aim = aim.unwrap_or_else(|| panic!("LOGAN_AIM={name}: there are {:?}", Aim::ALL));
+    let of = Aimed::with(number("LOGAN_SEED").unwrap_or(0), aim);
+    run_aimed(&of).unwrap_or_else(|reason| panic!("seed {}: {reason}", of.seed));
+}
+
+/// As [`super::is_caught_by`].
+fn is_caught_by(why: &str, plant: impl Fn(&mut Aimed), runs: impl Iterator<Item = Aimed>) {
+    let mut seeds = 0;
+    for mut of in runs {
+        plant(&mut of);
+        seeds += 1;
+        match attempt(|| run_aimed(&of)) {
+            Err(reason) if reason.contains(why) => {
+                return println!("{why}: caught by seed {}: {reason}", of.seed);
+            }
+            Err(reason) => println!("{why}: seed {} finds something else: {reason}", of.seed),
+            Ok(()) => {}
+        }
+    }
+    panic!("{why}: not caught by {seeds} seeds");
+}
+
+fn in_storage(plant: impl Fn(&mut logan_storage::Mutations)) -> impl Fn(&mut Aimed) {
+    move |of| plant(&mut of.mutations.storage)
+}
+
+#[test]
+fn a_segment_that_is_named_before_its_roll_is_durable_is_caught() {
+    let plant = in_storage(|faults| faults.rename_before_durable = true);
+    is_caught_by("is a segment file of no log", plant, aimed(Aim::Moments, SEEDS));
+}
+
+#[test]
+fn a_file_size_that_is_taken_for_prepared_is_caught() {
+    let plant = in_storage(|faults| faults.file_size_is_prepared = true);
+    is_caught_by("not prepared on the disk", plant, aimed(Aim::Moments, SEEDS));
+}
+
+#[test]
+fn hints_that_nobody_vouches_for_are_caught() {
+    let plant = in_storage(|faults| faults.believe_unvouched_hints = true);
+    is_caught_by("as batches say, and is told to be", plant, aimed(Aim::Moments, SEEDS));
+}
+
+#[test]
+fn a_lock_that_dies_with_its_process_is_caught() {
+    is_caught_by(
+        "overlaps another that is under way",
+        |of| of.lock_dies_with_process = true,
+        aimed(Aim::Kills, SEEDS),
+    );
+}
+
+#[test]
+fn a_round_log_file_that_is_used_again_before_the_checkpoint_is_caught() {
+    let plant = in_storage(|faults| faults.reuse_before_checkpoint = true);
+    is_caught_by("round 1 is missing, but round", plant, aimed(Aim::Laps, 6));
+}
+
+#[test]
+fn a_segment_that_is_freed_without_cover_is_caught() {
+    let plant = in_storage(|faults| faults.free_without_cover = true);
+    is_caught_by("main-0/00000000000000000000.log: not found", plant, aimed(Aim::Freed, 10));
+}
+
+#[test]
+fn a_chain_that_is_not_checked_is_caught() {
+    let plant = in_storage(|faults| faults.drop_chain_check = true);
+    is_caught_by(super::LOST, plant, aimed(Aim::Mirror, SEEDS));
+}
+
+/// What is not there is the fresh round log, which nobody flushed.
+#[test]
+fn a_start_that_does_not_flush_is_caught() {
+    let storage = logan_storage::Mutations { open_without_flushing: true, ..Default::default() };
+    super::is_caught_by("logan/checkpoint-", Mutations { storage, ..Mutations::default() }, super::plain(50));
+}
