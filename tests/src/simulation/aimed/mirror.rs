@@ -25,14 +25,14 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
         return Err(format!("the histories are not alike: {path} {rounds:?}, {other_path} {other_rounds:?}"));
     }
     // From a round on that only one of them has.
-    let differs = |(at, _): &&(usize, u64)| own.record(&path, *at) != other.record(&path, *at);
+    let (before, records) = (own.content(&path), other.content(&path));
+    let differs = |(at, _): &&(usize, u64)| before[*at..][..BLOCK] != records[*at..][..BLOCK];
     let differing: Rounds = rounds.iter().filter(differs).copied().collect();
     if differing.len() < 3 {
         return Err(format!("{} rounds differ: the run shows nothing", differing.len()));
     }
     // Not the last one, which would be taken for one that was never acknowledged; behind the first, whose chain is right.
     let (from, round) = differing[1 + draw.below(differing.len() as u64 - 2) as usize];
-    let records = other.content(&path);
     if !own.simulation.overwrite(own.broker.node, &path, from as u64, &records[from..]) {
         return Err("no block to write over".into());
     }
@@ -62,10 +62,6 @@ fn life(of: &Aimed, history: u32) -> Scene {
 impl Scene {
     fn content(&self, path: &str) -> Vec<u8> {
         self.simulation.content(self.broker.node, path, false).unwrap_or_default()
-    }
-
-    fn record(&self, path: &str, at: usize) -> Option<Record> {
-        Some(Record::decode(&self.content(path)[at..]).ok()?.0)
     }
 
     /// The file of the only round log that is written first.
