@@ -107,8 +107,13 @@ impl Log {
     async fn load_now(self: &Rc<Self>, volume: &Rc<Volume>) -> Result<(), ReadError> {
         let mut believes_indexes = true;
         let outcome = loop {
-            let segments = self.state.borrow().segments.clone();
-            match self.load_hints(volume, &segments, believes_indexes).await {
+            let (segments, generation) = {
+                let state = self.state.borrow();
+                (state.segments.clone(), state.generation)
+            };
+            match self.load_hints(volume, &segments, generation, believes_indexes).await {
+                // A truncation that was under way has been done meanwhile: this is of an end that is gone.
+                _ if self.generation() != generation => {}
                 // The log start was raised meanwhile, and the files of what lay below may be gone.
                 Err(_) if !self.has_all(&segments) => {}
                 // Either the batches are damaged, or an index has led astray.
@@ -142,6 +147,7 @@ impl Log {
         self: &Rc<Self>,
         volume: &Rc<Volume>,
         segments: &[Rc<Segment>],
+        generation: u32,
         believes_indexes: bool,
     ) -> Result<(Producers, LeaderEpochs, Vec<Option<Aborted>>), ReadError> {
         let (end, interval_bytes) = {
@@ -201,7 +207,9 @@ impl Log {
         if last.first_timestamp.get().is_none() && last.length.get() > 0 {
             last.first_timestamp.set(self.first_timestamp(volume, last).await?);
         }
-        last.set_index(index, resumed.is_none());
+        if self.generation() == generation {
+            last.set_index(index, resumed.is_none());
+        }
         epochs.truncate_end(end);
         Ok((producers, epochs, aborted))
     }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
-use logan_storage::batch::BatchReader;
+use logan_storage::batch::{Attributes, BatchReader};
 use logan_storage::config::LogConfig;
 use logan_storage::failure::ReadError;
 use logan_storage::index::TimeEntry;
@@ -14,7 +14,7 @@ use logan_storage::log::Log;
 use logan_storage::read::{Limits, Read};
 use support::disk::Disk;
 use support::runtime::Runtime;
-use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
+use support::{append_settled, batch, batch_of, key, live, log_config, serve, stop, volume_config};
 
 const SECOND: u64 = 1_000_000_000;
 const ONE: Limits = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
@@ -120,4 +120,45 @@ fn a_largest_timestamp_that_was_looked_up_meanwhile_is_not_proven_by_an_older_lo
         assert_eq!(entry(log.max_timestamp().await), right);
         stop(&disk, &runtime, volume).await;
     });
+}
+
+/// Nor is what a load finds that has begun while a truncation was under way, and ends behind it: it is of the end that is gone.
+#[test]
+fn a_load_that_a_truncation_has_overtaken_is_done_again() {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), config()).await.unwrap();
+        for n in 0..=BATCHES {
+            if n == BATCHES {
+                log.roll().await.unwrap();
+            }
+            append_settled(&log, &batch_of(5, Attributes(0), 1, 500, n as u64, 0)).await.unwrap();
+        }
+        stop(&disk, &runtime, volume).await;
+    });
+    for seed in 2..12 {
+        live(&disk.copy(), seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+            let log = volume.log(&key("orders", 0)).unwrap();
+            // The truncation needs the first segment only, the load begins with the second one.
+            *disk.slow.borrow_mut() = Some((format!("orders-0/{BATCHES:020}.log"), 10 * SECOND));
+            let of_task = Rc::clone(&log);
+            let truncating = begin(&runtime, async move { of_task.truncate_to(BATCHES / 2).await });
+            let of_task = Rc::clone(&log);
+            let loading = begin(&runtime, async move { of_task.load().await });
+            runtime.sleep_ns(60 * SECOND).await;
+            disk.slow.take();
+            assert_eq!((truncating.take(), loading.take()), (Some(Ok(())), Some(Ok(()))));
+            log.load().await.unwrap();
+            let last =
+                log.producers().get(5).and_then(|producer| Some(producer.recent().last()?.last_offset));
+            assert_eq!(last, Some(BATCHES / 2 - 1), "seed {seed}");
+            assert_eq!(append_settled(&log, &batch(1, 500, 1, 0)).await, Ok(BATCHES / 2 + 1));
+            for offset in 0..=BATCHES / 2 {
+                assert_eq!(read_one(Rc::clone(&log), offset).await, Ok(offset));
+            }
+            stop(&disk, &runtime, volume).await;
+        });
+    }
 }
