@@ -39,7 +39,8 @@ impl Log {
     ) {
         let bytes = held_by(limits.bytes);
         let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
-        if from >= limits.offset || is_there || volume.ahead.get() + bytes > volume.ahead_most() {
+        if from >= limits.offset || is_there || volume.ahead.get().saturating_add(bytes) > volume.ahead_most()
+        {
             return;
         }
         let piece = Rc::new(Piece {

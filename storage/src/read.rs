@@ -37,7 +37,7 @@ pub struct Read {
 
 /// Bytes of memory that a disk read with room for `bytes` holds, unless one batch is larger: the slices keep the whole buffer.
 pub fn held_by(bytes: usize) -> usize {
-    bytes.max(LEAST) + 2 * BLOCK
+    bytes.max(LEAST).saturating_add(2 * BLOCK)
 }
 
 /// What a read may return.
@@ -99,10 +99,12 @@ impl Log {
                 if from >= offset {
                     return Ok(Read { next_offset: from, ..Read::default() });
                 }
-                let Some(at) = state.segments.iter().rposition(|segment| segment.base <= from) else {
+                // An empty log that went on behind a gap begins there as soon as that is durable, and holds nothing below before.
+                let at = state.segments.iter().rposition(|segment| segment.base <= from).unwrap_or(0);
+                let Some(segment) = state.segments.get(at) else {
                     return Err(out_of_range(from, state.ends.log_start, state.ends.settled));
                 };
-                let segment = Rc::clone(&state.segments[at]);
+                let segment = Rc::clone(segment);
                 let until = state.segments.get(at + 1).map_or(offset, |next| next.base.min(offset));
                 (segment, until, state.generation, offset)
             };
@@ -127,7 +129,9 @@ impl Log {
             }
             // Only a gap is left of this segment: go on with the next one.
             if read.slices.is_empty() && is_all && until < offset {
-                return Box::pin(self.read(until, Limits { offset, ..limits })).await;
+                let read = Box::pin(self.read(until, Limits { offset, ..limits })).await?;
+                let next_offset = if read.slices.is_empty() { from } else { read.next_offset };
+                return Ok(Read { next_offset, ..read });
             }
             return Ok(read);
         }
