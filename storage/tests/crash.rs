@@ -8,6 +8,7 @@ use std::sync::Once;
 
 use logan_storage::config::Mutations;
 use support::disk::Disk;
+use support::hints::{self, Older};
 use support::runtime::Runtime;
 use support::workload::{Model, Setup, check_disk, compare, settle_model, start, stop, work};
 
@@ -49,12 +50,23 @@ struct Cut {
     meant: u32,
 }
 
-/// Several lives of a directory, each ended at a random operation. Every third seed has segments that outgrow what spares come with,
-/// every second one writes hints all the time, in every fourth each file must be synced by itself.
-fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
-    let segment_bytes = if seed.is_multiple_of(3) { 300_000 } else { setup.segment_bytes };
+/// Every third seed has segments that outgrow what spares come with, every seventh such that take batches above 1 MiB, every fifth indexes that are full
+/// before their segments, and every eleventh segments that grow old; every second one writes hints all the time.
+fn setup_of(seed: u64, setup: &Setup) -> Setup {
+    let segment_bytes = match seed {
+        _ if seed.is_multiple_of(7) => 4 << 20,
+        _ if seed.is_multiple_of(3) => 300_000,
+        _ => setup.segment_bytes,
+    };
+    let index_bytes = if seed.is_multiple_of(5) { 72 } else { setup.index_bytes };
+    let segment_ms = if seed.is_multiple_of(11) { 500_000 } else { setup.segment_ms };
     let recovery_bytes = if seed.is_multiple_of(2) { 60_000 } else { setup.recovery_bytes };
-    let setup = &Setup { segment_bytes, recovery_bytes, ..setup.clone() };
+    Setup { segment_bytes, index_bytes, segment_ms, recovery_bytes, ..setup.clone() }
+}
+
+/// Several lives of a directory, each ended at a random operation. In every fourth seed each file must be synced by itself.
+fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
+    let setup = &setup_of(seed, setup);
     let disk = Disk::new();
     disk.lock_dies_with_process.set(setup.lock_dies_with_process);
     disk.per_file.set(seed.is_multiple_of(4));
@@ -62,6 +74,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
     let model = Rc::new(RefCell::new(Model::default()));
     // Set by a loss that is allowed, until a comparison has taken note of what was lost.
     let may_lose = Rc::new(Cell::new(false));
+    let mut older = Older::default();
     for life in 0..4 {
         let runtime = Runtime::new(seed * 100 + life);
         let _killed = runtime.killed_at_last();
@@ -107,7 +120,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
         cut.cut += u32::from(done.is_none());
         runtime.kill();
         may_lose.set(may_lose.get() || (end.loses_power() && !setup.ack_sync));
-        come_back(&disk, &runtime, end, setup.late_writes);
+        come_back(&disk, &runtime, end, setup.late_writes, &mut older);
     }
     let runtime = Runtime::new(seed);
     let _killed = runtime.killed_at_last();
@@ -123,7 +136,9 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
 }
 
 /// What the next life finds.
-fn come_back(disk: &Disk, runtime: &Runtime, end: End, late_writes: bool) {
+fn come_back(disk: &Disk, runtime: &Runtime, end: End, late_writes: bool, older: &mut Older) {
+    let mut now = Older::default();
+    now.remember(disk);
     if end.loses_power() {
         disk.lose_power(runtime);
     } else if late_writes {
@@ -131,30 +146,14 @@ fn come_back(disk: &Disk, runtime: &Runtime, end: End, late_writes: bool) {
     } else {
         disk.survive_kill_in_mid_write(runtime);
     }
+    // Hints are no more than that: some may be gone, garbled, or of an older life when the next one begins.
     if runtime.below(3) == 0 {
-        spoil_hints(disk, runtime);
+        older.bring_back(disk, || runtime.below(2) == 0);
     }
-}
-
-/// Hints are no more than that: some are gone or garbled when the next life begins. (What has neither a checksum nor a batch that
-/// contradicts it, the epoch file, is only removed.)
-fn spoil_hints(disk: &Disk, runtime: &Runtime) {
-    for path in disk.paths() {
-        let is_checked = [".index", ".timeindex", ".snapshot"].iter().any(|end| path.ends_with(end));
-        if !is_checked && !path.ends_with("/leader-epoch-checkpoint") {
-            continue;
-        }
-        match runtime.below(4) {
-            0 => disk.remove(&path),
-            1 if is_checked => disk.damage(&path, |bytes| {
-                if !bytes.is_empty() {
-                    let at = runtime.below(bytes.len() as u64) as usize;
-                    bytes[at] ^= 1 << runtime.below(8);
-                }
-            }),
-            _ => {}
-        }
+    if runtime.below(3) == 0 {
+        hints::spoil_some(disk, runtime);
     }
+    older.add(now);
 }
 
 fn described(volumes: &RefCell<Vec<Rc<logan_storage::volume::Volume>>>) -> String {
@@ -167,6 +166,8 @@ fn setup() -> Setup {
         logs: 3,
         steps: 40,
         segment_bytes: 40_000,
+        index_bytes: 10 << 20,
+        segment_ms: i64::MAX,
         recovery_bytes: 64 << 20,
         log_starts: 3,
         shards: 1,

@@ -4,17 +4,19 @@
 mod support;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use logan_storage::config::Mutations;
 use logan_storage::failure::AppendError;
 use logan_storage::key::LogKey;
 use logan_storage::log::Log;
-use support::batch;
 use support::disk::Disk;
+use support::hints::{self, Older};
+use support::kinds::{Wanted, wanted};
 use support::runtime::Runtime;
 use support::workload::{
-    Model, ModelLog, Node, Presence, Setup, append_all, check_disk, check_prepared, compare, key_of,
+    Model, ModelLog, Node, Presence, Setup, append_drawn, check_disk, check_prepared, compare, key_of,
     note_ends, set, settle_model, start, stop,
 };
 
@@ -26,6 +28,8 @@ fn setup(mutations: Mutations) -> Setup {
         logs: 2,
         steps: 0,
         segment_bytes: 1 << 20,
+        index_bytes: 10 << 20,
+        segment_ms: i64::MAX,
         // Hints are written while the log runs, too.
         recovery_bytes: 200_000,
         log_starts: 0,
@@ -58,16 +62,11 @@ impl Script {
         Ok(())
     }
 
-    async fn append(&self, length: usize, waits: bool) -> Result<(), AppendError> {
+    /// With a gap before each batch they are a follower's.
+    async fn append(&self, batches: &[Wanted], gap: i64, waits: bool) -> Result<(), AppendError> {
         let log = self.log();
-        let mut bytes = batch(2, length, length as u64, 1);
-        let (base, next) = append_all(&log, &bytes, 4).await?;
-        bytes[..8].copy_from_slice(&base.to_be_bytes());
-        bytes[12..16].copy_from_slice(&4_i32.to_be_bytes());
-        set(&self.model, &self.key, |log| {
-            log.batches.push((base, next, bytes));
-            log.end = next;
-        });
+        let drawn = wanted(&self.model.borrow().logs[&self.key], batches, gap);
+        let next = append_drawn(&log, &self.model, &self.key, &drawn).await?;
         if waits {
             log.wait_settled(next).await?;
         }
@@ -96,29 +95,34 @@ impl Script {
         Ok(())
     }
 
-    /// Base offsets go up by two with each append.
+    /// What a log is given before and after it is truncated, in offsets that go up by two with each batch.
     async fn play(&self, runtime: &Runtime, is_deleted: bool) -> Result<(), AppendError> {
+        use Wanted::{Idempotent, Marker, Plain, Transactional};
         self.create().await?;
-        for length in [700, 5_000, 900] {
-            self.append(length, true).await?;
-        }
+        self.append(&[Plain { length: 700 }], 0, true).await?;
+        self.append(&[Idempotent { length: 5_000 }], 0, true).await?;
+        self.append(&[Transactional { length: 900 }], 0, true).await?;
         self.log().roll().await?;
-        self.append(300_000, true).await?;
-        self.append(1_000, false).await?;
-        self.append(1_100, true).await?;
+        self.append(&[Plain { length: 300_000 }], 0, true).await?;
+        self.append(&[Idempotent { length: 1_000 }], 0, false).await?;
+        self.append(&[Idempotent { length: 1_100 }, Marker], 0, true).await?;
         runtime.sleep_ns(50 * MS).await;
         self.truncate(8).await?;
-        self.append(1_200, true).await?;
+        let follower = [Idempotent { length: 1_200 }, Transactional { length: 4_035 }];
+        self.append(&follower, 3, true).await?;
         self.log().roll().await?;
-        self.append(1_300, true).await?;
+        self.append(&[Marker, Plain { length: 0 }], 0, true).await?;
         self.raise(7).await?;
         if is_deleted {
             self.delete().await?;
             self.create().await?;
         }
-        self.append(1_400, true).await?;
+        self.append(&[Transactional { length: 1_400 }], 0, true).await?;
+        // Into the batch before.
+        self.truncate(self.log().ends().log_end - 1).await?;
+        self.append(&[Idempotent { length: 1_300 }, Plain { length: 10 }], 0, true).await?;
         check_prepared(&self.node, &self.node.disk);
-        self.append(1_500, false).await
+        self.append(&[Transactional { length: 1_500 }], 0, false).await
     }
 }
 
@@ -189,18 +193,47 @@ fn ends(disk: &Disk, cut: u64, losses: u64) -> Vec<(Rc<Disk>, String)> {
 
 fn cut_everywhere(seed: u64, per_file: bool, mutations: Mutations) -> u64 {
     let losses = std::env::var("LOGAN_SEEDS").map_or(1, |losses| losses.parse().unwrap());
+    let mut earlier = VecDeque::new();
+    let mut older = Older::default();
     for cut in 1.. {
         let (disk, model) = (Disk::new(), Rc::new(RefCell::new(Model::default())));
         disk.per_file.set(per_file);
         let is_cut = play(&disk, &model, seed, cut, mutations);
         for (end, what) in ends(&disk, cut, losses) {
-            or_say(&format!("seed {seed}, {what}"), || recover(&end, &copy_of(&model), u64::MAX));
+            let (as_it_is, how) = (end.copy(), spoil(&end, cut, &older));
+            or_say(&format!("seed {seed}, {what}"), || recover(&as_it_is, &copy_of(&model), u64::MAX));
+            or_say(&format!("seed {seed}, {what}, {how}"), || recover(&end, &copy_of(&model), u64::MAX));
+        }
+        // This life is the same one each time: what it has behind it is, for what comes, of an older one.
+        let mut now = Older::default();
+        now.remember(&disk);
+        earlier.push_back(now);
+        if earlier.len() > 40 {
+            older.add(earlier.pop_front().expect("there are some"));
         }
         if !is_cut {
             return cut - 1;
         }
     }
     unreachable!("a life ends")
+}
+
+/// All hints are gone, garbled, or of an older life.
+fn spoil(disk: &Disk, cut: u64, older: &Older) -> &'static str {
+    match cut % 3 {
+        0 => {
+            hints::remove_all(disk);
+            "without hints"
+        }
+        1 => {
+            hints::garble_all(disk, &Runtime::new(cut));
+            "with garbled hints"
+        }
+        _ => {
+            older.bring_back(disk, || true);
+            "with hints of an older life"
+        }
+    }
 }
 
 /// The recovery of every so-manieth of these ends is cut at each of its operations, and repeated.

@@ -19,6 +19,8 @@ fn setup() -> Setup {
         logs: 3,
         steps: 14,
         segment_bytes: 40_000,
+        index_bytes: 10 << 20,
+        segment_ms: i64::MAX,
         recovery_bytes: 64 << 20,
         log_starts: 6,
         shards: 2,

@@ -75,6 +75,8 @@ fn the_name_of_a_deleted_log_is_free_for_another_shard() {
         logs: 0,
         steps: 0,
         segment_bytes: 1 << 20,
+        index_bytes: 10 << 20,
+        segment_ms: i64::MAX,
         recovery_bytes: 64 << 20,
         log_starts: 0,
         shards: 2,

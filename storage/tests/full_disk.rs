@@ -18,6 +18,8 @@ fn setup(seed: u64) -> Setup {
         logs: 3,
         steps: 60,
         segment_bytes: 40_000,
+        index_bytes: 10 << 20,
+        segment_ms: i64::MAX,
         recovery_bytes: if seed.is_multiple_of(2) { 60_000 } else { 64 << 20 },
         log_starts: 3,
         shards: 1,

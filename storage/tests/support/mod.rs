@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod disk;
+pub mod hints;
+pub mod kinds;
+pub mod looks;
 pub mod runtime;
 pub mod workload;
 

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use logan_storage::append::{Append, Offsets};
-use logan_storage::batch::BatchReader;
+use logan_storage::batch::{BatchReader, Header};
 use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
 use logan_storage::disk::{BLOCK, Directory, DiskError, Host};
-use logan_storage::failure::{AppendError, FailedMark};
+use logan_storage::failure::{AppendError, FailedMark, ReadError};
 use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
 use logan_storage::key::{LogId, LogKey};
 use logan_storage::log::{Ends, Log};
@@ -19,8 +20,10 @@ use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 
 use super::disk::{Disk, TestDirectory};
+use super::kinds::{Drawn, check_attempts, check_producers, draw, header_of};
+use super::looks::{Batches, look_around, look_at_batches};
 use super::runtime::{Runtime, TestHost};
-use super::{CLOSED, batch, key, log_config, volume_config};
+use super::{CLOSED, key, log_config, volume_config};
 
 /// What is known of a log that may be there or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub enum Presence {
     Deleting,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ModelLog {
     pub presence: Presence,
     /// If it is known.
@@ -40,7 +43,9 @@ pub struct ModelLog {
     pub wanted_start: Option<i64>,
     pub wanted_end: Option<i64>,
     /// Base, next and bytes of everything appended, in order.
-    pub batches: Vec<(i64, i64, Vec<u8>)>,
+    pub batches: Batches,
+    /// The headers of all of them, and of those below the log's start, too, as far as the log was not emptied since.
+    pub heads: Vec<Header>,
     pub acknowledged: i64,
     /// What the log said to be durable: not even a power loss takes it back.
     pub durable: i64,
@@ -48,6 +53,19 @@ pub struct ModelLog {
     pub end: i64,
     /// The leader epoch of the next appends.
     pub epoch: i32,
+}
+
+impl fmt::Debug for ModelLog {
+    /// Without what batches consist of.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let batches: Vec<_> = self.batches.iter().map(|(base, next, _)| (base, next)).collect();
+        let Self { presence, start, wanted_start, wanted_end, acknowledged, durable, end, .. } = self;
+        write!(
+            f,
+            "{presence:?} from {start} ({wanted_start:?}) to {end} ({wanted_end:?}), acknowledged to {acknowledged}, durable to \
+             {durable}: {batches:?}"
+        )
+    }
 }
 
 impl ModelLog {
@@ -59,6 +77,7 @@ impl ModelLog {
             wanted_start: None,
             wanted_end: None,
             batches: Vec::new(),
+            heads: Vec::new(),
             acknowledged: 0,
             durable: 0,
             end: 0,
@@ -66,8 +85,19 @@ impl ModelLog {
         }
     }
 
+    /// They were appended.
+    pub fn push(&mut self, placed: Batches) {
+        for (base, next, bytes) in placed {
+            assert!(base >= self.end, "{base} was given, and {} is the end", self.end);
+            self.heads.push(header_of(&bytes, |batch| batch.header()));
+            self.batches.push((base, next, bytes));
+            self.end = next;
+        }
+    }
+
     pub fn truncate(&mut self, end: i64) {
         self.batches.retain(|(_, next, _)| *next <= end);
+        self.forget_heads(end);
         self.end = end;
         self.acknowledged = end;
         self.durable = end;
@@ -77,8 +107,19 @@ impl ModelLog {
         if end <= self.start {
             self.start = end;
             self.batches.clear();
+            self.heads.clear();
         }
         self.wanted_end = None;
+    }
+
+    fn forget_heads(&mut self, end: i64) {
+        self.heads.retain(|head| head.base_offset + i64::from(head.last_offset_delta) < end);
+    }
+
+    /// Whether the log may begin at `start` by itself: it was empty, and went on behind a gap.
+    fn may_begin_at(&self, start: i64) -> bool {
+        let is_there = self.batches.iter().any(|(base, _, _)| *base == start);
+        is_there && self.batches.iter().all(|(base, next, _)| *next <= self.start || *base >= start)
     }
 }
 
@@ -114,6 +155,10 @@ pub struct Setup {
     pub logs: i32,
     pub steps: u64,
     pub segment_bytes: u32,
+    /// `segment.index.bytes`.
+    pub index_bytes: u32,
+    /// Half of it is jitter.
+    pub segment_ms: i64,
     pub recovery_bytes: u64,
     /// Of a hundred steps.
     pub log_starts: u64,
@@ -126,7 +171,16 @@ pub struct Setup {
 
 impl Setup {
     pub fn log_config(&self) -> LogConfig {
-        LogConfig { segment_bytes: self.segment_bytes, index_interval_bytes: 1000, ..log_config() }
+        LogConfig {
+            segment_bytes: self.segment_bytes,
+            segment_index_bytes: self.index_bytes,
+            segment_ms: self.segment_ms,
+            segment_jitter_ms: if self.segment_ms == i64::MAX { 0 } else { self.segment_ms / 2 },
+            index_interval_bytes: 1000,
+            // The timestamps of these batches are old.
+            producer_expiration_ms: i64::MAX,
+            ..log_config()
+        }
     }
 
     pub fn volume_config(&self) -> VolumeConfig {
@@ -208,9 +262,12 @@ pub fn key_of(number: i32) -> LogKey {
 }
 
 pub async fn append_all(log: &Rc<Log>, bytes: &[u8], leader_epoch: i32) -> Result<(i64, i64), AppendError> {
+    append_with(log, bytes, Offsets::Assign { leader_epoch }).await
+}
+
+pub async fn append_with(log: &Rc<Log>, bytes: &[u8], offsets: Offsets) -> Result<(i64, i64), AppendError> {
     loop {
-        let append = Append { batches: bytes, offsets: Offsets::Assign { leader_epoch } };
-        match log.append(&append) {
+        match log.append(&Append { batches: bytes, offsets }) {
             Ok(appended) => return Ok((appended.base_offset, appended.log_end)),
             Err(AppendError::MustWait) => log.reserve(bytes.len()).await?,
             Err(error) => return Err(error),
@@ -250,16 +307,12 @@ pub async fn work(
             set(&model, &key, |log| log.presence = Presence::Present);
             continue;
         };
-        let outcome = match runtime.below(100) {
-            step if step < setup.log_starts => raise_start(&runtime, &log, &model, &key).await,
-            0..83 => append_some(&runtime, &log, &model, &key).await,
-            83..89 => log.roll().await,
-            89..93 => truncate(&runtime, &log, &model, &key).await,
-            93..95 => delete(&node, &log, &model, &key).await,
-            _ => {
-                runtime.sleep_ns(runtime.below(40_000_000)).await;
-                Ok(())
-            }
+        let step = step(&node, &runtime, &log, &model, &setup, &key);
+        let outcome = if runtime.below(4) == 0 {
+            let reads = look_around(&runtime, &log, &model, &key, 1 + runtime.below(6));
+            futures_util::future::join(step, reads).await.0
+        } else {
+            step.await
         };
         match outcome {
             Ok(()) | Err(AppendError::MustWait) => {}
@@ -272,6 +325,31 @@ pub async fn work(
     }
 }
 
+async fn step(
+    node: &Rc<Node>,
+    runtime: &Rc<Runtime>,
+    log: &Rc<Log>,
+    model: &Rc<RefCell<Model>>,
+    setup: &Setup,
+    key: &LogKey,
+) -> Result<(), AppendError> {
+    match runtime.below(100) {
+        step if step < setup.log_starts => raise_start(runtime, log, model, key).await,
+        0..75 => append_some(runtime, log, model, setup, key).await,
+        75..83 => {
+            look_around(runtime, log, model, key, 8).await;
+            Ok(())
+        }
+        83..89 => log.roll().await,
+        89..93 => truncate(runtime, log, model, key).await,
+        93..95 => delete(node, log, model, key).await,
+        _ => {
+            runtime.sleep_ns(runtime.below(40_000_000)).await;
+            Ok(())
+        }
+    }
+}
+
 pub fn set(model: &Rc<RefCell<Model>>, key: &LogKey, change: impl FnOnce(&mut ModelLog)) {
     change(model.borrow_mut().logs.get_mut(key).unwrap());
 }
@@ -280,34 +358,17 @@ async fn append_some(
     runtime: &Rc<Runtime>,
     log: &Rc<Log>,
     model: &Rc<RefCell<Model>>,
+    setup: &Setup,
     key: &LogKey,
 ) -> Result<(), AppendError> {
+    let most = setup.segment_bytes.min(2 << 20) as usize;
     let mut last = 0;
     for _ in 0..=runtime.below(4) {
-        let length = match runtime.below(20) {
-            0 => 20_000 + runtime.below(10_000),
-            1..5 => 4_000 + runtime.below(4_000),
-            _ => runtime.below(1_500),
-        };
-        let bytes = batch(
-            1 + runtime.below(5) as i32,
-            length as usize,
-            runtime.draw(),
-            runtime.below(1_000_000) as i64,
-        );
         if runtime.below(30) == 0 {
             set(model, key, |log| log.epoch += 1);
         }
-        let epoch = model.borrow().logs[key].epoch;
-        let (base, next) = append_all(log, &bytes, epoch).await?;
-        last = next;
-        let mut stamped = bytes;
-        stamped[..8].copy_from_slice(&base.to_be_bytes());
-        stamped[12..16].copy_from_slice(&epoch.to_be_bytes());
-        set(model, key, |log| {
-            log.batches.push((base, next, stamped));
-            log.end = next;
-        });
+        let drawn = draw(runtime, &model.borrow().logs[key], most);
+        last = append_drawn(log, model, key, &drawn).await?;
     }
     if runtime.below(3) > 0 {
         log.wait_settled(last).await?;
@@ -317,11 +378,37 @@ async fn append_some(
     Ok(())
 }
 
+/// Appends what was drawn for a log as the model knows it, and says so to the model. Returns the offset behind it.
+pub async fn append_drawn(
+    log: &Rc<Log>,
+    model: &Rc<RefCell<Model>>,
+    key: &LogKey,
+    drawn: &Drawn,
+) -> Result<i64, AppendError> {
+    log.load().await.map_err(|error| match error {
+        ReadError::Corrupt { .. } => AppendError::Corrupt,
+        ReadError::Disk(DiskError::NoSpace { .. }) => AppendError::NoSpace,
+        _ => AppendError::Failed,
+    })?;
+    check_attempts(log, &model.borrow().logs[key], drawn);
+    let (base, next) = append_with(log, &drawn.bytes, drawn.offsets).await?;
+    set(model, key, |log| {
+        assert_eq!(base, drawn.first, "{key}: where what was appended begins");
+        log.push(drawn.placed(base, log.epoch));
+        assert_eq!(next, log.end, "{key}: where what was appended ends");
+    });
+    Ok(next)
+}
+
 pub fn note_ends(log: &Rc<Log>, model: &Rc<RefCell<Model>>, key: &LogKey) {
     let ends = log.ends();
     set(model, key, |log| {
         log.acknowledged = log.acknowledged.max(ends.settled);
         log.durable = log.durable.max(ends.durable);
+        if ends.log_start > log.start {
+            assert!(log.may_begin_at(ends.log_start), "{key}: begins at {}, not {log:?}", ends.log_start);
+            log.start = ends.log_start;
+        }
     });
 }
 
@@ -331,16 +418,34 @@ async fn truncate(
     model: &Rc<RefCell<Model>>,
     key: &LogKey,
 ) -> Result<(), AppendError> {
-    let bases: Vec<i64> = model.borrow().logs[key].batches.iter().map(|(base, _, _)| *base).collect();
-    if bases.is_empty() {
+    let entry = model.borrow().logs[key].clone();
+    let tail = entry.batches.len().min(8) as u64;
+    let Some(back) = tail.checked_sub(1).map(|most| runtime.below(most + 1) as usize) else {
+        return Ok(());
+    };
+    let (base, next, _) = &entry.batches[entry.batches.len() - 1 - back];
+    let end = match runtime.below(10) {
+        0..6 => *base,
+        // Into a batch, which is gone as a whole, or into the gap before one.
+        6 | 7 => base + runtime.below((next - base) as u64) as i64,
+        8 => base - 1,
+        _ => entry.start - runtime.below(3) as i64,
+    };
+    let end = end.clamp(0, entry.end);
+    if end == entry.end {
         return Ok(());
     }
-    let tail = bases.len().min(8) as u64;
-    let end = bases[bases.len() - 1 - runtime.below(tail) as usize];
     set(model, key, |log| log.wanted_end = Some(end));
     log.truncate_to(end).await?;
-    assert_eq!(log.ends().log_end, end);
-    set(model, key, |log| log.truncate(end));
+    let ends = log.ends();
+    assert_eq!(ends.log_end, end);
+    set(model, key, |log| {
+        // Before it was truncated, it became durable.
+        if ends.log_start > log.start && log.may_begin_at(ends.log_start) {
+            log.start = ends.log_start;
+        }
+        log.truncate(end);
+    });
     Ok(())
 }
 
@@ -398,13 +503,10 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
         };
         model.borrow_mut().note_id(&log);
         let ends = log.ends();
-        check_ends(&key, ends, &expected, may_lose);
+        check_ends(&key, ends, &expected, may_lose, node.report.was_clean);
         let found = read_all(&log).await;
-        let wanted: Vec<&(i64, i64, Vec<u8>)> = expected
-            .batches
-            .iter()
-            .filter(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end)
-            .collect();
+        let mut wanted = expected.batches.clone();
+        wanted.retain(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end);
         assert_eq!(
             found.len(),
             wanted.len(),
@@ -413,7 +515,7 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             ends.log_end
         );
         for (found, (base, _, bytes)) in found.iter().zip(&wanted) {
-            assert!(found == bytes, "{key}: the batch at {base} is not the one that was appended");
+            assert!(found[..] == bytes[..], "{key}: the batch at {base} is not the one that was appended");
         }
         log.load().await.unwrap();
         for bytes in &found {
@@ -425,8 +527,14 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             );
         }
         log.check();
+        let few = wanted.len() / 8 + 1;
+        look_at_batches(&log, &wanted, |at| at % few == 0 || at + 2 >= wanted.len()).await;
         set(model, &key, |log| {
             log.presence = Presence::Present;
+            log.forget_heads(ends.log_end);
+            if ends.log_start == ends.log_end && log.wanted_end == Some(ends.log_end) {
+                log.heads.clear();
+            }
             log.start = ends.log_start;
             log.wanted_start = None;
             log.wanted_end = None;
@@ -435,26 +543,36 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             log.durable = ends.log_end;
             log.end = ends.log_end;
         });
+        check_producers(&log, &model.borrow().logs[&key]);
     }
     for volume in &node.volumes {
         volume.check();
     }
 }
 
-fn check_ends(key: &LogKey, ends: Ends, expected: &ModelLog, may_lose: bool) {
+fn check_ends(key: &LogKey, ends: Ends, expected: &ModelLog, may_lose: bool, was_clean: bool) {
+    // A clean stop goes by the batches: it gives up offsets behind the last one, where a truncation into a batch has left them.
+    let needed = |end: i64| {
+        let nexts =
+            expected.heads.iter().map(|head| head.base_offset + i64::from(head.last_offset_delta) + 1);
+        if was_clean { nexts.filter(|next| *next <= end).max().unwrap_or(0) } else { end }
+    };
+    let is_empty = ends.log_start == ends.log_end;
     let is_start = ends.log_start == expected.start
         || Some(ends.log_start) == expected.wanted_start
-        || (ends.log_start == ends.log_end && Some(ends.log_end) == expected.wanted_end);
+        || (is_empty && Some(ends.log_end) == expected.wanted_end)
+        || (is_empty && was_clean && ends.log_end < expected.start)
+        || expected.may_begin_at(ends.log_start);
     assert!(is_start, "{key}: starts at {}, not {expected:?}", ends.log_start);
     let is_truncated = expected.wanted_end == Some(ends.log_end);
     assert!(
-        ends.log_end >= expected.acknowledged || is_truncated || may_lose,
+        ends.log_end >= needed(expected.acknowledged) || is_truncated || may_lose,
         "{key}: ends at {}, but {} was acknowledged",
         ends.log_end,
         expected.acknowledged
     );
     assert!(
-        ends.log_end >= expected.durable || is_truncated,
+        ends.log_end >= needed(expected.durable) || is_truncated,
         "{key}: ends at {}, but {} was durable, which was acknowledged and may not be lost",
         ends.log_end,
         expected.durable
