@@ -4,6 +4,8 @@
 //! returns runs beside its user, who proposes through [`Quorum`] and reads what was committed from [`Events`]. See README.md.
 
 pub mod files;
+#[doc(hidden)]
+pub mod fuzz;
 mod identity;
 pub mod inspect;
 mod limits;

@@ -152,8 +152,7 @@ pub(crate) fn encode_frame(salt: u32, sequence: u64, hard: &HardState, entries: 
     for entry in entries {
         put_entry(&mut out, entry);
     }
-    let (head, payload) = out.split_at_mut(FRAME_HEAD);
-    Head { length: payload.len() as u32, sequence, crc: crc32c(payload) }.put(salt, head);
+    put_head(&mut out, salt, sequence);
     out
 }
 
@@ -239,6 +238,12 @@ pub(crate) fn frame_after(file: &Bytes, position: usize, salt: u32, sequence: u6
         let payload = file.slice(from..end);
         (crc32c(&payload) == head.crc).then_some(Found { payload, start, end })
     })
+}
+
+/// Makes a frame of `frame`, whose payload is what follows the head.
+pub(crate) fn put_head(frame: &mut [u8], salt: u32, sequence: u64) {
+    let (head, payload) = frame.split_at_mut(FRAME_HEAD);
+    Head { length: payload.len() as u32, sequence, crc: crc32c(payload) }.put(salt, head);
 }
 
 /// Where a frame begins that covers one which ends at `end`.

@@ -11,6 +11,8 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 fn run(name: &str) {
+    let (_, counted) = logan_shards::allocation::peak(|| vec![0_u8; 1000]);
+    assert_eq!(counted, 1000, "memory is counted");
     let target = fuzz::TARGETS.iter().find(|t| t.name == name).expect("a target");
     let limit = Duration::from_secs(setting("LOGAN_FUZZ_SECONDS", 4));
     let inputs = fuzz::run(*target, setting("LOGAN_FUZZ_SEED", 1), limit);
@@ -51,9 +53,31 @@ fn properties() {
 }
 
 #[test]
+fn settings() {
+    run("settings");
+}
+
+#[test]
+fn entries() {
+    run("entries");
+    let read = fuzz::entries_read();
+    println!("lists of records: {read}");
+    assert!(read > 100, "only {read} inputs were lists of records");
+}
+
+#[test]
+fn raft() {
+    run("raft");
+    for (kind, [read, taken]) in fuzz::raft_read() {
+        println!("{kind}: read behind checksums {read} times, taken {taken} times");
+        assert!(read > 100 && taken > 20, "of {kind} only {read} were read and {taken} taken");
+    }
+}
+
+#[test]
 fn every_target_is_run() {
     let names: Vec<_> = fuzz::TARGETS.iter().map(|t| t.name).collect();
-    assert_eq!(names, ["message", "frames", "batches", "files", "properties"]);
+    assert_eq!(names, ["message", "frames", "batches", "files", "properties", "settings", "entries", "raft"]);
 }
 
 #[test]
@@ -62,6 +86,20 @@ fn a_panic_of_a_target_is_not_lost() {
     let target = fuzz::Target {
         name: "bad",
         run: |input| assert!(input.len() != 3, "found"),
+        corpus: || vec![vec![1, 2, 3, 4]],
+    };
+    fuzz::run(target, 1, Duration::from_secs(1));
+}
+
+#[test]
+#[should_panic(expected = "a liar: 4096 bytes of memory for 4")]
+fn memory_beyond_the_bound_of_a_target_is_told() {
+    let target = fuzz::Target {
+        name: "bad",
+        run: |input| {
+            let bound = fuzz::Bound { times: 2, beside: 1000 };
+            drop(fuzz::within(bound, "a liar", input.len(), || Vec::<u8>::with_capacity(1024 * input.len())));
+        },
         corpus: || vec![vec![1, 2, 3, 4]],
     };
     fuzz::run(target, 1, Duration::from_secs(1));

@@ -8,25 +8,19 @@ use logan::protocol::records::{
 use logan_shards::allocation::{Counting, peak};
 use logan_tests::codec::Codec;
 use logan_tests::codec_table::CODECS;
+use logan_tests::fuzz::message_bytes;
 use logan_tests::golden;
 use proptest::prelude::*;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Bytes of memory that decoding `size` bytes may take. The smallest elements (an empty string, a tag) have 1 or 2 bytes on the wire
-/// and 32 or 40 in memory, and an array that grows has its old block beside the new one; for more than 4 KiB the reader's allowance
-/// of 16 times the size (and half of it again while growing) is less.
-fn bound(size: usize) -> usize {
-    (128 * size).min((24 * size).max(96 << 10)) + 256
-}
-
 /// Decodes and returns the memory it took for each byte.
 fn decode(codec: &Codec, version: i16, bytes: &Bytes) -> usize {
     let copy = bytes.clone();
     let (result, bytes_taken) = peak(|| (codec.decode)(version, copy));
     assert!(
-        bytes_taken <= bound(bytes.len()),
+        bytes_taken <= message_bytes(bytes.len()),
         "{} v{version}: {bytes_taken} bytes for {}: {result:?}",
         codec.name,
         bytes.len()
