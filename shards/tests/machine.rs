@@ -640,7 +640,8 @@ fn shards_share_a_port_and_hand_connections_over(shards: u16) {
         for listener in [listener, second] {
             spawn(Queue::Control, hand_over(listener, seat.mesh.clone(), turn.clone())).detach();
         }
-        let clients = (0..EACH as u8 * seat.shards as u8).map(|n| {
+        let clients = (0..EACH * u64::from(seat.shards)).map(|n| {
+            let n = n as u8;
             let address = address.clone();
             spawn(Queue::Fetch, async move {
                 let mut connection = Connection::connect(&address).await.unwrap();

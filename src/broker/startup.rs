@@ -13,7 +13,7 @@ use logan_raft::files::FileError;
 use logan_raft::log::LogError;
 use logan_raft::{Identity, Limits, QuorumError};
 use logan_shards::{self as shards, Directory, Queue, ShardId};
-use logan_storage::disk::Directory as _;
+use logan_storage::disk::{Directory as _, DiskError};
 use logan_storage::{
     FailedMark, LogKey, OpenError, OpenOptions, Opened, Standing, Volume, VolumeConfig, VolumePart,
 };
@@ -310,15 +310,29 @@ async fn recover(
     if opened.iter().all(Option::is_none) { Err(StartError::NoDirectory) } else { Ok(opened) }
 }
 
+const RESTORE: &str = "; restore the directory from a copy, or take it out of log.dirs";
+
+/// What to do about a file that a start could not use.
+fn advice(error: &DiskError) -> &'static str {
+    match error {
+        DiskError::NoSpace { .. } => "; make room, and start again",
+        DiskError::PermissionDenied { .. } => {
+            "; give the files to the user that the broker runs as (perhaps it ran as another one before), and start again"
+        }
+        DiskError::Locked { .. } => "; stop the process that has it",
+        DiskError::Offline => "; look after the drive, and start again",
+        DiskError::NotFound { .. } | DiskError::AlreadyExists { .. } | DiskError::Failed { .. } => RESTORE,
+    }
+}
+
 fn unrecovered(path: String, error: &OpenError) -> StartError {
     if let OpenError::UnknownTopic { log } = error {
         return StartError::UnknownTopic { path, log: log.to_string() };
     }
     let hint = match error {
         OpenError::Damaged(_) => format!("; `logan recover --accept-loss {path}` goes on with what is left"),
-        OpenError::Root(_) | OpenError::Disk(_) => {
-            "; restore the directory from a copy, or take it out of log.dirs".to_owned()
-        }
+        OpenError::Root(_) => RESTORE.to_owned(),
+        OpenError::Disk(error) => advice(error).to_owned(),
         OpenError::TooManyShards { .. } => "; set logan.shards".to_owned(),
         OpenError::NotClosedCleanly | OpenError::UnknownTopic { .. } => String::new(),
     };

@@ -186,7 +186,13 @@ fn the_inter_broker_listener_takes_the_place_of_others() {
         clients.becomes([3, 0, 0]);
         let mut brokers = open(broker.address(), 2);
         brokers.becomes([2, 0, 0]);
-        let mut clients = Crowd::of(clients.0.into_iter().map(|(client, _)| client).collect());
+        let clients: Vec<_> = clients.0.into_iter().map(|(client, _)| client).collect();
+        // They are asked to leave when the others come, and leave in their own time.
+        let began = Instant::now();
+        while clients.iter().filter(|client| is_open(client)).count() > 1 {
+            assert!(began.elapsed() < PATIENCE, "clients stay");
+        }
+        let mut clients = Crowd::of(clients);
         clients.becomes([1, 0, 2]);
         open(outer, 1).becomes([0, 1, 0]);
         drop((brokers, clients));

@@ -1,7 +1,6 @@
 //! A start as a user sees it: without a word of configuration, after `logan format`, and what is said when it is done.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -115,8 +114,8 @@ fn without_any_argument_a_broker_starts() {
         let scratch = Scratch::new("first");
         let mut started = Started::new(scratch.path(), arguments);
         if !started.is_ready() {
+            // Who has it may be gone by now.
             let output = started.output();
-            assert!(TcpListener::bind(("127.0.0.1", 9092)).is_err(), "{output}");
             assert!(output.contains("127.0.0.1:9092") && output.contains("ss -ltnp"), "{output}");
             println!("the port is taken: {output}");
             continue;

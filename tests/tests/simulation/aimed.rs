@@ -8,13 +8,15 @@ use super::{attempt, number};
 const SEEDS: u64 = 60;
 
 fn aimed(aim: Aim, seeds: u64) -> impl Iterator<Item = Aimed> {
-    let first = number("LOGAN_FIRST_SEED").unwrap_or(0);
-    (first..first + seeds).map(move |seed| Aimed::with(seed, aim))
+    (0..seeds).map(move |seed| Aimed::with(seed, aim))
 }
 
 fn hold(aim: Aim, seeds: u64) {
     let mut failed = 0;
-    for of in aimed(aim, number("LOGAN_SEEDS").unwrap_or(seeds)) {
+    let first = number("LOGAN_FIRST_SEED").unwrap_or(0);
+    // Some runs take longer than others, and are fewer in proportion.
+    let seeds = number("LOGAN_SEEDS").map_or(seeds, |asked| (asked * seeds / SEEDS).max(1));
+    for of in (first..first + seeds).map(|seed| Aimed::with(seed, aim)) {
         if let Err(reason) = attempt(|| run_aimed(&of)) {
             failed += 1;
             let seed = of.seed;

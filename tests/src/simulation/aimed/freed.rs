@@ -28,7 +28,7 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     let run = Run { partitions: OTHERS + 1, ..of.sizes() };
     let scene = Scene::begin(of, options, &run, &["logan.ack.sync=false"], &[("segment.bytes", "16777216")]);
     for _ in 0..WARM {
-        scene.send_to_others(100_000);
+        scene.send_to_others(100_000)?;
         scene.pass(50_000);
     }
     // The first batch begins the segment, which is flushed; the second is only written.
@@ -47,8 +47,7 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     scene.inside(async move { drop(log.set_log_start(2).await) });
     let is_there =
         || scene.simulation.files(scene.broker.node, DIRECTORY, false).keys().any(|path| path == FREED);
-    scene.run_until(|| !is_there());
-    scene.is_violated()?;
+    scene.await_that("the file of a freed segment goes", || !is_there())?;
     scene.kill();
     scene.simulation.remove_fault(fault);
     scene.start()?;
@@ -56,8 +55,8 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     if start != Some(2) {
         return Err(format!("the log start was raised to 2, and is {start:?}"));
     }
-    scene.run_until(|| sent.get() == OTHERS);
-    scene.is_violated()
+    scene.await_that("the others have their answers", || sent.get() == OTHERS)?;
+    scene.verify()
 }
 
 impl Scene {
@@ -80,8 +79,8 @@ impl Scene {
         told
     }
 
-    fn send_to_others(&self, length: usize) {
+    fn send_to_others(&self, length: usize) -> Result<(), String> {
         let told = self.start_sending(length);
-        self.run_until(|| told.get() == OTHERS);
+        self.await_that("the others have their answers", || told.get() == OTHERS)
     }
 }

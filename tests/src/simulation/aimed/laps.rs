@@ -46,6 +46,6 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     scene.kill();
     scene.simulation.remove_fault(fault);
     scene.start()?;
-    scene.run_until(|| done.get());
+    scene.await_that("all batches are sent", || done.get())?;
     scene.verify()
 }

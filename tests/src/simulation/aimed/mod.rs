@@ -141,6 +141,16 @@ impl Scene {
         self.simulation.run_until(looked, LONG)
     }
 
+    /// As [`Scene::run_until`]: what does not come is a failure, and so is what was found wrong meanwhile.
+    fn await_that(&self, what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
+        let outcome = self.run_until(condition);
+        self.is_violated()?;
+        if outcome == Outcome::Met {
+            return Ok(());
+        }
+        Err(format!("{what}: {outcome:?}\n{}", self.broker.describe()))
+    }
+
     fn is_running(&self) -> bool {
         self.simulation.is_running(self.broker.node)
     }

@@ -41,8 +41,7 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
         }
         scene.start()?;
     }
-    scene.run_until(|| done.get());
-    scene.is_violated()?;
+    scene.await_that("all batches are sent and read", || done.get())?;
     scene.simulation.power_loss(scene.broker.node);
     scene.start()?;
     scene.check_epochs(&run)?;
@@ -178,9 +177,11 @@ async fn read_batches(shared: &Shared, partition: i32) -> Vec<(i64, i32)> {
         })
         .await;
         while !records.is_empty() {
-            let Ok(length) = Batch::peek(&records, records.len()) else { return batches };
-            let bytes = records.split_to(length);
-            let Ok(batch) = Batch::whole(&bytes) else { return batches };
+            let whole = Batch::peek(&records, records.len()).ok().map(|length| records.split_to(length));
+            let Some(batch) = whole.as_ref().and_then(|bytes| Batch::whole(bytes).ok()) else {
+                shared.note(Err(format!("partition {partition} shows a batch that is none at {at}")));
+                return batches;
+            };
             batches.push((batch.base_offset(), batch.leader_epoch()));
             at = batch.last_offset() + 1;
         }
