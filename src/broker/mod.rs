@@ -108,6 +108,10 @@ pub struct Mutations {
     pub forget_producer_ids: bool,
     /// A start goes on in the leader epochs of the life before it, whatever was lost.
     pub keep_leader_epochs: bool,
+    /// ListOffsets tells every second time the epoch before the one that is led in.
+    pub tell_older_epochs: bool,
+    /// An epoch is told to end one record late.
+    pub end_epochs_late: bool,
     /// The logs of deleted topics stay.
     pub keep_deleted_logs: bool,
     /// A topic's name alone gives its id.

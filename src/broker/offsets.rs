@@ -43,10 +43,30 @@ impl Owner {
                 let offset = hosted.replica.borrow().log_start();
                 answer(&hosted, offset, -1)
             }
-            OffsetQuestion::Latest => latest(&hosted, query.committed),
-            OffsetQuestion::EpochEnd(epoch) => epoch_end(&hosted, epoch),
+            OffsetQuestion::Latest => self.latest(&hosted, query.committed),
+            OffsetQuestion::EpochEnd(epoch) => self.epoch_end(&hosted, epoch),
             OffsetQuestion::MaxTimestamp => self.at_max_timestamp(&hosted, query.committed).await,
             OffsetQuestion::AtTime(time) => self.in_batch(&hosted, query.committed, time).await,
+        }
+    }
+
+    /// What the reader may see up to, with the newest epoch: the one that this replica leads in, whether or not it has records.
+    fn latest(&self, hosted: &Hosted, committed: bool) -> OffsetAnswer {
+        let Some(offset) = visible(hosted, committed) else { return not_loaded() };
+        let mut leader_epoch = epoch_of(hosted);
+        if self.mutations.tell_older_epochs && offset.0 % 2 == 1 {
+            leader_epoch.0 -= 1;
+        }
+        OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
+    }
+
+    fn epoch_end(&self, hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
+        match end_of_epoch(hosted, epoch) {
+            Some((leader_epoch, end)) => {
+                let offset = Offset(end.0 + i64::from(self.mutations.end_epochs_late));
+                OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
+            }
+            None => nothing(),
         }
     }
 
@@ -111,13 +131,6 @@ fn visible(hosted: &Hosted, committed: bool) -> Option<Offset> {
     if committed { hosted.last_stable(high_watermark) } else { Some(high_watermark) }
 }
 
-/// What the reader may see up to, with the newest epoch: the one that this replica leads in, whether or not it has records.
-fn latest(hosted: &Hosted, committed: bool) -> OffsetAnswer {
-    let Some(offset) = visible(hosted, committed) else { return not_loaded() };
-    let leader_epoch = epoch_of(hosted);
-    OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
-}
-
 /// Kafka's "nothing found": no error, and -1 everywhere.
 fn nothing() -> OffsetAnswer {
     OffsetAnswer::failed(ErrorCode::NONE)
@@ -126,15 +139,6 @@ fn nothing() -> OffsetAnswer {
 /// The log was truncated since it was loaded.
 fn not_loaded() -> OffsetAnswer {
     OffsetAnswer::failed(ErrorCode::KAFKA_STORAGE_ERROR)
-}
-
-fn epoch_end(hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
-    match end_of_epoch(hosted, epoch) {
-        Some((leader_epoch, offset)) => {
-            OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
-        }
-        None => nothing(),
-    }
 }
 
 /// The largest epoch up to this one, and where it ends. `None` for an epoch that nobody has led in yet. The epoch that this replica leads in

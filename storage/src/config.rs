@@ -63,6 +63,8 @@ pub struct Mutations {
     pub believe_round_logs: bool,
     /// A write buffer is not charged.
     pub forget_memory: bool,
+    /// With `ack_sync = false`: nobody looks at `flush_messages` and `flush_ms`.
+    pub forget_flushes: bool,
     /// A settled write buffer is still charged as one that is not.
     pub keep_memory: bool,
 }

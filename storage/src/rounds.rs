@@ -348,7 +348,7 @@ impl Volume {
         }
         state.is_busy = true;
         state.unflushed_messages += run.messages;
-        if !self.config.ack_sync {
+        if !self.config.ack_sync && !self.config.mutations.forget_flushes {
             draft.flush |= state.unflushed_messages >= state.config.flush_messages;
             self.note_flush_deadline(state.config.flush_ms, run.began_ns);
         }

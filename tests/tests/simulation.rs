@@ -21,6 +21,8 @@ const SEEDS: u64 = 1_000;
 const SEEDS_OF_DISKS: u64 = 400;
 const SEEDS_OF_DAMAGE: u64 = 300;
 const SEEDS_OF_LOSS: u64 = 300;
+/// Of each scenario that acknowledges before it flushes.
+const SEEDS_UNSYNCED: u64 = 300;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)
@@ -157,6 +159,22 @@ fn a_write_that_is_lost_is_told_and_nothing_wrong_is_served() {
     }
 }
 
+#[test]
+fn without_flushes_a_kill_loses_nothing() {
+    let seeds = number("LOGAN_SEEDS").unwrap_or(SEEDS_UNSYNCED);
+    all_hold(seeds, |seed| Run::with(seed, Scenario::Killed));
+}
+
+#[test]
+fn without_flushes_a_power_loss_leaves_a_prefix() {
+    let seeds = number("LOGAN_SEEDS").unwrap_or(SEEDS_UNSYNCED);
+    let outcomes = all_hold(seeds, |seed| Run::with(seed, Scenario::Unsynced));
+    let all = struck(&outcomes);
+    if seeds >= SEEDS_UNSYNCED {
+        often(&all, 100, &["records were lost"]);
+    }
+}
+
 fn scenario(name: &str) -> Scenario {
     let found = Scenario::ALL.into_iter().find(|scenario| format!("{scenario:?}") == name);
     found.unwrap_or_else(|| panic!("LOGAN_SCENARIO={name}: there are {:?}", Scenario::ALL))
@@ -176,8 +194,10 @@ fn one_seed() {
 
 #[test]
 fn the_same_seed_twice_gives_the_same_trace() {
-    for seed in 0..10 {
-        assert_eq!(run(&Run::of(seed)), run(&Run::of(seed)), "seed {seed}");
+    let of_others = [Scenario::Disks, Scenario::Damage, Scenario::Lost, Scenario::Killed, Scenario::Unsynced];
+    let others = of_others.iter().flat_map(|scenario| (0..4).map(|seed| Run::with(seed, *scenario)));
+    for of in (0..10).map(Run::of).chain(others) {
+        assert_eq!(run(&of), run(&of), "seed {} of {:?}", of.seed, of.scenario);
     }
 }
 
@@ -373,4 +393,52 @@ fn records_of_a_deleted_topic_in_the_next_of_its_name_are_caught() {
     let mutations = Mutations { keep_deleted_logs: true, ids_of_names: true, ..Mutations::default() };
     is_caught_by("of another life is shown", mutations, plain(100));
     is_caught_by("is new, and what is first sent", mutations, plain(100));
+}
+
+#[test]
+fn a_leader_epoch_that_falls_is_caught() {
+    let mutations = Mutations { tell_older_epochs: true, ..Mutations::default() };
+    is_caught_by("its leader epoch was told as", mutations, plain(50));
+}
+
+#[test]
+fn two_lives_that_lead_in_one_epoch_are_caught() {
+    let mutations = Mutations { keep_leader_epochs: true, ..Mutations::default() };
+    is_caught_by("and is again by life", mutations, plain(50));
+}
+
+#[test]
+fn an_end_of_a_leader_epoch_that_is_wrong_is_caught() {
+    let mutations = Mutations { end_epochs_late: true, ..Mutations::default() };
+    is_caught_by("and the batch at", mutations, plain(50));
+}
+
+fn killed(seeds: u64) -> impl Iterator<Item = Run> {
+    (0..seeds).map(|seed| Run::with(seed, Scenario::Killed))
+}
+
+fn unsynced(seeds: u64) -> impl Iterator<Item = Run> {
+    (0..seeds).map(|seed| Run::with(seed, Scenario::Unsynced))
+}
+
+#[test]
+fn without_flushes_an_acknowledgement_before_the_writes_is_caught() {
+    let storage = logan_storage::Mutations { acknowledge_before_writes: true, ..Default::default() };
+    // Readers are not shown any more what they were shown.
+    let why = "cannot be read: OFFSET_OUT_OF_RANGE";
+    is_caught_by(why, Mutations { storage, ..Mutations::default() }, killed(300));
+}
+
+#[test]
+fn a_flush_that_a_topic_asks_for_and_that_is_missing_is_caught() {
+    let storage = logan_storage::Mutations { forget_flushes: true, ..Default::default() };
+    let mutations = Mutations { storage, ..Mutations::default() };
+    is_caught_by("and flush.messages is", mutations, unsynced(300));
+    is_caught_by("and flush.ms is", mutations, unsynced(300));
+}
+
+#[test]
+fn a_leader_epoch_that_outlives_its_records_is_caught() {
+    let mutations = Mutations { keep_leader_epochs: true, ..Mutations::default() };
+    is_caught_by("lost records of leader epoch", mutations, unsynced(100));
 }

@@ -4,15 +4,17 @@
 //! - [`History::acknowledged_is_present`]: what was acknowledged is where the acknowledgement said
 //! - [`History::once_and_in_order`]: each producer's records are there once, in order, without a gap
 //! - [`History::shown_stays`]: what a reader was shown is there, unchanged
-//! - [`History::lead`]: a log's leader epochs rise with its offsets, over all starts
 //! - [`is_below_watermark`]: what a reader is shown lies below the watermark that it is told with it
 //! - [`is_fresh`]: that watermark has reached all that was acknowledged before the reader asked
 //! - [`History::tell`]: the end of a log that clients are told never falls, over all starts; [`History::ends_stay`]: what it was is there
-//! - [`History::led_in`]: nor does the leader epoch that Metadata tells
 //! - [`History::give`]: a producer id is given once, over all starts
 //! - [`History::topics_are_as_acknowledged`]: created topics exist, deleted ones do not
+//!
+//! What was told of leader epochs has checkers of its own ([`Epochs`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use super::epochs::Epochs;
 
 /// A partition of the topic that is written to.
 pub type Partition = i32;
@@ -41,11 +43,11 @@ pub struct Asked {
 
 /// What clients are told of something that never falls: whenever it was more than before.
 #[derive(Debug, Default)]
-struct Rising(Vec<(u64, i64)>);
+pub(super) struct Rising(Vec<(u64, i64)>);
 
 impl Rising {
     /// What was told before this was asked, if that was more.
-    fn tell(&mut self, asked: Asked, value: i64) -> Result<(), i64> {
+    pub fn tell(&mut self, asked: Asked, value: i64) -> Result<(), i64> {
         let before = self.0.iter().rev().find(|(told_ns, _)| *told_ns < asked.sent_ns);
         if let Some((_, before)) = before.filter(|(_, before)| *before > value) {
             return Err(*before);
@@ -56,7 +58,7 @@ impl Rising {
         Ok(())
     }
 
-    fn last(&self) -> Option<i64> {
+    pub fn last(&self) -> Option<i64> {
         self.0.last().map(|(_, value)| *value)
     }
 }
@@ -65,14 +67,10 @@ impl Rising {
 pub struct History {
     acknowledged: BTreeMap<(Partition, i64), Sent>,
     shown: BTreeMap<(Partition, i64), Sent>,
-    /// The leader epoch of each batch that was shown, by its base offset.
-    epochs: BTreeMap<(Partition, i64), i32>,
+    pub epochs: Epochs,
     /// Watermarks and ends.
     told: BTreeMap<Partition, Rising>,
-    /// Leader epochs.
-    led: BTreeMap<Partition, Rising>,
     producer_ids: BTreeSet<i64>,
-    pub ignores_epochs: bool,
     pub topics: BTreeMap<String, Existence>,
 }
 
@@ -95,35 +93,10 @@ impl History {
         }
     }
 
-    /// A batch was shown.
-    pub fn lead(&mut self, partition: Partition, base: i64, epoch: i32) -> Result<(), String> {
-        if self.ignores_epochs {
-            return Ok(());
-        }
-        let before = self.epochs.range((partition, 0)..=(partition, base)).next_back();
-        let behind = self.epochs.range((partition, base)..=(partition, i64::MAX)).next();
-        if before.is_some_and(|(_, before)| *before > epoch)
-            || behind.is_some_and(|(_, behind)| *behind < epoch)
-        {
-            return Err(format!(
-                "partition {partition}: leader epoch {epoch} at offset {base}, between {before:?} and {behind:?}"
-            ));
-        }
-        self.epochs.insert((partition, base), epoch);
-        Ok(())
-    }
-
     /// A client was told a watermark, or where a log ends.
     pub fn tell(&mut self, partition: Partition, asked: Asked, end: i64) -> Result<(), String> {
         self.told.entry(partition).or_default().tell(asked, end).map_err(|before| {
             format!("partition {partition}: its end was told as {before}, and fell to {end} for who asked after that")
-        })
-    }
-
-    /// A client was told the epoch in which a partition is led.
-    pub fn led_in(&mut self, partition: Partition, asked: Asked, epoch: i32) -> Result<(), String> {
-        self.led.entry(partition).or_default().tell(asked, i64::from(epoch)).map_err(|before| {
-            format!("partition {partition}: its leader epoch was told as {before}, and fell to {epoch}")
         })
     }
 
@@ -169,17 +142,13 @@ impl History {
         Ok(())
     }
 
-    /// What lay behind the first `length` records of a partition is lost, as it may be: nothing is expected of it any more. The newest leader
-    /// epoch that is known of it.
-    pub fn cut(&mut self, partition: Partition, length: i64) -> Option<i32> {
-        let newest =
-            self.epochs.range((partition, 0)..=(partition, i64::MAX)).next_back().map(|(_, epoch)| *epoch);
+    /// What lay behind the first `length` records of a partition is lost, as it may be: nothing is expected of it any more.
+    pub fn cut(&mut self, partition: Partition, length: i64) {
         let is_lost = |at: &(Partition, i64)| at.0 == partition && at.1 >= length;
         self.acknowledged.retain(|at, _| !is_lost(at));
         self.shown.retain(|at, _| !is_lost(at));
-        self.epochs.retain(|at, _| !is_lost(at));
+        self.epochs.cut(partition, length);
         self.told.remove(&partition);
-        newest
     }
 
     pub fn acknowledged_is_present(&self, logs: &BTreeMap<Partition, Vec<Sent>>) -> Result<(), String> {
@@ -281,13 +250,6 @@ mod tests {
         once_and_in_order(&logs(&[1, 0])).unwrap_err();
         history.show(0, 0, sent(5)).unwrap_err();
         history.acknowledge(0, 1, sent(5)).unwrap_err();
-        history.lead(0, 5, 2).unwrap();
-        history.lead(0, 9, 3).unwrap();
-        history.lead(0, 5, 2).unwrap();
-        history.lead(0, 7, 1).unwrap_err();
-        history.lead(0, 7, 4).unwrap_err();
-        history.lead(0, 9, 2).unwrap_err();
-        history.lead(1, 0, 0).unwrap();
         is_below_watermark(0, 1, 2).unwrap();
         is_below_watermark(0, 2, 2).unwrap_err();
         is_fresh(0, 2, 2).unwrap();
@@ -310,15 +272,10 @@ mod tests {
         history.check(&logs(&[0, 1])).unwrap();
         history.tell(0, asked(4, 5), 3).unwrap();
         history.check(&logs(&[0, 1])).unwrap_err();
-        history.led_in(0, asked(1, 2), 5).unwrap();
-        history.led_in(0, asked(3, 4), 4).unwrap_err();
-        history.led_in(1, asked(3, 4), 4).unwrap();
         history.give(7).unwrap();
         history.give(8).unwrap();
         history.give(7).unwrap_err();
-        history.lead(0, 0, 3).unwrap();
-        history.lead(0, 1, 4).unwrap();
-        assert_eq!(history.cut(0, 1), Some(4));
+        history.cut(0, 1);
         history.check(&logs(&[0])).unwrap();
         history.check(&logs(&[])).unwrap_err();
     }

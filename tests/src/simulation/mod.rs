@@ -7,6 +7,7 @@ pub mod aimed;
 pub mod client;
 mod damage;
 mod disks;
+mod epochs;
 pub mod history;
 mod laggards;
 mod lives;
@@ -16,6 +17,7 @@ mod pipeline;
 pub mod quiet;
 pub mod run;
 mod sessions;
+mod unsynced;
 mod work;
 
 pub use lives::Lives;

@@ -12,12 +12,14 @@ use logan_shards::{Flushing, spawn};
 
 use super::damage;
 use super::disks;
+use super::epochs;
 use super::laggards;
 use super::lives::{self, Lives};
 use super::lost;
 use super::node::{Broker, Setup};
 use super::pipeline::Pipeline;
 use super::sessions;
+use super::unsynced::{self, Unsynced};
 use super::work::{self, Shared};
 
 pub(super) const LONG: Duration = Duration::from_hours(1);
@@ -46,6 +48,10 @@ pub enum Scenario {
     Lost,
     /// As much memory as a few requests need, and clients that read late.
     Memory,
+    /// Acknowledged before it is flushed; the process is killed and stopped, and the power stays.
+    Killed,
+    /// Acknowledged before it is flushed, and the power goes.
+    Unsynced,
 }
 
 /// What a run is made of.
@@ -96,16 +102,31 @@ pub(super) struct Stage {
     pub directories: Vec<&'static str>,
     struck: RefCell<Struck>,
     can_lose_names: bool,
+    is_synced: bool,
 }
 
 /// What really befell disks, and how often.
 pub type Struck = BTreeMap<String, u32>;
 
 impl Scenario {
-    pub const ALL: [Self; 7] =
-        [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory, Self::Disks, Self::Damage, Self::Lost];
+    pub const ALL: [Self; 9] = [
+        Self::Plain,
+        Self::ShortLanes,
+        Self::Sessions,
+        Self::Memory,
+        Self::Disks,
+        Self::Damage,
+        Self::Lost,
+        Self::Killed,
+        Self::Unsynced,
+    ];
     /// What disks that work must let hold.
     pub const HELD: [Self; 4] = [Self::Plain, Self::ShortLanes, Self::Sessions, Self::Memory];
+
+    /// Whether a flush precedes every acknowledgement.
+    fn is_synced(self) -> bool {
+        !matches!(self, Self::Killed | Self::Unsynced)
+    }
 
     /// Whether nothing but the broker keeps a request from being answered, or its connection from ending. Where the network carries a byte at a
     /// time, a client may have given up before.
@@ -120,9 +141,7 @@ impl Scenario {
             // fails.
             Self::Disks => Duration::from_mins(6),
             // A stop ends within that time whatever its clients do, and so does a fetch that waits for 30 s.
-            Self::Plain | Self::ShortLanes | Self::Sessions | Self::Memory | Self::Damage | Self::Lost => {
-                Duration::from_secs(40)
-            }
+            _ => Duration::from_secs(40),
         }
     }
 }
@@ -159,6 +178,8 @@ impl Run {
                 crashes: run.crashes.max(1),
                 ..run
             },
+            Scenario::Killed => Self { partitions: 3, producers: 3, crashes: 1 + run.crashes, ..run },
+            Scenario::Unsynced => Self { producers: 4, crashes: 2 + run.crashes, ..run },
             Scenario::Sessions => {
                 let session_epoch = draw.one_of(&[None, Some(i32::MAX - 3)]);
                 let mutations = Mutations { session_epoch, ..Mutations::default() };
@@ -182,6 +203,9 @@ impl Run {
         if self.scenario == Scenario::Memory {
             overrides.push(format!("logan.memory.bytes={}", u64::from(self.shards) * SCARCE));
         }
+        if !self.scenario.is_synced() {
+            overrides.push("logan.ack.sync=false".into());
+        }
         Setup { shards: self.shards, overrides, mutations: self.mutations }
     }
 
@@ -199,7 +223,11 @@ impl Run {
             Scenario::Plain => {}
             // Requests that are sent together must be able to arrive together; and how long a fetch slept cannot be told where its answer
             // comes a byte at a time.
-            Scenario::ShortLanes | Scenario::Sessions | Scenario::Memory => {
+            Scenario::ShortLanes
+            | Scenario::Sessions
+            | Scenario::Memory
+            | Scenario::Killed
+            | Scenario::Unsynced => {
                 options.network.buffer_bytes = NetworkOptions::calm().buffer_bytes;
             }
             // Whether a request is answered must not depend on the way to the client.
@@ -251,11 +279,13 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
         directories,
         struck: RefCell::default(),
         can_lose_names: matches!(run.scenario, Scenario::Damage | Scenario::Lost),
+        is_synced: run.scenario.is_synced(),
     };
     if matches!(run.scenario, Scenario::Damage | Scenario::Lost) {
         stage.await_clients()?;
     }
     let mut draw = Draw(run.seed ^ 0xc4a5);
+    let mut unsynced = Unsynced::default();
     let mut is_whole = true;
     for _ in 0..run.crashes {
         if !is_whole {
@@ -265,6 +295,8 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
             Scenario::Plain | Scenario::ShortLanes | Scenario::Sessions | Scenario::Memory => {
                 stage.disturb(&mut draw);
             }
+            Scenario::Killed => stage.kill(&mut draw),
+            Scenario::Unsynced => unsynced.disturb(&stage, run, &mut draw),
             Scenario::Disks => disks::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
             Scenario::Damage => damage::disturb(&stage, &disks::DIRECTORIES[..run.directories], &mut draw),
             Scenario::Lost => {
@@ -318,6 +350,25 @@ impl Stage {
         self.restart();
     }
 
+    /// The process is killed, or asked to stop and killed before it has, perhaps.
+    fn kill(&self, draw: &mut Draw) {
+        let (simulation, node) = (&self.simulation, self.broker.node);
+        let of_life = 1 + draw.below(400);
+        let at = simulation.io_events(node) + of_life;
+        simulation.run_until(|| simulation.io_events(node) >= at || self.done.get(), LONG);
+        match draw.below(4) {
+            0 => self.stop(),
+            1 => {
+                self.shared.clean_stops.set(self.shared.clean_stops.get() + 1);
+                simulation.request_stop(node);
+                simulation.run_for(Duration::from_micros(draw.below(20_000)));
+                simulation.kill(node);
+            }
+            _ => simulation.kill(node),
+        }
+        self.restart();
+    }
+
     /// Asks the broker to stop; before it has, the power goes, or the process is killed.
     fn cut_stop(&self, draw: &mut Draw) {
         let (simulation, node) = (&self.simulation, self.broker.node);
@@ -350,6 +401,7 @@ impl Stage {
 
     pub fn restart(&self) {
         if !self.simulation.is_running(self.broker.node) {
+            self.shared.begin_life(self.broker.ready());
             self.simulation.restart(self.broker.node);
         }
     }
@@ -369,7 +421,7 @@ impl Stage {
     }
 
     /// Lets the clients finish.
-    fn await_clients(&self) -> Result<(), String> {
+    pub fn await_clients(&self) -> Result<(), String> {
         let finished = || self.done.get() || self.has_failed() || self.broker.has_failed_starts();
         let outcome = self.simulation.run_until(finished, LONG);
         self.broker.is_started()?;
@@ -380,7 +432,7 @@ impl Stage {
         self.is_violated()
     }
 
-    fn is_violated(&self) -> Result<(), String> {
+    pub fn is_violated(&self) -> Result<(), String> {
         self.shared.violation.borrow().clone().map_or(Ok(()), Err)
     }
 
@@ -388,6 +440,11 @@ impl Stage {
     fn finish(&self) -> Result<(), String> {
         self.await_clients()?;
         self.come_to_rest()?;
+        if !self.is_synced {
+            // What was acknowledged was not flushed: a start does that, before it believes it.
+            self.simulation.kill(self.broker.node);
+            damage::start(self)?;
+        }
         // Once more, so that everything acknowledged must come from the disk.
         self.simulation.power_loss(self.broker.node);
         self.broker.is_gone()?;
@@ -411,7 +468,11 @@ impl Stage {
         self.is_violated()?;
         let (logs, topics) = {
             let shared = self.shared.clone();
-            let all = async move { (work::read_all(shared.clone()).await, work::list_topics(&shared).await) };
+            let all = async move {
+                let logs = work::read_all(shared.clone()).await;
+                epochs::ask_all(&shared).await;
+                (logs, work::list_topics(&shared).await)
+            };
             self.simulation.block_on(LONG, all)
         };
         self.is_violated()?;
@@ -431,7 +492,11 @@ impl Stage {
 }
 
 async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell<bool>>) {
-    work::create_topic(&shared).await;
+    if run.scenario == Scenario::Unsynced {
+        unsynced::create_topic(&shared, run.seed).await;
+        return done.set(true);
+    }
+    work::create_topic(&shared, Vec::new()).await;
     let queue = logan_shards::Queue::Control;
     let producers: Vec<_> = (0..run.producers)
         .map(|producer| {
@@ -455,7 +520,8 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
             spawn(queue, laggards::read_late(shared.clone(), partition, is_patient, reading.clone()))
         })
         .collect();
-    let writes = Scenario::HELD.contains(&run.scenario);
+    let writes = Scenario::HELD.contains(&run.scenario) || run.scenario == Scenario::Killed;
+    let watcher = spawn(queue, epochs::watch(shared.clone(), reading.clone()));
     let readers = lives::live(shared.clone(), if writes { 6 } else { 4 }, writes).await;
     for producer in producers {
         producer.await;
@@ -463,6 +529,7 @@ async fn clients(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, done: Rc<Cell
     reading.set(false);
     shared.lives_are_over.set(true);
     reader.await;
+    watcher.await;
     for consumer in consumers.into_iter().chain(laggards).chain(readers) {
         consumer.await;
     }
@@ -476,7 +543,9 @@ async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32
         | Scenario::Sessions
         | Scenario::Memory
         | Scenario::Damage
-        | Scenario::Lost => {
+        | Scenario::Lost
+        | Scenario::Killed
+        | Scenario::Unsynced => {
             work::produce(shared, producer, partition, run.batches).await;
         }
         Scenario::ShortLanes => {

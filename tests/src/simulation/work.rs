@@ -9,7 +9,9 @@ use bytes::Bytes;
 use logan::model::Uuid;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
 use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
-use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
+use logan::protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic,
+};
 use logan::protocol::messages::metadata::MetadataRequestTopic;
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use logan::protocol::messages::{
@@ -45,6 +47,14 @@ pub(super) struct Shared {
     pub refused: Cell<u32>,
     /// How often the broker was asked to stop.
     pub clean_stops: Cell<u32>,
+    /// Which of its lives the broker is in, where one that was asked to stop goes on in the next one.
+    pub life: Cell<u32>,
+    /// How often it had been asked to stop when it was last started.
+    stops_before: Cell<u32>,
+    /// How often it had been ready then.
+    ready_before: Cell<u32>,
+    /// A broker whose metadata's directory fails stops by itself, and closes the others.
+    pub stops_by_itself: bool,
     /// When each partition's records were acknowledged.
     pub acknowledged_at: RefCell<BTreeMap<Partition, Vec<Acknowledged>>>,
     /// Where producers of [`produce`] stand that have sent all they had.
@@ -87,7 +97,7 @@ impl Shared {
     pub fn new(run: &Run) -> Rc<Self> {
         // Where bits turn over on disks: of a leader epoch nobody would see it.
         let mut history = History::default();
-        history.ignores_epochs = run.scenario == Scenario::Damage;
+        history.epochs.are_ignored = run.scenario == Scenario::Damage;
         Rc::new(Self {
             history: RefCell::new(history),
             violation: RefCell::new(None),
@@ -98,6 +108,10 @@ impl Shared {
             patience: run.scenario.patience(),
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
+            life: Cell::new(0),
+            stops_before: Cell::new(0),
+            ready_before: Cell::new(0),
+            stops_by_itself: run.scenario == Scenario::Disks,
             acknowledged_at: RefCell::default(),
             producers: RefCell::default(),
             lives: RefCell::default(),
@@ -114,6 +128,16 @@ impl Shared {
     pub fn lose(&self, lost: Lost) {
         if let (Lost::Silent(request), true) = (lost, self.network_is_calm) {
             self.fail(format!("{request} was not answered, and its connection did not end"));
+        }
+    }
+
+    /// The broker is started again, and had been ready so often. (A life that was not has led in nothing, and may leave what was closed cleanly as
+    /// it was.)
+    pub fn begin_life(&self, ready: u32) {
+        let was_asked = self.stops_before.replace(self.clean_stops.get()) != self.clean_stops.get();
+        let was_ready = self.ready_before.replace(ready) != ready;
+        if was_ready && !was_asked {
+            self.life.set(self.life.get() + 1);
         }
     }
 
@@ -207,9 +231,11 @@ pub(super) fn new_topic(name: &str, partitions: i32) -> CreateTopicsRequest {
     CreateTopicsRequest { topics: vec![topic], ..Default::default() }
 }
 
-pub(super) async fn create_topic(shared: &Shared) {
+pub(super) async fn create_topic(shared: &Shared, configs: Vec<CreatableTopicConfig>) {
+    let mut request = new_topic(TOPIC, shared.partitions);
+    request.topics[0].configs.extend(configs);
     insist(shared, async |client| {
-        let response = client.call(7, &new_topic(TOPIC, shared.partitions)).await?;
+        let response = client.call(7, &request).await?;
         let error = response.topics[0].error_code;
         Ok(matches!(error, ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS).then_some(()))
     })
@@ -346,7 +372,7 @@ pub(super) fn request_to(topic: &str, partition: Partition, batch: Bytes) -> Pro
 }
 
 /// Sizes from a few bytes to what is its own preparation; four of these are still within `max.message.bytes`.
-fn padding() -> usize {
+pub(super) fn padding() -> usize {
     match random_u64() % 16 {
         0 => 262_100,
         1..=3 => (random_u64() % 40_000) as usize,
@@ -466,7 +492,7 @@ pub(super) fn read(
     while !records.is_empty() {
         let batch = Batch::whole(&records[..first_length(&records, partition)?])
             .map_err(|error| format!("partition {partition} shows a batch that is none: {error}"))?;
-        history.borrow_mut().lead(partition, batch.base_offset(), batch.leader_epoch())?;
+        history.borrow_mut().epochs.lead(partition, batch.base_offset(), batch.leader_epoch())?;
         let length = batch.len();
         let bytes = records.split_to(length);
         let mut reader = RecordReader::open(&bytes, MOST_UNPACKED).map_err(|error| error.to_string())?;
@@ -524,30 +550,32 @@ pub(super) async fn read_all(shared: Rc<Shared>) -> BTreeMap<Partition, Vec<Sent
 async fn end_of(shared: &Shared, partition: Partition) -> i64 {
     insist(shared, async |client| {
         let sent_ns = monotonic_ns();
-        let (error, offset) = latest(client, partition).await?;
-        if error != ErrorCode::NONE {
+        let latest = latest(client, partition).await?;
+        if latest.error_code != ErrorCode::NONE {
             return Ok(None);
         }
-        shared.tell(partition, sent_ns, offset);
-        Ok(Some(offset))
+        shared.tell(partition, sent_ns, latest.offset);
+        Ok(Some(latest.offset))
     })
     .await
 }
 
-async fn latest(client: &mut Client, partition: Partition) -> Result<(ErrorCode, i64), Lost> {
+pub(super) async fn latest(
+    client: &mut Client,
+    partition: Partition,
+) -> Result<ListOffsetsPartitionResponse, Lost> {
     let part = ListOffsetsPartition { partition_index: partition, timestamp: -1, ..Default::default() };
     let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![part], ..Default::default() };
     let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
-    let response = client.call(5, &request).await?;
-    let answer = &response.topics[0].partitions[0];
-    Ok((answer.error_code, answer.offset))
+    let mut response = client.call(5, &request).await?;
+    Ok(response.topics.swap_remove(0).partitions.swap_remove(0))
 }
 
 /// Whoever asks for a partition of a directory that is offline is told so, and not that there is none, or that it is empty.
 pub(super) async fn expect_offline(shared: &Shared, partition: Partition) {
     let id = new_producer(shared).await;
     let told = insist(shared, async |client| {
-        let (listed, _) = latest(client, partition).await?;
+        let listed = latest(client, partition).await?.error_code;
         let response = client.call(FETCH_VERSION, &fetch(partition, 0)).await?;
         let fetched = response.responses[0].partitions[0].error_code;
         let batch = batch_of(Sender { producer: u32::MAX, id, begun: 0 }, 0, 1, || 0);
