@@ -95,7 +95,7 @@ pub enum StartError {
     #[error("the topics of the log directories cannot be taken over: {0}")]
     NotTakenOver(String),
     #[error(
-        "{path} holds {log}, whose topic the metadata does not know by its id. If its partition.metadata is damaged, restore that. Nothing is \
+        "{path} holds {log}, whose topic the metadata does not know by its id. If {log}/partition.metadata is damaged, restore that. Nothing is \
          deleted that the metadata does not say was deleted: run `logan recover \
          {path}`, move what is not of this node out of it, run `logan recover --accept-loss {path}`, and start again"
     )]

@@ -245,3 +245,16 @@ impl Volume {
 pub(crate) fn newest(slots: &[Vec<u8>]) -> Option<Ledger> {
     slots.iter().filter_map(|slot| Ledger::decode(slot).ok()).max_by_key(|ledger| ledger.sequence)
 }
+
+/// What is wrong with a round log's slots, by file and position. (One that was never written to is not told from one that is damaged.)
+pub(crate) fn faults(round_log: u32, slots: &[Vec<u8>]) -> Vec<String> {
+    let fault = |(slot, bytes): (usize, &Vec<u8>)| {
+        let path = checkpoint_path(round_log, slot);
+        match Ledger::decode(bytes) {
+            Ok(ledger) if ledger.round_log == round_log => None,
+            Ok(ledger) => Some(format!("{path} at 0: it is that of round log {}", ledger.round_log)),
+            Err(error) => Some(format!("{path} at 0: {error}")),
+        }
+    };
+    slots.iter().enumerate().filter_map(fault).collect()
+}

@@ -90,8 +90,14 @@ fn other_end(log: &LedgerLog, ends: &Offsets) -> Option<String> {
             "its last batch is damaged, or another program has appended to it without recording it"
         }
     };
+    let last = log.segments.last().map_or_else(String::new, |last| {
+        format!(
+            "; its last segment is {}",
+            segment_path(&log.key.directory_name(), last.base, SegmentFile::Log)
+        )
+    });
     Some(format!(
-        "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: {text}",
+        "{} ends at offset {}, but the clean stop recorded {recorded} in {RECOVERY_POINT_CHECKPOINT}: {text}{last}",
         log.key, log.next_offset
     ))
 }
@@ -157,7 +163,7 @@ async fn look_at(
             let file =
                 directory.open(&segment_path(name, *base, SegmentFile::Log), OpenMode::Existing).await?;
             let Ok(length) = u32::try_from(file.length().await?) else {
-                return Ok(Err(format!("{name}: segment {base} is longer than a segment can be")));
+                return Ok(Err(format!("{name}/{base:020}.log is longer than a segment can be")));
             };
             let is_indexed =
                 files.contains(&SegmentFile::OffsetIndex) && files.contains(&SegmentFile::TimeIndex);
@@ -228,8 +234,8 @@ pub(super) async fn end_of(
         position = last.map_or(0, |entry| u64::from(entry.position));
     }
     let end = u64::from(segment.length);
-    let file =
-        directory.open(&segment_path(name, segment.base, SegmentFile::Log), OpenMode::Existing).await?;
+    let path = segment_path(name, segment.base, SegmentFile::Log);
+    let file = directory.open(&path, OpenMode::Existing).await?;
     if position >= end {
         position = 0;
     }
@@ -241,10 +247,10 @@ pub(super) async fn end_of(
     let possible = segment.base..=segment.base.saturating_add(i64::from(i32::MAX) + 1);
     match walked {
         Ok(Some(End { offset, .. })) if !possible.contains(&offset) => {
-            Ok(Err(format!("{name}: segment {}: its last batch ends before offset {offset}", segment.base)))
+            Ok(Err(format!("{path}: its last batch ends before offset {offset}")))
         }
         Ok(end) => Ok(Ok(end.unwrap_or(End { offset: segment.base, leader_epoch: -1 }))),
-        Err(damage) => Ok(Err(format!("{name}: segment {}: {damage}", segment.base))),
+        Err(damage) => Ok(Err(format!("{path} {damage}"))),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::{Found, OpenError, OpenOptions};
-use crate::checkpoint::{SLOTS, newest};
+use crate::checkpoint::{SLOTS, faults, newest};
 use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES};
 use crate::crc::RunningCrc;
 use crate::disk::{BLOCK, Directory, DirectoryEntry, DiskError, File, OpenMode};
@@ -117,18 +117,21 @@ async fn replay(
         slots.push(read_file(directory, &checkpoint_path(id, slot), Kind::Checkpoint, options, found).await?);
     }
     let Some(mut ledger) = newest(&slots).filter(|ledger| ledger.round_log == id) else {
-        return Err(Fault::Damage("no checkpoint is whole".into()));
+        return Err(Fault::Damage(format!("no checkpoint is whole ({})", faults(id, &slots).join("; "))));
     };
     let mut reader = RecordReader::open(directory, id, ledger.head, options, found).await?;
     let mut records = Vec::new();
     while let Some(record) = reader.next(options.mutations.drop_chain_check) {
         records.push(record);
     }
-    let stated = records.iter().map(|(record, _)| record.durable_through).max().unwrap_or(0);
+    let stated = records.iter().map(|found| found.record.durable_through).max().unwrap_or(0);
     let facts = stated.max(ledger.head.round);
-    let last = records.last().map_or(ledger.head.round, |(record, _)| record.round);
+    let last = records.last().map_or(ledger.head.round, |found| found.record.round);
     if let Some(beyond) = reader.facts_beyond(last) {
-        let damage = format!("round {} is missing, but round {beyond} is known to be durable", last + 1);
+        // The round may be missing because an older checkpoint had to do.
+        let wrong = [reader.faults(), faults(id, &slots)].concat().join("; ");
+        let damage =
+            format!("round {} is missing, but round {beyond} is known to be durable ({wrong})", last + 1);
         if !options.accept_loss && !options.mutations.believe_round_logs {
             return Err(Fault::Damage(damage));
         }
@@ -136,18 +139,22 @@ async fn replay(
     }
     // A round that does not fit may have been applied in part when that shows.
     let before = options.accept_loss.then(|| ledger.clone());
-    for (at, (record, head)) in records.iter().enumerate() {
+    for (at, Placed { record, head, position }) in records.iter().enumerate() {
         let is_fact = record.round <= facts;
         let fault = match replay_round(directory, &mut ledger, record, *head, is_fact, options, found).await {
             Ok(true) => continue,
             Ok(false) => None,
+            Err(Fault::Damage(damage)) => {
+                let path = round_log_path(id, head.file as usize);
+                Some(Fault::Damage(format!("{path} at {position}: {damage}")))
+            }
             Err(fault) => Some(fault),
         };
         found.report.rounds_dropped += (records.len() - at) as u64;
         let Some(fault) = fault else { return Ok(ledger) };
         let Some(mut kept) = before else { return Err(fault) };
         // What stands before the damage is kept, as what follows a round that was never acknowledged is dropped.
-        for (record, head) in &records[..at] {
+        for Placed { record, head, .. } in &records[..at] {
             kept.apply_round(&record.entries, *head).map_err(|error| Fault::Damage(error.to_string()))?;
         }
         found.report.losses.push(format!("round log {id}: all from round {} on: {fault}", record.round));
@@ -305,6 +312,13 @@ async fn read_until(file: &dyn File, until: u64) -> Result<Vec<u8>, DiskError> {
     Ok(whole)
 }
 
+/// A record, where it stands in its file, and where the log stands after it.
+struct Placed {
+    record: Record,
+    position: u64,
+    head: Head,
+}
+
 /// Walks a round log's records behind a checkpoint.
 struct RecordReader {
     files: Vec<Vec<u8>>,
@@ -330,21 +344,49 @@ impl RecordReader {
         Ok(Self { files, round_log: id, head })
     }
 
-    /// The record behind the last one, and where the log stands after it.
-    fn next(&mut self, any_chain: bool) -> Option<(Record, Head)> {
+    /// Where the record behind the last one may stand.
+    fn places(&self) -> [(u32, u64); 2] {
         let following = (self.head.file + 1) % self.files.len() as u32;
-        let places = [(self.head.file, self.head.position), (following, 0)];
-        let (record, head) = places.into_iter().find_map(|(file, position)| {
-            let bytes = self.files[file as usize].get(usize::try_from(position).ok()?..)?;
-            let (record, crc, length) = Record::decode(bytes).ok()?;
+        [(self.head.file, self.head.position), (following, 0)]
+    }
+
+    /// What a file has at a position.
+    fn bytes_at(&self, file: u32, position: u64) -> &[u8] {
+        let from = usize::try_from(position).ok();
+        from.and_then(|from| self.files[file as usize].get(from..)).unwrap_or_default()
+    }
+
+    /// The record behind the last one.
+    fn next(&mut self, any_chain: bool) -> Option<Placed> {
+        let placed = self.places().into_iter().find_map(|(file, position)| {
+            let (record, crc, length) = Record::decode(self.bytes_at(file, position)).ok()?;
             let follows = record.round_log == self.round_log
                 && record.round == self.head.round + 1
                 && (record.chain == self.head.chain || any_chain);
-            let position = position + block_ceil(length as u64);
-            follows.then_some((record, Head { round: self.head.round + 1, chain: crc, file, position }))
+            let behind = position + block_ceil(length as u64);
+            let head = Head { round: self.head.round + 1, chain: crc, file, position: behind };
+            follows.then_some(Placed { record, position, head })
         })?;
-        self.head = head;
-        Some((record, head))
+        self.head = placed.head;
+        Some(placed)
+    }
+
+    /// Why no record follows the last one, by file and position.
+    fn faults(&self) -> Vec<String> {
+        let fault = |(file, position)| {
+            let why = match Record::decode(self.bytes_at(file, position)) {
+                Ok((record, ..)) if record.round_log != self.round_log => {
+                    format!("it is of round log {}", record.round_log)
+                }
+                Ok((record, ..)) if record.round != self.head.round + 1 => {
+                    format!("it has round {}", record.round)
+                }
+                Ok(_) => "it does not chain to the round before".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            format!("{} at {position}: {why}", round_log_path(self.round_log, file as usize))
+        };
+        self.places().map(fault).to_vec()
     }
 
     /// The highest round that some record behind `last` calls durable, if that is behind `last` itself: then facts are missing.

@@ -259,8 +259,7 @@ impl Damage {
         // Whose a directory is must be clear before the node is one at all.
         if self.directory != directories[0] && !self.below.ends_with("meta.properties") {
             stage.shared.fail(format!("{self}, beside the metadata, and the node does not start: {reason}"));
-        } else if !reason.contains(self.directory) && !self.below.split('/').any(|name| reason.contains(name))
-        {
+        } else if !reason.contains(self.directory) || !reason.contains(&self.below) {
             stage.shared.fail(format!("{self}, and the start does not say where the damage is: {reason}"));
         }
         if self.is_hint() || self.is_root() {
