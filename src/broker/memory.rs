@@ -31,6 +31,25 @@ pub struct Memory {
     pub fixed: u64,
 }
 
+impl Memory {
+    /// All of it.
+    pub fn charged(&self) -> u64 {
+        let Self {
+            frames,
+            waiting,
+            responses,
+            answers,
+            copies,
+            unpacking,
+            searches,
+            logs,
+            unsettled: _,
+            fixed,
+        } = self;
+        frames + waiting + responses + answers + copies + unpacking + searches + logs + fixed
+    }
+}
+
 /// How often there was not enough memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shortages {

@@ -65,6 +65,8 @@ pub struct Mutations {
     pub forget_memory: bool,
     /// With `ack_sync = false`: nobody looks at `flush_messages` and `flush_ms`.
     pub forget_flushes: bool,
+    /// What is read from disk stays in use, and is charged to nobody.
+    pub keep_reads: bool,
     /// A settled write buffer is still charged as one that is not.
     pub keep_memory: bool,
 }

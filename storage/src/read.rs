@@ -124,6 +124,9 @@ impl Log {
                 continue;
             }
             let FromSegment { read, is_all } = outcome?;
+            if volume.config.mutations.keep_reads {
+                std::mem::forget(read.slices.clone());
+            }
             if goes_on && read.bytes > 0 {
                 self.read_ahead(&volume, &segment, generation, read.next_offset, limits);
             }

@@ -262,6 +262,12 @@ fn a_write_buffer_that_stays_charged_is_caught() {
 }
 
 #[test]
+fn buffers_that_nobody_is_charged_for_are_caught() {
+    let storage = logan_storage::Mutations { keep_reads: true, ..Default::default() };
+    is_caught_by("of buffers are in use", Mutations { storage, ..Mutations::default() }, scarce(100));
+}
+
+#[test]
 fn a_request_without_credit_is_caught() {
     let mutations = Mutations { forget_frames: true, ..Mutations::default() };
     is_caught_by("has credit for", mutations, plain(10));

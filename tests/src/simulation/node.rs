@@ -15,6 +15,8 @@ use logan_storage::volume::Volume;
 
 /// All logs of a shard are looked at after every so-manieth event.
 const EVENTS_A_LOOK: u64 = 50;
+/// What buffers may come to beyond what is charged: a piece of a file that somebody looks through.
+const UNCHARGED: u64 = (11 << 20) / 10;
 
 /// How a broker is set up.
 pub(super) struct Setup {
@@ -166,7 +168,7 @@ impl Broker {
             }
             kept += memory.logs + memory.fixed;
         }
-        let lent = self.lent();
+        let lent = self.watch.lent();
         if lent > kept {
             return Err(format!(
                 "nothing is under way, {lent} bytes of buffers are in use, and logs keep {kept}"
@@ -175,14 +177,9 @@ impl Broker {
         Ok(())
     }
 
-    /// Bytes of aligned buffers in use.
-    fn lent(&self) -> u64 {
-        (pool_use().lent - self.watch.lent_before) as u64
-    }
-
     /// With no process, nothing is left.
     pub fn is_gone(&self) -> Result<(), String> {
-        match self.lent() {
+        match self.watch.lent() {
             0 => Ok(()),
             left => Err(format!("the process is gone, and {left} bytes of its buffers are in use")),
         }
@@ -222,8 +219,12 @@ impl Watch {
     /// After every event.
     fn look(&self) {
         let events = self.events.replace(self.events.get() + 1);
+        let (mut charged, mut is_up) = (0, true);
         for watched in &mut *self.shards.borrow_mut() {
-            let Some(shell) = watched.shell.upgrade() else { continue };
+            let Some(shell) = watched.shell.upgrade() else {
+                is_up = false;
+                continue;
+            };
             let waited = shell.router.mesh().credits_waited_for();
             let more = waited - std::mem::replace(&mut watched.credits_waited_for, waited);
             self.credits_waited_for.set(self.credits_waited_for.get() + more);
@@ -235,7 +236,18 @@ impl Watch {
             let mut all = self.shortages.get();
             all += shortages - std::mem::replace(&mut watched.shortages, shortages);
             self.shortages.set(all);
+            let memory = shell.memory();
+            charged += memory.charged();
+            is_up &= memory.fixed > 0;
         }
+        // A start looks through files, and makes others, before it serves anybody; writes of a process that was killed may still be under way.
+        let lent = if is_up { self.lent() } else { 0 };
+        assert!(lent <= charged + UNCHARGED, "{lent} bytes of buffers are in use, and {charged} are charged");
+    }
+
+    /// Bytes of aligned buffers in use.
+    fn lent(&self) -> u64 {
+        (pool_use().lent - self.lent_before) as u64
     }
 }
 
