@@ -24,7 +24,7 @@ pub struct Read {
 }
 
 enum Said {
-    Log(ReadLog),
+    Log(Box<ReadLog>),
     Snapshot(Base, Bytes),
     Message(Message),
 }
@@ -34,7 +34,7 @@ pub fn read(kind: Kind, bytes: Bytes) -> Read {
         Kind::Log => {
             let head = Header::decode(&bytes).ok();
             let first = head.and_then(|(header, end)| format::frame_after(&bytes, end, header.salt, 0));
-            let said = read_log(&bytes, "a log").ok().map(Said::Log);
+            let said = read_log(&bytes, "a log").ok().map(|log| Said::Log(Box::new(log)));
             Read { is_behind_checksums: first.is_some(), said }
         }
         Kind::Snapshot => {

@@ -108,7 +108,7 @@ pub struct Mutations {
     pub forget_producer_ids: bool,
     /// A start goes on in the leader epochs of the life before it, whatever was lost.
     pub keep_leader_epochs: bool,
-    /// ListOffsets tells every second time the epoch before the one that is led in.
+    /// `ListOffsets` tells every second time the epoch before the one that is led in.
     pub tell_older_epochs: bool,
     /// An epoch is told to end one record late.
     pub end_epochs_late: bool,

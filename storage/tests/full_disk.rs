@@ -100,9 +100,9 @@ fn a_start_after_a_crash_needs_no_block_that_is_free() {
         disk.capacity.set(disk.used());
         runtime.kill();
         if seed.is_multiple_of(2) {
-            disk.survive_kill()
+            disk.survive_kill();
         } else {
-            disk.lose_power(&runtime)
+            disk.lose_power(&runtime);
         }
         let runtime = Runtime::new(seed);
         let (rt, dk) = (Rc::clone(&runtime), Rc::clone(&disk));

@@ -112,7 +112,7 @@ fn draw(runtime: &Runtime, mut next: i64, step: u64) -> (Vec<u8>, Vec<Header>, V
     if runtime.below(40) == 0 {
         next += i64::from(i32::MAX) - runtime.below(20) as i64;
     }
-    for _ in 0..1 + runtime.below(3) {
+    for _ in 0..=runtime.below(3) {
         let timestamp = match runtime.below(10) {
             0 => -1,
             1 => runtime.below(50) as i64,

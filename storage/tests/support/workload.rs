@@ -89,6 +89,10 @@ impl ModelLog {
     pub fn push(&mut self, placed: Batches) {
         for (base, next, bytes) in placed {
             assert!(base >= self.end, "{base} was given, and {} is the end", self.end);
+            #[expect(
+                clippy::redundant_closure_for_method_calls,
+                reason = "the method is that of one lifetime"
+            )]
             self.heads.push(header_of(&bytes, |batch| batch.header()));
             self.batches.push((base, next, bytes));
             self.end = next;
