@@ -1,7 +1,7 @@
 //! The whole broker, simulated: many seeds, each with crashes, and every fault that is planted is found.
 //!
 //! `LOGAN_SEEDS=100000` runs more of them, `LOGAN_SEED=7` (test `one_seed`) repeats one; `LOGAN_SCENARIO=Disks` says which scenario
-//! that is, if it is not the one that the seed chooses. `LOGAN_FIRST_SEED` begins with another one than 0, and `LOGAN_GOES_ON` tells of a seed
+//! that is, if it is not the one that the seed chooses; `LOGAN_AIM=Laps` (test `one_aimed_seed`) says at what a run was aimed. `LOGAN_FIRST_SEED` begins with another one than 0, and `LOGAN_GOES_ON` tells of a seed
 //! that fails and goes on with the next.
 
 #[path = "simulation/aimed.rs"]
@@ -221,18 +221,6 @@ const TAKEN_BACK: &str = "was shown to exist and is out of range";
 /// What was acknowledged is not there any more.
 const LOST: &str = "records were acknowledged, and the watermark told is";
 
-#[test]
-fn a_missing_flush_is_caught() {
-    let storage = logan_storage::Mutations { no_flush: true, ..Default::default() };
-    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, plain(300));
-}
-
-#[test]
-fn an_acknowledgement_before_the_writes_is_caught() {
-    let storage = logan_storage::Mutations { acknowledge_before_writes: true, ..Default::default() };
-    is_caught_by(TAKEN_BACK, Mutations { storage, ..Mutations::default() }, plain(500));
-}
-
 /// Little memory: readers find little in the tail cache. A short run alone may find enough of it.
 fn scarce(seeds: u64) -> impl Iterator<Item = Run> {
     (0..seeds).map(|seed| Run::with(seed, Scenario::Memory))
@@ -296,12 +284,6 @@ fn a_damaged_batch_that_is_served_is_caught() {
     is_caught_by("shows a batch that is none", Mutations { storage, ..Mutations::default() }, damaged(400));
 }
 
-#[test]
-fn a_start_without_rounds_that_were_durable_is_caught() {
-    let storage = logan_storage::Mutations { believe_round_logs: true, ..Default::default() };
-    is_caught_by(LOST, Mutations { storage, ..Mutations::default() }, damaged(2000));
-}
-
 fn sessions(seeds: u64) -> impl Iterator<Item = Run> {
     (0..seeds).map(|seed| Run::with(seed, Scenario::Sessions))
 }
@@ -345,14 +327,6 @@ fn a_read_of_the_disk_above_the_watermark_is_caught() {
     let storage = logan_storage::Mutations { read_unsettled_from_disk: true, ..Default::default() };
     let mutations = Mutations { storage, read_unsettled: true, ..Mutations::default() };
     is_caught_by("above the watermark", mutations, scarce(300));
-}
-
-#[test]
-fn a_record_that_is_shown_before_it_is_settled_is_caught() {
-    let mutations = Mutations { tell_unsettled: true, ..reads_unsettled() };
-    // A producer sends again what is lost, to the same offset if no other producer comes first.
-    let runs = plain(300).map(|run| Run { partitions: 1, producers: 3, batches: 30, crashes: 8, ..run });
-    is_caught_by("was shown", mutations, runs);
 }
 
 #[test]

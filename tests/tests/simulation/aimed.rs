@@ -131,6 +131,31 @@ fn a_chain_that_is_not_checked_is_caught() {
     is_caught_by(super::LOST, plant, aimed(Aim::Mirror, SEEDS));
 }
 
+#[test]
+fn a_missing_flush_is_caught() {
+    let plant = in_storage(|faults| faults.no_flush = true);
+    is_caught_by("is missing, but round", plant, aimed(Aim::Moments, SEEDS));
+}
+
+#[test]
+fn an_acknowledgement_before_the_writes_is_caught() {
+    let plant = in_storage(|faults| faults.acknowledge_before_writes = true);
+    is_caught_by(super::TAKEN_BACK, plant, aimed(Aim::Moments, SEEDS));
+}
+
+#[test]
+fn a_start_without_rounds_that_were_durable_is_caught() {
+    let plant = in_storage(|faults| faults.believe_round_logs = true);
+    is_caught_by(super::LOST, plant, aimed(Aim::Mirror, SEEDS));
+}
+
+#[test]
+fn a_record_that_is_shown_before_it_is_settled_is_caught() {
+    let mutations = Mutations { tell_unsettled: true, ..super::reads_unsettled() };
+    // A producer sends again what is lost, to the same offset if no other producer comes first.
+    is_caught_by("was shown", |of| of.mutations = mutations, aimed(Aim::Kills, SEEDS));
+}
+
 /// What is not there is the fresh round log, which nobody flushed.
 #[test]
 fn a_start_that_does_not_flush_is_caught() {
