@@ -630,6 +630,21 @@ fn a_flipped_bit_is_one_bit() {
 }
 
 #[test]
+fn other_bytes_stand_where_some_were_written() {
+    let (one, result) = under_fault(Fault::always(FaultKind::Lost, |_| false), 9, write_four);
+    assert_eq!(result, Some(Ok(())));
+    let before = one.seen("file").unwrap();
+    let overwrite = |at: usize| one.simulation.overwrite(one.node, "/data/file", at as u64, &[7; BLOCK]);
+    assert!(!overwrite(100) && !overwrite(64 * BLOCK), "blocks that were written, and whole ones");
+    assert_eq!(one.seen("file").unwrap(), before);
+    assert!(overwrite(BLOCK));
+    one.simulation.check();
+    let after = one.seen("file").unwrap();
+    assert_eq!(after[BLOCK..2 * BLOCK], [7; BLOCK]);
+    assert_eq!((&after[..BLOCK], &after[2 * BLOCK..]), (&before[..BLOCK], &before[2 * BLOCK..]));
+}
+
+#[test]
 fn a_full_disk_says_so_and_takes_what_still_fits() {
     let one = OneNode::new(calm(1), |directory: Directory, stage: Stage| {
         Box::pin(async move {
