@@ -10,6 +10,8 @@ mod logging;
 mod recover;
 mod start;
 
+pub use recover::recover;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;

@@ -79,7 +79,11 @@ fn on_a_shard(path: &Path, accept_loss: bool) -> Result<Report, Failure> {
     done.unwrap_or_else(|| Err(Failure::new("the recovery was interrupted: it can be repeated")))
 }
 
-async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
+/// Recovers a directory on this shard, and closes it cleanly.
+///
+/// # Errors
+/// What is wrong with the directory, and what to do about it.
+pub async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{path}: {error}"));
     let directory = shards::Directory::open(path).await.map_err(|error| failed(&error))?;
     broker::lock(&directory).await.map_err(|error| match error {

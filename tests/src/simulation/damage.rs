@@ -8,7 +8,7 @@
 //! - [`Damage::may_be_refused`]: a node that does not start keeps its metadata where the damage is, or cannot tell whose a directory is, and says
 //!   where it is; neither hints nor the root keep anybody from starting
 //! - [`work::resume`]: what is remembered of producers is right, also where snapshots were made anew
-//! - once the bit is turned back, everything is there
+//! - once the bit is turned back, everything is there; or what is lost is accepted ([`accept`])
 //!
 //! The broker is idle when it goes down: of a round that no later record covers, damage cannot be told from a power loss (README).
 
@@ -19,6 +19,7 @@ use logan::protocol::{ErrorCode, Records};
 use logan_shards::sim::{Fault, FaultKind, PerMillion, Verb};
 use logan_storage::batch::Batch;
 
+use super::accept;
 use super::client::Lost;
 use super::history::{Partition, Sent};
 use super::run::{Draw, LONG, Stage};
@@ -88,6 +89,11 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
     };
     if stage.has_failed() {
         return;
+    }
+    let may_accept =
+        refused && !accept::is_beyond(&damage.below) && accept::is_offline(stage, damage.directory);
+    if may_accept && draw.below(2) == 0 {
+        return accept::accept_losses(stage, damage.directory);
     }
     if stage.simulation.is_running(stage.broker.node) {
         stage.simulation.run_for(IDLE);

@@ -216,7 +216,7 @@ fn may_refuse(stage: &Stage, failed: &[String]) -> bool {
 }
 
 /// The partitions whose log directory has its place in a directory.
-fn partitions_in(stage: &Stage, directory: &'static str) -> BTreeSet<Partition> {
+pub(super) fn partitions_in(stage: &Stage, directory: &str) -> BTreeSet<Partition> {
     let files = stage.simulation.files(stage.broker.node, directory, false);
     let is_there =
         |index: &Partition| files.keys().any(|path| path.starts_with(&format!("{TOPIC}-{index}/")));

@@ -6,7 +6,8 @@
 //! - a node that does not start keeps its metadata in that directory, or cannot tell whose it is, and says where the loss is
 //! - the partitions of other directories are not concerned, and all that do not refuse can be written to
 //!
-//! Of a partition that refuses nothing more is known: the run ends there, with what it has seen.
+//! Where a directory is refused, the loss is accepted ([`accept`]). Of a partition that refuses, or of the metadata, nothing more is known: the
+//! run ends there, with what it has seen.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use logan_shards::sim::{Fault, FaultKind, Site, Verb};
 
+use super::accept;
 use super::damage::{self, IDLE, Told};
 use super::history::Partition;
 use super::run::{Draw, Stage};
@@ -58,17 +60,40 @@ impl Kind {
     }
 }
 
-/// A write is lost. Returns whether the run can go on: nothing that anybody misses is gone.
+/// A write is lost. Returns whether the run can go on: nothing that anybody misses is gone, or its loss was accepted.
 pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Draw) -> bool {
     if !stage.is_done() || stage.has_failed() {
         return true;
     }
     let directory = draw.one_of(directories);
+    let hit: Hit = Rc::default();
+    if lose(stage, directories, directory, &hit, draw) {
+        return true;
+    }
+    let lost = hit.take().unwrap_or_default();
+    let is_beyond = accept::is_beyond(lost.split(" of ").last().unwrap_or_default());
+    if stage.has_failed() || is_beyond || !accept::is_offline(stage, directory) {
+        return false;
+    }
+    accept::accept_losses(stage, directory);
+    true
+}
+
+/// What was lost, once something is.
+type Hit = Rc<RefCell<Option<String>>>;
+
+/// Whether nothing that anybody misses is gone.
+fn lose(
+    stage: &Stage,
+    directories: &[&'static str],
+    directory: &'static str,
+    hit: &Hit,
+    draw: &mut Draw,
+) -> bool {
     let kind = draw.one_of(&Kind::ALL);
     let verb = if draw.below(4) == 0 { Verb::Sync } else { Verb::Write };
     // Those of a stop and a start come late.
     let skipped = RefCell::new(draw.below(6));
-    let hit: Rc<RefCell<Option<String>>> = Rc::default();
     let (seen, to) = (hit.clone(), stage.broker.node);
     let strikes = move |site: &Site| {
         let is_here = site.node == to && site.verb == verb && site.path.starts_with(directory);

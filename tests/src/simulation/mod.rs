@@ -3,6 +3,7 @@
 //!
 //! A run is one seed. The same seed gives the same trace; a failure names the seed and how to repeat it.
 
+mod accept;
 pub mod aimed;
 pub mod client;
 mod damage;

@@ -9,9 +9,11 @@ use logan::config::Settings;
 use logan::limits;
 
 use logan::mail::Mail;
-use logan_shards::pool_use;
 use logan_shards::sim::{NodeId, Simulation};
+use logan_shards::{ShardId, pool_use};
 use logan_storage::volume::Volume;
+
+use super::run::LONG;
 
 /// All logs of a shard are looked at after every so-manieth event.
 const EVENTS_A_LOOK: u64 = 50;
@@ -29,8 +31,17 @@ pub(super) struct Setup {
 /// What is known of the node's broker, over all its starts.
 pub(super) struct Broker {
     pub node: NodeId,
+    recovery: Rc<Recovery>,
     watch: Rc<Watch>,
     reports: Arc<Mutex<Reports>>,
+}
+
+/// `logan recover --accept-loss`, instead of the broker.
+struct Recovery {
+    is_wanted: Cell<bool>,
+    directories: Vec<String>,
+    /// Of each directory what is lost, or why it cannot be recovered.
+    outcomes: RefCell<Vec<Result<Vec<String>, String>>>,
 }
 
 /// What starts came to.
@@ -63,6 +74,12 @@ impl Broker {
     /// Adds the node and starts its broker.
     pub fn add(simulation: &Simulation, setup: &Setup) -> Self {
         let settings = settings(&setup.overrides);
+        let recovery = Rc::new(Recovery {
+            is_wanted: Cell::new(false),
+            directories: settings.broker.log_dirs.iter().map(|path| path.display().to_string()).collect(),
+            outcomes: RefCell::default(),
+        });
+        let wanted = recovery.clone();
         let lanes = logan::broker::lane_capacity(settings.broker.lane_messages);
         let reports: Arc<Mutex<Reports>> = Arc::default();
         let report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync> = {
@@ -87,6 +104,9 @@ impl Broker {
         let seen = watch.clone();
         let loads = RefCell::new(Loads::new(setup.shards));
         let node = simulation.add_node_with_lanes::<Mail>("logan", setup.shards, lanes, move |seat| {
+            if wanted.is_wanted.get() {
+                return Box::pin(wanted.clone().run(seat.shard));
+            }
             if seen.is_over() {
                 // The shards of a process share what they know of each other; the next process begins anew.
                 loads.replace(Loads::new(seat.shards));
@@ -99,7 +119,16 @@ impl Broker {
         });
         let seen = watch.clone();
         simulation.on_event(move |_| seen.look());
-        Self { node, watch, reports }
+        Self { node, recovery, watch, reports }
+    }
+
+    /// Runs the recovery of all directories to its end: of each what is lost, or why it is not recovered. The node is down.
+    pub fn recover(&self, simulation: &Simulation) -> Vec<Result<Vec<String>, String>> {
+        self.recovery.is_wanted.set(true);
+        simulation.restart(self.node);
+        simulation.run_until(|| !simulation.is_running(self.node), LONG);
+        self.recovery.is_wanted.set(false);
+        self.recovery.outcomes.take()
     }
 
     /// How often it became ready.
@@ -188,6 +217,19 @@ impl Broker {
     /// Messages that had to wait for lane credit, in all processes so far.
     pub fn credits_waited_for(&self) -> u64 {
         self.watch.credits_waited_for.get()
+    }
+}
+
+impl Recovery {
+    async fn run(self: Rc<Self>, shard: ShardId) {
+        if shard != ShardId(0) {
+            return;
+        }
+        for directory in &self.directories {
+            let recovered = logan::cli::recover(directory, true).await;
+            let outcome = recovered.map(|report| report.losses).map_err(|failure| failure.to_string());
+            self.outcomes.borrow_mut().push(outcome);
+        }
     }
 }
 
