@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const TOPIC: &str = "killed";
 const PARTITIONS: usize = 8;
 const ROUNDS: u32 = 50;
+/// With `logan.ack.sync=false`.
+const ROUNDS_UNSYNCED: u32 = 10;
 /// Between two records of a partition.
 const PACE: Duration = Duration::from_millis(1);
 
@@ -160,12 +162,18 @@ fn verify(broker: &Broker, partition: usize, from: i64) -> i64 {
 }
 
 /// One life: some time under load, the kill, perhaps more kills while it starts again, and a check of all that is new.
-fn round(broker: &mut Broker, dice: &mut Dice, context: &Context, verified: &mut [i64; PARTITIONS]) {
+fn round(
+    broker: &mut Broker,
+    ack_sync: bool,
+    dice: &mut Dice,
+    context: &Context,
+    verified: &mut [i64; PARTITIONS],
+) {
     std::thread::sleep(Duration::from_millis(100 + dice.roll(600)));
     broker.kill();
     let acknowledged: Vec<i64> = context.0.next.iter().map(|next| next.load(Ordering::SeqCst)).collect();
     let shards = dice.roll(4) + 1;
-    broker.settings_mut().overrides = settings(shards);
+    broker.settings_mut().overrides = settings(shards, ack_sync);
     for _ in 0..dice.roll(3) {
         broker.start_and_kill(Duration::from_millis(dice.roll(60)));
     }
@@ -184,24 +192,34 @@ fn round(broker: &mut Broker, dice: &mut Dice, context: &Context, verified: &mut
     println!("  ready after {:.1?}, checked in {:.1?}", broker.ready_after(), ready.elapsed());
 }
 
-fn settings(shards: u64) -> Vec<String> {
-    vec![format!("logan.shards={shards}")]
+fn settings(shards: u64, ack_sync: bool) -> Vec<String> {
+    vec![format!("logan.shards={shards}"), format!("logan.ack.sync={ack_sync}")]
 }
 
 #[test]
 fn every_acknowledged_record_is_there_once_and_in_order() {
+    lives("kill", true, ROUNDS);
+}
+
+/// What was written is with the drive, which outlives the process.
+#[test]
+fn without_flushes_every_acknowledged_record_is_there_once_and_in_order() {
+    lives("kill-unsynced", false, ROUNDS_UNSYNCED);
+}
+
+fn lives(name: &str, ack_sync: bool, rounds: u32) {
     if std::env::var_os("LOGAN_TEST_BROKER").is_some() {
         println!("skipped: the broker is not ours to kill");
         return;
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seed = number("LOGAN_SEED").unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1);
-    let rounds = number("LOGAN_KILL_ROUNDS").unwrap_or(u64::from(ROUNDS));
+    let rounds = number("LOGAN_KILL_ROUNDS").unwrap_or(u64::from(rounds));
     println!("LOGAN_SEED={seed}");
     let mut dice = Dice(seed);
-    let scratch = Scratch::new("kill");
+    let scratch = Scratch::new(name);
     let mut own = Settings::new(&scratch, &[]);
-    own.overrides = settings(2);
+    own.overrides = settings(2, ack_sync);
     let mut broker = Broker::start(own);
     // Small segments, so that kills meet rolls.
     let created = Connection::open(broker.address()).create_topic(
@@ -219,7 +237,7 @@ fn every_acknowledged_record_is_there_once_and_in_order() {
         // A round that fails must not leave the sender running, or the scope would wait for it for ever.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             for number in 0..rounds {
-                round(&mut broker, &mut dice, &context, &mut verified);
+                round(&mut broker, ack_sync, &mut dice, &context, &mut verified);
                 println!(
                     "round {number}: {} records in {:.1?}",
                     verified.iter().sum::<i64>(),
