@@ -199,10 +199,14 @@ fn cut_everywhere(seed: u64, per_file: bool, mutations: Mutations) -> u64 {
         let (disk, model) = (Disk::new(), Rc::new(RefCell::new(Model::default())));
         disk.per_file.set(per_file);
         let is_cut = play(&disk, &model, seed, cut, mutations);
-        for (end, what) in ends(&disk, cut, losses) {
-            let (as_it_is, how) = (end.copy(), spoil(&end, cut, &older));
+        for (at, (end, what)) in ends(&disk, cut, losses).into_iter().enumerate() {
+            let as_it_is = end.copy();
             or_say(&format!("seed {seed}, {what}"), || recover(&as_it_is, &copy_of(&model), u64::MAX));
-            or_say(&format!("seed {seed}, {what}, {how}"), || recover(&end, &copy_of(&model), u64::MAX));
+            // Every end has its turn, sooner or later.
+            if at as u64 == cut % (1 + losses) {
+                let how = spoil(&end, cut / (1 + losses), &older);
+                or_say(&format!("seed {seed}, {what}, {how}"), || recover(&end, &copy_of(&model), u64::MAX));
+            }
         }
         // This life is the same one each time: what it has behind it is, for what comes, of an older one.
         let mut now = Older::default();

@@ -531,8 +531,8 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
             );
         }
         log.check();
-        let few = wanted.len() / 8 + 1;
-        look_at_batches(&log, &wanted, |at| at % few == 0 || at + 2 >= wanted.len()).await;
+        let few = wanted.len() / 3 + 1;
+        look_at_batches(&log, &wanted, |at| at % few == 0 || at + 1 == wanted.len()).await;
         set(model, &key, |log| {
             log.presence = Presence::Present;
             log.forget_heads(ends.log_end);
