@@ -96,8 +96,7 @@ const fn bound_of(kind: u8) -> Bound {
         // An error names the line, and what is right instead.
         5 => (4, 512),
         // The shortest line is `t 0 1`; here it is a string and two numbers in a vector that doubles.
-        6 => (32, 1024),
-        7 => (32, 1024),
+        6 | 7 => (32, 1024),
         // A number of a round log has eight bytes in either.
         ROOT => (1, 256),
         // The shortest entry is a deletion of 5 bytes. Here each has 56 in a vector that doubles; a name has its own block.
@@ -153,7 +152,7 @@ fn files_as_they_are(kind: u8, content: &[u8]) {
             }
         }
         5 => {
-            drop(within(bound, "partition.metadata", size, || kafka_files::read_partition_metadata(content)))
+            drop(within(bound, "partition.metadata", size, || kafka_files::read_partition_metadata(content)));
         }
         6 => drop(within(bound, "offsets", size, || kafka_files::read_offset_checkpoint(content))),
         7 => drop(within(bound, "meta.properties", size, || kafka_files::MetaProperties::read(content))),

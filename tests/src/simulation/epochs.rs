@@ -2,7 +2,7 @@
 //!
 //! The checkers:
 //! - [`Epochs::lead`]: the epochs of a log's batches rise with their offsets
-//! - [`Epochs::led_in`]: the epoch in which a partition is led, as Metadata and ListOffsets tell it, never falls
+//! - [`Epochs::led_in`]: the epoch in which a partition is led, as Metadata and `ListOffsets` tell it, never falls
 //! - [`Epochs::led_by`]: one life of the broker leads in an epoch, unless it ended by a clean stop
 //! - [`Epochs::ended`]: an epoch that is over ends at one place, for ever, and the batches before and behind it say the same
 

@@ -130,10 +130,10 @@ impl Scene {
 
     /// Steps until the condition holds or something is wrong, and looks at the disk meanwhile.
     fn run_until(&self, condition: impl Fn() -> bool) -> Outcome {
-        let events = Cell::new(0);
+        let events = Cell::new(0_u64);
         let looked = || {
             events.set(events.get() + 1);
-            if events.get() % EVENTS_A_LOOK == 0 {
+            if events.get().is_multiple_of(EVENTS_A_LOOK) {
                 self.shared.note(self.is_prepared());
             }
             self.shared.violation.borrow().is_some() || condition()
