@@ -28,7 +28,8 @@ pub enum ClaimError {
     )]
     Unreadable { path: String, reason: String },
     #[error(
-        "{path} belongs to node {found}, and this is node {own}: set node.id={found}, or name another directory in log.dirs"
+        "{path} belongs to node {found}, as its {META_PROPERTIES} says, and this is node {own}: set node.id={found}, or name another directory in \
+         log.dirs"
     )]
     OtherNode { path: String, found: i32, own: NodeId },
     #[error(

@@ -141,6 +141,7 @@ fn play(disk: &Rc<Disk>, model: &Rc<RefCell<Model>>, seed: u64, cut: u64, mutati
         one.unwrap();
         other.unwrap();
         drop((first, second));
+        md.borrow_mut().has_stop_begun = true;
         stop(Rc::try_unwrap(node).ok().unwrap()).await;
         settle_model(&md);
     });

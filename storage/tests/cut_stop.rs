@@ -59,6 +59,7 @@ fn live(disk: &Rc<Disk>, model: &Rc<RefCell<Model>>, seed: u64, works: bool, cut
         if let Some(cut) = cut {
             dk.dies_at.set(dk.operations.get() + cut);
         }
+        md.borrow_mut().has_stop_begun = true;
         stop(Rc::try_unwrap(node).ok().unwrap()).await;
         settle_model(&md);
     });

@@ -256,7 +256,7 @@ fn a_write_buffer_that_stays_charged_is_caught() {
 #[test]
 fn buffers_that_nobody_is_charged_for_are_caught() {
     let storage = logan_storage::Mutations { keep_reads: true, ..Default::default() };
-    is_caught_by("of buffers are in use", Mutations { storage, ..Mutations::default() }, scarce(100));
+    is_caught_by("are charged", Mutations { storage, ..Mutations::default() }, scarce(100));
 }
 
 #[test]

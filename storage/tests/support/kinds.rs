@@ -277,7 +277,10 @@ pub fn check_attempts(log: &Rc<Log>, model: &ModelLog, drawn: &Drawn) {
     let first = header_of(&drawn.bytes, |batch| {
         (!batch.attributes().is_control()).then(|| Attempt::of(batch)).flatten()
     });
-    if let Some(attempt) = first {
+    // Where nothing but a marker of a producer is left above the log's start, its next sequence is not known: it is refused, as in Kafka.
+    let is_there =
+        |id| known.get(&id).and_then(|producer| producer.last).is_none_or(|(_, at)| at >= model.start);
+    if let Some(attempt) = first.filter(|attempt| is_there(attempt.producer_id)) {
         let verdict = producers.check_append(&attempt, client);
         assert_eq!(verdict, Ok(Verdict::New), "{key}: what follows is not taken: {attempt:?}, {known:?}");
     }

@@ -132,6 +132,8 @@ pub struct Model {
     pub logs: BTreeMap<LogKey, ModelLog>,
     /// All that were given since the directory was closed cleanly.
     ids: BTreeSet<LogId>,
+    /// The node was asked to stop, and perhaps did not come to the end of it.
+    pub has_stop_begun: bool,
 }
 
 impl Model {
@@ -507,7 +509,8 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
         };
         model.borrow_mut().note_id(&log);
         let ends = log.ends();
-        check_ends(&key, ends, &expected, may_lose, node.report.was_clean);
+        let gives_up = node.report.was_clean || model.borrow().has_stop_begun;
+        check_ends(&key, ends, &expected, may_lose, gives_up);
         let found = read_all(&log).await;
         let mut wanted = expected.batches.clone();
         wanted.retain(|(_, next, _)| *next > ends.log_start && *next <= ends.log_end);
@@ -549,23 +552,27 @@ pub async fn compare(node: &Node, model: &Rc<RefCell<Model>>, may_lose: bool) {
         });
         check_producers(&log, &model.borrow().logs[&key]);
     }
+    model.borrow_mut().has_stop_begun = false;
     for volume in &node.volumes {
         volume.check();
     }
 }
 
-fn check_ends(key: &LogKey, ends: Ends, expected: &ModelLog, may_lose: bool, was_clean: bool) {
-    // A clean stop goes by the batches: it gives up offsets behind the last one, where a truncation into a batch has left them.
+/// `gives_up`: a clean stop goes by the batches, and gives up offsets behind the last one, where a truncation into a batch has left them, even if it does
+/// not come to its end.
+fn check_ends(key: &LogKey, ends: Ends, expected: &ModelLog, may_lose: bool, gives_up: bool) {
     let needed = |end: i64| {
         let nexts =
             expected.heads.iter().map(|head| head.base_offset + i64::from(head.last_offset_delta) + 1);
-        if was_clean { nexts.filter(|next| *next <= end).max().unwrap_or(0) } else { end }
+        if gives_up { nexts.filter(|next| *next <= end).max().unwrap_or(0) } else { end }
     };
     let is_empty = ends.log_start == ends.log_end;
     let is_start = ends.log_start == expected.start
         || Some(ends.log_start) == expected.wanted_start
         || (is_empty && Some(ends.log_end) == expected.wanted_end)
-        || (is_empty && was_clean && ends.log_end < expected.start)
+        || (is_empty && gives_up && ends.log_end < expected.start)
+        // Nothing lies before it.
+        || (is_empty && expected.batches.is_empty() && ends.log_start == expected.end)
         || expected.may_begin_at(ends.log_start);
     assert!(is_start, "{key}: starts at {}, not {expected:?}", ends.log_start);
     let is_truncated = expected.wanted_end == Some(ends.log_end);

@@ -156,6 +156,14 @@ fn files_as_they_are(kind: u8, content: &[u8]) {
         }
         6 => drop(within(bound, "offsets", size, || kafka_files::read_offset_checkpoint(content))),
         7 => drop(within(bound, "meta.properties", size, || kafka_files::MetaProperties::read(content))),
+        _ => own_files_as_they_are(kind, content),
+    }
+}
+
+/// Of Logan's own kinds.
+fn own_files_as_they_are(kind: u8, content: &[u8]) {
+    let (bound, size) = (bound_of(kind), content.len());
+    match kind {
         ROOT => {
             let read = within(bound, "a root", size, || Root::decode(content));
             count(kind, is_behind_the_crc(&read));

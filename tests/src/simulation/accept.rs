@@ -46,12 +46,13 @@ pub(super) fn accept_losses(stage: &Stage, directory: &str) {
     }
     for partition in 0..stage.shared.partitions {
         match lose(stage, partition, concerned.contains(&partition)) {
-            Ok(0) => {}
-            Ok(_) if !losses.is_empty() => {}
-            Ok(count) => stage
+            Some(Ok(0)) => {}
+            Some(Ok(_)) if !losses.is_empty() => {}
+            Some(Ok(count)) => stage
                 .shared
                 .fail(format!("partition {partition} has lost {count} records, and nobody is told")),
-            Err(reason) => stage.shared.fail(reason),
+            Some(Err(reason)) => stage.shared.fail(reason),
+            None => stage.shared.fail(format!("a loss was accepted, and partition {partition} is off line")),
         }
     }
     if stage.has_failed() {
@@ -93,20 +94,31 @@ pub(super) fn is_offline(stage: &Stage, directory: &str) -> bool {
     })
 }
 
-/// Of a partition that is concerned the end may be lost. How many records that are.
-fn lose(stage: &Stage, partition: Partition, is_concerned: bool) -> Result<i64, String> {
-    let shared = &stage.shared;
-    let (length, led_in) = {
-        let shared = shared.clone();
-        let asking = async move {
-            work::insist(&shared, async |client| {
-                let latest = work::latest(client, partition).await?;
-                Ok((latest.error_code == ErrorCode::NONE).then_some((latest.offset, latest.leader_epoch)))
+/// Of a partition that is concerned the end may be lost. How many records that are; `None` if it does not say how many it has.
+pub(super) fn lose(stage: &Stage, partition: Partition, is_concerned: bool) -> Option<Result<i64, String>> {
+    let shared = stage.shared.clone();
+    let asking = async move {
+        work::insist(&shared, async |client| {
+            let latest = work::latest(client, partition).await?;
+            Ok(match latest.error_code {
+                ErrorCode::NONE => Some(Some((latest.offset, latest.leader_epoch))),
+                ErrorCode::KAFKA_STORAGE_ERROR => Some(None),
+                _ => None,
             })
-            .await
-        };
-        stage.simulation.block_on(LONG, asking)
+        })
+        .await
     };
+    let (length, led_in) = stage.simulation.block_on(LONG, asking)?;
+    Some(cut(stage, partition, is_concerned, (length, led_in)))
+}
+
+fn cut(
+    stage: &Stage,
+    partition: Partition,
+    is_concerned: bool,
+    (length, led_in): (i64, i32),
+) -> Result<i64, String> {
+    let shared = &stage.shared;
     let had = shared.history.borrow().acknowledged_of(partition).len() as i64;
     if length >= had {
         return Ok(0);
