@@ -33,7 +33,7 @@ pub const FRAME_STALL_MS: u64 = 10_000;
 /// a byte now and then. A frame of 1 MiB has 18 s, one of 100 MiB a quarter of an hour: far longer than clients wait for an answer.
 pub const FRAME_LEAST_BYTES_PER_MS: u64 = 128;
 
-/// How long a response may borrow buffers of the log engine while it is written, in milliseconds (DESIGN §4). What is left of it then is
+/// How long a response may borrow buffers of the log engine while it is written, in milliseconds. What is left of it then is
 /// copied, and the buffers go back.
 pub const LEASE_MS: u64 = 500;
 
@@ -131,7 +131,7 @@ pub const STORED_BATCH_BYTES: usize = 1 << 30;
 /// What a stored batch may come to when it is searched.
 pub const STORED_BATCH_UNPACKED_BYTES: usize = 1 << 30;
 
-/// A round that takes longer has met a directory that hangs (STORAGE §6).
+/// A round that takes longer has met a directory that hangs.
 pub const ROUND_HANGS_AFTER: Duration = Duration::from_secs(30);
 
 /// How long a start waits for the lock of a log directory: a write that a killed process left under way lands within this, or the disk

@@ -1,4 +1,4 @@
-//! Fetch sessions as this owner knows them (KIP-227, DESIGN §4): a session of a connection's shard stands here with the partitions it
+//! Fetch sessions as this owner knows them (KIP-227): a session of a connection's shard stands here with the partitions it
 //! fetches of this shard, and a fetch looks only at those that have news.
 //!
 //! What a session fetches, and what it was told last, is the connection's shard's to say, with each request: what came of an answer that

@@ -1,6 +1,6 @@
 //! The writing half of a connection: responses leave in the order of their requests, those that are ready together with one write.
 //!
-//! The records of a response lie in buffers of the log engine, which it borrows by holding references to them: a lease (DESIGN §4). A
+//! The records of a response lie in buffers of the log engine, which it borrows by holding references to them: a lease. A
 //! lease ends when the response is written; or, after a bounded time, by copying what is left of it into memory of the connection's own,
 //! so that a peer that does not read keeps no buffer from others. Where there is no memory for the copy, a peer that has read nothing for
 //! that time loses its connection, and one that reads slowly keeps the lease.

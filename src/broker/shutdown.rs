@@ -1,5 +1,5 @@
 //! How a node goes down: no new connections, no new requests, what was accepted answered; volumes stopped, directories closed cleanly,
-//! raft last (DESIGN §5).
+//! raft last.
 
 use std::rc::Rc;
 use std::time::Duration;

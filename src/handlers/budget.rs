@@ -1,4 +1,4 @@
-//! A shard's memory, as credit that is taken before memory is (DESIGN §4).
+//! A shard's memory, as credit that is taken before memory is.
 //!
 //! Invariants:
 //! - `taken` is the sum of all live [`Credit`]s; `granted` is that of what they were given of free memory, which is all of it but what was

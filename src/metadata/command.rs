@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{ImageVersion, LeaderEpoch, NodeId, PartitionId, Uuid};
 
-/// A change of the metadata. Each is harmless if repeated, or compares before it sets (DESIGN §7).
+/// A change of the metadata. Each is harmless if repeated, or compares before it sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     CreateTopics {

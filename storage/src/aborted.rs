@@ -1,7 +1,7 @@
 //! What readers of committed records are told: how far they may see, and which transactions in what they see were aborted.
 //!
 //! A marker that aborts a transaction leaves an entry in the transaction index (`.txnindex`) of the segment that the marker is in. Such a file
-//! is a hint (STORAGE §3), and goes with the producer snapshots: what the markers below the ledger's `snapshot` say is in the files that
+//! is a hint, and goes with the producer snapshots: what the markers below the ledger's `snapshot` say is in the files that
 //! it flags, and what those from there on say is found out with the producers when the log is loaded.
 //!
 //! Invariants:

@@ -1,4 +1,4 @@
-//! Checkpoints of the ledger in two slots, so that round-log files can be used again (STORAGE §3).
+//! Checkpoints of the ledger in two slots, so that round-log files can be used again.
 //!
 //! Invariants: a checkpoint is encoded in one turn; it is written to the slot that does not hold the newest durable one, also when an
 //! attempt before it failed; the round log learns of it only after its sync; both slots have blocks for `capacity` bytes, which is never less than what the ledger needs and what was

@@ -42,7 +42,7 @@ pub struct VolumeConfig {
     pub mutations: Mutations,
 }
 
-/// Faults to plant in tests, each consulted at one place, each of which a test must notice (STORAGE §8).
+/// Faults to plant in tests, each consulted at one place, each of which a test must notice.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mutations {

@@ -21,7 +21,7 @@ pub const BLOCK: usize = 4096;
 /// An I/O operation under way. Dropping it does not cancel what was submitted to the kernel.
 pub type Io<'a, T> = Pin<Box<dyn Future<Output = Result<T, DiskError>> + 'a>>;
 
-/// Why an operation on a log directory failed. Nothing is retried on a file whose write or sync failed (STORAGE §6).
+/// Why an operation on a log directory failed. Nothing is retried on a file whose write or sync failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DiskError {
     #[error("{path}: not found")]
@@ -67,7 +67,7 @@ impl DiskError {
     }
 }
 
-/// How one flush may stand for the files of a round (STORAGE §5).
+/// How one flush may stand for the files of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flushing {
     /// One fdatasync flushes the device for every prepared file of this directory: ext4 and XFS, direct I/O.

@@ -1,4 +1,4 @@
-//! The mark of a failed log directory, shared by all shards (STORAGE §6).
+//! The mark of a failed log directory, shared by all shards.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Writing hints: indexes, producer snapshots, the epoch file. The ledger vouches for each only once it is synced (STORAGE §3).
+//! Writing hints: indexes, producer snapshots, the epoch file. The ledger vouches for each only once it is synced.
 //!
 //! A sealed segment's hints are written when it is cut, with those of others that are cut then. While a log's last segment grows, what it would take to load the log again
 //! grows with it; when that passes half of `recovery_bytes` over all logs, those with most of it write hints of the moment, and a

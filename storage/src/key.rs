@@ -1,4 +1,4 @@
-//! The names of logs, spares and files. What is said here about uniqueness is what makes recovery unambiguous (STORAGE §1, §3).
+//! The names of logs, spares and files. What is said here about uniqueness is what makes recovery unambiguous.
 
 use std::fmt;
 

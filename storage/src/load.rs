@@ -1,5 +1,5 @@
 //! Bringing into memory what a log needs before it is written to or searched: hints as far as the ledger vouches for them, the rest
-//! from the batches themselves (STORAGE §3, "Hints").
+//! from the batches themselves.
 
 use std::pin::pin;
 use std::rc::Rc;

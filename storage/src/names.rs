@@ -1,4 +1,4 @@
-//! Names follow the log (STORAGE §3): directories, renames, cuts and removals, each after its entry is durable, in order.
+//! Names follow the log: directories, renames, cuts and removals, each after its entry is durable, in order.
 //!
 //! Invariants: works of one kind are done together and synced once; they overtake others, but none of their own log that they depend on; the ledger learns of them only after that
 //! sync; nothing is removed before its entry is covered. Works that find no space are tried again, from their beginning. All works of a

@@ -1,4 +1,4 @@
-//! Blocks for a log: reserved before offsets are given, prepared before a round may write them (STORAGE §2, §7).
+//! Blocks for a log: reserved before offsets are given, prepared before a round may write them.
 //!
 //! Invariants: a segment in `own` is structural, and nothing else is done to its file's extents; one in `ahead` becomes structural when its
 //! turn comes, so that until then an append that finds no block can prepare itself; zeros are only written to blocks behind every byte that

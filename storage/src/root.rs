@@ -1,4 +1,4 @@
-//! `logan/root`: the one place that says what counts (STORAGE §3). Two slots of a block each; the valid one with the higher sequence
+//! `logan/root`: the one place that says what counts. Two slots of a block each; the valid one with the higher sequence
 //! holds. Both are written in place, one after the other: first the one that does not hold the newest root, synced, then the other, synced,
 //! and only then is anything given up that the root before needs.
 //!

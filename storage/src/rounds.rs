@@ -1,4 +1,4 @@
-//! Rounds: gather, write, flush, acknowledge in order (STORAGE §2).
+//! Rounds: gather, write, flush, acknowledge in order.
 //!
 //! Invariants: at most [`MOST_IN_FLIGHT`] rounds; rounds are settled in order; a flush begins when the writes of its round and of all
 //! before it are complete, so it makes all of them durable; `durable_through` of a record was durable when the record was built.

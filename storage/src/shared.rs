@@ -1,4 +1,4 @@
-//! Extents that somebody makes segments share with other files while they are in use (STORAGE §5): a write to such a block is given a new extent,
+//! Extents that somebody makes segments share with other files while they are in use: a write to such a block is given a new extent,
 //! and that is metadata of the file, which no flush of another file commits.
 //!
 //! Invariant: before a checkpoint calls rounds facts, every segment that they may have written to has its metadata synced if it was found shared,

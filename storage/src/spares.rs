@@ -1,4 +1,4 @@
-//! Spares: the files that segments are born as (STORAGE §3).
+//! Spares: the files that segments are born as.
 //!
 //! Invariants: a spare in `ready` is synced, its name too, and its number was never used before; `prepared <= reserved`; who waits has one
 //! entry in `wanted`, for as long as it waits.

@@ -1,5 +1,4 @@
-//! The clean stop: rounds finished, segments cut, hints written, and then, once for all shards, Kafka's files and the clean root
-//! (STORAGE §4, "Stop").
+//! The clean stop: rounds finished, segments cut, hints written, and then, once for all shards, Kafka's files and the clean root.
 //!
 //! A clean start has nothing but the batches to find a log's end by, so a log is closed at the end of its last one, as Kafka's `LogLoader` would find
 //! it; where a truncation left its end within a batch that is gone, the offsets behind it are given again.

@@ -1,4 +1,4 @@
-//! Planted faults that need a schedule of their own to be noticed (STORAGE §8). Each is run without the fault, too: then nothing may
+//! Planted faults that need a schedule of their own to be noticed. Each is run without the fault, too: then nothing may
 //! be wrong.
 
 mod support;

@@ -52,7 +52,7 @@ fn java_and_kafkas_tools() {
     });
 }
 
-/// Kafka takes `logan/` for a partition of no topic and does not start (STORAGE §4): it serves nothing that was not recovered. Logan
+/// Kafka takes `logan/` for a partition of no topic and does not start: it serves nothing that was not recovered. Logan
 /// then still has every record.
 #[test]
 fn kafka_refuses_a_directory_that_logan_left_dirty() {

@@ -15,7 +15,7 @@ const MOUNTS: &str = "/proc/self/mountinfo";
 /// What matters of the file system that a directory is on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Nature {
-    /// Whether one flush may stand for the files of the directory (STORAGE §5).
+    /// Whether one flush may stand for the files of the directory.
     pub flushing: Flushing,
     /// Whether files there may come to share extents, as reflink copies do.
     pub can_share_extents: bool,

@@ -1,4 +1,4 @@
-//! Opening a log directory: what its root, checkpoints and round logs, or Kafka's clean shutdown, say is there (STORAGE §4).
+//! Opening a log directory: what its root, checkpoints and round logs, or Kafka's clean shutdown, say is there.
 //!
 //! Invariants: nothing that was found is appended to or freed before the new root is synced; a flush of everything precedes that root;
 //! every step may be repeated after a crash.

@@ -1,5 +1,5 @@
 //! Replaying a directory that was not closed: for each round log the checkpoint, the records behind it along the chain, and the ranges
-//! of the rounds that were perhaps never acknowledged (STORAGE §4).
+//! of the rounds that were perhaps never acknowledged.
 //!
 //! Invariants: rounds at or below the last `durable_through` are facts and are not looked at again; of those above, the first with an
 //! absent range is dropped with everything behind it; a range is absent only if it was read and does not match.

@@ -2,7 +2,7 @@
 //!
 //! A name changes at once for everyone who looks, and durably when its directory, or the whole file system, is synced. Until then
 //! a power loss keeps or drops each change, in any combination, except that a change is never kept without the earlier ones of the
-//! same file or of the same name: on the file systems that are spoken for (STORAGE §5) a rename is one step, and a journal does
+//! same file or of the same name: on the file systems that are spoken for a rename is one step, and a journal does
 //! not show an effect without its cause.
 //!
 //! Invariants: every name leads to a file that exists; `links` and `durable_links` are how many names lead to a file; a file is forgotten

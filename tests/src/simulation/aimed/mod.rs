@@ -1,4 +1,4 @@
-//! Runs that go where a rule of the storage engine matters (STORAGE §3), which a run of any other scenario seldom comes to: each is the whole
+//! Runs that go where a rule of the storage engine matters, which a run of any other scenario seldom comes to: each is the whole
 //! broker with its clients, and a machine that goes down at such a moment.
 //!
 //! Beside what clients are told, the disk itself is looked at:
