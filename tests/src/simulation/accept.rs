@@ -46,13 +46,12 @@ pub(super) fn accept_losses(stage: &Stage, directory: &str) {
     }
     for partition in 0..stage.shared.partitions {
         match lose(stage, partition, concerned.contains(&partition)) {
-            Some(Ok(0)) => {}
-            Some(Ok(_)) if !losses.is_empty() => {}
-            Some(Ok(count)) => stage
+            Ok(0) => {}
+            Ok(_) if !losses.is_empty() => {}
+            Ok(count) => stage
                 .shared
                 .fail(format!("partition {partition} has lost {count} records, and nobody is told")),
-            Some(Err(reason)) => stage.shared.fail(reason),
-            None => stage.shared.fail(format!("a loss was accepted, and partition {partition} is off line")),
+            Err(reason) => stage.shared.fail(reason),
         }
     }
     if stage.has_failed() {
@@ -81,44 +80,32 @@ pub(super) fn is_offline(stage: &Stage, directory: &str) -> bool {
     if !stage.simulation.is_running(stage.broker.node) {
         return true;
     }
-    let (shared, partitions) = (stage.shared.clone(), disks::partitions_in(stage, directory));
+    disks::partitions_in(stage, directory).into_iter().any(|partition| refuses(stage, partition))
+}
+
+/// Whether a partition does not say where it ends.
+fn refuses(stage: &Stage, partition: Partition) -> bool {
+    let shared = stage.shared.clone();
     stage.simulation.block_on(LONG, async move {
-        for partition in partitions {
-            let asking =
-                async |client: &mut Client| Ok(Some(work::latest(client, partition).await?.error_code));
-            if work::insist(&shared, asking).await == ErrorCode::KAFKA_STORAGE_ERROR {
-                return true;
-            }
-        }
-        false
+        let asking = async |client: &mut Client| Ok(Some(work::latest(client, partition).await?.error_code));
+        work::insist(&shared, asking).await == ErrorCode::KAFKA_STORAGE_ERROR
     })
 }
 
-/// Of a partition that is concerned the end may be lost. How many records that are; `None` if it does not say how many it has.
-pub(super) fn lose(stage: &Stage, partition: Partition, is_concerned: bool) -> Option<Result<i64, String>> {
-    let shared = stage.shared.clone();
-    let asking = async move {
-        work::insist(&shared, async |client| {
-            let latest = work::latest(client, partition).await?;
-            Ok(match latest.error_code {
-                ErrorCode::NONE => Some(Some((latest.offset, latest.leader_epoch))),
-                ErrorCode::KAFKA_STORAGE_ERROR => Some(None),
-                _ => None,
-            })
-        })
-        .await
-    };
-    let (length, led_in) = stage.simulation.block_on(LONG, asking)?;
-    Some(cut(stage, partition, is_concerned, (length, led_in)))
-}
-
-fn cut(
-    stage: &Stage,
-    partition: Partition,
-    is_concerned: bool,
-    (length, led_in): (i64, i32),
-) -> Result<i64, String> {
+/// Of a partition that is concerned the end may be lost. How many records that are. It says in the end how many it has.
+pub(super) fn lose(stage: &Stage, partition: Partition, is_concerned: bool) -> Result<i64, String> {
     let shared = &stage.shared;
+    let (length, led_in) = {
+        let shared = shared.clone();
+        let asking = async move {
+            work::insist(&shared, async |client| {
+                let latest = work::latest(client, partition).await?;
+                Ok((latest.error_code == ErrorCode::NONE).then_some((latest.offset, latest.leader_epoch)))
+            })
+            .await
+        };
+        stage.simulation.block_on(LONG, asking)
+    };
     let had = shared.history.borrow().acknowledged_of(partition).len() as i64;
     if length >= had {
         return Ok(0);

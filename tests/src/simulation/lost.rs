@@ -10,7 +10,6 @@
 //! run ends there, with what it has seen.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use super::damage::{self, IDLE, Told};
 use super::disks;
 use super::history::Partition;
 use super::run::{Draw, Stage};
-use super::work::TOPIC;
 
 /// What a write belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +120,7 @@ fn lose(
         let lost = hit.borrow().clone();
         match lost {
             // Its directory may be offline for that.
-            Some(lost) if !look_around(stage, directory, &lost) => {
+            Some(lost) if !look_around(stage, directory, &lost, false) => {
                 stage.simulation.remove_fault(fault);
                 return false;
             }
@@ -144,24 +142,12 @@ fn lose(
     go_down(stage, stops);
     match damage::start(stage) {
         Ok(()) => {
-            if !stops && kind == Kind::Segment && verb == Verb::Write {
-                forgive_last(stage, directory);
-            }
-            look_around(stage, directory, &lost)
+            // What was lost may be zeros that prepared blocks, and what was last written into these is gone with the power. No record that is durable
+            // covers the last round, so it cannot be told from one that did not end (README).
+            let forgives = !stops && kind == Kind::Segment && verb == Verb::Write;
+            look_around(stage, directory, &lost, forgives)
         }
         Err(reason) => is_told(stage, directories, directory, Some(&lost), &reason),
-    }
-}
-
-/// What was lost may be zeros that prepared blocks, and what was last written into these is gone with the power. No record that is durable covers the
-/// last round, so it cannot be told from one that did not end (README).
-fn forgive_last(stage: &Stage, directory: &str) {
-    for partition in disks::partitions_in(stage, directory) {
-        match accept::lose(stage, partition, true) {
-            None | Some(Ok(0 | 1)) => {}
-            Some(Ok(count)) => stage.shared.fail(format!("partition {partition} has lost {count} records")),
-            Some(Err(reason)) => stage.shared.fail(reason),
-        }
     }
 }
 
@@ -197,17 +183,23 @@ fn is_told(
     false
 }
 
-/// Partitions of one directory may refuse, all others have everything.
-fn look_around(stage: &Stage, directory: &str, lost: &str) -> bool {
-    let files = stage.simulation.files(stage.broker.node, directory, false);
-    let is_there =
-        |index: &Partition| files.keys().any(|path| path.starts_with(&format!("{TOPIC}-{index}/")));
-    let concerned: BTreeSet<Partition> = (0..stage.shared.partitions).filter(is_there).collect();
+/// Partitions of one directory may refuse, or have all but their last record if that is forgiven; all others have everything.
+fn look_around(stage: &Stage, directory: &str, lost: &str, forgives: bool) -> bool {
+    let concerned = disks::partitions_in(stage, directory);
     let mut others = Vec::new();
     for partition in 0..stage.shared.partitions {
-        let sent = stage.shared.history.borrow().acknowledged_of(partition);
+        let may_lack = forgives && concerned.contains(&partition);
+        let mut sent = stage.shared.history.borrow().acknowledged_of(partition);
+        if may_lack {
+            sent.pop();
+        }
         match damage::examine(stage, partition, &sent) {
-            Told::Everything => others.push(partition),
+            Told::Everything => {
+                if may_lack {
+                    stage.shared.note(accept::lose(stage, partition, true).map(drop));
+                }
+                others.push(partition);
+            }
             Told::Refuses if concerned.contains(&partition) => {}
             Told::Refuses => stage.shared.fail(format!("{lost} was lost, and partition {partition} refuses")),
         }
