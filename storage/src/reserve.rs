@@ -53,7 +53,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
         if is_over() {
             return;
         }
-        if reserve.is_low() && !volume.may_make_reserve_again().await {
+        if reserve.is_low() && !volume.may_make_reserve_again().await || is_over() {
             continue;
         }
         reserve.is_making.set(true);

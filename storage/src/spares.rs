@@ -41,6 +41,7 @@ pub struct Spares {
     wanted: RefCell<Vec<u64>>,
     /// Attempts found no space for so many bytes or more: who waits for them is told, and nobody tries again until somebody new asks.
     full_from: Cell<u64>,
+    is_making: Cell<bool>,
     work: Notify,
 }
 
@@ -66,6 +67,7 @@ impl Spares {
             ready: RefCell::new(Vec::new()),
             wanted: RefCell::new(Vec::new()),
             full_from: Cell::new(u64::MAX),
+            is_making: Cell::new(false),
             work: Notify::default(),
         }
     }
@@ -93,6 +95,11 @@ impl Spares {
         self.work.notify();
     }
 
+    /// None is being made.
+    pub fn is_idle(&self) -> bool {
+        !self.is_making.get()
+    }
+
     /// What those to be made now need, in bytes of blocks, the least first: one for each that waits, and those that are kept;
     /// no more than `most` at a time, but for the few that are kept.
     fn missing(&self, most: usize) -> Vec<u64> {
@@ -115,7 +122,7 @@ impl Spares {
     }
 }
 
-/// Makes spares until the volume stops.
+/// Makes spares until the rounds have ended: nobody asks for one after that.
 pub(crate) async fn run(volume: Rc<Volume>) {
     let spares = &volume.spares;
     let most = volume.config.most_spares;
@@ -127,15 +134,17 @@ pub(crate) async fn run(volume: Rc<Volume>) {
                 (is_due || volume.is_ended()).then_some(())
             })
             .await;
-        if volume.is_ended() {
+        if volume.is_ended() || volume.rounds_ended.get() {
             return;
         }
+        spares.is_making.set(true);
         let missing = spares.missing(most);
         match volume.make_spares(&missing).await {
             Ok(made) => spares.ready.borrow_mut().extend(made),
             Err(DiskError::NoSpace { .. }) => spares.full_from.set(missing[0]),
             Err(error) => volume.fail(&error),
         }
+        spares.is_making.set(false);
         volume.progress.notify();
     }
 }

@@ -96,7 +96,7 @@ impl Volume {
     }
 
     async fn close_logs(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
-        self.until_or_failed(|| self.reserve.is_idle()).await?;
+        self.until_or_failed(|| self.reserve.is_idle() && self.spares.is_idle()).await?;
         self.release_reserve().await;
         // Every round is durable; a checkpoint makes them facts, so that what they gave up can go.
         let sequence = self.ledger.borrow().sequence;

@@ -77,6 +77,34 @@ fn a_stop_ends_whatever_is_under_way_for_a_sealed_segment() {
     }
 }
 
+/// An append has taken the first of two spares, and the third one, which takes long, is being made in its place when the stop begins. Returns how
+/// many operations the volume does once it has stopped.
+fn operations_behind_a_stop(after_ns: u64) -> Option<u64> {
+    let (disk, runtime) = (Disk::new(), Runtime::new(after_ns + 1));
+    let _killed = runtime.killed_at_last();
+    let running = Rc::clone(&runtime);
+    runtime.run(async move {
+        let volume = open(&disk, &running, volume_config(), &Arc::default()).await;
+        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
+        running.sleep_ns(100 * MS).await;
+        *disk.slow.borrow_mut() = Some(("logan/spare-1-2".into(), 20 * MS));
+        append_settled(&log, &batch(1, 1000, 1, 1)).await;
+        running.sleep_ns(after_ns).await;
+        volume.stop().await.unwrap();
+        let before = disk.operations.get();
+        running.sleep_ns(1_000 * MS).await;
+        disk.operations.get() - before
+    })
+}
+
+/// Whoever closes the directory removes what is in `logan/`, and then that: a file that comes late would keep it from closing.
+#[test]
+fn nothing_goes_on_behind_a_stop() {
+    for after_ns in (0..50).map(|at| at * 2 * MS) {
+        assert_eq!(operations_behind_a_stop(after_ns), Some(0), "the stop begins after {after_ns} ns");
+    }
+}
+
 /// Operation number `hangs` of the stop never ends. The directory fails then, and so does the stop.
 fn stop_that_hangs(hangs: u64) -> Option<bool> {
     let (disk, runtime) = (Disk::new(), Runtime::new(hangs));

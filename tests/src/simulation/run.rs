@@ -9,6 +9,7 @@ use logan::broker::{Mutations, Shortages};
 use logan::limits;
 use logan_shards::sim::{NetworkOptions, SimOptions, Simulation};
 use logan_shards::{Flushing, spawn};
+use logan_storage::key::FOLDER;
 
 use super::damage;
 use super::disks;
@@ -23,9 +24,9 @@ use super::unsynced::{self, Unsynced};
 use super::work::{self, Shared};
 
 pub(super) const LONG: Duration = Duration::from_hours(1);
-/// After so many batches without an exhausted credit there is something wrong with the test.
 /// Longer than the broker waits for a peer that is gone.
 pub(super) const REST: Duration = Duration::from_millis(2 * limits::WRITE_STALL_MS);
+/// After so many batches without an exhausted credit there is something wrong with the test.
 const MOST_BATCHES: u32 = 2_000;
 /// Memory of a shard where it is scarce: less than the largest request with a few others needs.
 const SCARCE: u64 = 512 << 10;
@@ -337,7 +338,7 @@ impl Stage {
             }
             1 => {
                 simulation.run_for(Duration::from_micros(draw.below(200_000)));
-                if draw.below(2) == 0 { self.stop() } else { self.cut_stop(draw) }
+                if draw.below(2) == 0 { self.stop_cleanly() } else { self.cut_stop(draw) }
             }
             _ => {
                 let at = simulation.io_events(node) + 1 + draw.below(400);
@@ -357,7 +358,7 @@ impl Stage {
         let at = simulation.io_events(node) + of_life;
         simulation.run_until(|| simulation.io_events(node) >= at || self.done.get(), LONG);
         match draw.below(4) {
-            0 => self.stop(),
+            0 => self.stop_cleanly(),
             1 => {
                 self.shared.clean_stops.set(self.shared.clean_stops.get() + 1);
                 simulation.request_stop(node);
@@ -396,6 +397,18 @@ impl Stage {
         let outcome = simulation.run_until(|| !simulation.is_running(node), LONG);
         if simulation.is_running(node) {
             self.shared.fail(format!("the stop did not end: {outcome:?}\n{}", self.broker.describe()));
+        }
+    }
+
+    /// As [`Self::stop`] of a broker whose disks are whole: if it was ready, it leaves directories that Kafka can open, without its own files.
+    fn stop_cleanly(&self) {
+        let node = self.broker.node;
+        let was_ready = self.broker.ready() > self.shared.ready_before.get();
+        self.stop();
+        let is_left =
+            |directory: &&&str| self.simulation.has_directory(node, &format!("{directory}/{FOLDER}"));
+        if let Some(directory) = self.directories.iter().find(is_left).filter(|_| was_ready) {
+            self.shared.fail(format!("{directory} was not closed cleanly by a stop"));
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) struct Shared {
     /// How often it had been asked to stop when it was last started.
     stops_before: Cell<u32>,
     /// How often it had been ready then.
-    ready_before: Cell<u32>,
+    pub ready_before: Cell<u32>,
     /// A broker whose metadata's directory fails stops by itself, and closes the others.
     pub stops_by_itself: bool,
     /// When each partition's records were acknowledged.
