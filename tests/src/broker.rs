@@ -291,10 +291,13 @@ impl Broker {
         TcpStream::connect_timeout(&self.address, PATIENCE).expect("the broker accepts connections");
     }
 
-    /// SIGTERM, and waits for the end.
+    /// SIGTERM, and waits for the end. Panics if a log directory was not closed cleanly: a test whose directories fail sends the signal itself.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
-        self.wait()
+        let status = self.wait();
+        let output = self.output();
+        assert!(!output.contains("closed cleanly") && !output.contains("stopped cleanly"), "{output}");
+        status
     }
 
     /// `kill -9`: returns when the process is gone. Panics if it had ended by itself.

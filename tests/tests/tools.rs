@@ -240,7 +240,8 @@ fn a_rotten_batch_of_the_active_segment_is_given_up_with_accept_loss() {
     let mut connection = Connection::open(broker.address());
     assert_eq!(connection.produce("kept", 0, -1, &batch).error, 56);
     assert_eq!(connection.produce("kept", 1, -1, &batch).error, 0);
-    broker.stop();
+    broker.signal("TERM");
+    broker.wait();
     let output = broker.output();
     assert!(output.contains("recover --accept-loss") && output.contains("kept-0"), "{output}");
 
