@@ -1,6 +1,6 @@
 //! Reading: from the tail cache without an await, or from disk.
 //!
-//! Invariants: nothing at or behind `settled`, as it was when the read began, is returned; what comes from disk has a CRC that fits and
+//! Invariants: nothing at or behind `settled`, as it was when its segment was looked up, is returned; what comes from disk has a CRC that fits, and
 //! offsets that follow each other; a segment that was given up meanwhile, or whose log was deleted, is not believed: under its name there
 //! may be another file by now.
 
@@ -33,6 +33,14 @@ pub struct Read {
     pub bytes: usize,
     /// The offset behind the last batch; the offset asked for, if there is none.
     pub next_offset: i64,
+}
+
+impl Read {
+    /// What was asked for at `from`, and looked for behind a gap.
+    fn asked_at(self, from: i64) -> Self {
+        let next_offset = if self.slices.is_empty() { from } else { self.next_offset };
+        Self { next_offset, ..self }
+    }
 }
 
 /// Bytes of memory that a disk read with room for `bytes` holds, unless one batch is larger: the slices keep the whole buffer.
@@ -86,6 +94,8 @@ impl Log {
     /// Batches from `from` on, from memory or disk. Fewer than `limits` allow may come; the next read continues.
     pub async fn read(self: &Rc<Self>, from: i64, limits: Limits) -> Result<Read, ReadError> {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
+        // Nothing is in `from..at` of this generation: a segment ended there with a gap.
+        let (mut at, mut of_generation) = (from, self.generation());
         loop {
             let (segment, until, generation, offset) = {
                 let state = self.state.borrow();
@@ -93,33 +103,36 @@ impl Log {
                     return Err(ReadError::Closed);
                 }
                 Self::must_hold(&volume, from, state.ends.log_start, state.ends.settled)?;
+                if state.generation != of_generation {
+                    (at, of_generation) = (from, state.generation);
+                }
                 let reads_unsettled = volume.config.mutations.read_unsettled_from_disk;
                 let offset =
                     if reads_unsettled { limits.offset } else { limits.offset.min(state.ends.settled) };
-                if from >= offset {
+                if at >= offset {
                     return Ok(Read { next_offset: from, ..Read::default() });
                 }
                 // An empty log that went on behind a gap begins there as soon as that is durable, and holds nothing below before.
-                let at = state.segments.iter().rposition(|segment| segment.base <= from).unwrap_or(0);
-                let Some(segment) = state.segments.get(at) else {
+                let index = state.segments.iter().rposition(|segment| segment.base <= at).unwrap_or(0);
+                let Some(segment) = state.segments.get(index) else {
                     return Err(out_of_range(from, state.ends.log_start, state.ends.settled));
                 };
                 let segment = Rc::clone(segment);
-                let until = state.segments.get(at + 1).map_or(offset, |next| next.base.min(offset));
+                let until = state.segments.get(index + 1).map_or(offset, |next| next.base.min(offset));
                 (segment, until, state.generation, offset)
             };
-            if let Some(read) = self.read_cached(from, limits) {
-                return Ok(read);
+            if let Some(read) = self.read_cached(at, limits) {
+                return Ok(read.asked_at(from));
             }
             let limits = Limits { offset: until, ..limits };
-            let mut goes_on = segment.is_resume(from, generation);
-            let outcome =
-                if let Some(read) = self.take_ahead(&volume, &segment, generation, from, limits).await {
-                    goes_on = true;
-                    Ok(FromSegment { read, is_all: false })
-                } else {
-                    self.read_cold(&volume, &segment, generation, from, limits).await
-                };
+            let mut goes_on = segment.is_resume(at, generation);
+            let outcome = if let Some(read) = self.take_ahead(&volume, &segment, generation, at, limits).await
+            {
+                goes_on = true;
+                Ok(FromSegment { read, is_all: false })
+            } else {
+                self.read_cold(&volume, &segment, generation, at, limits).await
+            };
             if !self.still_has(&segment, generation)? || from < self.ends().log_start {
                 continue;
             }
@@ -132,11 +145,10 @@ impl Log {
             }
             // Only a gap is left of this segment: go on with the next one.
             if read.slices.is_empty() && is_all && until < offset {
-                let read = Box::pin(self.read(until, Limits { offset, ..limits })).await?;
-                let next_offset = if read.slices.is_empty() { from } else { read.next_offset };
-                return Ok(Read { next_offset, ..read });
+                at = until;
+                continue;
             }
-            return Ok(read);
+            return Ok(read.asked_at(from));
         }
     }
 

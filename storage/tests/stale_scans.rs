@@ -162,3 +162,70 @@ fn a_load_that_a_truncation_has_overtaken_is_done_again() {
         });
     }
 }
+
+/// Where a log has a gap at the end of its first segment, with a batch of one record at each offset before it.
+const GAP: i64 = 8;
+const BEHIND_GAP: i64 = GAP + 2;
+
+/// A closed log whose first segment ends with a gap, which a truncation into a batch has left.
+fn closed_with_gap() -> Rc<Disk> {
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.create_log(key("orders", 0), config()).await.unwrap();
+        for n in 0..GAP {
+            append_settled(&log, &batch(1, 500, n as u64, 0)).await.unwrap();
+        }
+        append_settled(&log, &batch(3, 500, GAP as u64, 0)).await.unwrap();
+        log.truncate_to(BEHIND_GAP).await.unwrap();
+        // The log has to be loaded for what is appended next.
+        log.load().await.unwrap();
+        log.roll().await.unwrap();
+        append_settled(&log, &batch(2, 500, BEHIND_GAP as u64, 0)).await.unwrap();
+        assert_eq!(log.read(GAP, ONE).await.map(|read| base_of(&read)), Ok(BEHIND_GAP));
+        stop(&disk, &runtime, volume).await;
+    });
+    disk
+}
+
+/// Reads from the gap on, and is behind it when the log is truncated to the gap's beginning, and `appended` batches follow there.
+fn read_from_gap(appended: i64) -> Read {
+    let disk = closed_with_gap();
+    live(&disk, 2, move |disk, runtime| async move {
+        let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
+        let log = volume.log(&key("orders", 0)).unwrap();
+        // A load would wait for the same file, and the truncation for the load.
+        log.load().await.unwrap();
+        *disk.slow.borrow_mut() = Some((format!("orders-0/{BEHIND_GAP:020}.log"), 10 * SECOND));
+        let of_task = Rc::clone(&log);
+        let reading = begin(&runtime, async move { of_task.read(GAP, ONE).await });
+        runtime.sleep_ns(SECOND).await;
+        assert_ne!(disk.slow.take(), None);
+        log.truncate_to(GAP).await.unwrap();
+        for n in 0..appended {
+            assert_eq!(append_settled(&log, &batch(1, 500, n as u64, 0)).await, Ok(GAP + n + 1));
+        }
+        assert!(reading.borrow().is_none(), "it still waits for the segment behind the gap");
+        runtime.sleep_ns(30 * SECOND).await;
+        let read =
+            reading.take().expect("it is done").expect("the offset is the log's end, or within the log");
+        stop(&disk, &runtime, volume).await;
+        read
+    })
+}
+
+/// A read that has gone on behind a gap is still one of the offset that was asked for: that is the log's end now.
+#[test]
+fn a_read_behind_a_gap_that_a_truncation_overtakes_is_not_out_of_range() {
+    let read = read_from_gap(0);
+    assert_eq!((read.bytes, read.next_offset), (0, GAP));
+}
+
+/// Nor does it pass over what takes the gap's place.
+#[test]
+fn a_read_behind_a_gap_sees_what_is_appended_in_the_gap() {
+    for appended in 1..=3 {
+        let read = read_from_gap(appended);
+        assert_eq!((base_of(&read), read.next_offset), (GAP, GAP + 1), "of {appended}");
+    }
+}
