@@ -48,6 +48,8 @@ impl End {
 struct Cut {
     cut: u32,
     meant: u32,
+    /// Hints that a life found as they were in an older one.
+    brought: usize,
 }
 
 /// Every third seed has segments that outgrow what spares come with, every seventh such that take batches above 1 MiB, every fifth indexes that are full
@@ -121,7 +123,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
         cut.cut += u32::from(done.is_none());
         runtime.kill();
         may_lose.set(may_lose.get() || (end.loses_power() && !setup.ack_sync));
-        come_back(&disk, &runtime, end, setup.late_writes, &mut older);
+        cut.brought += come_back(&disk, &runtime, end, setup.late_writes, &mut older);
     }
     let runtime = Runtime::new(seed);
     let _killed = runtime.killed_at_last();
@@ -136,8 +138,8 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
     cut
 }
 
-/// What the next life finds.
-fn come_back(disk: &Disk, runtime: &Runtime, end: End, late_writes: bool, older: &mut Older) {
+/// What the next life finds. Returns how many hints are of an older one.
+fn come_back(disk: &Disk, runtime: &Runtime, end: End, late_writes: bool, older: &mut Older) -> usize {
     let mut now = Older::default();
     now.remember(disk);
     if end.loses_power() {
@@ -148,13 +150,12 @@ fn come_back(disk: &Disk, runtime: &Runtime, end: End, late_writes: bool, older:
         disk.survive_kill_in_mid_write(runtime);
     }
     // Hints are no more than that: some may be gone, garbled, or of an older life when the next one begins.
-    if runtime.below(3) == 0 {
-        older.bring_back(disk, || runtime.below(2) == 0);
-    }
+    let brought = if runtime.below(3) == 0 { older.bring_back(disk, || runtime.below(2) == 0) } else { 0 };
     if runtime.below(3) == 0 {
         hints::spoil_some(disk, runtime);
     }
     older.add(now);
+    brought
 }
 
 fn described(volumes: &RefCell<Vec<Rc<logan_storage::volume::Volume>>>) -> String {
@@ -187,7 +188,11 @@ fn for_seeds(count: u64, run: impl Fn(u64) -> Cut + std::panic::RefUnwindSafe) {
     let mut all = Cut::default();
     for seed in 1..=count {
         match std::panic::catch_unwind(|| run(seed)) {
-            Ok(Cut { cut, meant }) => all = Cut { cut: all.cut + cut, meant: all.meant + meant },
+            Ok(Cut { cut, meant, brought }) => {
+                all.cut += cut;
+                all.meant += meant;
+                all.brought += brought;
+            }
             Err(panic) => {
                 eprintln!("seed {seed} fails: LOGAN_SEED={seed} repeats it");
                 std::panic::resume_unwind(panic);
@@ -197,6 +202,7 @@ fn for_seeds(count: u64, run: impl Fn(u64) -> Cut + std::panic::RefUnwindSafe) {
     eprintln!("{all:?}");
     // Of a life that has done all it wanted nothing is under way.
     assert!(4 * all.cut >= 3 * all.meant, "most lives are to be cut in the middle: {all:?}");
+    assert!(all.brought as u64 >= count, "hints of older lives are to come again: {all:?}");
 }
 
 #[test]

@@ -192,10 +192,18 @@ fn ends(disk: &Disk, cut: u64, losses: u64) -> Vec<(Rc<Disk>, String)> {
     ends
 }
 
-fn cut_everywhere(seed: u64, per_file: bool, mutations: Mutations) -> u64 {
+/// What a life was tried with.
+#[derive(Debug)]
+struct Tried {
+    operations: u64,
+    /// Hints that were found as they were in an older life.
+    brought: usize,
+}
+
+fn cut_everywhere(seed: u64, per_file: bool, mutations: Mutations) -> Tried {
     let losses = std::env::var("LOGAN_SEEDS").map_or(1, |losses| losses.parse().unwrap());
     let mut earlier = VecDeque::new();
-    let mut older = Older::default();
+    let (mut older, mut brought) = (Older::default(), 0);
     for cut in 1.. {
         let (disk, model) = (Disk::new(), Rc::new(RefCell::new(Model::default())));
         disk.per_file.set(per_file);
@@ -205,7 +213,8 @@ fn cut_everywhere(seed: u64, per_file: bool, mutations: Mutations) -> u64 {
             or_say(&format!("seed {seed}, {what}"), || recover(&as_it_is, &copy_of(&model), u64::MAX));
             // Every end has its turn, sooner or later.
             if at as u64 == cut % (1 + losses) {
-                let how = spoil(&end, cut / (1 + losses), &older);
+                let (how, of_older) = spoil(&end, cut / (1 + losses), &older);
+                brought += of_older;
                 or_say(&format!("seed {seed}, {what}, {how}"), || recover(&end, &copy_of(&model), u64::MAX));
             }
         }
@@ -217,28 +226,33 @@ fn cut_everywhere(seed: u64, per_file: bool, mutations: Mutations) -> u64 {
             older.add(earlier.pop_front().expect("there are some"));
         }
         if !is_cut {
-            return cut - 1;
+            return Tried { operations: cut - 1, brought };
         }
     }
     unreachable!("a life ends")
 }
 
-/// All hints are gone, garbled, or of an older life.
-fn spoil(disk: &Disk, cut: u64, older: &Older) -> &'static str {
+/// All hints are gone, garbled, or of an older life; and how many are that.
+fn spoil(disk: &Disk, cut: u64, older: &Older) -> (&'static str, usize) {
     match cut % 3 {
         0 => {
             hints::remove_all(disk);
-            "without hints"
+            ("without hints", 0)
         }
         1 => {
             hints::garble_all(disk, &Runtime::new(cut));
-            "with garbled hints"
+            ("with garbled hints", 0)
         }
-        _ => {
-            older.bring_back(disk, || true);
-            "with hints of an older life"
-        }
+        _ => ("with hints of an older life", older.bring_back(disk, || true)),
     }
+}
+
+/// A life is cut at all its operations, and what it left behind is tried with hints of all kinds.
+fn is_tried_everywhere(seed: u64, per_file: bool) {
+    let Tried { operations, brought } = cut_everywhere(seed, per_file, Mutations::default());
+    assert!(operations > 200, "{operations} operations");
+    assert!(brought > 100, "{brought} hints of an older life");
+    eprintln!("{operations} operations, {brought} hints of an older life");
 }
 
 /// The recovery of every so-manieth of these ends is cut at each of its operations, and repeated.
@@ -269,14 +283,12 @@ fn cut_recoveries(seed: u64, every: u64) -> u64 {
 
 #[test]
 fn a_life_is_cut_anywhere() {
-    let operations = cut_everywhere(1, false, Mutations::default());
-    assert!(operations > 200, "{operations} operations");
+    is_tried_everywhere(1, false);
 }
 
 #[test]
 fn a_life_with_files_that_are_synced_one_by_one_is_cut_anywhere() {
-    let operations = cut_everywhere(2, true, Mutations::default());
-    assert!(operations > 200, "{operations} operations");
+    is_tried_everywhere(2, true);
 }
 
 #[test]
