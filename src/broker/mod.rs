@@ -112,6 +112,8 @@ pub struct Mutations {
     pub tell_older_epochs: bool,
     /// An epoch is told to end one record late.
     pub end_epochs_late: bool,
+    /// Who asks for a time is told the first record of the batch that has it.
+    pub tell_batch_of_time: bool,
     /// The logs of deleted topics stay.
     pub keep_deleted_logs: bool,
     /// A topic's name alone gives its id.

@@ -99,6 +99,7 @@ impl Owner {
         credit.resize(limits::SEARCH_BYTES.max(batch.len() as u64));
         let log_start = hosted.replica.borrow().log_start();
         let limit = limits::STORED_BATCH_UNPACKED_BYTES;
+        let time = if self.mutations.tell_batch_of_time { i64::MIN } else { time };
         let begin = || TimestampSearch::begin(&batch, time, log_start.0, limit);
         // A batch may come to much when it is decompressed.
         match self.unpacking.run(begin, async || {}).await.map(|(found, _)| found) {

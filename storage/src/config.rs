@@ -50,6 +50,8 @@ pub struct Mutations {
     pub acknowledge_before_writes: bool,
     pub free_without_cover: bool,
     pub open_without_flushing: bool,
+    /// A start gives names before it has flushed the entries that it has found.
+    pub complete_unflushed: bool,
     pub drop_chain_check: bool,
     pub believe_unvouched_hints: bool,
     pub file_size_is_prepared: bool,
@@ -59,6 +61,8 @@ pub struct Mutations {
     pub read_unsettled_from_disk: bool,
     /// Batches are served whatever their CRC.
     pub believe_batches: bool,
+    /// A search by time begins at the last entry of a segment's time index.
+    pub search_from_last_entry: bool,
     /// A start goes on without rounds that are known to be durable.
     pub believe_round_logs: bool,
     /// A write buffer is not charged.

@@ -325,8 +325,9 @@ impl Log {
             self.rebuild_index(volume, segment).await?;
         }
         let beginning = OffsetEntry { offset: segment.base, position: 0 };
+        let looked_up = if volume.config.mutations.search_from_last_entry { i64::MAX } else { timestamp };
         let entry = segment.index.borrow().as_ref().map_or(beginning, |index| {
-            let entry = index.time_entry_of(timestamp);
+            let entry = index.time_entry_of(looked_up);
             index.entry_of(entry.offset)
         });
         let ends = self.ends();

@@ -396,6 +396,11 @@ pub(super) fn batch_of(sender: Sender, next: u32, count: u32, padding: impl Fn()
     batch_in(compression(), sender, next, count, padding)
 }
 
+/// The timestamp of a producer's record of that number.
+pub(super) fn time_of(number: u32) -> i64 {
+    1_760_000_000_000 + i64::from(number)
+}
+
 pub(super) fn batch_in(
     compression: Compression,
     sender: Sender,
@@ -414,7 +419,7 @@ pub(super) fn batch_in(
     for number in next..next + count {
         let mut value = [producer.to_be_bytes(), number.to_be_bytes()].concat();
         value.resize(8 + padding(), number as u8);
-        builder.append(1_760_000_000_000 + i64::from(number), None, Some(&value), &[]);
+        builder.append(time_of(number), None, Some(&value), &[]);
     }
     builder.finish(None)
 }
@@ -564,7 +569,16 @@ pub(super) async fn latest(
     client: &mut Client,
     partition: Partition,
 ) -> Result<ListOffsetsPartitionResponse, Lost> {
-    let part = ListOffsetsPartition { partition_index: partition, timestamp: -1, ..Default::default() };
+    at_time(client, partition, -1).await
+}
+
+/// The first record that is not older than that.
+pub(super) async fn at_time(
+    client: &mut Client,
+    partition: Partition,
+    timestamp: i64,
+) -> Result<ListOffsetsPartitionResponse, Lost> {
+    let part = ListOffsetsPartition { partition_index: partition, timestamp, ..Default::default() };
     let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![part], ..Default::default() };
     let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
     let mut response = client.call(5, &request).await?;

@@ -42,6 +42,16 @@ fn a_process_that_is_killed_in_mid_write_loses_nothing() {
 }
 
 #[test]
+fn a_start_that_is_cut_while_it_gives_names_leaves_none_that_no_log_has() {
+    hold(Aim::Starts, SEEDS);
+}
+
+#[test]
+fn a_search_by_time_finds_the_first_record() {
+    hold(Aim::Times, 30);
+}
+
+#[test]
 fn a_round_waits_for_the_checkpoint_that_frees_its_place() {
     hold(Aim::Laps, 6);
 }
@@ -161,4 +171,22 @@ fn a_record_that_is_shown_before_it_is_settled_is_caught() {
 fn a_start_that_does_not_flush_is_caught() {
     let storage = logan_storage::Mutations { open_without_flushing: true, ..Default::default() };
     super::is_caught_by("logan/checkpoint-", Mutations { storage, ..Mutations::default() }, super::plain(50));
+}
+
+/// It gives a segment the name that an entry says, and a power loss takes that entry back.
+#[test]
+fn a_start_that_does_not_flush_what_it_has_found_is_caught() {
+    let plant = in_storage(|faults| faults.complete_unflushed = true);
+    is_caught_by("is a segment file of no log", plant, aimed(Aim::Starts, SEEDS));
+}
+
+#[test]
+fn a_search_by_time_that_goes_astray_on_disk_is_caught() {
+    let plant = in_storage(|faults| faults.search_from_last_entry = true);
+    is_caught_by("too late, or not at all", plant, aimed(Aim::Times, 30));
+}
+
+#[test]
+fn a_search_by_time_that_ends_with_a_batch_is_caught() {
+    is_caught_by("too early", |of| of.mutations.tell_batch_of_time = true, aimed(Aim::Times, 30));
 }

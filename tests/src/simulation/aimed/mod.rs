@@ -9,6 +9,7 @@ mod freed;
 mod laps;
 mod mirror;
 mod moments;
+mod times;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -18,8 +19,8 @@ use logan::broker::Mutations;
 use logan::protocol::ErrorCode;
 use logan::protocol::messages::create_topics::CreatableTopicConfig;
 use logan::protocol::records::Compression;
-use logan_shards::ShardId;
 use logan_shards::sim::{NetworkOptions, Outcome, SimOptions, Simulation};
+use logan_shards::{Flushing, ShardId};
 use logan_storage::disk::BLOCK;
 use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
 use logan_storage::log::Log;
@@ -40,16 +41,21 @@ pub enum Aim {
     Moments,
     /// The same, and the process is killed with its writes under way, which land whenever they like.
     Kills,
+    /// The same, and the process is killed before a round is flushed, and the power goes while the start after it gives names.
+    Starts,
     /// Rounds that go once around the round log while its checkpoint is slow.
     Laps,
     /// A log start that is raised above a segment, whose file goes, with acknowledgements that do not wait for a flush.
     Freed,
     /// A round log that goes on with the records of another history, as a mirror leaves it whose halves have diverged.
     Mirror,
+    /// Who asks for the first record that is not older than a time, while others write, and when all is on disk.
+    Times,
 }
 
 impl Aim {
-    pub const ALL: [Self; 5] = [Self::Moments, Self::Kills, Self::Laps, Self::Freed, Self::Mirror];
+    pub const ALL: [Self; 7] =
+        [Self::Moments, Self::Kills, Self::Starts, Self::Laps, Self::Freed, Self::Mirror, Self::Times];
 }
 
 /// A run that is aimed at something.
@@ -65,10 +71,11 @@ pub struct Aimed {
 /// Runs the seed. Panics of the broker and of the machine's own checks go through.
 pub fn run_aimed(of: &Aimed) -> Result<(), String> {
     match of.aim {
-        Aim::Moments | Aim::Kills => moments::run(of),
+        Aim::Moments | Aim::Kills | Aim::Starts => moments::run(of),
         Aim::Laps => laps::run(of),
         Aim::Freed => freed::run(of),
         Aim::Mirror => mirror::run(of),
+        Aim::Times => times::run(of),
     }
 }
 
@@ -99,16 +106,19 @@ struct Scene {
     simulation: Simulation,
     broker: Rc<Broker>,
     shared: Rc<Shared>,
+    /// Where each file of a round is synced by itself, what a round names need not be prepared.
+    needs_prepared: bool,
 }
 
 impl Scene {
     /// A broker that has started, and the topic with settings of its own.
     fn begin(of: &Aimed, options: SimOptions, run: &Run, overrides: &[&str], topic: &[(&str, &str)]) -> Self {
+        let needs_prepared = options.disk.flushing == Flushing::Shared;
         let simulation = Simulation::new(options);
         let overrides = overrides.iter().map(ToString::to_string).collect();
         let setup = Setup { shards: run.shards, overrides, mutations: of.mutations };
         let broker = Rc::new(Broker::add(&simulation, &setup));
-        let scene = Self { simulation, broker, shared: Shared::new(run) };
+        let scene = Self { simulation, broker, shared: Shared::new(run), needs_prepared };
         let mut request = work::new_topic(TOPIC, run.partitions);
         let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
             name: (*name).into(),
@@ -133,7 +143,7 @@ impl Scene {
         let events = Cell::new(0_u64);
         let looked = || {
             events.set(events.get() + 1);
-            if events.get().is_multiple_of(EVENTS_A_LOOK) {
+            if self.needs_prepared && events.get().is_multiple_of(EVENTS_A_LOOK) {
                 self.shared.note(self.is_prepared());
             }
             self.shared.violation.borrow().is_some() || condition()

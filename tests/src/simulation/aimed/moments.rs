@@ -10,7 +10,7 @@ use logan::protocol::messages::OffsetForLeaderEpochRequest;
 use logan::protocol::messages::offset_for_leader_epoch::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use logan::protocol::{ErrorCode, Records};
 use logan_shards::sim::{Fault, FaultKind, Site, Verb};
-use logan_shards::{Queue, spawn};
+use logan_shards::{Flushing, Queue, spawn};
 use logan_storage::batch::Batch;
 
 use super::{Aim, Aimed, Scene};
@@ -25,19 +25,29 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     let run = Run { partitions: 1 + draw.below(2) as i32, producers: 3, ..of.sizes() };
     // Records are a millisecond apart.
     let segment_ms = draw.one_of(&["3", "10", "40"]);
-    let scene = Scene::begin(of, of.options(), &run, &[], &[("segment.ms", segment_ms)]);
+    let mut options = of.options();
+    if of.aim == Aim::Starts {
+        // Otherwise a sync of the metadata, which a start reads first, flushes all that was found.
+        options.disk.flushing = Flushing::PerFile { reason: "a simulated file system".into() };
+    }
+    let scene = Scene::begin(of, options, &run, &[], &[("segment.ms", segment_ms)]);
     let done: Rc<Cell<bool>> = Rc::default();
     let clients = clients(scene.shared.clone(), run.clone(), done.clone());
     scene.simulation.spawn(clients).detach();
     for _ in 0..CRASHES {
-        scene.go_down(of.aim, &done, &mut draw);
+        if of.aim == Aim::Starts {
+            scene.go_down_in_mid_round(&done, &mut draw);
+        } else {
+            scene.go_down(of.aim, &done, &mut draw);
+        }
         scene.is_violated()?;
         if scene.is_running() {
             break;
         }
-        let may_be_cut = of.aim == Aim::Moments && draw.below(3) == 0;
-        if may_be_cut {
-            scene.cut_start(&mut draw);
+        match of.aim {
+            Aim::Starts => scene.cut_names(&mut draw),
+            Aim::Moments if draw.below(3) == 0 => scene.cut_start(&mut draw),
+            _ => {}
         }
         scene.start()?;
     }
@@ -103,6 +113,31 @@ impl Scene {
         } else {
             simulation.power_loss(node);
         }
+    }
+
+    /// The process is killed when a record of the round log is written, or being written, and is not flushed, perhaps.
+    fn go_down_in_mid_round(&self, done: &Cell<bool>, draw: &mut Draw) {
+        let (simulation, node) = (&self.simulation, self.broker.node);
+        let left = next(self, Verb::Write, "/logan/rounds-", 1 + draw.below(6));
+        self.run_until(|| left.get() == 0 || done.get());
+        let at = simulation.io_events(node) + draw.below(8);
+        self.run_until(|| simulation.io_events(node) >= at || done.get());
+        if !done.get() {
+            self.kill();
+        }
+    }
+
+    /// A start that has a name to give is on its way to the flush that makes all its names durable when the power goes.
+    fn cut_names(&self, draw: &mut Draw) {
+        let (simulation, node) = (&self.simulation, self.broker.node);
+        let ready = self.broker.ready();
+        let left = next(self, Verb::Rename, "/logan/spare", 1);
+        simulation.restart(node);
+        let is_over = || self.broker.ready() > ready || self.broker.has_failed_starts();
+        self.run_until(|| left.get() == 0 || is_over());
+        let at = simulation.io_events(node) + draw.below(24);
+        self.run_until(|| simulation.io_events(node) >= at || is_over());
+        simulation.power_loss(node);
     }
 
     /// A start gets as far as the seed says, and the machine goes down again.
