@@ -403,6 +403,19 @@ pub(super) fn read_all(stage: &Stage) -> Logs {
     stage.simulation.block_on(LONG, work::read_all(shared))
 }
 
+/// Where a partition ends, and the leader epoch that it is led in, once it says so.
+pub(super) fn end_of(stage: &Stage, partition: Partition) -> (i64, i32) {
+    let shared = stage.shared.clone();
+    let asking = async move {
+        work::insist(&shared, async |client| {
+            let latest = work::latest(client, partition).await?;
+            Ok((latest.error_code == ErrorCode::NONE).then_some((latest.offset, latest.leader_epoch)))
+        })
+        .await
+    };
+    stage.simulation.block_on(LONG, asking)
+}
+
 fn is_as_before(stage: &Stage, before: &Logs, since: &str) {
     for (partition, log) in before {
         if matches!(examine(stage, *partition, log), Told::Refuses) {

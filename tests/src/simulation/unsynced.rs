@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use logan::protocol::ErrorCode;
 use logan::protocol::messages::create_topics::CreatableTopicConfig;
 use logan_shards::sim::Task;
 use logan_shards::{random_u64, sleep};
@@ -327,18 +326,7 @@ fn lose(
     ended: Ended,
 ) -> Result<(), String> {
     let shared = &stage.shared;
-    let (length, led_in) = {
-        let shared = shared.clone();
-        let asking = async move {
-            work::insist(&shared, async |client| {
-                let latest = work::latest(client, partition).await?;
-                Ok((latest.error_code == ErrorCode::NONE).then_some((latest.offset, latest.leader_epoch)))
-            })
-            .await
-        };
-        stage.simulation.block_on(LONG, asking)
-    };
-    let newest = shared.history.borrow().epochs.newest(partition);
+    let (length, led_in) = damage::end_of(stage, partition);
     let acknowledged = shared.acknowledged_before(partition, u64::MAX);
     let flushed_by = flushes.ms.and_then(|ms| ended.at.checked_sub(FLUSH_TAKES + Duration::from_millis(ms)));
     let of_old = flushed_by.map_or(0, |at| shared.acknowledged_before(partition, at.as_nanos() as u64));
@@ -357,18 +345,12 @@ fn lose(
         return Err(format!("{told}, {of_old} of them long before, and flush.ms is {:?}", flushes.ms));
     }
     // One that had stopped before may go on as it was.
-    let must_rise = lacks > 0 || !ended.was_stopping;
-    if must_rise && newest.is_some_and(|newest| i64::from(led_in) <= newest) {
-        return Err(format!(
-            "partition {partition} lost records of leader epoch {newest:?}, and goes on in {led_in}"
-        ));
+    if lacks > 0 || !ended.was_stopping {
+        shared.leads_anew(partition, led_in)?;
     }
     if lacks > 0 {
         stage.strike("records were lost");
     }
-    shared.history.borrow_mut().cut(partition, length);
-    if let Some(acknowledged) = shared.acknowledged_at.borrow_mut().get_mut(&partition) {
-        acknowledged.retain(|told| told.end <= length);
-    }
+    shared.cut(partition, length);
     Ok(())
 }

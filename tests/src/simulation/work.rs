@@ -170,6 +170,23 @@ impl Shared {
         acks.filter(|ack| ack.at_ns < at_ns).map(|ack| ack.end).max().unwrap_or(0)
     }
 
+    /// What lay behind the first `length` records of a partition is lost, as it may be.
+    pub fn cut(&self, partition: Partition, length: i64) {
+        self.history.borrow_mut().cut(partition, length);
+        if let Some(acknowledged) = self.acknowledged_at.borrow_mut().get_mut(&partition) {
+            acknowledged.retain(|told| told.end <= length);
+        }
+    }
+
+    /// Where something was lost, what follows is of a leader epoch that nobody was told of.
+    pub fn leads_anew(&self, partition: Partition, led_in: i32) -> Result<(), String> {
+        let newest = self.history.borrow().epochs.newest(partition);
+        if newest.is_none_or(|newest| i64::from(led_in) > newest) {
+            return Ok(());
+        }
+        Err(format!("partition {partition} lost records of leader epoch {newest:?}, and goes on in {led_in}"))
+    }
+
     /// A batch was acknowledged: its first record, and how many it has.
     pub fn acknowledge(&self, partition: Partition, base: i64, first: Sent, count: u32) {
         let acknowledged = Acknowledged { at_ns: monotonic_ns(), end: base + i64::from(count) };
