@@ -50,6 +50,8 @@ struct Damage {
     is_in_batch: bool,
     /// It lies in something that the metadata log says, and that no later entry says again.
     decides: bool,
+    /// It lies where a start looks for the end of a log that was closed.
+    hides_end: bool,
 }
 
 /// What a partition says of itself.
@@ -135,8 +137,8 @@ fn look_around(stage: &Stage, damage: &Damage, before: &Logs, was_stopped: bool)
         return false;
     }
     let all: BTreeSet<Partition> = damage.all_of_directory(stage);
-    // One that was closed goes by its segments when it starts: where the end of one cannot be told, all of it is off line (docs/LIMITS.md).
-    let is_off_line = was_stopped && damage.is_segment() && refusing == all;
+    // What was closed goes by its segments when it starts: where the end of a log cannot be told, its directory is off line (docs/LIMITS.md).
+    let is_off_line = was_stopped && damage.hides_end && refusing == all;
     let other = refusing.iter().find(|partition| !concerned.contains(partition));
     if let Some(partition) = other.filter(|_| !is_off_line) {
         stage.shared.fail(format!("{damage}: partition {partition} refuses, which it does not concern"));
@@ -217,10 +219,27 @@ impl Damage {
         }
         let byte = content[position] ^ (1 << bit);
         let decides = is_decided(&below, &content, position);
-        let mut damage = Self { directory, below, position, bit, byte, is_in_batch: false, decides };
+        let (is_in_batch, hides_end) = (false, false);
+        let mut damage = Self { directory, below, position, bit, byte, is_in_batch, decides, hides_end };
         let end = damage.partition().and_then(|partition| logs.get(&partition)).map_or(0, Vec::len);
         damage.is_in_batch = damage.is_segment() && hits_a_batch(&content, position, end as i64);
+        damage.hides_end = damage.is_segment() && damage.is_near_end(stage);
         Some(damage)
+    }
+
+    /// Whether it is in the last segment of its log, at or behind the last entry of its index, from which a start goes to the end.
+    fn is_near_end(&self, stage: &Stage) -> bool {
+        let (simulation, node) = (&stage.simulation, stage.broker.node);
+        let Some((log, name)) = self.below.split_once('/') else { return false };
+        let files = simulation.files(node, self.directory, false);
+        let segments = files.keys().filter_map(|below| below.strip_prefix(log)?.strip_prefix('/'));
+        let last = segments.filter(|name| name.strip_suffix(".log").is_some()).max();
+        let index = self.path().replace(".log", ".index");
+        let index = simulation.content(node, &index, false).unwrap_or_default();
+        // An offset, and the position of the batch that has it.
+        let entry = index.rchunks_exact(8).next();
+        let position = entry.and_then(|entry| entry[4..].try_into().ok()).map_or(0, u32::from_be_bytes);
+        last == Some(name) && self.position >= position as usize
     }
 
     fn path(&self) -> String {

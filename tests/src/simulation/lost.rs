@@ -10,16 +10,23 @@
 //! run ends there, with what it has seen.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use logan_shards::sim::{Fault, FaultKind, Site, Verb};
+use logan_storage::batch::Batch;
+use logan_storage::disk::BLOCK;
+use logan_storage::log::Log;
+use logan_storage::volume::Volume;
 
 use super::accept;
 use super::damage::{self, IDLE, Told};
 use super::disks;
 use super::history::Partition;
 use super::run::{Draw, Stage};
+use super::work::TOPIC;
 
 /// What a write belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +76,7 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
     if lose(stage, directories, directory, &hit, draw) {
         return true;
     }
-    let lost = hit.take().unwrap_or_default();
-    let is_beyond = accept::is_beyond(lost.split(" of ").last().unwrap_or_default());
+    let is_beyond = hit.take().is_some_and(|lost| accept::is_beyond(&lost.path));
     if stage.has_failed() || is_beyond || !accept::is_offline(stage, directory) {
         return false;
     }
@@ -79,7 +85,23 @@ pub(super) fn disturb(stage: &Stage, directories: &[&'static str], draw: &mut Dr
 }
 
 /// What was lost, once something is.
-type Hit = Rc<RefCell<Option<String>>>;
+type Hit = Rc<RefCell<Option<Write>>>;
+
+/// A write, or a sync, that was lost.
+#[derive(Debug, Clone)]
+struct Write {
+    verb: Verb,
+    position: u64,
+    length: u64,
+    /// Of its file.
+    path: String,
+}
+
+impl fmt::Display for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {} of {}", self.verb, self.position, self.path)
+    }
+}
 
 /// Whether nothing that anybody misses is gone.
 fn lose(
@@ -104,7 +126,8 @@ fn lose(
             *left -= 1;
             return false;
         }
-        *seen.borrow_mut() = Some(format!("{verb:?} at {} of {}", site.position, site.path));
+        let Site { position, length, path, .. } = site.clone();
+        *seen.borrow_mut() = Some(Write { verb, position, length, path });
         true
     };
     let fault = stage.simulation.add_fault(Fault::always(FaultKind::Lost, strikes));
@@ -115,12 +138,13 @@ fn lose(
         go_down(stage, true);
         if let Err(reason) = damage::start(stage) {
             stage.simulation.remove_fault(fault);
-            return is_told(stage, directories, directory, hit.borrow().as_deref(), &reason);
+            let lost = hit.borrow().as_ref().map(Write::to_string);
+            return is_told(stage, directories, directory, lost.as_deref(), &reason);
         }
-        let lost = hit.borrow().clone();
+        let lost = hit.borrow().as_ref().map(Write::to_string);
         match lost {
             // Its directory may be offline for that.
-            Some(lost) if !look_around(stage, directory, &lost, false) => {
+            Some(lost) if !look_around(stage, directory, &lost, &Excused::new()) => {
                 stage.simulation.remove_fault(fault);
                 return false;
             }
@@ -136,19 +160,65 @@ fn lose(
     send(stage);
     stage.simulation.run_for(IDLE);
     if stage.has_failed() || !stage.simulation.is_running(stage.broker.node) {
-        return is_told(stage, directories, directory, Some(&lost), "the node went down");
+        return is_told(stage, directories, directory, Some(&lost.to_string()), "the node went down");
     }
     let stops = draw.below(2) == 0;
+    let is_excused = !stops && kind == Kind::Segment && verb == Verb::Write;
+    let excused = if is_excused { excused(stage, directory, &lost) } else { Excused::new() };
     go_down(stage, stops);
     match damage::start(stage) {
-        Ok(()) => {
-            // What was lost may be zeros that prepared blocks, and what was last written into these is gone with the power. No record that is durable
-            // covers the last round, so it cannot be told from one that did not end (README).
-            let forgives = !stops && kind == Kind::Segment && verb == Verb::Write;
-            look_around(stage, directory, &lost, forgives)
-        }
-        Err(reason) => is_told(stage, directories, directory, Some(&lost), &reason),
+        Ok(()) => look_around(stage, directory, &lost.to_string(), &excused),
+        Err(reason) => is_told(stage, directories, directory, Some(&lost.to_string()), &reason),
     }
+}
+
+/// Of partitions that may lack their last batch, what they have before it.
+type Excused = BTreeMap<Partition, i64>;
+
+/// What was lost may be zeros that prepared blocks. What is written into such blocks is gone with the power: the device has it, and the file does
+/// not. Of a round that another one covers that is found out, because the record of the other one is durable. The last round of a round log
+/// is covered by a record that nobody flushes, so it cannot be told from one that did not end (README). Partitions are written to in turn, a
+/// batch in a round, so that is the last batch of the last partition of each volume, if it lies in blocks of the write that was lost.
+fn excused(stage: &Stage, directory: &str, lost: &Write) -> Excused {
+    let is_of_topic = |log: &Rc<Log>| log.key().topic == TOPIC;
+    let here = disks::partitions_in(stage, directory);
+    let last_of = |volume: Rc<Volume>| {
+        let logs = volume.logs().into_iter().filter(is_of_topic);
+        logs.max_by_key(|log| log.key().partition).filter(|log| here.contains(&log.key().partition))
+    };
+    let logs = stage.broker.volumes().into_iter().filter_map(last_of);
+    logs.filter_map(|log| last_batch_in(stage, directory, &log, lost)).collect()
+}
+
+/// If a log's last batch lies in blocks of a write: its partition and where the batch begins.
+fn last_batch_in(stage: &Stage, directory: &str, log: &Log, lost: &Write) -> Option<(Partition, i64)> {
+    let (partition, segment) = (log.key().partition, log.segments().pop()?);
+    let path = format!("{directory}/{TOPIC}-{partition}/{:020}.log", segment.base);
+    // A spare becomes the segment of any log.
+    if lost.path != path && !lost.path.contains("/logan/spare") {
+        return None;
+    }
+    let content = stage.simulation.content(stage.broker.node, &path, false)?;
+    let bytes = content.get(..segment.length as usize)?;
+    let (mut at, mut last) = (0, None);
+    while let Ok(batch) = Batch::parse(&bytes[at..], bytes.len()) {
+        last = Some((at as u64, batch.base_offset()));
+        at += batch.len();
+    }
+    let (begin, base) = last?;
+    let of_batch = begin / BLOCK as u64 * BLOCK as u64..at as u64;
+    let is_in = of_batch.start < lost.position + lost.length && lost.position < of_batch.end;
+    is_in.then_some((partition, base))
+}
+
+/// A batch is there as a whole, or not at all.
+fn lacks_all_or_nothing(stage: &Stage, partition: Partition, length: i64) -> Result<(), String> {
+    let had = stage.shared.history.borrow().acknowledged_of(partition).len() as i64;
+    let left = accept::lose(stage, partition, true)?.length;
+    if left >= had || left == length {
+        return Ok(());
+    }
+    Err(format!("partition {partition} had {had} records, {length} before its last batch, and has {left}"))
 }
 
 /// Each partition is written to, as far as it takes anything; one whose directory has failed meanwhile takes nothing.
@@ -183,20 +253,20 @@ fn is_told(
     false
 }
 
-/// Partitions of one directory may refuse, or have all but their last record if that is forgiven; all others have everything.
-fn look_around(stage: &Stage, directory: &str, lost: &str, forgives: bool) -> bool {
+/// Partitions of one directory may refuse, or lack what is excused; all others have everything.
+fn look_around(stage: &Stage, directory: &str, lost: &str, excused: &Excused) -> bool {
     let concerned = disks::partitions_in(stage, directory);
     let mut others = Vec::new();
     for partition in 0..stage.shared.partitions {
-        let may_lack = forgives && concerned.contains(&partition);
+        let excused = excused.get(&partition).copied();
         let mut sent = stage.shared.history.borrow().acknowledged_of(partition);
-        if may_lack {
-            sent.pop();
+        if let Some(length) = excused {
+            sent.truncate(length as usize);
         }
         match damage::examine(stage, partition, &sent) {
             Told::Everything => {
-                if may_lack {
-                    stage.shared.note(accept::lose(stage, partition, true).map(drop));
+                if let Some(length) = excused {
+                    stage.shared.note(lacks_all_or_nothing(stage, partition, length));
                 }
                 others.push(partition);
             }
