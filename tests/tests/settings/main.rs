@@ -13,7 +13,7 @@ use std::path::Path;
 use logan::config::table;
 
 /// Settings (a topic's with what stands in for it among the broker's), with the test that changes them: its file in this workspace, and its
-/// function.
+/// function, which itself names them.
 const SHOWN: &[(&[&str], &str, &str)] = &[
     (&["advertised.listeners"], "tests/tests/connections.rs", "clients_are_told_of_their_own_listener"),
     (&["auto.create.topics.enable"], "tests/tests/settings/topics.rs", "creation_without_being_asked"),
@@ -75,11 +75,7 @@ const SHOWN: &[(&[&str], &str, &str)] = &[
     ),
     (&["log.segment.bytes", "segment.bytes"], SEGMENTS, "large_segments_end"),
     (&["logan.lane.messages"], "tests/tests/librdkafka.rs", "exhausted_lane_credit"),
-    (
-        &["logan.memory.bytes"],
-        "tests/tests/leases.rs",
-        "readers_that_never_read_are_closed_and_cost_no_more_than_their_budget",
-    ),
+    (&["logan.memory.bytes"], "tests/tests/memory.rs", "stored_batches_are_searched_one_after_another"),
     (&["logan.recovery.bytes"], SEGMENTS, "what_a_start_reads_again_is_bounded"),
     (&["logan.shards"], "tests/tests/first_start.rs", "the_ready_line_says_what_one_has_to_know"),
     (&["max.connection.creation.rate"], "tests/tests/connections.rs", "connections_that_come_too_fast_wait"),
@@ -120,9 +116,9 @@ fn every_setting_that_counts_is_changed_by_a_test() {
     for (names, file, function) in SHOWN {
         let text =
             std::fs::read_to_string(workspace.join(file)).unwrap_or_else(|why| panic!("{file}: {why}"));
-        assert!(text.contains(&format!("fn {function}(")), "{file} has no {function}");
+        let body = test_in(&text, function).unwrap_or_else(|| panic!("{file} has no test {function}"));
         for name in *names {
-            assert!(text.contains(name), "{file} does not speak of {name}");
+            assert!(speaks_of(body, name), "{function} in {file} does not speak of {name}");
             assert!(shown.insert(*name), "{name} is named twice");
         }
     }
@@ -130,4 +126,54 @@ fn every_setting_that_counts_is_changed_by_a_test() {
         table::all().iter().filter(|setting| setting.honoured).map(|setting| setting.name).collect();
     assert_eq!(counts.difference(&shown).collect::<Vec<_>>(), Vec::<&&str>::new(), "shown by no test");
     assert_eq!(shown.difference(&counts).collect::<Vec<_>>(), Vec::<&&str>::new(), "without effect");
+}
+
+/// A test's function, to its end: one with the attribute, or one that is run with each number of shards.
+fn test_in<'a>(text: &'a str, function: &str) -> Option<&'a str> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let begins = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ")
+            .and_then(|rest| rest.strip_prefix(function))
+            .is_some_and(|rest| rest.starts_with('('))
+    };
+    let at = lines.iter().position(|line| begins(line))?;
+    let indent = lines[at].len() - lines[at].trim_start().len();
+    let is_end =
+        |line: &&str| line.len() - line.trim_start().len() == indent && line.trim_start().starts_with('}');
+    let length = 1 + lines[at..].iter().position(is_end)?;
+    let before = lines[..at].iter().rev().map(|line| line.trim());
+    let mut attributes = before.take_while(|line| line.starts_with("//") || line.starts_with("#["));
+    let of_macro =
+        text.split_once("with_each_number_of_shards! {").and_then(|(_, rest)| rest.split_once('}'));
+    let is_listed = of_macro.is_some_and(|(list, _)| list.split(',').any(|name| name.trim() == function));
+    if !is_listed && !attributes.any(|line| line == "#[test]") {
+        return None;
+    }
+    let from: usize = lines[..at].iter().map(|line| line.len()).sum();
+    let bytes: usize = lines[at..at + length].iter().map(|line| line.len()).sum();
+    Some(&text[from..from + bytes])
+}
+
+/// Whether a text has the name of a setting, and not only one that begins or ends with it.
+fn speaks_of(text: &str, name: &str) -> bool {
+    let is_part = |next: char| next.is_ascii_alphanumeric() || matches!(next, '.' | '_');
+    text.match_indices(name).any(|(at, _)| {
+        // An escaped line break ends with a letter.
+        let before = text[..at].strip_suffix("\\n").map_or_else(|| text[..at].chars().next_back(), |_| None);
+        let behind = text[at + name.len()..].chars().next();
+        !before.is_some_and(is_part) && !behind.is_some_and(is_part)
+    })
+}
+
+#[test]
+fn a_setting_is_shown_by_its_own_test() {
+    let text = "with_each_number_of_shards! {\n    listed,\n}\n\n/// Says so.\n#[test]\nfn one() {\n    if true {\n        set(\"log.dirs\");\n    }\n}\n\n\
+                fn listed(shards: u16) {\n    set(\"a=1\\nlog.dir=x\");\n}\n\nfn helper() {\n    set(\"num.partitions\");\n}\n";
+    let (one, listed) = (test_in(text, "one").unwrap(), test_in(text, "listed").unwrap());
+    assert!(one.starts_with("fn one()") && one.ends_with("    }\n}\n"), "{one}");
+    assert!(speaks_of(one, "log.dirs") && !speaks_of(one, "log.dir") && !speaks_of(one, "dirs"));
+    assert!(speaks_of(listed, "log.dir") && !speaks_of(listed, "num.partitions"));
+    assert_eq!((test_in(text, "helper"), test_in(text, "on")), (None, None));
 }
