@@ -12,7 +12,7 @@ use super::owner::Hosted;
 use super::{Shell, listener};
 use crate::config::{LiveSettings, Overrides, TopicSettings};
 use crate::mail::ImageUpdate;
-use crate::metadata::{Image, Partition, Resource, Topic};
+use crate::metadata::{Image, Partition, QUORUM_SHARD, Resource, Topic};
 use crate::model::{ImageVersion, Offset, PartitionId};
 use crate::partition::{Effects, Leadership, Replica};
 use crate::{handlers, limits};
@@ -280,7 +280,7 @@ async fn delete_log(shell: &Shell, log: &Rc<Log>) {
 }
 
 fn update_settings(shell: &Rc<Shell>, image: &Arc<Image>) {
-    if shell.router.shard() == super::startup::LEADING_SHARD {
+    if shell.router.shard() == QUORUM_SHARD {
         // The limits are the node's, and names among them are looked up, which may take long.
         let (shell, image) = (shell.clone(), image.clone());
         shards::spawn(Queue::Control, async move { listener::set_limits(&shell, &image).await }).detach();

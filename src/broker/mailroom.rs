@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use logan_shards::{self as shards, Queue};
 
-use super::{Shell, applying, listener, shutdown, startup};
+use super::startup::boot;
+use super::{Shell, applying, failing, listener, shutdown};
 use crate::mail::{Answer, FetchAnswer, FetchOf, Mail, Shortage};
 use crate::model::{ImageVersion, RegistrationId};
 
@@ -47,14 +48,14 @@ fn on_mail(shell: &Rc<Shell>, mail: Mail) {
             shell.router.answer(call, Answer::Quorum(status));
         }
         Mail::LostDirectory(place) => {
-            in_background(shell, move |shell| async move { startup::lose_directory(&shell, place).await });
+            in_background(shell, move |shell| async move { failing::lose_directory(&shell, place).await });
         }
         Mail::Boot(call, boot) => in_background(shell, |shell| async move {
-            let booted = startup::boot(&shell, *boot).await;
+            let booted = boot::boot(&shell, *boot).await;
             shell.router.answer(call, Answer::Done(booted));
         }),
         Mail::CreateMissing(call) => in_background(shell, |shell| async move {
-            startup::create_missing(&shell).await;
+            boot::create_missing(&shell).await;
             shell.router.answer(call, Answer::Done(Ok(())));
         }),
         Mail::Listen(call, addresses) => {

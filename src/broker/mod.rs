@@ -2,7 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`startup`], `takeover`, `elections`, `shutdown` | the order in which a node comes up and goes down; shard 0 leads both |
+//! | `startup`, `shutdown` | the order in which a node comes up and goes down; the shard of the quorum does both |
+//! | `ask` | what that shard asks of the others |
+//! | `failing` | a log directory that fails |
 //! | `mailroom` | what a shard does with each message |
 //! | [`owner`], `fetching`, `registrations`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
@@ -13,12 +15,12 @@
 //! | `disk`, `raft_files` | the log engine's and raft's files on this machine's |
 
 mod applying;
+mod ask;
 mod connection;
 mod connections;
 mod descriptors;
-mod directories;
 pub mod disk;
-mod elections;
+mod failing;
 mod fetching;
 mod listener;
 mod mailroom;
@@ -34,7 +36,6 @@ mod shutdown;
 mod signal;
 mod slots;
 mod startup;
-mod takeover;
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeSet;
@@ -52,6 +53,7 @@ use crate::config::Settings;
 use crate::handlers::{Answers, Budget, Context, Credit, Unpacking};
 use crate::limits;
 use crate::mail::{Mail, Router};
+use crate::metadata::QUORUM_SHARD;
 use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
 use crate::quota::connections::Gate;
 
@@ -232,14 +234,14 @@ pub async fn shard_main(seat: Seat<Mail>, plan: Plan) {
 
 /// As [`shard_main`], of a shell that somebody else looks at too.
 pub async fn run_shard(shell: Rc<Shell>) {
-    let leads = shell.router.shard() == startup::LEADING_SHARD;
+    let brings_up = shell.router.shard() == QUORUM_SHARD;
     mailroom::open(&shell);
-    if leads {
-        match lead_start(&shell).await {
+    if brings_up {
+        match bring_up(&shell).await {
             Ok(started) => {
                 (shell.plan.report)(Ok(started.ready.clone()));
                 shell.stop.wait().await;
-                shutdown::lead(&shell, started).await;
+                shutdown::bring_down(&shell, started).await;
             }
             Err(error) => {
                 (shell.plan.report)(Err(error));
@@ -259,14 +261,14 @@ pub async fn run_shard(shell: Rc<Shell>) {
 }
 
 /// A stop waits for a start, so that it can be a clean one; but not for a disk that keeps the start from ending.
-async fn lead_start(shell: &Rc<Shell>) -> Result<startup::Started, StartError> {
+async fn bring_up(shell: &Rc<Shell>) -> Result<startup::Started, StartError> {
     let given_up = async {
         shell.stop.wait().await;
         shards::sleep(limits::ROUND_HANGS_AFTER).await;
     };
     let given_up = pin!(given_up);
     let no_space = pin!(shell.no_metadata_space.wait());
-    match select(pin!(startup::lead(shell)), select(given_up, no_space)).await {
+    match select(pin!(startup::bring_up(shell)), select(given_up, no_space)).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right((Either::Left(_), _)) => Err(StartError::Stopped),
         Either::Right((Either::Right(_), _)) => {
@@ -324,7 +326,7 @@ impl Shell {
     /// Where commands go, on the shard that runs the quorum.
     ///
     /// # Panics
-    /// On another shard: whoever asks asks [`crate::metadata::QUORUM_SHARD`], and not before the quorum runs.
+    /// On another shard: whoever asks asks [`QUORUM_SHARD`], and not before the quorum runs.
     fn commands(&self) -> Ref<'_, quorum::Commands> {
         Ref::map(self.commands.borrow(), |commands| {
             commands.as_ref().expect("questions to the quorum are sent to its shard, once it runs")

@@ -10,13 +10,13 @@ use logan_storage::disk::Directory as _;
 use logan_storage::kafka_files::CleanShutdown;
 use logan_storage::{StoppedPart, close_directory};
 
-use super::Shell;
-use super::startup::{self, Started};
+use super::startup::Started;
+use super::{Shell, ask};
 use crate::limits;
 use crate::mail::{Answer, Mail};
 
-pub(super) async fn lead(shell: &Rc<Shell>, started: Started) {
-    if let Err(error) = startup::everyone(shell, Mail::Drain).await {
+pub(super) async fn bring_down(shell: &Rc<Shell>, started: Started) {
+    if let Err(error) = ask::everyone(shell, Mail::Drain).await {
         tracing::error!("stop: {error}");
     }
     let parts = stop_all(shell).await;

@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use logan_storage::{Known, LogKey, Opened, Question, Report, known};
 
-use super::directories::Claimed;
-use super::disk::{LogDirectory, ShardHost};
-use super::startup::{StartError, decide};
-use super::{Shell, partition_of, quorum};
+use super::StartError;
+use super::claim::Claimed;
+use crate::broker::disk::{LogDirectory, ShardHost};
+use crate::broker::{Shell, ask, partition_of, quorum};
 use crate::limits;
 use crate::metadata::{Command, Image, Reply};
 use crate::model::{LeaderEpoch, NodeId, PartitionId, PartitionIndex, Uuid};
@@ -122,7 +122,7 @@ pub(super) async fn begin_producer_ids(shell: &Rc<Shell>, survey: &Survey) -> Re
     }
     let broker = shell.plan.settings.broker.node_id;
     // Nobody is given this block.
-    decide(shell, Command::AllocateProducerIds { broker, above: survey.producer_id }).await.map(drop)
+    ask::decide(shell, Command::AllocateProducerIds { broker, above: survey.producer_id }).await.map(drop)
 }
 
 /// Begins the leader epochs that the survey asks for, of all partitions that the metadata knows now, before anybody is served.
@@ -135,7 +135,7 @@ pub(super) async fn begin_leader_epochs(shell: &Rc<Shell>, survey: &Survey) -> R
     // Each is a record, and an entry of the metadata log has only so many.
     for partitions in due.chunks(limits::RECORDS_PER_COMMAND) {
         let command = Command::BeginLeaderEpochs { broker, partitions: partitions.to_vec() };
-        let Reply::Done(_) = decide(shell, command).await? else {
+        let Reply::Done(_) = ask::decide(shell, command).await? else {
             panic!("another reply than to an election")
         };
     }

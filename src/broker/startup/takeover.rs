@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use logan_storage::{LogKey, Opened, Standing};
 
-use super::directories::Claimed;
-use super::startup::{StartError, decide};
-use super::{Shell, partition_of};
+use super::StartError;
+use super::claim::Claimed;
+use crate::broker::{Shell, ask, partition_of};
 use crate::metadata::{self, Command, Grounds, Image, Reply, TakenTopic};
 use crate::model::{PartitionId, PartitionIndex, Uuid};
 
@@ -89,7 +89,7 @@ pub(super) async fn adopt(shell: &Rc<Shell>, foreign: Foreign) -> Result<(), Sta
     let commands = commands(topics, shell.plan.takeover_records);
     check(shell, &image, &commands)?;
     for command in commands {
-        let reply = decide(shell, command).await.map_err(|error| match error {
+        let reply = ask::decide(shell, command).await.map_err(|error| match error {
             StartError::Metadata(why) => StartError::NotTakenOver(why),
             other => other,
         });
