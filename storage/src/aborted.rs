@@ -71,7 +71,7 @@ impl Log {
     /// `high_watermark`, or that itself. `None` before the log is loaded.
     pub fn last_stable_offset(&self, high_watermark: i64) -> Option<i64> {
         let state = &mut *self.state.borrow_mut();
-        if !state.is_loaded {
+        if !state.is_loaded() {
             return None;
         }
         state.producers.on_high_watermark(high_watermark);
@@ -123,7 +123,7 @@ impl Log {
     /// The aborted transactions with records in what was read from offset `from` on.
     fn find_aborted(&self, from: i64, read: &Read) -> Found {
         let state = self.state.borrow();
-        if !state.is_loaded {
+        if !state.is_loaded() {
             return Found::NotLoaded;
         }
         let mut found = Vec::new();

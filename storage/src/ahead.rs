@@ -1,6 +1,6 @@
 //! Read-ahead: a reader that goes through a segment on disk finds its next piece read while the one before was sent.
 //!
-//! Invariants: `Volume::ahead` is the sum of what all pieces may hold, at most `Volume::ahead_most`; a piece is given to one reader, and only
+//! Invariants: `ReadAhead::held` is the sum of what all pieces may hold, at most `Volume::ahead_most`; a piece is given to one reader, and only
 //! if it is of the generation that the reader asks for.
 
 use std::cell::{Cell, RefCell};
@@ -10,9 +10,25 @@ use crate::config::AHEAD_FOR_NS;
 use crate::disk::Priority;
 use crate::failure::ReadError;
 use crate::log::Log;
+use crate::notify::Notify;
 use crate::read::{Limits, Read, held_by};
 use crate::segment::Segment;
 use crate::volume::Volume;
+
+/// What a volume reads ahead for all its readers.
+#[derive(Default)]
+pub(crate) struct ReadAhead {
+    /// Bytes that all pieces may hold.
+    held: Rc<Cell<usize>>,
+    /// A piece was read.
+    was_read: Notify,
+}
+
+impl ReadAhead {
+    pub fn bytes(&self) -> usize {
+        self.held.get()
+    }
+}
 
 /// What will be read next, or was.
 pub(crate) struct Piece {
@@ -39,7 +55,9 @@ impl Log {
     ) {
         let bytes = held_by(limits.bytes);
         let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
-        if from >= limits.offset || is_there || volume.ahead.get().saturating_add(bytes) > volume.ahead_most()
+        if from >= limits.offset
+            || is_there
+            || volume.read_ahead.bytes().saturating_add(bytes) > volume.ahead_most()
         {
             return;
         }
@@ -47,11 +65,11 @@ impl Log {
             offset: from,
             generation,
             bytes,
-            held: Rc::clone(&volume.ahead),
+            held: Rc::clone(&volume.read_ahead.held),
             began_ns: volume.host.monotonic_ns(),
             outcome: RefCell::new(None),
         });
-        volume.ahead.set(volume.ahead.get() + piece.bytes);
+        piece.held.set(piece.held.get() + piece.bytes);
         segment.ahead.borrow_mut().push(Rc::clone(&piece));
         let (log, of_task, segment) = (Rc::clone(self), Rc::clone(volume), Rc::clone(segment));
         let reading = async move {
@@ -59,7 +77,7 @@ impl Log {
             let limits = Limits { at_least_one: false, ..limits };
             let outcome = log.read_segment(&of_task, &segment, generation, from, limits).await;
             *piece.outcome.borrow_mut() = Some(outcome.map(|found| found.read));
-            of_task.was_read_ahead.notify();
+            of_task.read_ahead.was_read.notify();
         };
         volume.host.spawn(Priority::Background, Box::pin(reading));
     }
@@ -78,7 +96,7 @@ impl Log {
             let at = ahead.iter().position(|piece| piece.offset == from && piece.generation == generation)?;
             ahead.swap_remove(at)
         };
-        let read = volume.was_read_ahead.until(|| piece.outcome.borrow_mut().take()).await.ok()?;
+        let read = volume.read_ahead.was_read.until(|| piece.outcome.borrow_mut().take()).await.ok()?;
         let fits = read.bytes > 0 && read.bytes <= limits.bytes && read.next_offset <= limits.offset;
         fits.then_some(read)
     }

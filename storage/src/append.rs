@@ -56,7 +56,7 @@ impl Log {
             return Err(AppendError::Failed);
         }
         let state = &mut *self.state.borrow_mut();
-        if state.is_closed || volume.is_stopping.get() {
+        if state.is_closed || volume.is_stopping() {
             return Err(AppendError::Closed);
         }
         let survey = survey(append, state.ends.log_end, volume.config.max_batch_bytes)?;
@@ -64,7 +64,7 @@ impl Log {
         if length > state.config.segment_bytes as usize {
             return Err(AppendError::TooLarge { length, segment_bytes: state.config.segment_bytes });
         }
-        if state.is_blocked || !state.is_loaded || volume.is_out_of_memory(length) {
+        if state.is_blocked() || !state.is_loaded() || volume.is_out_of_memory(length) {
             return Err(AppendError::MustWait);
         }
         if must_roll(self.key(), state, &survey, length, volume.host.wall_clock_ms()) {
@@ -113,10 +113,10 @@ impl Log {
                     return Some(Err(AppendError::Failed));
                 }
                 let state = self.state.borrow();
-                if state.is_closed || volume.is_stopping.get() {
+                if state.is_closed || volume.is_stopping() {
                     return Some(Err(AppendError::Closed));
                 }
-                (!state.is_blocked && !volume.is_out_of_memory(bytes)).then_some(Ok(()))
+                (!state.is_blocked() && !volume.is_out_of_memory(bytes)).then_some(Ok(()))
             })
             .await?;
         let (must_roll, segment) = {

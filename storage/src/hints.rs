@@ -96,7 +96,7 @@ impl ClosingHints {
 impl Volume {
     fn are_hints_due(&self) -> bool {
         let Ok(ledger) = self.ledger.try_borrow() else { return false };
-        if ledger.unvouched() <= self.config.recovery_bytes / 2 || self.is_stopping.get() {
+        if ledger.unvouched() <= self.config.recovery_bytes / 2 || self.is_stopping() {
             return false;
         }
         let unreadable = self.hints.unreadable.borrow();
@@ -125,7 +125,7 @@ impl Volume {
             // A log that is deleted or truncated just now has none that would last.
             group.retain(|log| {
                 let state = log.state.borrow();
-                let is_open = !state.is_closed && !state.is_blocked && !self.is_stopping.get();
+                let is_open = !state.is_closed && !state.is_blocked() && !self.is_stopping();
                 is_open && !log.is_hinting.replace(true)
             });
             let outcome = self.write_group(&group).await;
@@ -164,7 +164,7 @@ impl Volume {
 
     fn choose_unvouched(&self) -> VecDeque<Rc<Log>> {
         let ledger = self.ledger.borrow();
-        let (by_number, unreadable) = (self.by_number.borrow(), self.hints.unreadable.borrow());
+        let (by_number, unreadable) = (self.logs.by_number.borrow(), self.hints.unreadable.borrow());
         let mut left = ledger.unvouched();
         let mut chosen = VecDeque::new();
         for (number, bytes) in ledger.most_unvouched() {
@@ -246,7 +246,7 @@ impl Volume {
     fn superseded_snapshots(&self) -> Vec<String> {
         let before = std::mem::take(&mut *self.hints.snapshots.borrow_mut());
         let mut superseded = Vec::new();
-        for (number, log) in &*self.by_number.borrow() {
+        for (number, log) in &*self.logs.by_number.borrow() {
             let Some(now) = self.in_ledger(*number, |entry| entry.snapshot) else { continue };
             let bases = log.segment_bases();
             if let Some(old) = before.get(number).filter(|old| **old != now && !bases.contains(old)) {

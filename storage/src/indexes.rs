@@ -108,7 +108,7 @@ impl Log {
         volume: &Rc<Volume>,
         segment: &Rc<Segment>,
     ) -> Result<bool, ReadError> {
-        if volume.is_stopping.get() || segment.is_index_proven.get() {
+        if volume.is_stopping() || segment.is_index_proven.get() {
             return Ok(false);
         }
         if self.is_sealed(segment) {

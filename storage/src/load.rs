@@ -19,7 +19,7 @@ use crate::indexes::contradicted;
 use crate::kafka_files::{LEADER_EPOCH_CHECKPOINT, SegmentFile};
 use crate::key::segment_path;
 use crate::ledger::{ALL_ENTRIES, LedgerLog, LedgerSegment};
-use crate::log::{Log, LogState};
+use crate::log::{Load, Log, LogState};
 use crate::producers::Producers;
 use crate::segment::{Aborted, Segment, SegmentIndex, block_floor};
 use crate::volume::Volume;
@@ -65,7 +65,7 @@ impl Log {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         let (outcome, is_first) = {
             let mut state = self.state.borrow_mut();
-            if state.is_loaded {
+            if state.is_loaded() {
                 return Ok(());
             }
             if volume.failed.is_failed() {
@@ -75,8 +75,17 @@ impl Log {
                 return Err(ReadError::Closed);
             }
             let (waiter, outcome) = oneshot::channel();
-            state.load_waiters.push(waiter);
-            (outcome, !std::mem::replace(&mut state.is_loading, true))
+            let is_first = match &mut state.load {
+                Load::Loading(waiters) => {
+                    waiters.push(waiter);
+                    false
+                }
+                load => {
+                    *load = Load::Loading(vec![waiter]);
+                    true
+                }
+            };
+            (outcome, is_first)
         };
         if is_first {
             let (log, of_task) = (Rc::clone(self), Rc::clone(&volume));
@@ -93,11 +102,10 @@ impl Log {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(ReadError::Closed),
         };
-        let waiters = {
-            let mut state = self.state.borrow_mut();
-            state.is_loading = false;
-            std::mem::take(&mut state.load_waiters)
-        };
+        // In the turn in which the load was done: no truncation came between.
+        let loaded = if outcome.is_ok() { Load::Loaded } else { Load::Cold };
+        let before = std::mem::replace(&mut self.state.borrow_mut().load, loaded);
+        let Load::Loading(waiters) = before else { panic!("{} is loaded by another task", self.key()) };
         for waiter in waiters {
             let _gave_up = waiter.send(outcome.clone());
         }
@@ -138,7 +146,6 @@ impl Log {
             let log_start = state.ends.log_start;
             state.epochs.truncate_start(log_start);
             state.has_aborted = has_aborted;
-            state.is_loaded = true;
         }
         Ok(())
     }
@@ -506,7 +513,7 @@ fn resume_index(
 impl Volume {
     /// Whether there is a use in loading a log. A stop needs what it brings of logs that it came before the deletion of.
     fn may_load(&self, state: &LogState) -> bool {
-        !state.is_closed && (!state.is_unwanted || self.is_stopping.get())
+        !state.is_closed && (!state.is_unwanted || self.is_stopping())
     }
 
     /// The file of a segment, opened if it is not. Another file under its name is an error, and never read or written.

@@ -78,19 +78,13 @@ pub(crate) struct LogState {
     /// The log ends behind its last batch, or where its last, empty segment begins. A truncation may have left its end within a batch that is gone.
     pub is_end_proven: bool,
     pub segments: Vec<Rc<Segment>>,
-    /// Indexes, epochs and producers are known, and the end's partial block is at hand.
-    pub is_loaded: bool,
-    /// A task is about to load it, and tells all of `load_waiters`.
-    pub is_loading: bool,
-    pub load_waiters: Vec<oneshot::Sender<Result<(), ReadError>>>,
+    pub load: Load,
     /// Deleted.
     pub is_closed: bool,
     /// A deletion has begun, and waits until nothing else is done to it.
     pub is_unwanted: bool,
-    /// A truncation or deletion is under way: appends wait.
-    pub is_blocked: bool,
-    /// A higher log start is on its way: neither another one nor a truncation may be decided by the ends as they are.
-    pub is_raising: bool,
+    /// What is about to change the log's ends, and is alone at it.
+    pub change: Option<Change>,
     /// An append must begin a segment, for a reason that only its batches tell, and there was no spare for it.
     pub is_roll_wanted: bool,
     pub is_busy: bool,
@@ -110,6 +104,22 @@ pub(crate) struct LogState {
     pub rate: Rate,
     /// Records that no flush covers yet.
     pub unflushed_messages: u64,
+}
+
+/// Whether indexes, epochs and producers are known, and the end's partial block is at hand.
+pub(crate) enum Load {
+    Cold,
+    /// A task is at it, and tells whoever waits.
+    Loading(Vec<oneshot::Sender<Result<(), ReadError>>>),
+    Loaded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// A higher log start is on its way: neither another one nor a truncation may be decided by the ends as they are.
+    Raising,
+    /// A truncation or deletion is under way: appends wait.
+    Blocked,
 }
 
 /// How fast a log grows, from the bytes of this second and the one before.
@@ -149,6 +159,26 @@ impl Rate {
 }
 
 impl LogState {
+    pub fn is_loaded(&self) -> bool {
+        matches!(self.load, Load::Loaded)
+    }
+
+    pub fn is_loading(&self) -> bool {
+        matches!(self.load, Load::Loading(_))
+    }
+
+    /// What was loaded is of an end that is gone. A load that is under way begins again by itself.
+    pub fn forget_load(&mut self) {
+        if self.is_loaded() {
+            self.load = Load::Cold;
+        }
+    }
+
+    /// Appends wait.
+    pub fn is_blocked(&self) -> bool {
+        self.change == Some(Change::Blocked)
+    }
+
     /// Whether a segment is one of this log's, and was not given up.
     pub fn has(&self, segment: &Rc<Segment>) -> bool {
         self.segments.iter().any(|other| Rc::ptr_eq(other, segment))
@@ -170,7 +200,7 @@ impl LogState {
     /// an append waits for.
     pub fn grows_at(&self, segment: &Rc<Segment>) -> bool {
         let is_last = self.segments.last().is_some_and(|last| Rc::ptr_eq(last, segment));
-        is_last && !self.is_closed && !self.is_blocked
+        is_last && !self.is_closed && !self.is_blocked()
     }
 }
 
@@ -197,15 +227,12 @@ impl Log {
                 log_end: end,
             },
             // A log without segments has nothing that could be loaded.
-            is_loaded: ledger.segments.is_empty(),
+            load: if ledger.segments.is_empty() { Load::Loaded } else { Load::Cold },
             is_end_proven: volume.began_cut || ledger.segments.is_empty(),
             segments,
-            is_loading: false,
-            load_waiters: Vec::new(),
             is_closed: false,
             is_unwanted: false,
-            is_blocked: false,
-            is_raising: false,
+            change: None,
             is_roll_wanted: false,
             is_busy: false,
             is_preparation_wanted: false,
@@ -263,7 +290,7 @@ impl Log {
 
     /// Epochs, producers and indexes are in memory; see [`Self::load`].
     pub fn is_loaded(&self) -> bool {
-        self.state.borrow().is_loaded
+        self.state.borrow().is_loaded()
     }
 
     /// Bytes of data in all segments, gathered ones included.

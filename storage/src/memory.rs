@@ -6,9 +6,27 @@
 //! - `cached` is at least the capacity of the settled buffers that are kept, and at most `cache_bytes`
 //! - `ahead` is at most what may be read ahead
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use crate::config::{AHEAD_BYTES, PIECE};
 use crate::disk::BLOCK;
+use crate::log::Log;
 use crate::volume::Volume;
+
+/// Memory of write buffers whose bytes are not settled.
+#[derive(Default)]
+pub(crate) struct WriteMemory {
+    bytes: Cell<usize>,
+    /// How often an append had to wait for some.
+    waits: Cell<u64>,
+}
+
+impl WriteMemory {
+    pub fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+}
 
 /// Bytes that a volume is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +48,50 @@ struct Held {
 }
 
 impl Volume {
+    pub(crate) fn is_out_of_memory(&self, bytes: usize) -> bool {
+        let used = self.write_memory.bytes();
+        used > 0 && used + bytes > self.config.write_buffer_bytes
+    }
+
+    pub(crate) fn add_memory(&self, bytes: usize) {
+        if !self.config.mutations.forget_memory {
+            self.write_memory.bytes.set(self.write_memory.bytes() + bytes);
+        }
+    }
+
+    /// Of the memory for bytes that are not settled, what is free.
+    pub(crate) fn free_memory(&self) -> usize {
+        self.config.write_buffer_bytes.saturating_sub(self.write_memory.bytes())
+    }
+
+    /// Buffers are settled: they are the tail cache's now.
+    pub(crate) fn move_memory_to_cache(&self, log: &Rc<Log>, generation: u32, bytes: usize) {
+        if !self.config.mutations.keep_memory {
+            self.write_memory.bytes.set(self.write_memory.bytes().saturating_sub(bytes));
+        }
+        self.tail_cache.add(log, generation, bytes);
+    }
+
+    /// How often an append had to wait for memory.
+    pub fn memory_waited_for(&self) -> u64 {
+        self.write_memory.waits.get()
+    }
+
+    pub(crate) fn note_memory_waited_for(&self) {
+        self.write_memory.waits.set(self.write_memory.waits.get() + 1);
+    }
+
     pub fn charged(&self) -> Charged {
-        let (unsettled, cached) = self.memory_and_cached();
-        Charged { unsettled, cached, ahead: self.ahead.get() }
+        Charged {
+            unsettled: self.write_memory.bytes(),
+            cached: self.tail_cache.bytes(),
+            ahead: self.read_ahead.bytes(),
+        }
     }
 
     /// What no budget covers: the zeros of preparation, and of each log the block that it ends in.
     pub fn fixed_bytes(&self) -> usize {
-        PIECE as usize + self.by_number.borrow().len() * BLOCK
+        PIECE as usize + self.logs.by_number.borrow().len() * BLOCK
     }
 
     /// What the volume may read ahead for all readers together.
@@ -78,7 +132,7 @@ impl Volume {
 
     fn held(&self) -> Held {
         let mut held = Held::default();
-        for log in self.by_number.borrow().values() {
+        for log in self.logs.by_number.borrow().values() {
             let state = log.state.borrow();
             for chunk in &state.cache {
                 if chunk.next_offset > state.ends.settled {

@@ -258,7 +258,7 @@ impl Volume {
         let held = self.names.held.borrow();
         let youngest_ns = held.since_ns.values().map(|(since_ns, _)| *since_ns).max().unwrap_or(0);
         let age = Duration::from_nanos(self.host.monotonic_ns().saturating_sub(youngest_ns));
-        if age > self.patience() && !self.is_stopping.get() { ASK_SELDOM } else { ASK_EVERY }
+        if age > self.patience() && !self.is_stopping() { ASK_SELDOM } else { ASK_EVERY }
     }
 
     /// Long enough for what the holder of a name has to do before it renames: then it is said that somebody waits, and a stop waits no longer.
@@ -280,7 +280,7 @@ impl Volume {
         let (since_ns, told_ns) = held.since_ns.entry(log.number).or_insert(first);
         let name = log.key().directory_name();
         // The holder's shard may have stopped for good; then this one cannot stop cleanly.
-        if self.is_stopping.get() && Duration::from_nanos(now_ns - *since_ns) > patience {
+        if self.is_stopping() && Duration::from_nanos(now_ns - *since_ns) > patience {
             return Err(DiskError::AlreadyExists { path: name });
         }
         if now_ns >= *told_ns {

@@ -155,7 +155,7 @@ impl Volume {
                 return Err(AppendError::Failed);
             }
             // Whoever waits finds the log changed: blocks behind a segment that was cut would stay there, and a deleted log's file is not found.
-            let is_wanted = !self.is_stopping.get() && log.state.borrow().grows_at(segment);
+            let is_wanted = !self.is_stopping() && log.state.borrow().grows_at(segment);
             let outcome = if is_wanted { self.extend(log, segment, bytes).await } else { Ok(()) };
             self.end_structural(log, segment);
             if !is_wanted {
@@ -334,7 +334,7 @@ impl Volume {
             let state = &mut *log.state.borrow_mut();
             state.is_preparation_wanted = false;
             // Who stops, truncates or deletes is about to change the file's extents.
-            if state.is_closed || state.is_blocked || self.is_stopping.get() {
+            if state.is_closed || state.is_blocked() || self.is_stopping() {
                 continue;
             }
             let Some((segment, from, until)) = self.wanted_ahead(state) else { continue };

@@ -48,7 +48,7 @@ impl Reserve {
 pub(crate) async fn run(volume: Rc<Volume>) {
     let reserve = &volume.reserve;
     loop {
-        let is_over = || volume.is_ended() || volume.is_stopping.get();
+        let is_over = || volume.is_ended() || volume.is_stopping();
         volume.progress.until(|| (!reserve.has_file.get() || is_over()).then_some(())).await;
         if is_over() {
             return;
@@ -104,7 +104,7 @@ impl Volume {
 
     /// Whether what the reserve was released for is done, and there is room for more than it. Takes its time.
     async fn may_make_reserve_again(&self) -> bool {
-        let over = self.progress.until(|| (self.is_ended() || self.is_stopping.get()).then_some(()));
+        let over = self.progress.until(|| (self.is_ended() || self.is_stopping()).then_some(()));
         if let Either::Left(_) = select(std::pin::pin!(over), self.host.sleep(TRY_AGAIN_AFTER)).await {
             return false;
         }
@@ -134,7 +134,7 @@ impl Volume {
     /// Gives the reserve to whoever needs room now.
     pub(crate) async fn release_reserve(&self) {
         self.reserve.releases.set(self.reserve.releases.get() + 1);
-        if !self.reserve.is_low.replace(true) && !self.is_stopping.get() {
+        if !self.reserve.is_low.replace(true) && !self.is_stopping() {
             tracing::warn!(directory = %self.directory.path(), "the disk is full: its reserve is used");
         }
         if self.reserve.has_file.replace(false) {

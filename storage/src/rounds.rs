@@ -19,7 +19,7 @@ use crate::log::{Log, LogState};
 use crate::names::NameWork;
 use crate::record::{Entry, LONGEST, encode};
 use crate::segment::{Segment, block_ceil};
-use crate::volume::Volume;
+use crate::volume::{Phase, Volume};
 
 /// A second round writes while the first flushes; more would only queue up at the device.
 pub const MOST_IN_FLIGHT: usize = 2;
@@ -35,6 +35,8 @@ pub(crate) struct RoundQueue {
     /// Someone waits until this round is covered.
     pub cover_wanted: u64,
     pub is_flush_wanted: bool,
+    /// No more rounds come: after a stop, or a failure.
+    pub has_ended: bool,
     /// Monotonic nanoseconds by which a flush must begin.
     pub flush_by_ns: Option<u64>,
     /// Bytes written since the last flush.
@@ -120,7 +122,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             volume.settle(round);
         }
     }
-    volume.rounds_ended.set(true);
+    volume.queue.borrow_mut().has_ended = true;
     volume.progress.notify();
 }
 
@@ -200,10 +202,19 @@ impl Volume {
         self.progress.until(|| is_free().then_some(())).await;
     }
 
+    pub(crate) fn add_gathered(&self, bytes: u64) {
+        self.queue.borrow_mut().gathered += bytes;
+    }
+
+    pub(crate) fn take_gathered(&self, bytes: u64) {
+        let mut queue = self.queue.borrow_mut();
+        queue.gathered = queue.gathered.saturating_sub(bytes);
+    }
+
     /// A stop has found every log quiet, and nobody waits for a round.
     fn have_rounds_ended(&self) -> bool {
         let queue = self.queue.borrow();
-        self.may_rounds_end.get()
+        self.phase() >= Phase::RoundsMayEnd
             && queue.logs.is_empty()
             && queue.controls.is_empty()
             && !queue.is_flush_wanted
@@ -262,7 +273,7 @@ impl Volume {
         if draft.entries.is_empty() && !(is_wanted && in_flight == 0) {
             return None;
         }
-        draft.flush |= self.config.ack_sync || is_wanted || self.is_stopping.get();
+        draft.flush |= self.config.ack_sync || is_wanted || self.is_stopping();
         Some(self.finish_round(draft))
     }
 

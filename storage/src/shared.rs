@@ -23,7 +23,7 @@ impl Volume {
         if !is_asked {
             return Ok(());
         }
-        let logs: Vec<Rc<Log>> = self.by_number.borrow().values().cloned().collect();
+        let logs: Vec<Rc<Log>> = self.logs.by_number.borrow().values().cloned().collect();
         let prepared = logs.iter().flat_map(|log| {
             let segments = log.state.borrow().segments.clone();
             segments.into_iter().filter(|at| at.prepared.get().is_some()).map(move |at| (log, at))

@@ -27,7 +27,7 @@ use crate::names::{allow_missing, keep_topic_id};
 use crate::recovery::write_root;
 use crate::root::{FILE_LEN, Root};
 use crate::segment::{ClosingHints, Segment, SegmentIndex};
-use crate::volume::Volume;
+use crate::volume::{Phase, Volume};
 
 /// Logs that are closed at a time.
 const IN_FLIGHT: usize = 64;
@@ -69,14 +69,14 @@ impl Volume {
     /// Finishes everything that was appended, and writes what a clean directory has. Appends end with an error from now on. After
     /// this the volume does nothing any more.
     pub async fn stop(self: &Rc<Self>) -> Result<StoppedPart, LogFailed> {
-        self.is_stopping.set(true);
+        self.enter(Phase::Stopping);
         for log in self.logs() {
             let ends = log.ends();
             self.queue.borrow_mut().is_flush_wanted |= ends.durable < ends.log_end;
         }
         self.end_rounds().await;
         let outcome = if self.failed.is_failed() { Err(LogFailed) } else { self.close_logs().await };
-        self.has_stopped.set(true);
+        self.enter(Phase::Stopped);
         self.wake_everybody();
         outcome
     }
@@ -86,9 +86,9 @@ impl Volume {
     async fn end_rounds(&self) {
         self.work.notify();
         self.until(|| self.is_quiet_everywhere() || self.failed.is_failed()).await;
-        self.may_rounds_end.set(true);
+        self.enter(Phase::RoundsMayEnd);
         self.work.notify();
-        self.until(|| self.rounds_ended.get()).await;
+        self.until(|| self.queue.borrow().has_ended).await;
     }
 
     async fn until(&self, condition: impl Fn() -> bool) {

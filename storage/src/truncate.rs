@@ -9,7 +9,7 @@ use crate::disk::Priority;
 use crate::failure::{AppendError, ReadError};
 use crate::index::OffsetEntry;
 use crate::indexes::contradicted;
-use crate::log::Log;
+use crate::log::{Change, Log};
 use crate::names::NameWork;
 use crate::record::{Entry, NO_SEGMENT};
 use crate::segment::Segment;
@@ -123,7 +123,7 @@ impl Log {
         state.open = None;
         state.partial = None;
         // Epochs, producers and indexes are those of the end that is gone.
-        state.is_loaded = false;
+        state.forget_load();
     }
 
     /// Where the first batch begins that reaches `offset`.
@@ -206,13 +206,17 @@ impl Log {
                 if volume.failed.is_failed() {
                     return Some(Err(AppendError::Failed));
                 }
-                if state.is_closed || volume.is_stopping.get() {
+                if state.is_closed || volume.is_stopping() {
                     return Some(Err(AppendError::Closed));
                 }
-                if state.is_blocked {
+                if state.is_blocked() {
                     return Some(Err(AppendError::MustWait));
                 }
-                (!std::mem::replace(&mut state.is_raising, true)).then_some(Ok(()))
+                if state.change.is_some() {
+                    return None;
+                }
+                state.change = Some(Change::Raising);
+                Some(Ok(()))
             })
             .await?;
         Ok(Raising { log: self, volume })
@@ -242,7 +246,7 @@ impl Log {
         volume.get_spare(0).await?;
         let mut state = self.state.borrow_mut();
         // A truncation since has left epochs and producers of an end that is gone.
-        if state.is_closed || state.is_blocked || !state.is_loaded {
+        if state.is_closed || state.is_blocked() || !state.is_loaded() {
             return Err(AppendError::MustWait);
         }
         if state.segments.last().is_none_or(|last| last.length.get() == 0) {
@@ -264,7 +268,7 @@ struct Raising<'a> {
 
 impl Drop for Raising<'_> {
     fn drop(&mut self) {
-        self.log.state.borrow_mut().is_raising = false;
+        self.log.state.borrow_mut().change = None;
         self.volume.progress.notify();
     }
 }

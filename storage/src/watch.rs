@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::select;
 
 use crate::disk::{Directory, DiskError, Host};
-use crate::volume::Volume;
+use crate::volume::{Phase, Volume};
 
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Instead of [`crate::VolumeConfig::close_after`], while others wait for descriptors: longer than it takes to use what was just opened.
@@ -60,7 +60,7 @@ impl Volume {
 
     /// No more rounds will come: the volume has stopped or failed.
     pub(crate) fn is_ended(&self) -> bool {
-        self.failed.is_failed() || self.has_stopped.get()
+        self.failed.is_failed() || self.phase() == Phase::Stopped
     }
 
     fn look_for_hang(&self) {
@@ -73,9 +73,9 @@ impl Volume {
     fn expire_producers(&self) {
         let now_ms = self.host.wall_clock_ms();
         let mut left = MOST_PRODUCERS;
-        for log in self.by_number.borrow().values() {
+        for log in self.logs.by_number.borrow().values() {
             let Ok(mut state) = log.state.try_borrow_mut() else { continue };
-            if !state.is_loaded || now_ms.saturating_sub(state.producers_checked_ms) < PRODUCERS_EVERY_MS {
+            if !state.is_loaded() || now_ms.saturating_sub(state.producers_checked_ms) < PRODUCERS_EVERY_MS {
                 continue;
             }
             let Some(rest) =
@@ -96,9 +96,9 @@ impl Volume {
     fn close_unused_files(&self, after: Duration) {
         let now_ns = self.host.monotonic_ns();
         let after_ns = after.as_nanos() as u64;
-        for log in self.by_number.borrow().values() {
+        for log in self.logs.by_number.borrow().values() {
             let Ok(mut state) = log.state.try_borrow_mut() else { continue };
-            if state.is_busy || !state.pending.is_empty() || state.is_loading || state.is_blocked {
+            if state.is_busy || !state.pending.is_empty() || state.is_loading() || state.is_blocked() {
                 continue;
             }
             for segment in &state.segments {
