@@ -1,7 +1,11 @@
 //! The words that every layer uses: identifiers and counters that must not be mixed up.
 
+#[rustfmt::skip] // Generated.
+mod error;
+
 use std::fmt;
 
+pub use error::ErrorCode;
 pub use logan_shards::ShardId;
 
 macro_rules! number {

@@ -16,9 +16,8 @@ use super::offsets::end_of_epoch;
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits::ROUND_HANGS_AFTER;
 use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, FetchedPart, Shortage};
-use crate::model::{LeaderEpoch, Offset};
+use crate::model::{ErrorCode, LeaderEpoch, Offset};
 use crate::partition::{FetchTicket, PLENTY, Refusal, Replica};
-use crate::protocol::ErrorCode;
 
 /// Logs that are read in at a time for one fetch.
 const LOADED_AT_ONCE: usize = 32;
@@ -38,7 +37,7 @@ struct Looked<'a> {
 impl Looked<'_> {
     /// Whether a fetch that would rather wait for `min_bytes` is answered.
     fn is_enough(&self, min_bytes: u64) -> bool {
-        self.answer.ready >= min_bytes || self.answer.parts.iter().any(|part| part.error != 0)
+        self.answer.ready >= min_bytes || self.answer.parts.iter().any(|part| part.error != ErrorCode::NONE)
     }
 }
 
@@ -218,7 +217,7 @@ impl Owner {
                 fetched.ready = ready.min(part.max_bytes);
             }
             Err(refusal) => {
-                fetched.error = ErrorCode::from(refusal).0;
+                fetched.error = ErrorCode::from(refusal);
                 // Kafka says -1 for all three with an error.
                 fetched.high_watermark = Offset(-1);
                 fetched.last_stable = Offset(-1);
@@ -294,7 +293,7 @@ impl Owner {
             if left == 0 && !need_one {
                 break;
             }
-            if checked.error != 0 || checked.diverging.is_some() || checked.ready == 0 {
+            if checked.error != ErrorCode::NONE || checked.diverging.is_some() || checked.ready == 0 {
                 continue;
             }
             let Some(hosted) = self.hosted(part.partition) else { continue };
@@ -398,7 +397,7 @@ fn diverging(
 impl FetchedPart {
     /// It was found, and its log is not loaded.
     pub(super) fn is_stable_unknown(&self) -> bool {
-        self.error == 0 && self.last_stable.0 < 0
+        self.error == ErrorCode::NONE && self.last_stable.0 < 0
     }
 
     fn take(&mut self, Committed { read, aborted }: Committed) {
@@ -409,7 +408,7 @@ impl FetchedPart {
 
     fn failed(error: ErrorCode, leader_epoch: LeaderEpoch) -> Self {
         Self {
-            error: error.0,
+            error,
             high_watermark: Offset(-1),
             last_stable: Offset(-1),
             log_start: Offset(-1),

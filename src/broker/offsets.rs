@@ -9,8 +9,7 @@ use logan_storage::ReadError;
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits;
 use crate::mail::{Answer, Call, OffsetAnswer, OffsetQuery, OffsetQuestion};
-use crate::model::{LeaderEpoch, Offset};
-use crate::protocol::ErrorCode;
+use crate::model::{ErrorCode, LeaderEpoch, Offset};
 use crate::protocol::records::TimestampSearch;
 
 impl Owner {
@@ -57,14 +56,14 @@ impl Owner {
         if self.mutations.tell_older_epochs && offset.0 % 2 == 1 {
             leader_epoch.0 -= 1;
         }
-        OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
+        OffsetAnswer { error: ErrorCode::NONE, offset, timestamp: -1, leader_epoch }
     }
 
     fn epoch_end(&self, hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
         match end_of_epoch(hosted, epoch) {
             Some((leader_epoch, end)) => {
                 let offset = Offset(end.0 + i64::from(self.mutations.end_epochs_late));
-                OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp: -1, leader_epoch }
+                OffsetAnswer { error: ErrorCode::NONE, offset, timestamp: -1, leader_epoch }
             }
             None => nothing(),
         }
@@ -123,7 +122,7 @@ fn answer(hosted: &Hosted, offset: Offset, timestamp: i64) -> OffsetAnswer {
     } else {
         replica.leadership().epoch
     };
-    OffsetAnswer { error: ErrorCode::NONE.0, offset, timestamp, leader_epoch }
+    OffsetAnswer { error: ErrorCode::NONE, offset, timestamp, leader_epoch }
 }
 
 /// How far the reader may see: to the watermark, or to the last stable offset.

@@ -23,9 +23,8 @@ use super::registrations::Registration;
 use super::slots::Slots;
 use crate::handlers::{Budget, Unpacking};
 use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Call, Router};
-use crate::model::{LeaderEpoch, Offset, PartitionId, RegistrationId};
+use crate::model::{ErrorCode, LeaderEpoch, Offset, PartitionId, RegistrationId};
 use crate::partition::{AckTicket, Effects, FetchTicket, Refusal, Replica};
-use crate::protocol::ErrorCode;
 
 /// A partition that lives on this shard.
 pub struct Hosted {
@@ -298,7 +297,7 @@ fn step(hosted: &Hosted, append: &Waiting, mutations: Mutations) -> Step {
         Err(refusal) => return Step::Done(AppendResult::failed(ErrorCode::from(refusal))),
     }
     let ok = |base: i64, append_time_ms: i64| AppendResult {
-        error: ErrorCode::NONE.0,
+        error: ErrorCode::NONE,
         message: None,
         base_offset: Offset(base),
         append_time_ms,
@@ -383,13 +382,7 @@ pub(super) fn code_of(error: &AppendError) -> ErrorCode {
 
 impl AppendResult {
     pub fn failed(error: ErrorCode) -> Self {
-        Self {
-            error: error.0,
-            message: None,
-            base_offset: Offset(-1),
-            append_time_ms: -1,
-            log_start: Offset(-1),
-        }
+        Self { error, message: None, base_offset: Offset(-1), append_time_ms: -1, log_start: Offset(-1) }
     }
 }
 

@@ -15,8 +15,7 @@ use logan_shards::{self as shards, Queue, ShardId};
 use super::{Shell, metadata_codec};
 use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
 use crate::metadata::{Command, Decider, Grounds, Image, Need, Outcome, Record, Refused, Touched};
-use crate::model::{ImageVersion, NodeId, Uuid};
-use crate::protocol::ErrorCode;
+use crate::model::{ErrorCode, ImageVersion, NodeId, Uuid};
 
 /// Where commands go in, and what is known of the quorum.
 pub(super) struct Commands {
@@ -184,7 +183,7 @@ impl Driver {
         let Some(batch) = batch else { return decided_any };
         let proposed = match metadata_codec::encode(&batch.records) {
             Ok(entry) => self.quorum.propose(entry, need(batch.need)).await.map_err(refused),
-            Err(error) => Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message: error.to_string() }),
+            Err(error) => Err(Refused { error: ErrorCode::INVALID_REQUEST, message: error.to_string() }),
         };
         match proposed {
             Ok(position) => {
@@ -290,5 +289,5 @@ fn refused(error: ProposeError) -> Refused {
         ProposeError::Busy => ErrorCode::REQUEST_TIMED_OUT,
         ProposeError::LogFull { .. } | ProposeError::NoSpace { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
     };
-    Refused { error: code.0, message: error.to_string() }
+    Refused { error: code, message: error.to_string() }
 }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use super::owner::Owner;
 use crate::mail::{FetchOf, FetchPart, FetchedPart, PartChange, Told};
-use crate::model::{PartNumber, RegistrationId};
+use crate::model::{ErrorCode, PartNumber, RegistrationId};
 use crate::partition::NewsTicket;
 
 #[derive(Default)]
@@ -39,7 +39,8 @@ impl Standing {
     fn is_news(&self, found: &FetchedPart) -> bool {
         let told = Told { high_watermark: found.high_watermark, log_start: found.log_start };
         // What is ready for readers of committed records is not known before it is known what is stable.
-        let is_said = found.error != 0 || found.diverging.is_some() || found.is_stable_unknown();
+        let is_said =
+            found.error != ErrorCode::NONE || found.diverging.is_some() || found.is_stable_unknown();
         found.ready > 0 || is_said || told != self.told
     }
 }

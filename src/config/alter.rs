@@ -11,6 +11,7 @@ use super::rules;
 use super::table::{self, Changed, Scope, Setting, Type};
 use super::topic;
 use super::value::{Value, trim};
+use crate::model::ErrorCode;
 
 /// What to do with one setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +75,10 @@ pub enum Refused {
 
 impl Refused {
     /// Kafka's error code.
-    pub const fn code(&self) -> i16 {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Refused::Config(_) => 40,
-            Refused::Request(_) => 42,
+            Refused::Config(_) => ErrorCode::INVALID_CONFIG,
+            Refused::Request(_) => ErrorCode::INVALID_REQUEST,
         }
     }
 }
@@ -309,7 +310,7 @@ mod tests {
                 });
                 all.collect::<Vec<_>>().join(" ")
             }
-            Err(refused) => format!("{} {refused}", refused.code()),
+            Err(refused) => format!("{} {refused}", refused.code().0),
         }
     }
 

@@ -10,7 +10,7 @@ pub(super) async fn decide(context: &Context, command: Command) -> Result<Reply,
     let pending = context.router.ask(QUORUM_SHARD, |call| Mail::Command(call, Box::new(command))).await;
     match pending.await {
         Some(Answer::Command(outcome)) => outcome.map(|(reply, _)| reply),
-        _ => Err(Refused { error: ErrorCode::NOT_CONTROLLER.0, message: "The node is stopping.".into() }),
+        _ => Err(Refused { error: ErrorCode::NOT_CONTROLLER, message: "The node is stopping.".into() }),
     }
 }
 

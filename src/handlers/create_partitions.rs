@@ -30,7 +30,7 @@ pub(super) async fn handle(
             Some(0) | None => {}
             Some(_) => {
                 let message = "Duplicate topic name.".into();
-                results.push(result(topic, Err(Refused { error: ErrorCode::INVALID_REQUEST.0, message })));
+                results.push(result(topic, Err(Refused { error: ErrorCode::INVALID_REQUEST, message })));
             }
         }
         shards::yield_if_needed().await;
@@ -65,7 +65,7 @@ fn more_partitions(topic: &CreatePartitionsTopic) -> MorePartitions {
 fn result(topic: &CreatePartitionsTopic, done: Result<(), Refused>) -> CreatePartitionsTopicResult {
     let mut result = CreatePartitionsTopicResult { name: topic.name.clone(), ..Default::default() };
     if let Err(refused) = done {
-        result.error_code = ErrorCode(refused.error);
+        result.error_code = refused.error;
         result.error_message = Some(refused.message.into());
     }
     result

@@ -85,11 +85,11 @@ fn new_topic(topic: &CreatableTopic) -> NewTopic {
 }
 
 fn doubled() -> Refused {
-    Refused { error: ErrorCode::INVALID_REQUEST.0, message: "Duplicate topic name.".into() }
+    Refused { error: ErrorCode::INVALID_REQUEST, message: "Duplicate topic name.".into() }
 }
 
 fn refuse(result: &mut CreatableTopicResult, refused: &Refused) {
-    result.error_code = ErrorCode(refused.error);
+    result.error_code = refused.error;
     result.error_message = Some(refused.message.as_str().into());
     result.configs = None;
 }

@@ -45,13 +45,12 @@ pub(super) async fn handle(
                 Ok((name, topic_id)) => {
                     DeletableTopicResult { name: Some(name.into()), topic_id, ..Default::default() }
                 }
-                Err(refused) => failed(topic, ErrorCode(refused.error), &refused.message),
+                Err(refused) => failed(topic, refused.error, &refused.message),
             }));
         }
         Ok(other) => admin::mismatch(&other),
         Err(refused) => {
-            responses
-                .extend(valid.iter().map(|topic| failed(topic, ErrorCode(refused.error), &refused.message)));
+            responses.extend(valid.iter().map(|topic| failed(topic, refused.error, &refused.message)));
         }
     }
     answer(responses)

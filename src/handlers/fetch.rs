@@ -494,7 +494,7 @@ fn has_error(answer: &FetchAnswer) -> bool {
 }
 
 fn is_error(part: &FetchedPart) -> bool {
-    part.error != 0 || part.diverging.is_some()
+    part.error != ErrorCode::NONE || part.diverging.is_some()
 }
 
 /// One round trip for the usual case: every owner may send its even share at once. `None`, with what is `ready` and which part is the first that
@@ -669,7 +669,7 @@ fn partition_data(partition_index: i32, part: FetchedPart, committed: bool) -> P
         EpochEndOffset { epoch: epoch.0, end_offset: end.0, ..Default::default() }
     });
     // Kafka says null where it has not read.
-    let was_read = part.error == ErrorCode::NONE.0 && part.diverging.is_none();
+    let was_read = part.error == ErrorCode::NONE && part.diverging.is_none();
     let aborted_transactions = (committed && was_read).then(|| {
         let aborted = part.aborted.iter();
         aborted
@@ -682,7 +682,7 @@ fn partition_data(partition_index: i32, part: FetchedPart, committed: bool) -> P
     });
     PartitionData {
         partition_index,
-        error_code: ErrorCode(part.error),
+        error_code: part.error,
         high_watermark: part.high_watermark.0,
         last_stable_offset: part.last_stable.0,
         log_start_offset: part.log_start.0,
@@ -698,7 +698,7 @@ impl FetchedPart {
     fn refused(number: PartNumber, error: ErrorCode) -> Self {
         Self {
             number,
-            error: error.0,
+            error,
             high_watermark: Offset(-1),
             last_stable: Offset(-1),
             log_start: Offset(-1),

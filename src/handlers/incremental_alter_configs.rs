@@ -49,14 +49,14 @@ pub(super) async fn handle(
         Ok(Reply::Done(done)) => {
             for (place, done) in places.into_iter().zip(done) {
                 if let Err(Refused { error, message }) = done {
-                    refuse(&mut responses[place], ErrorCode(error), &message);
+                    refuse(&mut responses[place], error, &message);
                 }
             }
         }
         Ok(other) => admin::mismatch(&other),
         Err(Refused { error, message }) => {
             for place in places {
-                refuse(&mut responses[place], ErrorCode(error), &message);
+                refuse(&mut responses[place], error, &message);
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn handle(context: &Rc<Context>, request: InitProducerIdRequest
             Ok(Reply::ProducerIds { first, count }) => context.producer_ids.set((first, first + count)),
             Ok(other) => admin::mismatch(&other),
             Err(refused) => {
-                let error_code = ErrorCode(refused.error);
+                let error_code = refused.error;
                 return InitProducerIdResponse { error_code, producer_epoch: -1, ..Default::default() };
             }
         }

@@ -60,7 +60,7 @@ pub(super) async fn handle(
     }
     for ((t, p), answer) in queries.answers().await {
         let part = &mut response.topics[t].partitions[p];
-        part.error_code = ErrorCode(answer.error);
+        part.error_code = answer.error;
         part.offset = answer.offset.0;
         part.timestamp = answer.timestamp;
         // Clients before KIP-320 do not know epochs.
@@ -143,7 +143,7 @@ impl<'a, P: Copy> Queries<'a, P> {
 
 impl OffsetAnswer {
     pub fn failed(error: ErrorCode) -> Self {
-        Self { error: error.0, offset: Offset(-1), timestamp: -1, leader_epoch: LeaderEpoch(-1) }
+        Self { error, offset: Offset(-1), timestamp: -1, leader_epoch: LeaderEpoch(-1) }
     }
 }
 

@@ -148,7 +148,7 @@ fn answer(
         Ok(topic) => return described(topic),
         Err(error) => error,
     };
-    let creation = failed.get(&name).map(|refused| ErrorCode(refused.error));
+    let creation = failed.get(&name).map(|refused| refused.error);
     let error_code = match creation {
         Some(error) => error,
         None if asked.topic_id.is_zero() && !crate::metadata::is_valid_topic_name(&name) => {

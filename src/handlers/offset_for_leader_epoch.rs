@@ -8,7 +8,6 @@ use super::list_offsets::Queries;
 use super::{Context, SharedCredit, topics};
 use crate::mail::{OffsetQuery, OffsetQuestion};
 use crate::model::{LeaderEpoch, Uuid};
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::offset_for_leader_epoch::{EpochEndOffset, OffsetForLeaderTopicResult};
 use crate::protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
@@ -42,7 +41,7 @@ pub(super) async fn handle(
     }
     for ((t, p), answer) in queries.answers().await {
         let part = &mut response.topics[t].partitions[p];
-        part.error_code = ErrorCode(answer.error);
+        part.error_code = answer.error;
         part.end_offset = answer.offset.0;
         part.leader_epoch = answer.leader_epoch.0;
         shards::yield_if_needed().await;

@@ -320,7 +320,7 @@ fn answered(
     index: i32,
     result: &AppendResult,
 ) -> PartitionProduceResponse {
-    let error_code = ErrorCode(result.error);
+    let error_code = result.error;
     let mut part = PartitionProduceResponse {
         index,
         error_code,

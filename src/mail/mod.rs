@@ -16,7 +16,8 @@ use crate::metadata::{Command, Image, Outcome};
 pub use router::{Pending, Router};
 
 use crate::model::{
-    ImageVersion, LeaderEpoch, NodeId, Offset, PartNumber, PartitionId, RegistrationId, ShardId, Uuid,
+    ErrorCode, ImageVersion, LeaderEpoch, NodeId, Offset, PartNumber, PartitionId, RegistrationId, ShardId,
+    Uuid,
 };
 use crate::quota::connections::Place;
 
@@ -148,7 +149,7 @@ pub struct AppendPart {
 /// Kafka's error code and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppendResult {
-    pub error: i16,
+    pub error: ErrorCode,
     pub message: Option<String>,
     pub base_offset: Offset,
     pub append_time_ms: i64,
@@ -237,7 +238,7 @@ pub struct FetchedPart {
     pub number: PartNumber,
     /// Parts with a smaller one come first, at other owners too.
     pub order: u64,
-    pub error: i16,
+    pub error: ErrorCode,
     pub high_watermark: Offset,
     /// -1 if it is not known.
     pub last_stable: Offset,
@@ -284,7 +285,7 @@ pub enum OffsetQuestion {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetAnswer {
-    pub error: i16,
+    pub error: ErrorCode,
     pub offset: Offset,
     pub timestamp: i64,
     pub leader_epoch: LeaderEpoch,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ImageVersion, LeaderEpoch, NodeId, PartitionId, Uuid};
+use crate::model::{ErrorCode, ImageVersion, LeaderEpoch, NodeId, PartitionId, Uuid};
 
 /// A change of the metadata. Each is harmless if repeated, or compares before it sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +202,6 @@ pub struct CreatedTopic {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    pub error: i16,
+    pub error: ErrorCode,
     pub message: String,
 }

@@ -17,9 +17,9 @@ use std::collections::VecDeque;
 
 use super::decide::BYTES_PER_COMMAND;
 use super::record::Record;
-use super::{ApplyError, Command, Grounds, Image, Need, Outcome, Refused, Reply, decide, error};
+use super::{ApplyError, Command, Grounds, Image, Need, Outcome, Refused, Reply, decide};
 use crate::limits::RECORDS_PER_COMMAND;
-use crate::model::ImageVersion;
+use crate::model::{ErrorCode, ImageVersion};
 
 /// Records to propose as one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Decider<Ticket> {
 
 fn not_controller() -> Refused {
     Refused {
-        error: error::NOT_CONTROLLER,
+        error: ErrorCode::NOT_CONTROLLER,
         message: "This node does not lead the metadata quorum.".to_owned(),
     }
 }

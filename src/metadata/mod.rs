@@ -48,19 +48,3 @@ pub struct Feature {
 /// What is finalized in a new cluster is the highest level of each. `metadata.version` 30 is Kafka's 4.3: records of the versions that
 /// it writes. Group and transaction features follow with their coordinators.
 pub const SUPPORTED_FEATURES: [Feature; 1] = [Feature { name: "metadata.version", min: 7, max: 30 }];
-
-/// Kafka's error codes, as far as decisions speak of them.
-mod error {
-    pub(super) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-    pub(super) const INVALID_TOPIC: i16 = 17;
-    pub(super) const TOPIC_ALREADY_EXISTS: i16 = 36;
-    pub(super) const INVALID_PARTITIONS: i16 = 37;
-    pub(super) const INVALID_REPLICATION_FACTOR: i16 = 38;
-    pub(super) const INVALID_REPLICA_ASSIGNMENT: i16 = 39;
-    pub(super) const NOT_CONTROLLER: i16 = 41;
-    pub(super) const INVALID_REQUEST: i16 = 42;
-    pub(super) const POLICY_VIOLATION: i16 = 44;
-    pub(super) const UNKNOWN_SERVER_ERROR: i16 = -1;
-    pub(super) const BROKER_ID_NOT_REGISTERED: i16 = 102;
-    pub(super) const UNKNOWN_TOPIC_ID: i16 = 100;
-}

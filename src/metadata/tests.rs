@@ -16,7 +16,7 @@ use super::{
     Need, NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
 };
 use crate::config::FixedSettings;
-use crate::model::{ImageVersion, LeaderEpoch, NodeId, PartitionId, PartitionIndex, Uuid};
+use crate::model::{ErrorCode, ImageVersion, LeaderEpoch, NodeId, PartitionId, PartitionIndex, Uuid};
 
 /// A topic's id in these tests: its name, as far as it fits.
 fn id_of(name: &str) -> Uuid {
@@ -277,7 +277,7 @@ fn show_record(image: &Image, record: &Record) -> String {
 }
 
 fn show_reply(reply: &Result<Reply, Refused>) -> Vec<String> {
-    let refused = |refused: &Refused| format!("error {} {}", refused.error, refused.message);
+    let refused = |refused: &Refused| format!("error {} {}", refused.error.0, refused.message);
     match reply {
         Err(why) => vec![refused(why)],
         Ok(Reply::Topics(all)) => {
@@ -427,10 +427,10 @@ impl Fixture {
 fn summary(answers: Vec<(u32, Outcome)>) -> Vec<(u32, i16, u64)> {
     let one = |(ticket, outcome): (u32, Outcome)| match outcome {
         Ok((Reply::Topics(created), version)) => {
-            (ticket, created[0].as_ref().map_or_else(|refused| refused.error, |_| 0), version.0)
+            (ticket, created[0].as_ref().map_or_else(|refused| refused.error.0, |_| 0), version.0)
         }
         Ok((reply, _)) => panic!("{reply:?}"),
-        Err(refused) => (ticket, refused.error, 0),
+        Err(refused) => (ticket, refused.error.0, 0),
     };
     answers.into_iter().map(one).collect()
 }
@@ -503,7 +503,7 @@ fn what_gives_room_back_is_not_refused_with_what_only_adds() {
     let grounds = Grounds { fixed: &fixture.fixed, node: NodeId(0) };
     let batch = fixture.decider.next_batch(grounds).0.expect("the creations before the deletion");
     assert_eq!((batch.records.len(), batch.need), (4, Need::Growth));
-    let refused = Refused { error: 56, message: "no space".to_owned() };
+    let refused = Refused { error: ErrorCode::KAFKA_STORAGE_ERROR, message: "no space".to_owned() };
     assert_eq!(summary(fixture.decider.on_refused(&refused)), [(2, 56, 0), (3, 56, 0)]);
     let batch = fixture.decider.next_batch(grounds).0.expect("the deletion");
     assert!(matches!(batch.records[..], [Record::RemoveTopic { .. }]) && batch.need == Need::Relief);
@@ -531,8 +531,8 @@ fn a_topic_has_a_hundred_thousand_partitions_at_most() {
     for tens in 2..=10 {
         image = grow(&image, tens * 10_000 - 1).expect("not too many");
     }
-    assert_eq!(grow(&image, 100_001).expect_err("too many").error, 37);
-    assert_eq!(grow(&image, i32::MAX).expect_err("too many").error, 37);
+    assert_eq!(grow(&image, 100_001).expect_err("too many").error, ErrorCode::INVALID_PARTITIONS);
+    assert_eq!(grow(&image, i32::MAX).expect_err("too many").error, ErrorCode::INVALID_PARTITIONS);
     grow(&image, 100_000).expect("as many as there may be");
 }
 
@@ -569,7 +569,7 @@ fn a_batch_that_another_entry_replaced_is_lost() {
     assert!(fixture.decider.image().topic("t").is_none());
     fixture.command(2, create("t", 1));
     assert!(fixture.next_batch().0.is_some(), "the name is still free");
-    let refused = Refused { error: 41, message: String::new() };
+    let refused = Refused { error: ErrorCode::NOT_CONTROLLER, message: String::new() };
     assert_eq!(summary(fixture.decider.on_refused(&refused)), [(2, 41, 0)]);
 }
 

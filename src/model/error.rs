@@ -1,4 +1,4 @@
-//! @generated from `schema/errors.tsv`: do not edit.
+//! @generated from `protocol/schema/errors.tsv`: do not edit.
 
 use std::fmt;
 

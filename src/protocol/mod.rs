@@ -31,14 +31,12 @@
 //!   so. What a version lacks must have its default when that version is written, unless it is ignorable.
 //! - [`Str`], `Bytes` and [`Records`] of a request share its frame and keep it alive: copy what outlives it
 //!   ([`Str::detached`]).
-//! - `messages/`, `api_key.rs` and `error.rs` are generated from `schema/` by `cargo run -p logan-tests --bin
+//! - `messages/`, `api_key.rs` and `model/error.rs` are generated from `schema/` by `cargo run -p logan-tests --bin
 //!   generate-protocol`; a test fails when they are stale.
 
 pub mod api;
 #[rustfmt::skip] // Generated.
 mod api_key;
-#[rustfmt::skip] // Generated.
-mod error;
 pub mod frame;
 mod message;
 #[rustfmt::skip] // Generated.
@@ -50,9 +48,9 @@ mod str;
 mod tags;
 mod writer;
 
+pub use crate::model::ErrorCode;
 pub use api::{Api, VersionRange};
 pub use api_key::ApiKey;
-pub use error::ErrorCode;
 pub use frame::{Announced, Frame, FrameError, FrameReader, Step};
 pub use message::{Message, Request};
 pub use reader::{DecodeError, Reader, Tags};

@@ -137,7 +137,8 @@ impl Session {
         let now = Told { high_watermark: found.high_watermark, log_start: found.log_start };
         let has_changed = cached.told != now;
         let has_records = found.bytes > 0;
-        cached.told = if found.error == 0 { now } else { Told { high_watermark: Offset(-1), ..now } };
+        cached.told =
+            if found.error == ErrorCode::NONE { now } else { Told { high_watermark: Offset(-1), ..now } };
         if has_records {
             let before = std::mem::replace(&mut cached.order, last);
             if let Some((shard, _)) = cached.owned {
@@ -146,10 +147,10 @@ impl Session {
                 owner.parts.insert((last, number));
             }
         }
-        if has_changed || has_records || found.error != 0 {
+        if has_changed || has_records || found.error != ErrorCode::NONE {
             self.is_untold(number);
         }
-        has_changed || has_records || found.error != 0 || found.diverging.is_some()
+        has_changed || has_records || found.error != ErrorCode::NONE || found.diverging.is_some()
     }
 
     /// What was found, in the session's order, with the partitions' names. What the session has forgotten meanwhile is left out.

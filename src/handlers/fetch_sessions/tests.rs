@@ -218,7 +218,7 @@ fn an_error_is_followed_by_a_mention() {
     let mut sessions = sessions();
     let id = open(&mut sessions, 0);
     let of = begin(&mut sessions, asked(id, 1, &[]), IMAGE);
-    let failed = FetchedPart { error: 6, ..found(0, -1, 0) };
+    let failed = FetchedPart { error: ErrorCode::NOT_LEADER_OR_FOLLOWER, ..found(0, -1, 0) };
     assert_eq!(finish(&mut sessions, of, vec![failed]), [0]);
     let of = begin(&mut sessions, asked(id, 2, &[]), IMAGE);
     assert_eq!(finish(&mut sessions, of, vec![found(0, 5, 0), found(1, 5, 0)]), [0]);

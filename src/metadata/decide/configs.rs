@@ -3,7 +3,8 @@
 use super::{Draft, Stop, Trouble, refused, settle};
 use crate::config::alter::{self, Alteration, Change, Operation};
 use crate::metadata::record::Record;
-use crate::metadata::{ConfigChange, ConfigChanges, ConfigOperation, Reply, Resource, error};
+use crate::metadata::{ConfigChange, ConfigChanges, ConfigOperation, Reply, Resource};
+use crate::model::ErrorCode;
 
 pub(super) fn alter(draft: &mut Draft<'_>, resources: &[ConfigChanges]) -> Result<Reply, Stop> {
     let mut results = Vec::with_capacity(resources.len());
@@ -20,14 +21,14 @@ fn alter_one(draft: &mut Draft<'_>, asked: &ConfigChanges) -> Result<(), Trouble
         Resource::Topic(name) => {
             if draft.image.topic(name).is_none() {
                 let message = format!("The topic '{name}' does not exist.");
-                return Err(refused(error::UNKNOWN_TOPIC_OR_PARTITION, message).into());
+                return Err(refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message).into());
             }
             draft.with_own_layers(|layers| alter::alter_topic(layers, current, &alterations))
         }
         Resource::Broker(Some(id)) => {
             if draft.image.broker(*id).is_none() {
                 let message = format!("Broker ID {id} is not currently registered");
-                return Err(refused(error::BROKER_ID_NOT_REGISTERED, message).into());
+                return Err(refused(ErrorCode::BROKER_ID_NOT_REGISTERED, message).into());
             }
             draft.with_layers(*id, |layers| alter::alter_node(layers, &alterations))
         }

@@ -9,10 +9,10 @@ mod configs;
 mod topics;
 
 use super::record::{ProducerIds, Record};
-use super::{Broker, Command, Image, Refused, Reply, Resource, error};
+use super::{Broker, Command, Image, Refused, Reply, Resource};
 use crate::config::{FixedSettings, Layers};
 use crate::limits::RECORDS_PER_COMMAND;
-use crate::model::NodeId;
+use crate::model::{ErrorCode, NodeId};
 
 /// Records of one command, in bytes: several commands go into one entry of the log, which is bounded.
 pub const BYTES_PER_COMMAND: usize = 3 << 20;
@@ -69,7 +69,7 @@ pub fn decide(image: &Image, grounds: Grounds<'_>, command: &Command) -> Result<
         Err(Stop::Refused(refused)) => return Err(refused),
         Err(Stop::TooLarge) => {
             let message = "Unable to perform excessively large batch operation.";
-            return Err(refused(error::POLICY_VIOLATION, message));
+            return Err(refused(ErrorCode::POLICY_VIOLATION, message));
         }
     };
     Ok(if validate_only {
@@ -163,14 +163,14 @@ impl Draft<'_> {
     }
 }
 
-fn refused(error: i16, message: impl Into<String>) -> Refused {
+fn refused(error: ErrorCode, message: impl Into<String>) -> Refused {
     Refused { error, message: message.into() }
 }
 
 fn registered(image: &Image, broker: NodeId) -> Result<&Broker, Stop> {
     image.broker(broker).ok_or_else(|| {
         let message = format!("Broker ID {broker} is not currently registered");
-        Stop::Refused(refused(error::BROKER_ID_NOT_REGISTERED, message))
+        Stop::Refused(refused(ErrorCode::BROKER_ID_NOT_REGISTERED, message))
     })
 }
 
@@ -180,7 +180,7 @@ fn allocate_producer_ids(draft: &mut Draft<'_>, broker: NodeId, above: i64) -> R
     let Some(next) = first.checked_add(PRODUCER_ID_BLOCK) else {
         let message =
             "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
-        return Err(Stop::Refused(refused(error::UNKNOWN_SERVER_ERROR, message)));
+        return Err(Stop::Refused(refused(ErrorCode::UNKNOWN_SERVER_ERROR, message)));
     };
     draft.push_unbounded(Record::ProducerIds(ProducerIds { broker, broker_epoch, next }));
     Ok(Reply::ProducerIds { first, count: PRODUCER_ID_BLOCK })

@@ -10,9 +10,9 @@ use crate::metadata::names::{METADATA_TOPIC, colliding_form, invalid_topic_name}
 use crate::metadata::placement::{self, Candidate, PlacementError};
 use crate::metadata::record::Record;
 use crate::metadata::{
-    CreatedTopic, MorePartitions, NewTopic, Refused, Reply, Resource, TakenTopic, TopicName, error,
+    CreatedTopic, MorePartitions, NewTopic, Refused, Reply, Resource, TakenTopic, TopicName,
 };
-use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, PartitionIndex, Uuid};
+use crate::model::{ErrorCode, LeaderEpoch, NodeId, PartitionEpoch, PartitionId, PartitionIndex, Uuid};
 
 const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
 const UNKNOWN_TOPIC_ID: &str = "This server does not host this topic ID.";
@@ -22,7 +22,7 @@ pub(super) fn create(draft: &mut Draft<'_>, topics: &[NewTopic]) -> Result<Reply
         topics.iter().map(|topic| partitions_asked(draft, topic)).fold(0, usize::saturating_add);
     if asked > RECORDS_PER_COMMAND {
         let message = "Excessively large number of partitions per request.";
-        return Err(Stop::Refused(refused(error::POLICY_VIOLATION, message)));
+        return Err(Stop::Refused(refused(ErrorCode::POLICY_VIOLATION, message)));
     }
     let mut results = Vec::with_capacity(topics.len());
     // Names are judged by what existed before the command, as Kafka does.
@@ -56,15 +56,15 @@ fn colliding_names(image: &Image, topics: &[NewTopic]) -> BTreeMap<String, Strin
 fn check_name(taken: &BTreeMap<String, String>, name: &str) -> Result<(), Refused> {
     if name == METADATA_TOPIC {
         let message = format!("Creation of internal topic {METADATA_TOPIC} is prohibited.");
-        return Err(refused(error::INVALID_REQUEST, message));
+        return Err(refused(ErrorCode::INVALID_REQUEST, message));
     }
     if let Some(why) = invalid_topic_name(name) {
-        return Err(refused(error::INVALID_TOPIC, why));
+        return Err(refused(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
     }
     match colliding_form(name).and_then(|form| taken.get(&form)) {
         Some(existing) if *existing != name => {
             let message = format!("Topic '{name}' collides with existing topic: {existing}");
-            Err(refused(error::INVALID_TOPIC, message))
+            Err(refused(ErrorCode::INVALID_TOPIC_EXCEPTION, message))
         }
         _ => Ok(()),
     }
@@ -89,11 +89,11 @@ fn create_one(draft: &mut Draft<'_>, topic: &NewTopic) -> Result<CreatedTopic, T
 fn check_new(image: &Image, name: &str, id: Uuid) -> Result<(), Refused> {
     if image.topic(name).is_some() {
         let message = format!("Topic '{name}' already exists.");
-        return Err(refused(error::TOPIC_ALREADY_EXISTS, message));
+        return Err(refused(ErrorCode::TOPIC_ALREADY_EXISTS, message));
     }
     if image.topic_by_id(id).is_some() || id.is_zero() {
         let message = format!("The id {id} cannot be that of a new topic.");
-        return Err(refused(error::INVALID_REQUEST, message));
+        return Err(refused(ErrorCode::INVALID_REQUEST, message));
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ pub(super) fn take_over(draft: &mut Draft<'_>, topics: &[TakenTopic], is_last: b
 fn take_over_one(draft: &mut Draft<'_>, topic: &TakenTopic) -> Result<(), Trouble> {
     if topic.partitions > PARTITIONS_PER_TOPIC {
         let message = format!("A topic has {PARTITIONS_PER_TOPIC} partitions at most.");
-        return Err(refused(error::INVALID_PARTITIONS, message).into());
+        return Err(refused(ErrorCode::INVALID_PARTITIONS, message).into());
     }
     let replicas = vec![draft.grounds.node];
     check_replicas(&draft.image, 0, &replicas, None)?;
@@ -143,11 +143,11 @@ fn check_configs(draft: &Draft<'_>, topic: &NewTopic) -> Result<Overrides, Refus
 fn place_new(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Trouble> {
     if topic.replication_factor < -1 || topic.replication_factor == 0 {
         let message = "Replication factor must be larger than 0, or -1 to use the default value.";
-        return Err(refused(error::INVALID_REPLICATION_FACTOR, message).into());
+        return Err(refused(ErrorCode::INVALID_REPLICATION_FACTOR, message).into());
     }
     if topic.partitions < -1 || topic.partitions == 0 {
         let message = "Number of partitions was set to an invalid non-positive value.";
-        return Err(refused(error::INVALID_PARTITIONS, message).into());
+        return Err(refused(ErrorCode::INVALID_PARTITIONS, message).into());
     }
     let default = |given: i64, name: &str| {
         if given == -1 { draft.with_own_layers(|layers| layers.integer(name)) } else { given }
@@ -160,7 +160,7 @@ fn place_new(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Tr
     let placed = place(&draft.image, partitions as usize, factor, seed(topic.id, 0));
     Ok(placed.map_err(|why| {
         let message = format!("Unable to replicate the partition {factor} time(s): {why}");
-        refused(error::INVALID_REPLICATION_FACTOR, message)
+        refused(ErrorCode::INVALID_REPLICATION_FACTOR, message)
     })?)
 }
 
@@ -194,11 +194,11 @@ fn check_manual(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>,
     if topic.replication_factor != -1 {
         let message =
             "A manual partition assignment was specified, but replication factor was not set to -1.";
-        return Err(refused(error::INVALID_REQUEST, message).into());
+        return Err(refused(ErrorCode::INVALID_REQUEST, message).into());
     }
     if topic.partitions != -1 {
         let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
-        return Err(refused(error::INVALID_REQUEST, message).into());
+        return Err(refused(ErrorCode::INVALID_REQUEST, message).into());
     }
     draft.room(topic.assignments.len())?;
     let mut placed: BTreeMap<i32, Vec<NodeId>> = BTreeMap::new();
@@ -206,7 +206,7 @@ fn check_manual(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>,
     for (index, replicas) in &topic.assignments {
         if placed.contains_key(index) {
             let message = format!("Found multiple manual partition assignments for partition {index}");
-            return Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message).into());
+            return Err(refused(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message).into());
         }
         check_replicas(&draft.image, *index, replicas, factor)?;
         factor = Some(replicas.len());
@@ -214,7 +214,7 @@ fn check_manual(draft: &Draft<'_>, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>,
     }
     if !placed.keys().copied().eq(0..placed.len() as i32) {
         let message = "partitions should be a consecutive 0-based integer sequence";
-        return Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message).into());
+        return Err(refused(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message).into());
     }
     Ok(placed.into_values().collect())
 }
@@ -226,7 +226,7 @@ fn check_replicas(
     replicas: &[NodeId],
     factor: Option<usize>,
 ) -> Result<(), Refused> {
-    let wrong = |message: String| Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message));
+    let wrong = |message: String| Err(refused(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
     if replicas.is_empty() {
         return wrong("The manual partition assignment includes an empty replica list.".to_owned());
     }
@@ -299,9 +299,12 @@ pub(super) fn delete(draft: &mut Draft<'_>, topics: &[TopicName]) -> Result<Repl
 fn delete_one(draft: &mut Draft<'_>, asked: &TopicName) -> Result<(String, Uuid), Trouble> {
     let found = if asked.id.is_zero() {
         let name = asked.name.as_deref().unwrap_or_default();
-        draft.image.topic(name).ok_or_else(|| refused(error::UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC))
+        draft.image.topic(name).ok_or_else(|| refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC))
     } else {
-        draft.image.topic_by_id(asked.id).ok_or_else(|| refused(error::UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_ID))
+        draft
+            .image
+            .topic_by_id(asked.id)
+            .ok_or_else(|| refused(ErrorCode::UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_ID))
     };
     let topic = found?;
     let (name, id) = (topic.name.clone(), topic.id);
@@ -319,25 +322,25 @@ pub(super) fn grow(draft: &mut Draft<'_>, topics: &[MorePartitions]) -> Result<R
 
 fn grow_one(draft: &mut Draft<'_>, asked: &MorePartitions) -> Result<(), Trouble> {
     let Some(topic) = draft.image.topic(&asked.name) else {
-        return Err(refused(error::UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC).into());
+        return Err(refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC).into());
     };
     let id = topic.id;
     let present = topic.partitions.len() as i32;
     let factor = topic.partitions.values().next().map_or(0, |partition| partition.replicas.len());
     if asked.count == present {
         let message = format!("Topic already has {present} partition(s).");
-        return Err(refused(error::INVALID_PARTITIONS, message).into());
+        return Err(refused(ErrorCode::INVALID_PARTITIONS, message).into());
     }
     if asked.count < present {
         let message = format!(
             "The topic {} currently has {present} partition(s); {} would not be an increase.",
             asked.name, asked.count
         );
-        return Err(refused(error::INVALID_PARTITIONS, message).into());
+        return Err(refused(ErrorCode::INVALID_PARTITIONS, message).into());
     }
     if asked.count > PARTITIONS_PER_TOPIC {
         let message = format!("A topic has {PARTITIONS_PER_TOPIC} partitions at most.");
-        return Err(refused(error::INVALID_PARTITIONS, message).into());
+        return Err(refused(ErrorCode::INVALID_PARTITIONS, message).into());
     }
     let additional = (asked.count - present) as usize;
     draft.room(additional)?;
@@ -351,7 +354,7 @@ fn grow_one(draft: &mut Draft<'_>, asked: &MorePartitions) -> Result<(), Trouble
                 "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
                 assignments.len()
             );
-            return Err(refused(error::INVALID_REPLICA_ASSIGNMENT, message).into());
+            return Err(refused(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message).into());
         }
         Some(assignments) => {
             for (replicas, index) in assignments.iter().zip(present..) {
@@ -370,5 +373,5 @@ fn grow_refused(factor: usize, why: &str) -> Refused {
     } else {
         why.to_owned()
     };
-    refused(error::INVALID_REPLICATION_FACTOR, message)
+    refused(ErrorCode::INVALID_REPLICATION_FACTOR, message)
 }

@@ -1,4 +1,4 @@
-//! Writes the Kafka codec from Kafka's schema: `src/protocol/{messages/, api_key.rs, error.rs}` of the workspace, and the table of
+//! Writes the Kafka codec from Kafka's schema: `src/protocol/{messages/, api_key.rs}` and `src/model/error.rs` of the workspace, and the table of
 //! all messages that this crate's tests run through (`codec_table.rs`).
 
 mod emit;
@@ -53,7 +53,7 @@ pub fn generate(root: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
     let advertised = fs::read_to_string(schema.join("api-versions.txt"))?;
     files.insert(protocol.join("api_key.rs"), tables::api_keys(&messages, &advertised).map_err(invalid)?);
     let errors = fs::read_to_string(schema.join("errors.tsv"))?;
-    files.insert(protocol.join("error.rs"), tables::errors(&errors).map_err(invalid)?);
+    files.insert(PathBuf::from("src/model/error.rs"), tables::errors(&errors).map_err(invalid)?);
     files.insert(PathBuf::from("tests/src/codec_table.rs"), tables::codecs(&modules));
     Ok(files)
 }

@@ -91,7 +91,7 @@ pub fn errors(table: &str) -> Result<String, String> {
         rows.push((code, name, retriable));
     }
     let mut text = format!(
-        "//! @generated from `schema/errors.tsv`: {NOTICE}\n\nuse std::fmt;\n\n\
+        "//! @generated from `protocol/schema/errors.tsv`: {NOTICE}\n\nuse std::fmt;\n\n\
          /// What went wrong, as the wire says it. A code that this version does not know stays what it is.\n\
          #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]\npub struct ErrorCode(pub i16);\n\n\
          impl ErrorCode {{\n"
