@@ -22,5 +22,5 @@ pub use limits::{Limits, MAX_MESSAGE_BYTES, MAX_PROPOSAL_BYTES};
 pub use message::MessageError;
 pub use node::{Committed, Effects, Event, Member, Need, Node, Position, ProposeError, Write};
 pub use quorum::{
-    Clock, Driver, Events, Opened, Peers, Quorum, QuorumError, Recovered, SnapshotError, Status, open,
+    Clock, Driver, Events, OpenedQuorum, Peers, Quorum, QuorumError, Recovered, SnapshotError, Status, open,
 };

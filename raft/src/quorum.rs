@@ -179,7 +179,7 @@ enum Woken {
     Command(Option<Command>),
 }
 
-pub struct Opened {
+pub struct OpenedQuorum {
     pub quorum: Quorum,
     pub recovered: Recovered,
     pub events: Events,
@@ -193,7 +193,7 @@ pub async fn open(
     create: bool,
     limits: Limits,
     mut random: Box<dyn FnMut() -> u64>,
-) -> Result<Opened, QuorumError> {
+) -> Result<OpenedQuorum, QuorumError> {
     let salt = random() as u32;
     let lengths = Lengths { longest: limits.longest_log_bytes, reserve: limits.reserve_bytes };
     let opened = Log::open(directory, identity, create, salt, lengths).await?;
@@ -231,7 +231,7 @@ pub async fn open(
         snapshot_in: None,
         limits,
     };
-    Ok(Opened { quorum, recovered, events: Events { receiver }, driver })
+    Ok(OpenedQuorum { quorum, recovered, events: Events { receiver }, driver })
 }
 
 fn status_of(id: u64, node: &Node, log: &Log) -> Status {

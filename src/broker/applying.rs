@@ -75,7 +75,7 @@ fn configure(shell: &Shell, image: &Image, hosted: &Hosted, topic: &Topic) {
 
 fn leadership(shell: &Shell, partition: &Partition) -> Leadership {
     Leadership {
-        leads: partition.leader == Some(shell.plan.settings.broker.node_id),
+        is_leader: partition.leader == Some(shell.plan.settings.broker.node_id),
         epoch: partition.leader_epoch,
         replicas: partition.replicas.len(),
         in_sync: partition.isr.len(),

@@ -12,7 +12,7 @@ use crate::metadata::{Command, QUORUM_SHARD, Reply};
 
 /// Asks the quorum, once it leads: a lone voter campaigns at once, and may still be at it.
 pub(super) async fn decide(shell: &Rc<Shell>, command: Command) -> Result<Reply, StartError> {
-    shell.leading.wait().await;
+    shell.leads_quorum.wait().await;
     let command = Box::new(command);
     let answer = shell.router.ask(QUORUM_SHARD, |call| Mail::Command(call, command)).await.await;
     match answer {

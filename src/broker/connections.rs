@@ -9,7 +9,7 @@ use logan_shards as shards;
 
 use super::signal::Signal;
 use crate::handlers::Peer;
-use crate::quota::connections::{Claim, Place};
+use crate::quota::connections::{ConnectionSlot, EvictionClaim};
 
 /// Idle connections are not looked for more often.
 const SWEEP_LEAST: Duration = Duration::from_millis(50);
@@ -20,7 +20,7 @@ pub struct Open {
     pub last_used_ns: Cell<u64>,
     /// Set by whoever wants the connection to end: the sweeper of idle ones, the shutdown, a writer that failed.
     pub close: Signal,
-    place: RefCell<Place>,
+    place: RefCell<ConnectionSlot>,
 }
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    pub fn add(&self, address: String, place: Place) -> Rc<Open> {
+    pub fn add(&self, address: String, place: ConnectionSlot) -> Rc<Open> {
         let number = self.next.get();
         self.next.set(number + 1);
         let last_used_ns = Cell::new(shards::monotonic_ns());
@@ -67,7 +67,7 @@ impl Connections {
 
     /// Ends the connection that was not used for the longest, unless it came through the protected listener. Gives the claim back if there
     /// is none.
-    pub fn close_idlest(&self, protected: Option<usize>, claim: Claim) -> Option<Claim> {
+    pub fn close_idlest(&self, protected: Option<usize>, claim: EvictionClaim) -> Option<EvictionClaim> {
         let idlest = {
             let all = self.open.borrow();
             let spared = all

@@ -10,12 +10,12 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use logan_shards::{self as shards, Queue};
-use logan_storage::{Committed, Limits, ReadError, held_by};
+use logan_storage::{CommittedRead, ReadBounds, ReadError, held_by};
 
 use super::offsets::end_of_epoch;
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits::ROUND_HANGS_AFTER;
-use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, FetchedPart, Shortage};
+use crate::mail::{Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest, FetchedPart, WhenShort};
 use crate::model::{ErrorCode, LeaderEpoch, Offset};
 use crate::partition::{FetchTicket, PLENTY, Refusal, Replica};
 
@@ -62,7 +62,7 @@ impl Owner {
         shards::spawn(Queue::Fetch, async move {
             stream::iter(cold).for_each_concurrent(LOADED_AT_ONCE, load).await;
             if owner.loading.borrow_mut().remove(&call) == Some(true) {
-                request.shortage = Shortage::Read;
+                request.when_short = WhenShort::Read;
             }
             let looked = owner.look(&request);
             owner.answer_or_wait(call, &request, looked);
@@ -80,10 +80,10 @@ impl Owner {
 
     fn answer_or_wait(self: &Rc<Self>, call: Call, request: &FetchRequest, looked: Looked<'_>) {
         let enough = looked.is_enough(request.min_bytes);
-        match request.shortage {
-            Shortage::Report if !enough => self.router.answer(call, Answer::Fetch(looked.answer)),
+        match request.when_short {
+            WhenShort::Report if !enough => self.router.answer(call, Answer::Fetch(looked.answer)),
             // A session that ended while logs were read in is told of nothing any more.
-            Shortage::Park if !enough && self.is_registered(&request.of) => {
+            WhenShort::Park if !enough && self.is_registered(&request.of) => {
                 drop(looked);
                 self.park(call, request.clone());
             }
@@ -299,12 +299,12 @@ impl Owner {
             let Some(hosted) = self.hosted(part.partition) else { continue };
             let visible = self.visible(&hosted.replica.borrow());
             let bytes = part.max_bytes.min(left) as usize;
-            let limits = Limits { offset: visible.0, bytes, at_least_one: need_one };
+            let limits = ReadBounds { offset: visible.0, bytes, at_least_one: need_one };
             let (from, committed) = (part.offset.0, request.committed);
             let found = if committed {
                 hosted.log.read_committed_cached(from, limits)
             } else {
-                hosted.log.read_cached(from, limits).map(Committed::from)
+                hosted.log.read_cached(from, limits).map(CommittedRead::from)
             };
             if let Some(found) = found {
                 left = left.saturating_sub(found.read.bytes as u64);
@@ -343,19 +343,19 @@ struct Cold {
     at: usize,
     hosted: Rc<Hosted>,
     offset: Offset,
-    limits: Limits,
+    limits: ReadBounds,
     committed: bool,
 }
 
 impl Cold {
     /// Returns its place, and what was read or what to answer instead.
-    async fn read(self) -> (usize, Result<Committed, FetchedPart>) {
+    async fn read(self) -> (usize, Result<CommittedRead, FetchedPart>) {
         let Self { at, hosted, offset, limits, committed } = self;
         let read = async {
             if committed {
                 hosted.log.read_committed(offset.0, limits).await
             } else {
-                hosted.log.read(offset.0, limits).await.map(Committed::from)
+                hosted.log.read(offset.0, limits).await.map(CommittedRead::from)
             }
         };
         // The read itself may never end. Its directory fails then, and whoever fetches is told.
@@ -400,7 +400,7 @@ impl FetchedPart {
         self.error == ErrorCode::NONE && self.last_stable.0 < 0
     }
 
-    fn take(&mut self, Committed { read, aborted }: Committed) {
+    fn take(&mut self, CommittedRead { read, aborted }: CommittedRead) {
         self.bytes = read.bytes as u64;
         self.slices = read.slices;
         self.aborted = aborted;

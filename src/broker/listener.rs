@@ -1,4 +1,4 @@
-//! Where clients come in: every shard listens on the same port, the gate of the node (`quota::connections`) says who may enter, and a
+//! Where clients come in: every shard listens on the same port, the quotas of the node (`quota::connections`) say who may enter, and a
 //! fresh socket goes to the less loaded of two shards.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::{Shell, connection};
 use crate::config::{self, LiveSettings};
 use crate::mail::Mail;
 use crate::metadata::Image;
-use crate::quota::connections::{Entry, Limits, Most, Place};
+use crate::quota::connections::{Admission, ConnectionBounds, ConnectionLimits, ConnectionSlot};
 use crate::{handlers, limits};
 
 /// Binds; returns the addresses that clients can connect to, or what is wrong.
@@ -58,18 +58,18 @@ async fn accept_from(shell: &Rc<Shell>, number: usize, listener: &Listener) {
 }
 
 /// Waits until the connection may come in, and those behind it wait too, as Kafka does. `None` if it may not.
-async fn enter(shell: &Rc<Shell>, listener: usize, connection: &Connection) -> Option<Place> {
-    let gate = &shell.plan.loads.gate;
-    let wait_ns = gate.arrive(shards::monotonic_ns(), listener);
+async fn enter(shell: &Rc<Shell>, listener: usize, connection: &Connection) -> Option<ConnectionSlot> {
+    let quotas = &shell.plan.loads.quotas;
+    let wait_ns = quotas.arrive(shards::monotonic_ns(), listener);
     if wait_ns > 0 {
         shards::sleep(Duration::from_nanos(wait_ns)).await;
     }
     let peer = connection.peer_address();
     let address = shards::host_of(&peer);
-    let entry = poll_fn(|context| match gate.enter(listener, address, context.waker()) {
-        Entry::Full => Poll::Pending,
-        Entry::Admitted(place) => Poll::Ready(Ok(place)),
-        Entry::Refused { most } => Poll::Ready(Err(most)),
+    let entry = poll_fn(|context| match quotas.enter(listener, address, context.waker()) {
+        Admission::Full => Poll::Pending,
+        Admission::Admitted(place) => Poll::Ready(Ok(place)),
+        Admission::Refused { most } => Poll::Ready(Err(most)),
     });
     match entry.await {
         Ok(place) => {
@@ -85,9 +85,9 @@ async fn enter(shell: &Rc<Shell>, listener: usize, connection: &Connection) -> O
 
 /// Ends connections while there are more than the node may have, or lets the next of so many `others` do it.
 pub(super) fn make_room(shell: &Rc<Shell>, others: u16) {
-    let gate = &shell.plan.loads.gate;
-    while let Some(claim) = gate.claim() {
-        let Some(unused) = shell.connections.close_idlest(gate.protected(), claim) else { continue };
+    let quotas = &shell.plan.loads.quotas;
+    while let Some(claim) = quotas.claim() {
+        let Some(unused) = shell.connections.close_idlest(quotas.protected(), claim) else { continue };
         drop(unused);
         if others > 0 {
             let next = ShardId((shell.router.shard().0 + 1) % shell.router.shards());
@@ -97,7 +97,7 @@ pub(super) fn make_room(shell: &Rc<Shell>, others: u16) {
     }
 }
 
-/// Tells the gate what is allowed, by the settings as they stand.
+/// Tells the node's quotas what is allowed, by the settings as they stand.
 pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
     let turn = shell.limits_asked.get() + 1;
     shell.limits_asked.set(turn);
@@ -111,16 +111,19 @@ pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
         }
     }
     if shell.limits_asked.get() != turn {
-        // Names may take long. Who came later knows better, and tells the gate.
+        // Names may take long. Who came later knows better, and tells the quotas.
         return;
     }
     let broker = &shell.plan.settings.broker;
     let of_listener = |listener: &config::listeners::Listener| {
         let (connections, per_second) = live.of_listener(&layers, &listener.bind.name);
-        Most { connections, per_second }
+        ConnectionBounds { connections, per_second }
     };
-    shell.plan.loads.gate.set_limits(Limits {
-        node: Most { connections: live.max_connections, per_second: live.max_connection_creation_rate },
+    shell.plan.loads.quotas.set_limits(ConnectionLimits {
+        node: ConnectionBounds {
+            connections: live.max_connections,
+            per_second: live.max_connection_creation_rate,
+        },
         listeners: broker.listeners.iter().map(of_listener).collect(),
         per_address: live.max_connections_per_ip,
         of_addresses,
@@ -130,7 +133,7 @@ pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
 }
 
 /// With few connections the kernel's hash would leave cores idle, so the shard is chosen here: the less loaded of two at random.
-async fn choose_shard(shell: &Rc<Shell>, connection: Connection, place: Place) {
+async fn choose_shard(shell: &Rc<Shell>, connection: Connection, place: ConnectionSlot) {
     let own = shell.router.shard();
     let shards = u64::from(shell.router.shards());
     let draw = || ShardId((shards::random_u64() % shards) as u16);
@@ -144,11 +147,11 @@ async fn choose_shard(shell: &Rc<Shell>, connection: Connection, place: Place) {
     }
 }
 
-pub(super) fn on_socket(shell: &Rc<Shell>, handoff: Handoff, place: Place) {
+pub(super) fn on_socket(shell: &Rc<Shell>, handoff: Handoff, place: ConnectionSlot) {
     begin(shell, Connection::adopt(handoff), place);
 }
 
-fn begin(shell: &Rc<Shell>, connection: Connection, place: Place) {
+fn begin(shell: &Rc<Shell>, connection: Connection, place: ConnectionSlot) {
     let is_full = shell.connections.count() >= limits::CONNECTIONS_PER_SHARD;
     if is_full {
         let (peer, shard) = (connection.peer_address(), shell.router.shard());

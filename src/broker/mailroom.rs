@@ -7,7 +7,7 @@ use logan_shards::{self as shards, Queue};
 
 use super::startup::boot;
 use super::{Shell, applying, failing, listener, shutdown};
-use crate::mail::{Answer, FetchAnswer, FetchOf, Mail, Shortage};
+use crate::mail::{Answer, FetchAnswer, FetchOf, Mail, WhenShort};
 use crate::model::{ImageVersion, RegistrationId};
 
 /// Reads this shard's lanes for as long as it lives.
@@ -121,7 +121,7 @@ fn on_fetch_now(shell: &Rc<Shell>, call: crate::mail::Call) {
     };
     match early {
         Some(Mail::Fetch(call, mut request)) => {
-            request.shortage = Shortage::Read;
+            request.when_short = WhenShort::Read;
             shell.owner.on_fetch(call, *request);
         }
         _ => shell.owner.on_fetch_now(call),

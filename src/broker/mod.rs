@@ -55,7 +55,7 @@ use crate::limits;
 use crate::mail::{Mail, Router};
 use crate::metadata::QUORUM_SHARD;
 use crate::model::{PartitionId, PartitionIndex, ShardId, Uuid};
-use crate::quota::connections::Gate;
+use crate::quota::connections::ConnectionQuotas;
 
 use connections::Connections;
 use owner::Owner;
@@ -131,7 +131,7 @@ pub struct Mutations {
 pub struct Loads {
     /// How many each shard serves: a hint that all shards read and write.
     by_shard: Arc<[AtomicUsize]>,
-    gate: Gate,
+    quotas: ConnectionQuotas,
     /// Descriptors that each volume may count on for its files.
     files: usize,
 }
@@ -144,7 +144,7 @@ impl Loads {
 
     pub fn with(shards: u16, shares: Shares) -> Self {
         let by_shard = (0..shards).map(|_| AtomicUsize::new(0)).collect();
-        Self { by_shard, gate: Gate::new(shares.connections), files: shares.files }
+        Self { by_shard, quotas: ConnectionQuotas::new(shares.connections), files: shares.files }
     }
 
     fn of(&self, shard: ShardId) -> &AtomicUsize {
@@ -178,14 +178,14 @@ pub struct Shell {
     uncreated: RefCell<BTreeSet<PartitionId>>,
     /// Bound, until connections are accepted from them.
     listeners: RefCell<Vec<Listener>>,
-    /// How often the gate was to be told its limits.
+    /// How often the quotas were to be told their limits.
     limits_asked: Cell<u64>,
     /// Requests that were routed by an image which this shard has not applied yet.
     early: RefCell<Vec<Mail>>,
     /// Where commands go on the shard that runs the quorum.
     commands: RefCell<Option<quorum::Commands>>,
     /// This node leads the quorum (on the shard that runs it).
-    leading: Signal,
+    leads_quorum: Signal,
     /// The disk of the metadata log has no space for what raft writes at a start.
     no_metadata_space: Signal,
     /// The main future may end.
@@ -316,7 +316,7 @@ impl Shell {
             limits_asked: Cell::default(),
             early: RefCell::default(),
             commands: RefCell::default(),
-            leading: Signal::default(),
+            leads_quorum: Signal::default(),
             no_metadata_space: Signal::default(),
             ended: Signal::default(),
             plan,

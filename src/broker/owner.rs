@@ -19,7 +19,7 @@ use logan_storage::producers::{Attempt, Origin, ProducerError, Verdict};
 use logan_storage::{Append, AppendError, Log, Offsets};
 
 use super::Mutations;
-use super::registrations::Registration;
+use super::registrations::RegisteredSession;
 use super::slots::Slots;
 use crate::handlers::{Budget, Unpacking};
 use crate::mail::{Answer, AppendPart, AppendRequest, AppendResult, Call, Router};
@@ -67,7 +67,7 @@ pub struct Owner {
     pub(super) next_parked: Cell<u64>,
     /// Fetches for which logs are read in first, and whether their askers wait no longer.
     pub(super) loading: RefCell<BTreeMap<Call, bool>>,
-    pub(super) registrations: RefCell<BTreeMap<RegistrationId, Registration>>,
+    pub(super) registrations: RefCell<BTreeMap<RegistrationId, RegisteredSession>>,
     groups: RefCell<Slots<Group>>,
 }
 

@@ -14,7 +14,7 @@ use logan_shards::{self as shards, Queue, ShardId};
 
 use super::{Shell, metadata_codec};
 use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
-use crate::metadata::{Command, Decider, Grounds, Image, Need, Outcome, Record, Refused, Touched};
+use crate::metadata::{Command, CommandOutcome, Decider, Grounds, Image, Need, Record, Refused, Touched};
 use crate::model::{ErrorCode, ImageVersion, NodeId, Uuid};
 
 /// Where commands go in, and what is known of the quorum.
@@ -46,7 +46,7 @@ impl Commands {
 }
 
 /// The metadata as it was recovered, and what goes on from there.
-pub(super) struct Opened {
+pub(super) struct OpenedMetadata {
     pub quorum: Quorum,
     pub events: Events,
     pub image: Image,
@@ -59,7 +59,7 @@ pub(super) struct Opened {
 /// What a snapshot and the entries after it come to.
 pub(super) struct Replayed {
     pub image: Image,
-    /// See [`Opened`].
+    /// See [`OpenedMetadata`].
     pub is_new: bool,
     pub deleted: BTreeSet<Uuid>,
 }
@@ -99,7 +99,7 @@ fn records_of(entry: &Committed) -> Result<Vec<Record>, String> {
 }
 
 /// Begins to take commands.
-pub(super) fn begin(shell: &Rc<Shell>, opened: Opened, directory: Uuid) {
+pub(super) fn begin(shell: &Rc<Shell>, opened: OpenedMetadata, directory: Uuid) {
     let (sender, commands) = mpsc::unbounded();
     let node = shell.plan.settings.broker.node_id;
     *shell.commands.borrow_mut() = Some(Commands { sender, quorum: opened.quorum.clone(), node, directory });
@@ -202,7 +202,7 @@ impl Driver {
         match event {
             Event::Leading { .. } => {
                 self.decider.borrow_mut().on_leading();
-                self.shell.leading.set();
+                self.shell.leads_quorum.set();
             }
             Event::Following { .. } => {
                 let answers = self.decider.borrow_mut().on_following();
@@ -267,7 +267,7 @@ impl Driver {
         }
     }
 
-    fn give(&self, answers: Vec<(Call, Outcome)>) {
+    fn give(&self, answers: Vec<(Call, CommandOutcome)>) {
         for (call, outcome) in answers {
             self.shell.router.answer(call, Answer::Command(outcome));
         }

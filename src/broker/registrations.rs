@@ -18,8 +18,8 @@ use crate::model::{ErrorCode, PartNumber, RegistrationId};
 use crate::partition::NewsTicket;
 
 #[derive(Default)]
-pub(super) struct Registration {
-    parts: BTreeMap<PartNumber, Standing>,
+pub(super) struct RegisteredSession {
+    parts: BTreeMap<PartNumber, RegisteredPart>,
     /// In the order in which the session's parts are answered.
     news: BTreeSet<(u64, PartNumber)>,
     /// The number of the fetch that waits for more.
@@ -28,13 +28,13 @@ pub(super) struct Registration {
     committed: bool,
 }
 
-struct Standing {
+struct RegisteredPart {
     order: u64,
     part: FetchPart,
     told: Told,
 }
 
-impl Standing {
+impl RegisteredPart {
     /// Whether the session must be told of what was found.
     fn is_news(&self, found: &FetchedPart) -> bool {
         let told = Told { high_watermark: found.high_watermark, log_start: found.log_start };
@@ -45,7 +45,7 @@ impl Standing {
     }
 }
 
-impl Registration {
+impl RegisteredSession {
     fn mark(&mut self, number: PartNumber) {
         if let Some(standing) = self.parts.get(&number) {
             self.news.insert((standing.order, number));
@@ -70,7 +70,7 @@ impl Owner {
         for change in changes {
             match change {
                 PartChange::Set { order, part, told } => {
-                    let standing = Standing { order, part, told };
+                    let standing = RegisteredPart { order, part, told };
                     if let Some(before) = registration.parts.insert(part.number, standing) {
                         registration.news.remove(&(before.order, part.number));
                     }
@@ -124,7 +124,7 @@ impl Owner {
     /// The parts that may have news.
     pub(super) fn parts_with_news(&self, id: RegistrationId) -> Vec<FetchPart> {
         let registrations = self.registrations.borrow();
-        registrations.get(&id).map_or_else(Vec::new, Registration::with_news)
+        registrations.get(&id).map_or_else(Vec::new, RegisteredSession::with_news)
     }
 
     /// Looks at a session's parts that may have news. Those that have none are watched for, and left out.

@@ -50,10 +50,10 @@ pub(super) enum Slot {
 
 /// The response of a connection that borrows, until its turn to be written comes.
 #[derive(Default)]
-pub(super) struct Lent(RefCell<Option<Held>>);
+pub(super) struct Lent(RefCell<Option<HeldBytes>>);
 
 /// Bytes of a response, and what they stand in.
-struct Held {
+struct HeldBytes {
     slices: Vec<Bytes>,
     credit: Credit,
     is_copied: bool,
@@ -101,7 +101,7 @@ struct Patience {
 
 impl Lent {
     pub(super) fn put(&self, encoded: Encoded, credit: Credit) {
-        let held = Held { slices: encoded.into_slices(), credit, is_copied: false };
+        let held = HeldBytes { slices: encoded.into_slices(), credit, is_copied: false };
         let before = self.0.replace(Some(held));
         assert!(
             before.is_none(),
@@ -121,7 +121,7 @@ impl Lent {
         let Some(borrowed) = borrowed else { return true };
         let Some((slices, credit)) = copy(shell, &borrowed).await else { return false };
         if let Some(held) = self.0.borrow_mut().as_mut().filter(|held| !held.is_copied) {
-            *held = Held { slices, credit, is_copied: true };
+            *held = HeldBytes { slices, credit, is_copied: true };
         }
         true
     }

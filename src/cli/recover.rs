@@ -10,7 +10,7 @@ use logan_storage::config::{LogConfig, Mutations, VolumeConfig};
 use logan_storage::disk::Directory;
 use logan_storage::failure::FailedMark;
 use logan_storage::kafka_files::CleanShutdown;
-use logan_storage::recovery::{OpenError, OpenOptions, Opened, Report, open_directory};
+use logan_storage::recovery::{OpenError, OpenOptions, OpenedDirectory, Report, open_directory};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 
@@ -100,7 +100,7 @@ pub async fn recover(path: &str, accept_loss: bool) -> Result<Report, Failure> {
         mutations: Mutations::default(),
     };
     let opened = open_directory(Rc::clone(&directory), Rc::new(ShardHost), options).await;
-    let Opened { parts, mut report, orphans } = opened.map_err(|error| match error {
+    let OpenedDirectory { parts, mut report, orphans } = opened.map_err(|error| match error {
         OpenError::Damaged(_) => failed(&format!(
             "{error}\nWhat is left can be kept, without those records: logan recover --accept-loss {path}"
         )),

@@ -64,7 +64,7 @@ pub struct Change {
 
 /// Why a change is refused, with the words for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AlterError {
     /// `INVALID_CONFIG`
     #[error("{0}")]
     Config(String),
@@ -73,12 +73,12 @@ pub enum Refused {
     Request(String),
 }
 
-impl Refused {
+impl AlterError {
     /// Kafka's error code.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Refused::Config(_) => ErrorCode::INVALID_CONFIG,
-            Refused::Request(_) => ErrorCode::INVALID_REQUEST,
+            AlterError::Config(_) => ErrorCode::INVALID_CONFIG,
+            AlterError::Request(_) => ErrorCode::INVALID_REQUEST,
         }
     }
 }
@@ -87,11 +87,11 @@ impl Refused {
 pub fn new_topic<'a>(
     layers: &Layers<'_>,
     configs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
-) -> Result<Overrides, Refused> {
+) -> Result<Overrides, AlterError> {
     let mut overrides = Overrides::new();
     for (name, value) in configs {
         let Some(value) = value else {
-            return Err(Refused::Config(format!("Null value not supported for topic configs: {name}")));
+            return Err(AlterError::Config(format!("Null value not supported for topic configs: {name}")));
         };
         overrides.insert(name.to_owned(), value.to_owned());
     }
@@ -104,21 +104,21 @@ pub fn alter_topic(
     layers: &Layers<'_>,
     current: &Overrides,
     alterations: &[Alteration<'_>],
-) -> Result<Vec<Change>, Refused> {
+) -> Result<Vec<Change>, AlterError> {
     let after = apply(Scope::Topic, layers, current, alterations)?;
     check_topic(layers, &after)?;
     Ok(changes(current, &after))
 }
 
 /// The change that alterations make to the resource of this broker.
-pub fn alter_node(layers: &Layers<'_>, alterations: &[Alteration<'_>]) -> Result<Vec<Change>, Refused> {
+pub fn alter_node(layers: &Layers<'_>, alterations: &[Alteration<'_>]) -> Result<Vec<Change>, AlterError> {
     let after = apply(Scope::Broker, layers, layers.node, alterations)?;
     check_broker(&Layers { node: &after, ..*layers }, alterations, false)?;
     Ok(changes(layers.node, &after))
 }
 
 /// The change that alterations make to the resource of all brokers, the one with the empty name.
-pub fn alter_cluster(layers: &Layers<'_>, alterations: &[Alteration<'_>]) -> Result<Vec<Change>, Refused> {
+pub fn alter_cluster(layers: &Layers<'_>, alterations: &[Alteration<'_>]) -> Result<Vec<Change>, AlterError> {
     let after = apply(Scope::Broker, layers, layers.cluster, alterations)?;
     check_broker(&Layers { cluster: &after, ..*layers }, alterations, true)?;
     Ok(changes(layers.cluster, &after))
@@ -134,20 +134,20 @@ fn apply(
     layers: &Layers<'_>,
     current: &Overrides,
     alterations: &[Alteration<'_>],
-) -> Result<Overrides, Refused> {
+) -> Result<Overrides, AlterError> {
     let mut after = current.clone();
     let mut seen = BTreeSet::new();
     for alteration in alterations {
         let name = alteration.name;
         if !seen.insert(name) {
-            return Err(Refused::Request("Error due to duplicate config keys".to_owned()));
+            return Err(AlterError::Request("Error due to duplicate config keys".to_owned()));
         }
         let value = match (alteration.operation, alteration.value) {
             (Operation::Delete, _) => {
                 after.remove(name);
                 continue;
             }
-            (_, None) => return Err(Refused::Request(format!("Null value not supported for : {name}"))),
+            (_, None) => return Err(AlterError::Request(format!("Null value not supported for : {name}"))),
             (_, Some(value)) => value,
         };
         let word = match alteration.operation {
@@ -167,9 +167,9 @@ fn change_list(
     name: &str,
     operation: Operation,
     value: &str,
-) -> Result<String, Refused> {
+) -> Result<String, AlterError> {
     let Some(setting) = find(scope, name).filter(|setting| setting.kind == Type::List) else {
-        return Err(Refused::Config(format!(
+        return Err(AlterError::Config(format!(
             "Can't {} to key {name} because its type is not LIST.",
             operation.name()
         )));
@@ -210,12 +210,12 @@ fn changes(before: &Overrides, after: &Overrides) -> Vec<Change> {
 }
 
 /// Whether a topic can have these configs of its own.
-fn check_topic(layers: &Layers<'_>, overrides: &Overrides) -> Result<(), Refused> {
+fn check_topic(layers: &Layers<'_>, overrides: &Overrides) -> Result<(), AlterError> {
     for (name, text) in overrides {
         let Some(setting) = table::find(Scope::Topic, name) else {
-            return Err(Refused::Config(format!("Unknown topic config name: {name}")));
+            return Err(AlterError::Config(format!("Unknown topic config name: {name}")));
         };
-        Value::parse(setting, text).map_err(|wrong| Refused::Config(wrong.to_string()))?;
+        Value::parse(setting, text).map_err(|wrong| AlterError::Config(wrong.to_string()))?;
     }
     let number = |name: &str| {
         let setting = table::find(Scope::Topic, name)?;
@@ -226,18 +226,22 @@ fn check_topic(layers: &Layers<'_>, overrides: &Overrides) -> Result<(), Refused
         && min > max
     {
         let why = format!("conflict topic config setting {least} ({min}) > {most} ({max})");
-        return Err(Refused::Config(why));
+        return Err(AlterError::Config(why));
     }
     if overrides.get("remote.storage.enable").is_some_and(|text| trim(text).eq_ignore_ascii_case("true")) {
         let why = "Tiered Storage functionality is disabled in the broker. \
                    Topic cannot be configured with remote log storage.";
-        return Err(Refused::Config(why.to_owned()));
+        return Err(AlterError::Config(why.to_owned()));
     }
     Ok(())
 }
 
 /// Whether alterations of brokers are of settings that they can change, and leave settings that go together.
-fn check_broker(after: &Layers<'_>, alterations: &[Alteration<'_>], of_cluster: bool) -> Result<(), Refused> {
+fn check_broker(
+    after: &Layers<'_>,
+    alterations: &[Alteration<'_>],
+    of_cluster: bool,
+) -> Result<(), AlterError> {
     let named = |which: &dyn Fn(&str, Changed) -> bool| -> Vec<&str> {
         let known = alterations.iter().filter_map(|one| Some((one.name, table::find_broker(one.name)?)));
         known.filter(|(name, setting)| which(name, setting.changed)).map(|(name, _)| name).collect()
@@ -246,7 +250,7 @@ fn check_broker(after: &Layers<'_>, alterations: &[Alteration<'_>], of_cluster: 
         if names.is_empty() {
             Ok(())
         } else {
-            Err(Refused::Request(format!("{why}: [{}]", names.join(", "))))
+            Err(AlterError::Request(format!("{why}: [{}]", names.join(", "))))
         }
     };
     // Listeners come and go with a start only, so far.
@@ -266,11 +270,11 @@ fn check_broker(after: &Layers<'_>, alterations: &[Alteration<'_>], of_cluster: 
         let text =
             if of_cluster { after.cluster.get(alteration.name) } else { after.node.get(alteration.name) };
         if let (Some(setting), Some(text)) = (setting, text) {
-            Value::parse(setting, text).map_err(|wrong| Refused::Request(wrong.to_string()))?;
+            Value::parse(setting, text).map_err(|wrong| AlterError::Request(wrong.to_string()))?;
         }
     }
     match rules::broken(after).into_iter().next() {
-        Some((_, why)) => Err(Refused::Request(why)),
+        Some((_, why)) => Err(AlterError::Request(why)),
         None => Ok(()),
     }
 }
@@ -301,7 +305,7 @@ mod tests {
         Alteration { name, operation, value }
     }
 
-    fn show(result: Result<Vec<Change>, Refused>) -> String {
+    fn show(result: Result<Vec<Change>, AlterError>) -> String {
         match result {
             Ok(changes) => {
                 let all = changes.iter().map(|change| match &change.value {

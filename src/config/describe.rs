@@ -57,22 +57,22 @@ pub struct Synonym {
 
 /// Which settings are asked for.
 #[derive(Debug, Clone, Copy)]
-pub enum Asked<'a> {
+pub enum SettingNames<'a> {
     All,
     Names(&'a BTreeSet<&'a str>),
 }
 
-impl Asked<'_> {
+impl SettingNames<'_> {
     fn wants(self, name: &str) -> bool {
         match self {
-            Asked::All => true,
-            Asked::Names(names) => names.contains(name),
+            SettingNames::All => true,
+            SettingNames::Names(names) => names.contains(name),
         }
     }
 }
 
 /// The settings of a topic with these configs of its own.
-pub fn describe_topic(layers: &Layers<'_>, overrides: &Overrides, asked: Asked<'_>) -> Vec<Described> {
+pub fn describe_topic(layers: &Layers<'_>, overrides: &Overrides, asked: SettingNames<'_>) -> Vec<Described> {
     let settings = table::of_scope(Scope::Topic).iter().filter(|setting| asked.wants(setting.name));
     settings
         .map(|setting| {
@@ -91,7 +91,7 @@ pub fn describe_topic(layers: &Layers<'_>, overrides: &Overrides, asked: Asked<'
 }
 
 /// The settings of this broker, also those given that nobody knows (their values hidden).
-pub fn describe_broker(layers: &Layers<'_>, asked: Asked<'_>) -> Vec<Described> {
+pub fn describe_broker(layers: &Layers<'_>, asked: SettingNames<'_>) -> Vec<Described> {
     let known = table::of_scope(Scope::Broker).iter().filter(|setting| asked.wants(setting.name));
     let mut all: Vec<Described> = known
         .map(|setting| {
@@ -110,7 +110,7 @@ pub fn describe_broker(layers: &Layers<'_>, asked: Asked<'_>) -> Vec<Described> 
 }
 
 /// What is set on all brokers (the resource with the empty name), and nothing else.
-pub fn describe_cluster(layers: &Layers<'_>, asked: Asked<'_>) -> Vec<Described> {
+pub fn describe_cluster(layers: &Layers<'_>, asked: SettingNames<'_>) -> Vec<Described> {
     let set = layers.cluster.iter().filter(|(name, _)| asked.wants(name));
     set.map(|(name, text)| {
         let setting = table::find_broker(name);
@@ -221,7 +221,7 @@ mod tests {
         // What Kafka 4.3.1 answered with the same file (`min.insync.replicas` aside).
         let (fixed, _) = FixedSettings::read(Some(("f", FILE)), &[]).unwrap();
         let check = |layers: Layers<'_>, own: &[(&str, &str)], name: &str, expect: &str| {
-            let all = describe_topic(&layers, &map(own), Asked::All);
+            let all = describe_topic(&layers, &map(own), SettingNames::All);
             assert_eq!(all.len(), 33);
             assert_eq!(show(&all, name), expect);
         };
@@ -264,7 +264,7 @@ mod tests {
         let node = map(&[("log.retention.ms", "1000"), ("ssl.key.password", "q")]);
         let cluster = map(&[("log.retention.ms", "2000"), ("leader.replication.throttled.rate", "5")]);
         let layers = Layers { fixed: &fixed, node: &node, cluster: &cluster };
-        let all = describe_broker(&layers, Asked::All);
+        let all = describe_broker(&layers, SettingNames::All);
         let check = |name: &str, expect: &str| assert_eq!(show(&all, name), expect);
         check(
             "log.retention.hours",
@@ -281,13 +281,14 @@ mod tests {
             "Some(\"5\") Cluster 5: leader.replication.throttled.rate=Some(\"5\") Cluster, \
              leader.replication.throttled.rate=Some(\"9223372036854775807\") Default",
         );
-        let asked = describe_broker(&layers, Asked::Names(&BTreeSet::from(["num.partitions", "nothing"])));
+        let asked =
+            describe_broker(&layers, SettingNames::Names(&BTreeSet::from(["num.partitions", "nothing"])));
         assert_eq!(asked.len(), 1);
         assert_eq!(
             show(&asked, "num.partitions"),
             "Some(\"1\") Default fixed 3: num.partitions=Some(\"1\") Default"
         );
-        let shared = describe_cluster(&layers, Asked::All);
+        let shared = describe_cluster(&layers, SettingNames::All);
         assert_eq!(shared.len(), 2);
         assert_eq!(
             show(&shared, "log.retention.ms"),

@@ -214,7 +214,7 @@ pub fn fuzz(bytes: &[u8]) {
             let layers = super::Layers::of_file(&settings.fixed);
             super::TopicSettings::resolve(&layers, &super::Overrides::new());
             super::LiveSettings::resolve(&layers);
-            let described = super::describe::describe_broker(&layers, super::describe::Asked::All);
+            let described = super::describe::describe_broker(&layers, super::describe::SettingNames::All);
             assert!(described.len() >= table::of_scope(table::Scope::Broker).len());
         }
         Err(errors) => assert!(!errors.to_string().is_empty()),

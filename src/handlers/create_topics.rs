@@ -9,7 +9,7 @@ use logan_shards as shards;
 
 use super::{Context, admin};
 use crate::config::Overrides;
-use crate::config::describe::{Asked, describe_topic};
+use crate::config::describe::{SettingNames, describe_topic};
 use crate::limits;
 use crate::metadata::{Command, CreatedTopic, NewTopic, Refused, Reply};
 use crate::model::{NodeId, Uuid};
@@ -111,7 +111,7 @@ fn accept(
         .iter()
         .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
         .collect();
-    let described = context.with_layers(|layers| describe_topic(layers, &overrides, Asked::All));
+    let described = context.with_layers(|layers| describe_topic(layers, &overrides, SettingNames::All));
     let configs = described.into_iter().map(|entry| CreatableTopicConfigs {
         name: entry.name.into(),
         value: entry.value.map(Str::from),

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use logan_shards as shards;
 
 use super::{Context, topics};
-use crate::config::describe::{Asked, Described, describe_broker, describe_cluster, describe_topic};
+use crate::config::describe::{Described, SettingNames, describe_broker, describe_cluster, describe_topic};
 use crate::config::table;
 use crate::limits;
 use crate::metadata::{Resource, invalid_topic_name};
@@ -75,7 +75,7 @@ fn describe(
 ) -> Result<Vec<Described>, (ErrorCode, String)> {
     let keys = asked.configuration_keys.as_deref().unwrap_or_default();
     let names: BTreeSet<&str> = keys.iter().map(Str::as_str).collect();
-    let wanted = if names.is_empty() { Asked::All } else { Asked::Names(&names) };
+    let wanted = if names.is_empty() { SettingNames::All } else { SettingNames::Names(&names) };
     let resource = resource(context, asked.resource_type, &asked.resource_name)?;
     if !seen.insert(resource.clone()) {
         return Err((ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.".to_owned()));

@@ -20,13 +20,13 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select, select_all};
 use logan_shards as shards;
 
-use super::fetch_sessions::{Asked, Begun, Incremental, Named, Said, View, Wanted};
+use super::fetch_sessions::{Begun, Incremental, Named, Said, SessionRequest, View, Wanted};
 use super::purgatory::Stay;
 use super::{Context, Credit, Peer, READ_COMMITTED, SharedCredit, topics};
 use crate::limits;
 use crate::mail::{
     Answer, Call, FetchAnswer, FetchOf, FetchPart, FetchRequest as OwnerRequest, FetchedPart, Mail, Pending,
-    Shortage,
+    WhenShort,
 };
 use crate::model::{LeaderEpoch, Offset, PartNumber, PartitionId, RegistrationId, ShardId};
 use crate::partition::FetchTicket;
@@ -144,7 +144,7 @@ fn terms(context: &Context, request: &FetchRequest) -> Terms {
 }
 
 /// A partition that is named more than once has its first place, and what is said of it last, as in Kafka, which gathers them in a map.
-async fn asked(version: i16, request: &FetchRequest) -> Asked {
+async fn asked(version: i16, request: &FetchRequest) -> SessionRequest {
     let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
     let mut parts: Vec<(Named, Wanted)> = Vec::with_capacity(count);
     // Where each partition is that was named out of order, and all others if any was: usually none is.
@@ -192,7 +192,7 @@ async fn asked(version: i16, request: &FetchRequest) -> Asked {
         shards::yield_if_needed().await;
     }
     // Before version 7 there were no sessions: such requests read as "none wanted".
-    Asked {
+    SessionRequest {
         session: request.session_id,
         epoch: request.session_epoch,
         by_id: version >= 13,
@@ -289,7 +289,7 @@ async fn fetch(
                 grant: terms.max_bytes,
                 at_least_one: true,
                 min_bytes: terms.min_bytes,
-                shortage: if park { Shortage::Report } else { Shortage::Read },
+                when_short: if park { WhenShort::Report } else { WhenShort::Read },
                 committed: terms.committed,
             };
             let mut answer = as_fetch(ask(context, only, request, Some(&credit)).await.await);
@@ -339,13 +339,13 @@ async fn wait_for_one(
 ) -> (Option<FetchAnswer>, Credit) {
     let is_little = request.min_bytes <= limits::AWAITED_BYTES;
     let grant = if is_little { request.grant.min(limits::AWAITED_BYTES) } else { 0 };
-    let pending = ask(context, share, Asking { grant, shortage: Shortage::Park, ..request }, None).await;
+    let pending = ask(context, share, Asking { grant, when_short: WhenShort::Park, ..request }, None).await;
     let answer = wait_or_hurry(context, share.shard, pending, wait, stay).await;
     if is_little {
         return (answer, context.responses.none());
     }
     let credit = SharedCredit::new(context.responses.take(read_bytes(context, request.grant)).await);
-    let pending = ask(context, share, Asking { shortage: Shortage::Read, ..request }, Some(&credit)).await;
+    let pending = ask(context, share, Asking { when_short: WhenShort::Read, ..request }, Some(&credit)).await;
     (as_fetch(pending.await), credit.take())
 }
 
@@ -355,7 +355,7 @@ struct Asking {
     grant: u64,
     at_least_one: bool,
     min_bytes: u64,
-    shortage: Shortage,
+    when_short: WhenShort,
     committed: bool,
 }
 
@@ -366,7 +366,7 @@ async fn ask(context: &Context, share: &mut Share, asking: Asking, credit: Optio
         min_bytes: asking.min_bytes,
         grant: asking.grant,
         at_least_one: asking.at_least_one,
-        shortage: asking.shortage,
+        when_short: asking.when_short,
         committed: asking.committed,
         of: share.again(),
     };
@@ -457,7 +457,7 @@ async fn wait_for_any(
                 grant: 0,
                 at_least_one: false,
                 min_bytes: missing,
-                shortage: Shortage::Park,
+                when_short: WhenShort::Park,
                 committed: terms.committed,
             };
             let asked = ask(context, share, asking, None).await;
@@ -516,7 +516,7 @@ async fn read_evenly(
             grant: even,
             at_least_one: nth == 0,
             min_bytes: if park { terms.min_bytes } else { 0 },
-            shortage: if park { Shortage::Report } else { Shortage::Read },
+            when_short: if park { WhenShort::Report } else { WhenShort::Read },
             committed: terms.committed,
         };
         pending.push(ask(context, share, asking, Some(&credit)).await);
@@ -580,8 +580,8 @@ async fn read_granted(
         let grant = ready[*at].min(left);
         left -= grant;
         let at_least_one = first && ready[*at] > 0;
-        let (min_bytes, shortage, committed) = (0, Shortage::Read, granted.committed);
-        let asking = Asking { grant, at_least_one, min_bytes, shortage, committed };
+        let (min_bytes, when_short, committed) = (0, WhenShort::Read, granted.committed);
+        let asking = Asking { grant, at_least_one, min_bytes, when_short, committed };
         pending.push(ask(context, &mut shares[*at], asking, Some(granted.credit)).await);
         first &= ready[*at] == 0;
     }

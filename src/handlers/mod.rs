@@ -1,7 +1,7 @@
-//! One file per API: decode, authorise, validate, route, answer.
+//! One file per API: decode, validate, route, answer.
 //!
 //! A handler runs on the connection's shard, in arrival order. It may await lane credit and answers of other shards. Kafka's API
-//! versions and error codes end here: nothing below knows them.
+//! versions end here. Error codes go down to the owners and the controller, because they are the answer.
 
 mod admin;
 mod answers;

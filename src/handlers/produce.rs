@@ -55,14 +55,14 @@ enum Fate {
 
 /// What is asked of every batch of a request.
 #[derive(Clone, Copy)]
-struct Asked {
+struct ProduceHead {
     version: i16,
     acks: i16,
     has_transactional_id: bool,
 }
 
 /// The answer under construction: the request's topics and partitions, in its order.
-struct Plan {
+struct Routed {
     topics: Vec<(Str, crate::model::Uuid, Vec<Fate>)>,
     routes: Routes,
     /// Record errors that may still be told.
@@ -76,14 +76,14 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, hel
         Ok(decoded) => decoded,
         Err(error) => return malformed(&frame, &error),
     };
-    let asked = Asked {
+    let asked = ProduceHead {
         version: frame.version,
         acks: request.acks,
         has_transactional_id: request.transactional_id.is_some(),
     };
     let acks = asked.acks;
     let image = context.image();
-    let mut plan = Plan {
+    let mut plan = Routed {
         topics: Vec::new(),
         routes: Routes::new(context, request.acks),
         record_errors: (frame.wire_bytes / limits::RECORD_ERROR_PER_BYTES)
@@ -175,9 +175,9 @@ async fn last_of_partitions(mut partitions: Vec<PartitionProduceData>) -> Vec<Pa
 async fn plan_topic(
     context: &Context,
     image: &Image,
-    request: Asked,
+    request: ProduceHead,
     topic: &TopicProduceData,
-    plan: &mut Plan,
+    plan: &mut Routed,
 ) -> Vec<Fate> {
     let found = topics::find(image, topic.topic_id, &topic.name);
     let settings = found.as_ref().ok().map(|topic| context.topics.settings(context, topic));
@@ -222,7 +222,7 @@ async fn plan_topic(
 /// Returns what to append, with credit for what of it is not the request's own. Lets others run in between.
 async fn validate(
     context: &Context,
-    request: Asked,
+    request: ProduceHead,
     rules: Rules,
     records: Option<&Records>,
     routes: &mut Routes,
@@ -235,7 +235,7 @@ async fn validate(
 }
 
 /// There is no transaction coordinator: no transactional id is known, so no batch can belong to one's transaction.
-fn refuse_transaction(request: Asked, batch: &[u8]) -> Result<(), Invalid> {
+fn refuse_transaction(request: ProduceHead, batch: &[u8]) -> Result<(), Invalid> {
     let is_transactional =
         Batch::parse(batch, batch.len()).is_ok_and(|batch| batch.attributes().is_transactional());
     if !is_transactional {

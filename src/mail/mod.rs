@@ -12,14 +12,14 @@ use logan_shards::{Class, Handoff};
 use logan_storage::txn_index::AbortedTxn;
 use logan_storage::{FailedMark, StoppedPart, VolumePart};
 
-use crate::metadata::{Command, Image, Outcome};
+use crate::metadata::{Command, CommandOutcome, Image};
 pub use router::{Pending, Router};
 
 use crate::model::{
     ErrorCode, ImageVersion, LeaderEpoch, NodeId, Offset, PartNumber, PartitionId, RegistrationId, ShardId,
     Uuid,
 };
-use crate::quota::connections::Place;
+use crate::quota::connections::ConnectionSlot;
 
 /// Who asked, and the number by which the asker knows the question. Numbers are the asker's own, and are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ pub enum Mail {
     Listen(Call, Vec<String>),
     Accept(Call),
     /// A connection for the receiving shard, before its first byte was read.
-    Socket(Handoff, Place),
+    Socket(Handoff, ConnectionSlot),
     /// A connection of the receiving shard ends so that the node has no more than it may; if it has none that can be spared, that of so
     /// many other shards, one after another.
     MakeRoom(u16),
@@ -97,7 +97,7 @@ pub enum Answer {
     Done(Result<(), String>),
     /// The addresses that were bound.
     Listening(Result<Vec<String>, String>),
-    Command(Outcome),
+    Command(CommandOutcome),
     Append(Vec<AppendResult>),
     Fetch(FetchAnswer),
     Offsets(Vec<OffsetAnswer>),
@@ -166,7 +166,7 @@ pub struct FetchRequest {
     /// The first batch of the first part that has any is sent even if it is larger than the grant (KIP-74).
     pub at_least_one: bool,
     /// What becomes of it while fewer than `min_bytes` are ready.
-    pub shortage: Shortage,
+    pub when_short: WhenShort,
     /// Records that are not decided yet are not counted and not sent (KIP-98, `read_committed`).
     pub committed: bool,
     pub of: FetchOf,
@@ -203,7 +203,7 @@ pub struct Told {
 
 /// What an owner does with a fetch for which too little is ready. An error of any part is answered at once, whatever this says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shortage {
+pub enum WhenShort {
     /// Reads what there is.
     Read,
     /// Says what is ready, and reads nothing.

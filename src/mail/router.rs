@@ -24,11 +24,11 @@ pub struct Router {
 
 struct Open {
     next: u64,
-    calls: BTreeMap<u64, Asked>,
+    calls: BTreeMap<u64, OpenCall>,
 }
 
 /// A call that is not answered yet.
-struct Asked {
+struct OpenCall {
     sender: oneshot::Sender<Answer>,
     /// Let go of when the answer is here, whether or not anybody waits for it.
     _held: Option<Rc<dyn Any>>,
@@ -92,7 +92,7 @@ impl Router {
         let credit = self.mesh.admit(to, mail.class()).await;
         // Not before: who is dropped while it waits for credit leaves nothing open that nobody would answer.
         let (sender, answer) = oneshot::channel();
-        self.open.borrow_mut().calls.insert(number, Asked { sender, _held: held });
+        self.open.borrow_mut().calls.insert(number, OpenCall { sender, _held: held });
         self.mesh.send(credit, mail);
         Pending { call, answer }
     }
@@ -120,7 +120,7 @@ impl Router {
     /// An answer arrived. Answers to calls that nobody waits for any more are dropped.
     pub fn on_answer(&self, number: u64, answer: Answer) {
         let asked = self.open.borrow_mut().calls.remove(&number);
-        if let Some(Asked { sender, _held }) = asked {
+        if let Some(OpenCall { sender, _held }) = asked {
             // The asker may have gone away between; then nobody wants the answer.
             let _ = sender.send(answer);
         }

@@ -31,7 +31,7 @@ pub enum Command {
         /// No id up to this one is given any more; -1: no matter.
         above: i64,
     },
-    RegisterBroker(Registration),
+    RegisterBroker(BrokerRegistration),
     /// Topics whose logs are there, on the node that decides, before its metadata begins. Whoever has more of them than one command may
     /// come to gives them in several: until the last one the metadata says that it is under way.
     TakeOver {
@@ -152,7 +152,7 @@ pub enum ConfigOperation {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registration {
+pub struct BrokerRegistration {
     pub id: NodeId,
     /// Drawn at each start of the broker.
     pub incarnation: Uuid,
@@ -191,7 +191,7 @@ pub enum Reply {
 }
 
 /// The whole of what the leader says to a command: not decided at all (no leader here, too many records), or a reply that holds at a version.
-pub type Outcome = Result<(Reply, ImageVersion), Refused>;
+pub type CommandOutcome = Result<(Reply, ImageVersion), Refused>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedTopic {

@@ -9,7 +9,7 @@
 //! old one's, of which another shard takes the name away at the same time.
 //!
 //! Invariants:
-//! - `undecided` only while `leading`
+//! - `undecided` only while `is_leader`
 //! - `undecided.image` is `committed` with the records of the batch
 //! - every command taken in is answered exactly once
 
@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 use super::decide::BYTES_PER_COMMAND;
 use super::record::Record;
-use super::{ApplyError, Command, Grounds, Image, Need, Outcome, Refused, Reply, decide};
+use super::{ApplyError, Command, CommandOutcome, Grounds, Image, Need, Refused, Reply, decide};
 use crate::limits::RECORDS_PER_COMMAND;
 use crate::model::{ErrorCode, ImageVersion};
 
@@ -33,7 +33,7 @@ pub struct Batch {
 pub const BATCH_BYTES: usize = BYTES_PER_COMMAND;
 
 /// Answers to give, each with what its command was taken in with.
-pub type Answers<Ticket> = Vec<(Ticket, Outcome)>;
+pub type Answers<Ticket> = Vec<(Ticket, CommandOutcome)>;
 
 #[derive(Debug)]
 struct Undecided<Ticket> {
@@ -47,7 +47,7 @@ struct Undecided<Ticket> {
 #[derive(Debug)]
 pub struct Decider<Ticket> {
     committed: Image,
-    leading: bool,
+    is_leader: bool,
     waiting: VecDeque<(Ticket, Command)>,
     undecided: Option<Undecided<Ticket>>,
 }
@@ -61,7 +61,7 @@ fn not_controller() -> Refused {
 
 impl<Ticket> Decider<Ticket> {
     pub fn new(committed: Image) -> Self {
-        Self { committed, leading: false, waiting: VecDeque::new(), undecided: None }
+        Self { committed, is_leader: false, waiting: VecDeque::new(), undecided: None }
     }
 
     /// What was committed and applied.
@@ -71,13 +71,13 @@ impl<Ticket> Decider<Ticket> {
 
     /// Everything of earlier terms has been applied: decisions can begin.
     pub fn on_leading(&mut self) {
-        self.leading = true;
+        self.is_leader = true;
     }
 
     /// Whatever is not committed may never be. A command whose batch is under way may have been decided all the same: its asker is
     /// told that this node does not lead, and finds out.
     pub fn on_following(&mut self) -> Answers<Ticket> {
-        self.leading = false;
+        self.is_leader = false;
         let decided = self.undecided.take().map(|undecided| undecided.answers).unwrap_or_default();
         let under_way = decided.into_iter().map(|(ticket, _)| ticket);
         let tickets = under_way.chain(self.waiting.drain(..).map(|(ticket, _)| ticket));
@@ -86,7 +86,7 @@ impl<Ticket> Decider<Ticket> {
 
     /// Takes in a command. It is decided with the next batch.
     pub fn on_command(&mut self, ticket: Ticket, command: Command) -> Answers<Ticket> {
-        if !self.leading {
+        if !self.is_leader {
             return vec![(ticket, Err(not_controller()))];
         }
         self.waiting.push_back((ticket, command));
@@ -96,7 +96,7 @@ impl<Ticket> Decider<Ticket> {
     /// Decides what waits, unless a batch is undecided: the batch to propose, and answers to commands that change nothing when no other
     /// does either.
     pub fn next_batch(&mut self, grounds: Grounds<'_>) -> (Option<Batch>, Answers<Ticket>) {
-        if !self.leading || self.undecided.is_some() || self.waiting.is_empty() {
+        if !self.is_leader || self.undecided.is_some() || self.waiting.is_empty() {
             return (None, Vec::new());
         }
         let mut image = self.committed.clone();

@@ -25,8 +25,8 @@ mod tests;
 use crate::model::ShardId;
 
 pub use command::{
-    Command, ConfigChange, ConfigChanges, ConfigOperation, CreatedTopic, Endpoint, MorePartitions, Need,
-    NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName,
+    BrokerRegistration, Command, CommandOutcome, ConfigChange, ConfigChanges, ConfigOperation, CreatedTopic,
+    Endpoint, MorePartitions, Need, NewTopic, Refused, Reply, Resource, TakenTopic, TopicName,
 };
 pub use decide::{Decision, Grounds, decide};
 pub use decider::{Batch, Decider};

@@ -12,8 +12,9 @@ use super::image::Partition;
 use super::record::{BrokerChange, PartitionChange, Record};
 use super::testing::{broker, cluster};
 use super::{
-    Command, ConfigChange, ConfigChanges, ConfigOperation, Decider, Decision, Grounds, Image, MorePartitions,
-    Need, NewTopic, Outcome, Refused, Registration, Reply, Resource, TakenTopic, TopicName, decide,
+    BrokerRegistration, Command, CommandOutcome, ConfigChange, ConfigChanges, ConfigOperation, Decider,
+    Decision, Grounds, Image, MorePartitions, Need, NewTopic, Refused, Reply, Resource, TakenTopic,
+    TopicName, decide,
 };
 use crate::config::FixedSettings;
 use crate::model::{ErrorCode, ImageVersion, LeaderEpoch, NodeId, PartitionId, PartitionIndex, Uuid};
@@ -114,9 +115,9 @@ fn config_change(text: &str) -> ConfigChange {
     ConfigChange { name: name.to_owned(), operation, value }
 }
 
-fn registration(id: i32, incarnation: u8) -> Registration {
+fn registration(id: i32, incarnation: u8) -> BrokerRegistration {
     let broker = broker(id);
-    Registration {
+    BrokerRegistration {
         id: broker.id,
         incarnation: Uuid([incarnation; 16]),
         endpoints: broker.endpoints,
@@ -412,7 +413,7 @@ impl Fixture {
         Self { fixed: FixedSettings::none(), decider }
     }
 
-    fn next_batch(&mut self) -> (Option<Vec<Record>>, Vec<(u32, Outcome)>) {
+    fn next_batch(&mut self) -> (Option<Vec<Record>>, Vec<(u32, CommandOutcome)>) {
         let grounds = Grounds { fixed: &self.fixed, node: NodeId(0) };
         let (batch, answers) = self.decider.next_batch(grounds);
         (batch.map(|batch| batch.records), answers)
@@ -424,8 +425,8 @@ impl Fixture {
 }
 
 /// Ticket, error or 0, version.
-fn summary(answers: Vec<(u32, Outcome)>) -> Vec<(u32, i16, u64)> {
-    let one = |(ticket, outcome): (u32, Outcome)| match outcome {
+fn summary(answers: Vec<(u32, CommandOutcome)>) -> Vec<(u32, i16, u64)> {
+    let one = |(ticket, outcome): (u32, CommandOutcome)| match outcome {
         Ok((Reply::Topics(created), version)) => {
             (ticket, created[0].as_ref().map_or_else(|refused| refused.error.0, |_| 0), version.0)
         }

@@ -66,7 +66,7 @@ pub struct Effects {
 /// What the metadata says of this replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leadership {
-    pub leads: bool,
+    pub is_leader: bool,
     pub epoch: LeaderEpoch,
     /// Replicas, and those in the ISR, this one included.
     pub replicas: usize,
@@ -138,7 +138,7 @@ impl Replica {
         if claimed.0 >= 0 && claimed > self.leadership.epoch {
             return Err(Refusal::UnknownEpoch);
         }
-        if self.leadership.leads { Ok(()) } else { Err(Refusal::NotLeader) }
+        if self.leadership.is_leader { Ok(()) } else { Err(Refusal::NotLeader) }
     }
 
     /// Whether an append may be made now. `min_in_sync` is `min.insync.replicas`, which only acks=all asks for, and of which there need be no more
@@ -147,7 +147,7 @@ impl Replica {
         if let Some(refusal) = self.ended {
             return Err(refusal);
         }
-        if !self.leadership.leads {
+        if !self.leadership.is_leader {
             return Err(Refusal::NotLeader);
         }
         if acks == -1 && self.leadership.in_sync < min_in_sync.min(self.leadership.replicas) {
@@ -211,8 +211,10 @@ impl Replica {
 
     /// The metadata changed. Who waits at a replica that no longer leads, or leads in another epoch, is sent away.
     pub fn on_leadership(&mut self, leadership: Leadership, effects: &mut Effects) {
-        let same = self.leadership.leads == leadership.leads && self.leadership.epoch == leadership.epoch;
-        self.leadership = Leadership { leads: leadership.leads && self.ended.is_none(), ..leadership };
+        let same =
+            self.leadership.is_leader == leadership.is_leader && self.leadership.epoch == leadership.epoch;
+        self.leadership =
+            Leadership { is_leader: leadership.is_leader && self.ended.is_none(), ..leadership };
         if !same {
             self.send_away(Refusal::NotLeader, effects);
         }
@@ -220,7 +222,7 @@ impl Replica {
 
     /// The partition is gone, or its log failed: everyone is told.
     pub fn on_end(&mut self, refusal: Refusal, effects: &mut Effects) {
-        self.leadership.leads = false;
+        self.leadership.is_leader = false;
         self.ended = Some(refusal);
         self.send_away(refusal, effects);
     }
@@ -228,7 +230,7 @@ impl Replica {
     fn send_away(&mut self, refusal: Refusal, effects: &mut Effects) {
         effects.refused.extend(self.acks.drain(..).map(|waiter| (waiter.ticket, refusal)));
         effects.woken.extend(&self.parked);
-        if !self.leadership.leads {
+        if !self.leadership.is_leader {
             // Whoever looks again finds that. In a new epoch of the same leader, those who did not ask for another one wait on.
             self.parked.clear();
         }
@@ -275,7 +277,7 @@ impl Replica {
         assert!(self.acks.iter().all(|waiter| waiter.end > self.high_watermark), "{self:?}");
         assert!(self.acks.iter().zip(self.acks.iter().skip(1)).all(|(a, b)| a.end <= b.end), "{self:?}");
         let nobody_waits = self.acks.is_empty() && self.parked.is_empty() && self.watched_by.is_empty();
-        assert!(self.leadership.leads || nobody_waits, "{self:?}");
+        assert!(self.leadership.is_leader || nobody_waits, "{self:?}");
     }
 }
 
@@ -285,7 +287,7 @@ mod tests {
 
     fn leader() -> Replica {
         Replica::new(
-            Leadership { leads: true, epoch: LeaderEpoch(3), replicas: 2, in_sync: 1 },
+            Leadership { is_leader: true, epoch: LeaderEpoch(3), replicas: 2, in_sync: 1 },
             Offset(0),
             Offset(0),
         )
@@ -327,7 +329,7 @@ mod tests {
         replica.park(FetchTicket(5));
         let mut effects = Effects::default();
         replica.on_leadership(
-            Leadership { leads: false, epoch: LeaderEpoch(4), ..leader().leadership() },
+            Leadership { is_leader: false, epoch: LeaderEpoch(4), ..leader().leadership() },
             &mut effects,
         );
         assert_eq!(effects.refused, [(ticket(0), Refusal::NotLeader)]);
@@ -343,7 +345,7 @@ mod tests {
         replica.park(FetchTicket(5));
         let mut effects = Effects::default();
         replica.on_leadership(
-            Leadership { leads: true, epoch: LeaderEpoch(4), ..leader().leadership() },
+            Leadership { is_leader: true, epoch: LeaderEpoch(4), ..leader().leadership() },
             &mut effects,
         );
         assert_eq!(effects.refused, [(ticket(0), Refusal::NotLeader)]);

@@ -9,13 +9,13 @@
 //! - beyond what the process has descriptors for (`most`) every connection waits, whichever listener it came to; where there is a protected
 //!   one, the last of these places are its own
 //!
-//! All shards of a node share one gate, behind a lock: the limits are the node's, a connection that one shard accepts may end on another,
+//! All shards of a node share one [`ConnectionQuotas`], behind a lock: the limits are the node's, a connection that one shard accepts may end on another,
 //! and both are rare beside what is done over it.
 //!
 //! Invariants:
-//! - `total <= most`, and it is the number of live [`Place`]s, and the sum of `by_listener`, and the sum of `by_address`
+//! - `total <= most`, and it is the number of live [`ConnectionSlot`]s, and the sum of `by_listener`, and the sum of `by_address`
 //! - `by_address` has no zeros
-//! - `claimed` is the number of live [`Claim`]s, and no more than `total`
+//! - `claimed` is the number of live [`EvictionClaim`]s, and no more than `total`
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,13 +35,13 @@ const PROTECTED_ONE_IN: u32 = 16;
 
 /// What is allowed, of the node or of one listener. `u32::MAX` and Kafka's `i32::MAX` are beyond all that can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Most {
+pub struct ConnectionBounds {
     pub connections: u32,
     /// New ones in a second, on average.
     pub per_second: u32,
 }
 
-impl Most {
+impl ConnectionBounds {
     pub const UNLIMITED: Self = Self { connections: u32::MAX, per_second: u32::MAX };
 
     const fn limits_rate(self) -> bool {
@@ -50,10 +50,10 @@ impl Most {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    pub node: Most,
+pub struct ConnectionLimits {
+    pub node: ConnectionBounds,
     /// By the place of the listener in the settings; others are unlimited.
-    pub listeners: Vec<Most>,
+    pub listeners: Vec<ConnectionBounds>,
     pub per_address: u32,
     /// Addresses with limits of their own, as the machine writes addresses.
     pub of_addresses: BTreeMap<String, u32>,
@@ -63,11 +63,11 @@ pub struct Limits {
 
 /// The door that all connections of a node come through. Clones are the same door.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Mutex<State>>);
+pub struct ConnectionQuotas(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    limits: Limits,
+    limits: ConnectionLimits,
     most: u32,
     total: u32,
     claimed: u32,
@@ -90,8 +90,8 @@ struct Pace {
 
 /// What became of somebody who asked to come in.
 #[derive(Debug)]
-pub enum Entry {
-    Admitted(Place),
+pub enum Admission {
+    Admitted(ConnectionSlot),
     /// There are so many of this address already.
     Refused {
         most: u32,
@@ -102,24 +102,24 @@ pub enum Entry {
 
 /// Counts as one connection until it is dropped, on whichever shard.
 #[derive(Debug)]
-pub struct Place {
-    gate: Gate,
+pub struct ConnectionSlot {
+    quotas: ConnectionQuotas,
     listener: usize,
     address: String,
     /// The connection will end so that another may stay.
-    claim: Option<Claim>,
+    claim: Option<EvictionClaim>,
 }
 
 /// One connection too many, for whoever finds one that can be spared.
 #[derive(Debug)]
-pub struct Claim(Option<Gate>);
+pub struct EvictionClaim(Option<ConnectionQuotas>);
 
-impl Gate {
+impl ConnectionQuotas {
     /// No more than `most` ever enter.
     pub fn new(most: u32) -> Self {
         Self(Arc::new(Mutex::new(State {
-            limits: Limits {
-                node: Most::UNLIMITED,
+            limits: ConnectionLimits {
+                node: ConnectionBounds::UNLIMITED,
                 listeners: Vec::new(),
                 per_address: u32::MAX,
                 of_addresses: BTreeMap::new(),
@@ -141,7 +141,7 @@ impl Gate {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn set_limits(&self, limits: Limits) {
+    pub fn set_limits(&self, limits: ConnectionLimits) {
         let woken = {
             let mut state = self.state();
             state.limits = limits;
@@ -167,33 +167,38 @@ impl Gate {
     }
 
     /// Asks for a place. `address` is the peer's, without its port.
-    pub fn enter(&self, listener: usize, address: &str, waker: &Waker) -> Entry {
+    pub fn enter(&self, listener: usize, address: &str, waker: &Waker) -> Admission {
         let mut state = self.state();
         state.make_room_for(listener);
         let most = if state.is_protected(listener) { state.most } else { state.most_unprotected() };
         if state.total >= most || state.by_listener[listener] >= state.limits.listener(listener).connections {
             state.waiting.push(waker.clone());
-            return Entry::Full;
+            return Admission::Full;
         }
         let of_address = state.by_address.get(address).copied().unwrap_or(0);
         let most = state.limits.of_addresses.get(address).copied().unwrap_or(state.limits.per_address);
         if of_address >= most {
-            return Entry::Refused { most };
+            return Admission::Refused { most };
         }
         state.total += 1;
         state.by_listener[listener] += 1;
         *state.by_address.entry(address.to_owned()).or_default() += 1;
-        Entry::Admitted(Place { gate: self.clone(), listener, address: address.to_owned(), claim: None })
+        Admission::Admitted(ConnectionSlot {
+            quotas: self.clone(),
+            listener,
+            address: address.to_owned(),
+            claim: None,
+        })
     }
 
     /// A connection of an unprotected listener that must end, beside those that were claimed before: there are more than there may be.
-    pub fn claim(&self) -> Option<Claim> {
+    pub fn claim(&self) -> Option<EvictionClaim> {
         let mut state = self.state();
         if state.total - state.claimed <= state.most_unprotected() {
             return None;
         }
         state.claimed += 1;
-        Some(Claim(Some(self.clone())))
+        Some(EvictionClaim(Some(self.clone())))
     }
 
     pub fn protected(&self) -> Option<usize> {
@@ -210,9 +215,9 @@ impl Gate {
     }
 }
 
-impl Limits {
-    fn listener(&self, listener: usize) -> Most {
-        self.listeners.get(listener).copied().unwrap_or(Most::UNLIMITED)
+impl ConnectionLimits {
+    fn listener(&self, listener: usize) -> ConnectionBounds {
+        self.listeners.get(listener).copied().unwrap_or(ConnectionBounds::UNLIMITED)
     }
 }
 
@@ -266,22 +271,22 @@ impl Pace {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     pub fn listener(&self) -> usize {
         self.listener
     }
 
     /// The connection will end so that another may stay.
-    pub fn give_up(&mut self, claim: Claim) {
+    pub fn give_up(&mut self, claim: EvictionClaim) {
         self.claim = Some(claim);
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let claim = self.claim.take();
         let woken = {
-            let mut state = self.gate.state();
+            let mut state = self.quotas.state();
             state.total -= 1;
             // With the place itself, or for a moment the others would look like fewer than they are.
             state.claimed -= u32::from(claim.is_some());
@@ -301,10 +306,10 @@ impl Drop for Place {
     }
 }
 
-impl Drop for Claim {
+impl Drop for EvictionClaim {
     fn drop(&mut self) {
-        if let Some(gate) = &self.0 {
-            gate.state().claimed -= 1;
+        if let Some(quotas) = &self.0 {
+            quotas.state().claimed -= 1;
         }
     }
 }
@@ -320,9 +325,9 @@ fn wake(waiting: Vec<Waker>) {
 mod tests {
     use super::*;
 
-    fn limits(connections: u32, per_address: u32) -> Limits {
-        Limits {
-            node: Most { connections, per_second: u32::MAX },
+    fn limits(connections: u32, per_address: u32) -> ConnectionLimits {
+        ConnectionLimits {
+            node: ConnectionBounds { connections, per_second: u32::MAX },
             listeners: Vec::new(),
             per_address,
             of_addresses: BTreeMap::from([("b".to_owned(), 1)]),
@@ -330,106 +335,116 @@ mod tests {
         }
     }
 
-    fn admitted(gate: &Gate, listener: usize, address: &str) -> Place {
-        match gate.enter(listener, address, Waker::noop()) {
-            Entry::Admitted(place) => place,
+    fn admitted(quotas: &ConnectionQuotas, listener: usize, address: &str) -> ConnectionSlot {
+        match quotas.enter(listener, address, Waker::noop()) {
+            Admission::Admitted(place) => place,
             other => panic!("{address}: {other:?}"),
         }
     }
 
-    fn is_full(gate: &Gate, listener: usize) -> bool {
-        matches!(gate.enter(listener, "z", Waker::noop()), Entry::Full)
+    fn is_full(quotas: &ConnectionQuotas, listener: usize) -> bool {
+        matches!(quotas.enter(listener, "z", Waker::noop()), Admission::Full)
     }
 
     #[test]
     fn an_address_has_its_limit_and_gets_it_back() {
-        let gate = Gate::new(u32::MAX);
-        gate.set_limits(limits(100, 2));
-        let first = admitted(&gate, 0, "a");
-        let _second = admitted(&gate, 1, "a");
-        assert!(matches!(gate.enter(0, "a", Waker::noop()), Entry::Refused { most: 2 }));
-        let _other = admitted(&gate, 0, "b");
-        assert!(matches!(gate.enter(0, "b", Waker::noop()), Entry::Refused { most: 1 }));
-        gate.check();
+        let quotas = ConnectionQuotas::new(u32::MAX);
+        quotas.set_limits(limits(100, 2));
+        let first = admitted(&quotas, 0, "a");
+        let _second = admitted(&quotas, 1, "a");
+        assert!(matches!(quotas.enter(0, "a", Waker::noop()), Admission::Refused { most: 2 }));
+        let _other = admitted(&quotas, 0, "b");
+        assert!(matches!(quotas.enter(0, "b", Waker::noop()), Admission::Refused { most: 1 }));
+        quotas.check();
         drop(first);
-        let again = admitted(&gate, 0, "a");
+        let again = admitted(&quotas, 0, "a");
         assert_eq!(again.listener(), 0);
-        gate.check();
+        quotas.check();
     }
 
     #[test]
     fn a_full_node_waits_and_the_protected_listener_does_not() {
-        let gate = Gate::new(u32::MAX);
-        gate.set_limits(limits(2, 100));
-        let mut first = admitted(&gate, 0, "a");
-        let _second = admitted(&gate, 0, "a");
-        assert!(is_full(&gate, 0) && gate.claim().is_none());
-        let _inner = admitted(&gate, 1, "c");
-        let claim = gate.claim().expect("there is one too many");
-        assert!(gate.claim().is_none(), "one is enough");
-        gate.check();
+        let quotas = ConnectionQuotas::new(u32::MAX);
+        quotas.set_limits(limits(2, 100));
+        let mut first = admitted(&quotas, 0, "a");
+        let _second = admitted(&quotas, 0, "a");
+        assert!(is_full(&quotas, 0) && quotas.claim().is_none());
+        let _inner = admitted(&quotas, 1, "c");
+        let claim = quotas.claim().expect("there is one too many");
+        assert!(quotas.claim().is_none(), "one is enough");
+        quotas.check();
         drop(claim);
-        first.give_up(gate.claim().expect("nobody has ended yet"));
-        assert!(gate.claim().is_none());
-        gate.check();
+        first.give_up(quotas.claim().expect("nobody has ended yet"));
+        assert!(quotas.claim().is_none());
+        quotas.check();
         drop(first);
-        assert!(is_full(&gate, 0) && gate.claim().is_none());
-        gate.set_limits(limits(3, 100));
-        assert!(!is_full(&gate, 0));
-        gate.check();
+        assert!(is_full(&quotas, 0) && quotas.claim().is_none());
+        quotas.set_limits(limits(3, 100));
+        assert!(!is_full(&quotas, 0));
+        quotas.check();
     }
 
     #[test]
     fn nobody_enters_without_a_descriptor() {
-        let gate = Gate::new(32);
-        gate.set_limits(limits(i32::MAX as u32, 1_000));
-        let clients: Vec<Place> = (0..30).map(|_| admitted(&gate, 0, "a")).collect();
-        assert!(is_full(&gate, 0) && gate.claim().is_none(), "the last two are for the protected listener");
-        let _brokers = [admitted(&gate, 1, "c"), admitted(&gate, 1, "c")];
-        assert!(is_full(&gate, 1), "it waits too, until clients have left");
-        let claims = [gate.claim().expect("one too many"), gate.claim().expect("two too many")];
-        assert!(gate.claim().is_none());
-        gate.check();
+        let quotas = ConnectionQuotas::new(32);
+        quotas.set_limits(limits(i32::MAX as u32, 1_000));
+        let clients: Vec<ConnectionSlot> = (0..30).map(|_| admitted(&quotas, 0, "a")).collect();
+        assert!(
+            is_full(&quotas, 0) && quotas.claim().is_none(),
+            "the last two are for the protected listener"
+        );
+        let _brokers = [admitted(&quotas, 1, "c"), admitted(&quotas, 1, "c")];
+        assert!(is_full(&quotas, 1), "it waits too, until clients have left");
+        let claims = [quotas.claim().expect("one too many"), quotas.claim().expect("two too many")];
+        assert!(quotas.claim().is_none());
+        quotas.check();
         drop((claims, clients));
-        assert!(!is_full(&gate, 0) && !is_full(&gate, 1));
-        gate.check();
+        assert!(!is_full(&quotas, 0) && !is_full(&quotas, 1));
+        quotas.check();
     }
 
     #[test]
     fn a_listener_has_a_limit_of_its_own_even_if_it_is_protected() {
-        let gate = Gate::new(u32::MAX);
-        let listeners = vec![Most::UNLIMITED, Most { connections: 1, ..Most::UNLIMITED }];
-        gate.set_limits(Limits { listeners, ..limits(100, 100) });
-        let _one = admitted(&gate, 1, "a");
-        assert!(is_full(&gate, 1) && !is_full(&gate, 0));
+        let quotas = ConnectionQuotas::new(u32::MAX);
+        let listeners = vec![
+            ConnectionBounds::UNLIMITED,
+            ConnectionBounds { connections: 1, ..ConnectionBounds::UNLIMITED },
+        ];
+        quotas.set_limits(ConnectionLimits { listeners, ..limits(100, 100) });
+        let _one = admitted(&quotas, 1, "a");
+        assert!(is_full(&quotas, 1) && !is_full(&quotas, 0));
     }
 
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
-        let gate = Gate::new(u32::MAX);
-        let node = Most { connections: 1_000, per_second: 5 };
-        gate.set_limits(Limits { node, ..limits(0, 0) });
+        let quotas = ConnectionQuotas::new(u32::MAX);
+        let node = ConnectionBounds { connections: 1_000, per_second: 5 };
+        quotas.set_limits(ConnectionLimits { node, ..limits(0, 0) });
         let mut now_ns = 77;
         for _ in 0..50 {
-            assert_eq!(gate.arrive(now_ns, 0), 0);
+            assert_eq!(quotas.arrive(now_ns, 0), 0);
         }
-        assert_eq!(gate.arrive(now_ns, 1), 0, "the protected listener");
-        let came_ms = |now_ns: u64, gate: &Gate| (now_ns + gate.arrive(now_ns, 0) - 77) / 1_000_000;
+        assert_eq!(quotas.arrive(now_ns, 1), 0, "the protected listener");
+        let came_ms =
+            |now_ns: u64, quotas: &ConnectionQuotas| (now_ns + quotas.arrive(now_ns, 0) - 77) / 1_000_000;
         // As with Kafka 4.3.1: at the rate while the burst's second lasts, and then one a second until it is forgotten.
-        let seen: Vec<u64> = (0..11).map(|_| came_ms(now_ns, &gate)).collect();
+        let seen: Vec<u64> = (0..11).map(|_| came_ms(now_ns, &quotas)).collect();
         assert_eq!(seen, [200, 400, 600, 800, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
         now_ns += 11 * NS_PER_SECOND;
-        assert_eq!((0..44).map(|_| came_ms(now_ns, &gate)).max(), Some(11_000), "what waited counts still");
-        assert!(came_ms(now_ns, &gate) > 11_000);
+        assert_eq!((0..44).map(|_| came_ms(now_ns, &quotas)).max(), Some(11_000), "what waited counts still");
+        assert!(came_ms(now_ns, &quotas) > 11_000);
         now_ns += 30 * NS_PER_SECOND;
-        assert_eq!((0..50).map(|_| came_ms(now_ns, &gate)).max(), Some(41_000), "all is forgotten");
+        assert_eq!((0..50).map(|_| came_ms(now_ns, &quotas)).max(), Some(41_000), "all is forgotten");
     }
 
     #[test]
     fn a_rate_of_nothing_lets_one_in_a_second() {
-        let gate = Gate::new(u32::MAX);
-        gate.set_limits(Limits { node: Most { connections: 1_000, per_second: 0 }, ..limits(0, 0) });
-        let waits: Vec<u64> = (0..3).map(|_| gate.arrive(0, 0) / NS_PER_SECOND).collect();
+        let quotas = ConnectionQuotas::new(u32::MAX);
+        quotas.set_limits(ConnectionLimits {
+            node: ConnectionBounds { connections: 1_000, per_second: 0 },
+            ..limits(0, 0)
+        });
+        let waits: Vec<u64> = (0..3).map(|_| quotas.arrive(0, 0) / NS_PER_SECOND).collect();
         assert_eq!(waits, [1, 2, 3]);
     }
 }

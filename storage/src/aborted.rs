@@ -21,7 +21,7 @@ use crate::kafka_files::SegmentFile;
 use crate::key::segment_path;
 use crate::ledger::LedgerLog;
 use crate::log::Log;
-use crate::read::{Limits, Read};
+use crate::read::{Read, ReadBounds};
 use crate::segment::{Aborted, Segment};
 use crate::txn_index::{AbortedTxn, ENTRY_LEN, TxnIndex};
 use crate::volume::Volume;
@@ -31,13 +31,13 @@ const SHORTEST_BATCH: usize = crate::batch::HEADER_LEN;
 
 /// Batches below the last stable offset, and the aborted transactions that have records among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Committed {
+pub struct CommittedRead {
     pub read: Read,
     /// In the order of their markers.
     pub aborted: Vec<AbortedTxn>,
 }
 
-impl From<Read> for Committed {
+impl From<Read> for CommittedRead {
     /// What is read whether it was committed or not: nothing is to be told.
     fn from(read: Read) -> Self {
         Self { read, aborted: Vec::new() }
@@ -82,17 +82,21 @@ impl Log {
 
     /// As [`Self::read_cached`], for readers of committed records: nothing at or behind the last stable offset comes. `limits.offset` is the
     /// high watermark.
-    pub fn read_committed_cached(&self, from: i64, limits: Limits) -> Option<Committed> {
+    pub fn read_committed_cached(&self, from: i64, limits: ReadBounds) -> Option<CommittedRead> {
         let offset = self.last_stable_offset(limits.offset)?;
-        let read = self.read_cached(from, Limits { offset, ..limits })?;
+        let read = self.read_cached(from, ReadBounds { offset, ..limits })?;
         match self.find_aborted(from, &read) {
-            Found::All(aborted) => Some(Committed { read, aborted }),
+            Found::All(aborted) => Some(CommittedRead { read, aborted }),
             Found::Unread(..) | Found::NotLoaded => None,
         }
     }
 
     /// As [`Self::read`], for readers of committed records.
-    pub async fn read_committed(self: &Rc<Self>, from: i64, limits: Limits) -> Result<Committed, ReadError> {
+    pub async fn read_committed(
+        self: &Rc<Self>,
+        from: i64,
+        limits: ReadBounds,
+    ) -> Result<CommittedRead, ReadError> {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         loop {
             let Some(offset) = self.last_stable_offset(limits.offset) else {
@@ -100,7 +104,7 @@ impl Log {
                 continue;
             };
             let generation = self.generation();
-            let read = self.read(from, Limits { offset, ..limits }).await?;
+            let read = self.read(from, ReadBounds { offset, ..limits }).await?;
             let aborted = loop {
                 match self.find_aborted(from, &read) {
                     Found::All(aborted) => break aborted,
@@ -115,7 +119,7 @@ impl Log {
             };
             // What was given up meanwhile took its markers along.
             if self.generation() == generation && from >= self.ends().log_start {
-                return Ok(Committed { read, aborted });
+                return Ok(CommittedRead { read, aborted });
             }
         }
     }

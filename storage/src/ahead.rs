@@ -11,7 +11,7 @@ use crate::disk::Priority;
 use crate::failure::ReadError;
 use crate::log::Log;
 use crate::notify::Notify;
-use crate::read::{Limits, Read, held_by};
+use crate::read::{Read, ReadBounds, held_by};
 use crate::segment::Segment;
 use crate::volume::Volume;
 
@@ -51,7 +51,7 @@ impl Log {
         segment: &Rc<Segment>,
         generation: u32,
         from: i64,
-        limits: Limits,
+        limits: ReadBounds,
     ) {
         let bytes = held_by(limits.bytes);
         let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
@@ -74,7 +74,7 @@ impl Log {
         let (log, of_task, segment) = (Rc::clone(self), Rc::clone(volume), Rc::clone(segment));
         let reading = async move {
             // A first batch that is longer than was asked for would not be taken.
-            let limits = Limits { at_least_one: false, ..limits };
+            let limits = ReadBounds { at_least_one: false, ..limits };
             let outcome = log.read_segment(&of_task, &segment, generation, from, limits).await;
             *piece.outcome.borrow_mut() = Some(outcome.map(|found| found.read));
             of_task.read_ahead.was_read.notify();
@@ -89,7 +89,7 @@ impl Log {
         segment: &Segment,
         generation: u32,
         from: i64,
-        limits: Limits,
+        limits: ReadBounds,
     ) -> Option<Read> {
         let piece = {
             let mut ahead = segment.ahead.borrow_mut();

@@ -42,7 +42,7 @@ pub struct Appended {
 
 /// What an append asks of the log, from one look at the headers.
 #[derive(Debug, Clone, Copy)]
-struct Survey {
+struct BatchRange {
     base_offset: i64,
     last_offset: i64,
     max_timestamp: i64,
@@ -59,7 +59,7 @@ impl Log {
         if state.is_closed || volume.is_stopping() {
             return Err(AppendError::Closed);
         }
-        let survey = survey(append, state.ends.log_end, volume.config.max_batch_bytes)?;
+        let range = batch_range(append, state.ends.log_end, volume.config.max_batch_bytes)?;
         let length = append.batches.len();
         if length > state.config.segment_bytes as usize {
             return Err(AppendError::TooLarge { length, segment_bytes: state.config.segment_bytes });
@@ -67,8 +67,8 @@ impl Log {
         if state.is_blocked() || !state.is_loaded() || volume.is_out_of_memory(length) {
             return Err(AppendError::MustWait);
         }
-        if must_roll(self.key(), state, &survey, length, volume.host.wall_clock_ms()) {
-            volume.roll(state, survey.base_offset, length).inspect_err(|_| state.is_roll_wanted = true)?;
+        if must_roll(self.key(), state, &range, length, volume.host.wall_clock_ms()) {
+            volume.roll(state, range.base_offset, length).inspect_err(|_| state.is_roll_wanted = true)?;
         }
         let segment = Rc::clone(state.segments.last().ok_or(AppendError::MustWait)?);
         let end = u64::from(segment.length.get());
@@ -83,13 +83,13 @@ impl Log {
         let now_ns = volume.host.monotonic_ns();
         segment.used_at_ns.set(now_ns);
         state.rate.on_bytes(now_ns, length as u64);
-        state.ends.log_end = survey.last_offset + 1;
+        state.ends.log_end = range.last_offset + 1;
         state.is_end_proven = true;
         volume.add_gathered(length as u64);
         volume.enqueue(self);
         Ok(Appended {
-            base_offset: survey.base_offset,
-            last_offset: survey.last_offset,
+            base_offset: range.base_offset,
+            last_offset: range.last_offset,
             log_end: state.ends.log_end,
         })
     }
@@ -121,14 +121,14 @@ impl Log {
             .await?;
         let (must_roll, segment) = {
             let mut state = self.state.borrow_mut();
-            let survey = Survey {
+            let range = BatchRange {
                 base_offset: state.ends.log_end,
                 last_offset: state.ends.log_end,
                 max_timestamp: i64::MAX,
             };
             // Timestamps and offsets, which only the append knows, may make it roll, too: it has said so then.
             let must_roll = std::mem::take(&mut state.is_roll_wanted)
-                || must_roll(self.key(), &state, &survey, bytes, volume.host.wall_clock_ms());
+                || must_roll(self.key(), &state, &range, bytes, volume.host.wall_clock_ms());
             (must_roll, state.segments.last().cloned())
         };
         if must_roll {
@@ -144,13 +144,13 @@ impl Log {
     }
 }
 
-fn survey(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<Survey, AppendError> {
-    let mut survey = Survey { base_offset: log_end, last_offset: log_end - 1, max_timestamp: -1 };
+fn batch_range(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<BatchRange, AppendError> {
+    let mut range = BatchRange { base_offset: log_end, last_offset: log_end - 1, max_timestamp: -1 };
     let mut is_first = true;
     for placed in BatchReader::new(append.batches, 0, max_batch_bytes) {
         let batch = placed?.batch;
         let delta = i64::from(batch.last_offset_delta());
-        let next = survey.last_offset + 1;
+        let next = range.last_offset + 1;
         let base = match append.offsets {
             Offsets::Assign { .. } => next,
             Offsets::Keep => batch.base_offset(),
@@ -159,7 +159,7 @@ fn survey(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<S
             return Err(AppendError::OutOfOrder { offset: base, log_end: next });
         }
         // All of it goes into one segment, whose index has four bytes for an offset.
-        let first = if is_first { base } else { survey.base_offset };
+        let first = if is_first { base } else { range.base_offset };
         if base + delta - first > i64::from(i32::MAX) {
             return Err(AppendError::OutOfOrder { offset: base + delta, log_end: first });
         }
@@ -167,23 +167,23 @@ fn survey(append: &Append<'_>, log_end: i64, max_batch_bytes: usize) -> Result<S
             Marker::of(&batch)?;
         }
         if is_first {
-            survey.base_offset = base;
+            range.base_offset = base;
             is_first = false;
         }
-        survey.last_offset = base + delta;
-        survey.max_timestamp = survey.max_timestamp.max(batch.max_timestamp());
+        range.last_offset = base + delta;
+        range.max_timestamp = range.max_timestamp.max(batch.max_timestamp());
     }
     if is_first {
         return Err(AppendError::OutOfOrder { offset: log_end, log_end });
     }
-    Ok(survey)
+    Ok(range)
 }
 
 /// Whether a segment ends before an append: as Kafka's `LogSegment.shouldRoll` decides.
-fn must_roll(key: &LogKey, state: &LogState, survey: &Survey, length: usize, now_ms: i64) -> bool {
+fn must_roll(key: &LogKey, state: &LogState, range: &BatchRange, length: usize, now_ms: i64) -> bool {
     let Some(segment) = state.segments.last() else { return true };
     let size = segment.length.get();
-    if i64::from(i32::MAX) < survey.last_offset - segment.base {
+    if i64::from(i32::MAX) < range.last_offset - segment.base {
         return true;
     }
     if size == 0 {
@@ -196,7 +196,7 @@ fn must_roll(key: &LogKey, state: &LogState, survey: &Survey, length: usize, now
     if segment.index.borrow().as_ref().is_some_and(is_full) {
         return true;
     }
-    is_old(key, segment, &state.config, survey.max_timestamp, now_ms)
+    is_old(key, segment, &state.config, range.max_timestamp, now_ms)
 }
 
 fn is_old(key: &LogKey, segment: &Segment, config: &LogConfig, timestamp: i64, now_ms: i64) -> bool {
@@ -309,7 +309,7 @@ fn place(state: &mut LogState, segment: &Segment, append: &Append<'_>) {
     let mut index = segment.index.borrow_mut();
     while at < bytes.len() {
         let mut batch =
-            BatchMut::parse(&mut bytes[at..], usize::MAX).expect("these bytes were surveyed: whole batches");
+            BatchMut::parse(&mut bytes[at..], usize::MAX).expect("these bytes were checked: whole batches");
         if let Offsets::Assign { leader_epoch } = append.offsets {
             batch.stamp(offset, leader_epoch);
         }

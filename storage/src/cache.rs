@@ -16,11 +16,11 @@ pub(crate) struct TailCache {
     /// What the cache may hold now: less than it may come to while no reader needs more.
     limit: Cell<usize>,
     grown_ns: Cell<u64>,
-    order: RefCell<VecDeque<Cached>>,
+    order: RefCell<VecDeque<CachedChunks>>,
 }
 
 /// The oldest settled chunks of a log, of which `bytes` can be freed.
-struct Cached {
+struct CachedChunks {
     log: Rc<Log>,
     generation: u32,
     bytes: usize,
@@ -44,7 +44,7 @@ impl TailCache {
     /// Keeps the next `bytes` of a log that are settled, and gives up the oldest of all logs.
     pub fn add(&self, log: &Rc<Log>, generation: u32, bytes: usize) {
         self.bytes.set(self.bytes.get() + bytes);
-        self.order.borrow_mut().push_back(Cached { log: Rc::clone(log), generation, bytes });
+        self.order.borrow_mut().push_back(CachedChunks { log: Rc::clone(log), generation, bytes });
         while self.bytes.get() > self.limit.get() {
             let Some(oldest) = self.order.borrow_mut().pop_front() else { break };
             self.bytes.set(self.bytes.get().saturating_sub(oldest.bytes));

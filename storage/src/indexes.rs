@@ -17,7 +17,7 @@ use crate::config::INDEX_BYTES;
 use crate::failure::{AppendError, ReadError};
 use crate::index::TimeEntry;
 use crate::log::Log;
-use crate::read::Limits;
+use crate::read::ReadBounds;
 use crate::segment::{Segment, SegmentIndex};
 use crate::volume::Volume;
 
@@ -235,7 +235,7 @@ impl Log {
         if entry.offset < ends.log_start || entry.offset >= ends.settled {
             return Ok(entry.offset < ends.log_end);
         }
-        let one = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+        let one = ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
         let read = self.read(entry.offset, one).await?;
         let Some(bytes) = read.slices.first() else { return Ok(false) };
         let batch = crate::batch::Batch::parse(bytes, usize::MAX);

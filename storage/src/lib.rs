@@ -48,7 +48,7 @@ pub mod volume;
 mod walk;
 pub mod watch;
 
-pub use aborted::Committed;
+pub use aborted::CommittedRead;
 pub use append::{Append, Appended, Offsets};
 pub use config::{LogConfig, Mutations, VolumeConfig};
 pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
@@ -56,9 +56,10 @@ pub use kafka_files::CleanShutdown;
 pub use key::LogKey;
 pub use log::{Ends, Log};
 pub use mend::MendError;
-pub use read::{Limits, Read, held_by};
+pub use read::{Read, ReadBounds, held_by};
 pub use recovery::{
-    Known, OpenError, OpenOptions, Opened, Question, Report, Standing, known, open_directory, open_known,
+    Known, OpenError, OpenOptions, OpenedDirectory, Question, Report, TopicStanding, known, open_directory,
+    open_known,
 };
 pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
 pub use volume::{SettledHook, Volume, VolumePart};

@@ -41,7 +41,7 @@ pub struct Charged {
 
 /// Buffers of logs.
 #[derive(Debug, Default)]
-struct Held {
+struct HeldBuffers {
     unsettled: usize,
     unsettled_buffers: usize,
     settled: usize,
@@ -130,8 +130,8 @@ impl Volume {
         assert!(charged.ahead <= self.ahead_most(), "{} bytes are read ahead", charged.ahead);
     }
 
-    fn held(&self) -> Held {
-        let mut held = Held::default();
+    fn held(&self) -> HeldBuffers {
+        let mut held = HeldBuffers::default();
         for log in self.logs.by_number.borrow().values() {
             let state = log.state.borrow();
             for chunk in &state.cache {

@@ -53,13 +53,13 @@ pub(crate) struct Names {
     is_working: Cell<bool>,
     /// The works in front were begun before, and found no space.
     is_again: Cell<bool>,
-    held: RefCell<Held>,
+    held: RefCell<HeldWork>,
     work: Notify,
 }
 
 /// Logs whose directories' names others still have, and everything that was ordered for them since.
 #[derive(Default)]
-struct Held {
+struct HeldWork {
     logs: BTreeSet<u32>,
     works: VecDeque<NameWork>,
     /// When each was held first, and when that is told next, in monotonic nanoseconds.

@@ -50,7 +50,7 @@ pub fn held_by(bytes: usize) -> usize {
 
 /// What a read may return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ReadBounds {
     /// No batch that reaches this offset or beyond.
     pub offset: i64,
     pub bytes: usize,
@@ -67,7 +67,7 @@ pub(crate) struct FromSegment {
 
 impl Log {
     /// Batches from `from` on, if that offset is still in the tail cache. `None` if it is not, or not in the log.
-    pub fn read_cached(&self, from: i64, limits: Limits) -> Option<Read> {
+    pub fn read_cached(&self, from: i64, limits: ReadBounds) -> Option<Read> {
         let state = self.state.borrow();
         let is_clamped = limits.offset > state.ends.settled && !self.reads_unsettled();
         let offset = if is_clamped { state.ends.settled } else { limits.offset };
@@ -83,7 +83,8 @@ impl Log {
             return None;
         }
         for chunk in state.cache.range(first..) {
-            if chunk.first_offset >= offset || !take_from_chunk(chunk, Limits { offset, ..limits }, &mut read)
+            if chunk.first_offset >= offset
+                || !take_from_chunk(chunk, ReadBounds { offset, ..limits }, &mut read)
             {
                 break;
             }
@@ -92,7 +93,7 @@ impl Log {
     }
 
     /// Batches from `from` on, from memory or disk. Fewer than `limits` allow may come; the next read continues.
-    pub async fn read(self: &Rc<Self>, from: i64, limits: Limits) -> Result<Read, ReadError> {
+    pub async fn read(self: &Rc<Self>, from: i64, limits: ReadBounds) -> Result<Read, ReadError> {
         let volume = self.volume.upgrade().ok_or(ReadError::Failed)?;
         // Nothing is in `from..at` of this generation: a segment ended there with a gap.
         let (mut at, mut of_generation) = (from, self.generation());
@@ -124,7 +125,7 @@ impl Log {
             if let Some(read) = self.read_cached(at, limits) {
                 return Ok(read.asked_at(from));
             }
-            let limits = Limits { offset: until, ..limits };
+            let limits = ReadBounds { offset: until, ..limits };
             let mut goes_on = segment.is_resume(at, generation);
             let outcome = if let Some(read) = self.take_ahead(&volume, &segment, generation, at, limits).await
             {
@@ -179,7 +180,7 @@ impl Log {
         segment: &Rc<Segment>,
         generation: u32,
         from: i64,
-        limits: Limits,
+        limits: ReadBounds,
     ) -> Result<FromSegment, ReadError> {
         // Whoever goes on where a read has stopped needs no index, however many such readers there are.
         if !segment.is_resume(from, generation) {
@@ -205,7 +206,7 @@ impl Log {
         segment: &Rc<Segment>,
         generation: u32,
         from: i64,
-        limits: Limits,
+        limits: ReadBounds,
     ) -> Result<FromSegment, ReadError> {
         let (position, expected, mut looked_up) = begin(segment, from, generation);
         let mut position = u64::from(position);
@@ -334,7 +335,7 @@ impl Log {
         let until = next.map_or(ends.settled, |next| next.min(ends.settled));
         let mut from = self.first_offset_at(volume, segment, entry, until).await?.max(ends.log_start);
         while from < until {
-            let read = self.read(from, Limits { offset: until, bytes: MOST, at_least_one: true }).await?;
+            let read = self.read(from, ReadBounds { offset: until, bytes: MOST, at_least_one: true }).await?;
             if let Some(found) = first_at_time(&read, timestamp, volume.config.max_batch_bytes) {
                 return Ok(Some(found));
             }
@@ -467,7 +468,7 @@ fn first_at_time(read: &Read, timestamp: i64, max_batch_bytes: usize) -> Option<
 }
 
 /// Adds what `limits` allow of a chunk. Returns whether all of it was taken, so that the next chunk may follow.
-fn take_from_chunk(chunk: &Chunk, limits: Limits, read: &mut Read) -> bool {
+fn take_from_chunk(chunk: &Chunk, limits: ReadBounds, read: &mut Read) -> bool {
     let batches = chunk.batches();
     let is_whole = read.next_offset <= chunk.first_offset
         && chunk.next_offset <= limits.offset

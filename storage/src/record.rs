@@ -215,7 +215,7 @@ pub struct Record {
 
 /// What a record says of itself before its entries are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
+pub struct RecordHeader {
     pub length: usize,
     pub crc: u32,
     pub round_log: u32,
@@ -229,7 +229,7 @@ impl Record {
     }
 
     /// Reads the header only; `bytes` may end anywhere behind it.
-    pub fn peek(bytes: &[u8]) -> Result<Claim, FormatError> {
+    pub fn peek(bytes: &[u8]) -> Result<RecordHeader, FormatError> {
         if bytes.len() < HEADER_LEN {
             return Err(FormatError::TooShort);
         }
@@ -249,7 +249,7 @@ impl Record {
         let crc = reader.u32();
         let round_log = reader.u32();
         let _chain = reader.u32();
-        Ok(Claim { length, crc, round_log, round: reader.u64() })
+        Ok(RecordHeader { length, crc, round_log, round: reader.u64() })
     }
 
     /// Reads one record from the beginning of `bytes`. Returns it with its CRC and its length before padding.

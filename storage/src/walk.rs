@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::batch::{Batch, BatchError, PEEK_LEN};
 use crate::config::VolumeConfig;
-use crate::read::{FromSegment, Limits, Read};
+use crate::read::{FromSegment, Read, ReadBounds};
 
 /// Batches before `position` are durable, and end at or below `offset`: the next segment begins there, or the durable part of the log ends.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ pub(crate) struct Walker<'a> {
     pub config: &'a VolumeConfig,
     /// The batch that holds this offset is looked for.
     pub from: i64,
-    pub limits: Limits,
+    pub limits: ReadBounds,
     /// Where the segment's bytes end.
     pub end: u64,
     pub durable: Durable,

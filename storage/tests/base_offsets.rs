@@ -10,7 +10,7 @@ use logan_storage::batch::BatchReader;
 use logan_storage::config::LogConfig;
 use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::log::Log;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::recovery::OpenError;
 use support::disk::Disk;
 use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
@@ -52,8 +52,8 @@ fn path(segment: &str, extension: &str) -> String {
     format!("orders-0/{segment}.{extension}")
 }
 
-fn limits(bytes: usize) -> Limits {
-    Limits { offset: i64::MAX, bytes, at_least_one: true }
+fn limits(bytes: usize) -> ReadBounds {
+    ReadBounds { offset: i64::MAX, bytes, at_least_one: true }
 }
 
 /// Reads from `from` on as a consumer does. Returns the base offsets and payloads of what came, and whether all of it did.

@@ -15,14 +15,14 @@ use logan_storage::disk::{DiskError, Host};
 use logan_storage::failure::{AppendError, FailedMark};
 use logan_storage::log::Log;
 use logan_storage::producers::Producers;
-use logan_storage::read::Limits;
-use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
+use logan_storage::read::ReadBounds;
+use logan_storage::recovery::{OpenError, OpenOptions, OpenedDirectory, open_directory};
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
 use support::{CLOSED, batch, batch_of, key, log_config, volume_config};
 
-const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
+const ALL: ReadBounds = ReadBounds { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 
 fn options() -> OpenOptions {
     OpenOptions {
@@ -35,7 +35,7 @@ fn options() -> OpenOptions {
     }
 }
 
-async fn open(disk: Rc<Disk>, runtime: Rc<Runtime>, config: VolumeConfig) -> (Rc<Volume>, Opened) {
+async fn open(disk: Rc<Disk>, runtime: Rc<Runtime>, config: VolumeConfig) -> (Rc<Volume>, OpenedDirectory) {
     let directory = TestDirectory::over(&disk, &runtime);
     let host: Rc<TestHost> = Rc::new(TestHost(runtime));
     let opened =
@@ -378,7 +378,7 @@ async fn long_log(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> (Rc<Volume>, Rc<Log
     (volume, log, stamped(&batches))
 }
 
-const PIECE: Limits = Limits { offset: i64::MAX, bytes: 25_000, at_least_one: true };
+const PIECE: ReadBounds = ReadBounds { offset: i64::MAX, bytes: 25_000, at_least_one: true };
 
 #[test]
 fn a_reader_on_disk_is_read_ahead_for_and_gets_every_byte_once() {
@@ -431,11 +431,11 @@ fn a_batch_that_does_not_fit_is_not_taken_for_a_gap_before_the_next_segment() {
             let end = append(&log, &batch(2, 1_000, n, 1)).await.unwrap();
             log.wait_settled(end).await.unwrap();
         }
-        let small = Limits { offset: i64::MAX, bytes: 15_000, at_least_one: false };
+        let small = ReadBounds { offset: i64::MAX, bytes: 15_000, at_least_one: false };
         let length = expected.len() / 200;
         for (offset, bytes) in [(0, length - 1), (0, length), (398, length - 1), (398, length)] {
             assert!(log.read_cached(offset, small).is_none(), "it comes from disk");
-            let read = log.read(offset, Limits { bytes, ..small }).await.unwrap();
+            let read = log.read(offset, ReadBounds { bytes, ..small }).await.unwrap();
             let first = (offset / 2) as usize * length;
             let fitting = if bytes < length { &[] } else { &expected[first..first + length] };
             assert!(joined(&read.slices) == fitting, "{} bytes of {offset} on", read.bytes);
@@ -645,7 +645,7 @@ fn what_is_read_ahead_is_counted_as_what_it_takes() {
                 log.wait_settled(end).await.unwrap();
             }
         }
-        let little = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+        let little = ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
         let mut was_ahead = 0;
         for offset in 0..3 {
             for log in &logs {

@@ -10,7 +10,7 @@ use logan_storage::config::{Mutations, VolumeConfig};
 use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::kafka_files::read_partition_metadata;
 use logan_storage::key::LogKey;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::recovery::{OpenError, OpenOptions};
 use logan_storage::txn_index::TxnIndex;
 use support::disk::Disk;
@@ -18,7 +18,7 @@ use support::runtime::Runtime;
 use support::workload::{Setup, start};
 use support::{append_settled, batch, key, live, log_config, open, open_options, serve, stop, volume_config};
 
-const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
+const ALL: ReadBounds = ReadBounds { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 const FIRST: &str = "orders-0/00000000000000000000.log";
 const SECOND_NS: u64 = 1_000_000_000;
 

@@ -10,13 +10,13 @@ use logan_storage::batch::BatchReader;
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::failure::ReadError;
 use logan_storage::log::Log;
-use logan_storage::read::{Limits, Read};
+use logan_storage::read::{Read, ReadBounds};
 use support::disk::Disk;
 use support::runtime::Runtime;
 use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
 
 const SECOND: u64 = 1_000_000_000;
-const ONE: Limits = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+const ONE: ReadBounds = ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
 const FIRST: &str = "orders-0/00000000000000000000";
 
 fn config() -> LogConfig {

@@ -9,7 +9,7 @@ use futures_util::future::{join_all, select};
 use logan_storage::batch::{BatchReader, HEADER_LEN};
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::log::Log;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::recovery::{Question, known};
 use support::disk::{Disk, TestDirectory};
 use support::runtime::TestHost;
@@ -87,7 +87,7 @@ fn an_offset_that_is_too_small(entries: &mut [(u32, u32)]) {
 
 async fn check_all(log: &Rc<Log>) {
     for offset in 0..2 * BATCHES {
-        let read = log.read(offset, Limits { offset: i64::MAX, bytes: 1, at_least_one: true }).await;
+        let read = log.read(offset, ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true }).await;
         let read = read.unwrap_or_else(|error| panic!("at {offset}: {error}"));
         let first = BatchReader::new(&read.slices[0], 0, usize::MAX).next().unwrap().unwrap();
         assert_eq!(first.batch.base_offset(), offset);
@@ -215,7 +215,7 @@ fn an_index_that_is_made_anew_by_a_reader_who_gives_up_is_made_by_the_next() {
         live(&disk, 2, move |disk, runtime| async move {
             let volume = serve(&disk, &runtime, volume_config(), config()).await.unwrap();
             let log = volume.log(&key("orders", 0)).unwrap();
-            let one = || Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+            let one = || ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
             let patience = std::pin::pin!(runtime.sleep_ns(after_us * 1000));
             drop(select(std::pin::pin!(log.read(30, one())), patience).await);
             for read in join_all([log.read(40, one()), log.read(50, one())]).await {
@@ -239,7 +239,7 @@ fn an_index_that_is_loaded_for_a_reader_who_gives_up_is_there_for_the_next() {
         let log = volume.log(&key("orders", 0)).unwrap();
         *disk.slow.borrow_mut() = Some((path(SEGMENTS[0], "log"), 100 * MS));
         let before = disk.segment_bytes_read.get();
-        let one = || Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+        let one = || ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
         for from in [30, 20, 10] {
             let reads = join_all([log.read(from, one()), log.read(from + 1, one())]);
             let patience = std::pin::pin!(runtime.sleep_ns(5 * MS));
@@ -269,7 +269,7 @@ fn a_truncation_is_not_led_astray() {
             let base: i64 = segment.parse().unwrap();
             log.truncate_to(base + 30).await.unwrap();
             assert_eq!(append_settled(&log, &batch(1, 400, 1, 1)).await, Ok(base + 31));
-            let all = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
+            let all = ReadBounds { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
             let read = log.read(base, all).await.unwrap();
             let read: Vec<i64> = BatchReader::new(&read.slices.concat(), 0, usize::MAX)
                 .map(|placed| placed.unwrap().batch.base_offset())
@@ -312,7 +312,7 @@ fn of_all_indexes_only_so_many_stay_in_memory() {
             assert!(volume.index_bytes() <= most, "{} bytes", volume.index_bytes());
         }
         for offset in (0..MANY * 100).step_by(41) {
-            let limits = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+            let limits = ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
             assert_eq!(log.read(offset, limits).await.unwrap().next_offset, offset + 1);
         }
         volume.check();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use logan_storage::batch::Attributes;
 use logan_storage::disk::Host;
-use logan_storage::recovery::{Known, Opened, Question, known};
+use logan_storage::recovery::{Known, OpenedDirectory, Question, known};
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
 use support::{
@@ -24,7 +24,7 @@ fn question(is_taken_over: bool) -> Question {
 }
 
 /// Opens the directory and kills the process at once. Returns what it was told of `orders-0` and `empty-0`.
-fn told(disk: &Rc<Disk>, with_producers: bool) -> (Opened, [Known; 2]) {
+fn told(disk: &Rc<Disk>, with_producers: bool) -> (OpenedDirectory, [Known; 2]) {
     live(disk, 7, move |disk, runtime| async move {
         let opened = open(&disk, &runtime, open_options()).await.unwrap();
         let directory = TestDirectory::over(&disk, &runtime);

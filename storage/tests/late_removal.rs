@@ -13,7 +13,7 @@ use logan_storage::batch::BatchReader;
 use logan_storage::disk::{Host, Priority};
 use logan_storage::failure::FailedMark;
 use logan_storage::log::Log;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
@@ -73,7 +73,7 @@ async fn serve_loaded(disk: &Rc<Disk>, runtime: &Rc<Runtime>, delay_ns: &Rc<Cell
 }
 
 async fn payload_at(log: &Rc<Log>, offset: i64) -> Vec<u8> {
-    let read = log.read(offset, Limits { offset: i64::MAX, bytes: 1, at_least_one: true }).await.unwrap();
+    let read = log.read(offset, ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true }).await.unwrap();
     BatchReader::new(&read.slices[0], 0, usize::MAX).next().unwrap().unwrap().batch.records().to_vec()
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use logan_storage::config::LogConfig;
 use logan_storage::failure::AppendError;
 use logan_storage::log::Log;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::recovery::OpenOptions;
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
@@ -19,7 +19,7 @@ use support::{append_settled, batch, key, live, log_config, open, open_options, 
 const BATCHES: u64 = 12;
 const RECORDS: i64 = 3;
 const LENGTH: usize = 3000;
-const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
+const ALL: ReadBounds = ReadBounds { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 
 fn batch_bytes() -> usize {
     batch(RECORDS as i32, LENGTH, 0, 1).len()

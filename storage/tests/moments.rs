@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use logan_storage::batch::Batch;
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::disk::BLOCK;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use support::disk::Disk;
 use support::runtime::Runtime;
 use support::{append_settled, batch, key, live, log_config, serve, stop, volume_config};
@@ -154,7 +154,7 @@ fn entries_of_what_was_truncated_are_not_believed() {
             let volume = serve(&disk, &runtime, volume(), config()).await.unwrap();
             let log = volume.log(&key("orders", 0)).unwrap();
             for n in (cut..BATCHES).step_by(61) {
-                let all = Limits { offset: i64::MAX, bytes: 1, at_least_one: true };
+                let all = ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true };
                 let read = log.read(n, all).await.unwrap();
                 let found = Batch::parse(&read.slices[0], usize::MAX).unwrap();
                 assert_eq!((found.base_offset(), found.max_timestamp()), (n, 10 * n), "cut at {cut}");

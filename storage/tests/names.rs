@@ -10,7 +10,9 @@ use logan_storage::failure::FailedMark;
 use logan_storage::kafka_files::{read_partition_metadata, write_partition_metadata};
 use logan_storage::key::LogKey;
 use logan_storage::log::Log;
-use logan_storage::recovery::{OpenError, OpenOptions, Opened, Standing, open_directory, open_known};
+use logan_storage::recovery::{
+    OpenError, OpenOptions, OpenedDirectory, TopicStanding, open_directory, open_known,
+};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 use support::disk::{Disk, TestDirectory};
@@ -198,7 +200,7 @@ fn what_a_lost_log_has_left_is_not_a_part_of_the_next_one_of_its_name() {
         disk.damage(&format!("logan/checkpoint-1-{slot}"), |bytes| bytes.fill(0));
     }
     let lossy = OpenOptions { accept_loss: true, ..open_options() };
-    let opened: Opened =
+    let opened: OpenedDirectory =
         live(&disk, 2, |disk, runtime| async move { open(&disk, &runtime, lossy).await }).unwrap();
     assert!(opened.parts[0].ledger.logs.is_empty());
     let [aside] = &opened.orphans[..] else { panic!("{:?}", opened.orphans) };
@@ -385,7 +387,7 @@ fn of_two_logs_without_their_name_the_metadata_knows_the_last() {
         live(&disk.copy(), 3, move |disk, runtime| async move {
             let host = Rc::new(TestHost(Rc::clone(&runtime)));
             let standing = |key: &LogKey| {
-                if Some(key.topic_id[0]) == living { Standing::Lives } else { Standing::Deleted }
+                if Some(key.topic_id[0]) == living { TopicStanding::Lives } else { TopicStanding::Deleted }
             };
             let directory = TestDirectory::over(&disk, &runtime);
             let opened = open_known(directory, host, options(), Some(&standing)).await.unwrap();
@@ -412,8 +414,9 @@ fn a_topic_that_is_not_known_changes_nothing() {
     wrong[25] ^= 2;
     assert_ne!(read_partition_metadata(&wrong).unwrap(), key("orders", 0).topic_id);
     disk.damage(METADATA, |text| *text = wrong);
-    let standing =
-        |found: &LogKey| if *found == key("orders", 0) { Standing::Lives } else { Standing::Unknown };
+    let standing = |found: &LogKey| {
+        if *found == key("orders", 0) { TopicStanding::Lives } else { TopicStanding::Unknown }
+    };
     live(&disk, 2, |disk, runtime| async move {
         let host = Rc::new(TestHost(Rc::clone(&runtime)));
         let directory = TestDirectory::over(&disk, &runtime);

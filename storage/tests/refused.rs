@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use logan_storage::recovery::{OpenError, Standing, open_known};
+use logan_storage::recovery::{OpenError, TopicStanding, open_known};
 use support::disk::{Disk, TestDirectory};
 use support::runtime::{Runtime, TestHost};
 use support::{
@@ -33,7 +33,7 @@ fn all(disk: &Disk) -> BTreeMap<String, Option<Vec<u8>>> {
 }
 
 /// Tries to open a directory, and compares what is left with what was there. Returns why it was refused.
-fn refused(disk: &Rc<Disk>, standing: Standing) -> OpenError {
+fn refused(disk: &Rc<Disk>, standing: TopicStanding) -> OpenError {
     let before = all(disk);
     let error = live(disk, 2, move |disk, runtime| async move {
         let (directory, host) = (TestDirectory::over(&disk, &runtime), Rc::new(TestHost(runtime)));
@@ -50,7 +50,8 @@ fn refused(disk: &Rc<Disk>, standing: Standing) -> OpenError {
 fn opened(disk: &Rc<Disk>) -> (bool, Option<i64>) {
     live(disk, 3, |disk, runtime| async move {
         let (directory, host) = (TestDirectory::over(&disk, &runtime), Rc::new(TestHost(runtime)));
-        let opened = open_known(directory, host, open_options(), Some(&|_| Standing::Lives)).await.unwrap();
+        let opened =
+            open_known(directory, host, open_options(), Some(&|_| TopicStanding::Lives)).await.unwrap();
         assert!(!disk.paths().contains(&".kafka_cleanshutdown".to_owned()), "it is open");
         (opened.report.was_clean, opened.report.closed.map(|closed| closed.broker_epoch))
     })
@@ -59,7 +60,7 @@ fn opened(disk: &Rc<Disk>) -> (bool, Option<i64>) {
 #[test]
 fn a_closed_directory_of_an_unknown_topic_is_left_as_it_is() {
     let disk = written(true);
-    let error = refused(&disk, Standing::Unknown);
+    let error = refused(&disk, TopicStanding::Unknown);
     assert_eq!(error, OpenError::UnknownTopic { log: key("orders", 0) });
     assert_eq!(opened(&disk), (true, Some(CLOSED.broker_epoch)));
 }
@@ -69,7 +70,7 @@ fn a_closed_directory_that_is_damaged_is_left_as_it_is() {
     let disk = written(true);
     let whole = disk.content(SEGMENT).unwrap();
     disk.damage(SEGMENT, |bytes| bytes.truncate(100));
-    let error = refused(&disk, Standing::Lives);
+    let error = refused(&disk, TopicStanding::Lives);
     assert!(matches!(error, OpenError::Damaged(_)), "{error}");
     disk.damage(SEGMENT, |bytes| *bytes = whole);
     assert_eq!(opened(&disk), (true, Some(CLOSED.broker_epoch)));
@@ -79,7 +80,7 @@ fn a_closed_directory_that_is_damaged_is_left_as_it_is() {
 fn a_closed_directory_that_cannot_be_read_is_left_as_it_is() {
     let disk = written(true);
     *disk.fails_once.borrow_mut() = Some(("open", SEGMENT.to_owned(), 5));
-    let error = refused(&disk, Standing::Lives);
+    let error = refused(&disk, TopicStanding::Lives);
     assert!(matches!(error, OpenError::Disk(_)), "{error}");
     assert_eq!(opened(&disk), (true, Some(CLOSED.broker_epoch)));
 }
@@ -87,7 +88,7 @@ fn a_closed_directory_that_cannot_be_read_is_left_as_it_is() {
 #[test]
 fn a_directory_that_was_not_closed_is_left_as_it_is() {
     let disk = written(false);
-    let error = refused(&disk, Standing::Unknown);
+    let error = refused(&disk, TopicStanding::Unknown);
     assert_eq!(error, OpenError::UnknownTopic { log: key("orders", 0) });
     assert_eq!(opened(&disk), (false, None));
 }

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use logan_storage::aborted::Committed;
+use logan_storage::aborted::CommittedRead;
 use logan_storage::append::{Append, Offsets};
 use logan_storage::batch::{Attributes, BatchReader};
 use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::failure::AppendError;
 use logan_storage::log::Log;
 use logan_storage::producers::Marker;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::txn_index::{AbortedTxn, ENTRY_LEN, TxnIndex};
 use support::disk::Disk;
 use support::runtime::Runtime;
@@ -130,7 +130,7 @@ impl Model {
 }
 
 /// What the Java client shows of a fetch: `CompletedFetch` with `read_committed`.
-fn shown(committed: &Committed) -> Vec<i64> {
+fn shown(committed: &CommittedRead) -> Vec<i64> {
     let mut to_come = committed.aborted.clone();
     to_come.sort_by_key(|txn| txn.first_offset);
     let mut to_come = to_come.into_iter().peekable();
@@ -248,7 +248,7 @@ async fn check(runtime: &Runtime, log: &Rc<Log>, model: &Model) {
     for _ in 0..6 {
         let from = ends.log_start + runtime.below((stable - ends.log_start + 1) as u64) as i64;
         let limits =
-            Limits { offset: ends.settled, bytes: runtime.below(4_000) as usize, at_least_one: true };
+            ReadBounds { offset: ends.settled, bytes: runtime.below(4_000) as usize, at_least_one: true };
         let cached = log.read_committed_cached(from, limits);
         let committed = log.read_committed(from, limits).await.unwrap();
         for committed in cached.iter().chain([&committed]) {

@@ -12,12 +12,12 @@ use logan_storage::config::{LogConfig, VolumeConfig};
 use logan_storage::disk::Host;
 use logan_storage::failure::{AppendError, ReadError};
 use logan_storage::log::Log;
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use support::disk::Disk;
 use support::runtime::{Runtime, TestHost};
 use support::{append_settled, batch, key, live, log_config, serve, volume_config};
 
-const ALL: Limits = Limits { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
+const ALL: ReadBounds = ReadBounds { offset: i64::MAX, bytes: 1 << 20, at_least_one: true };
 const MS: u64 = 1_000_000;
 
 /// A batch that is larger than the blocks that spares are kept with, and whose timestamp ends the segment: nobody but the append can know.

@@ -13,8 +13,8 @@ use futures_util::future::LocalBoxFuture;
 use super::memory::{MemoryDirectory, seeded};
 use crate::log::LogError;
 use crate::{
-    Clock, Committed, Event, Events, Identity, Limits, Member, Need, Opened, Peers, Position, ProposeError,
-    Quorum, QuorumError, SnapshotError, open,
+    Clock, Committed, Event, Events, Identity, Limits, Member, Need, OpenedQuorum, Peers, Position,
+    ProposeError, Quorum, QuorumError, SnapshotError, open,
 };
 
 /// A lone node has no peer.
@@ -58,7 +58,7 @@ struct Running {
 fn start_with(directory: &MemoryDirectory, limits: Limits) -> Running {
     let identity = Identity { node_id: 0, directory_id: [3; 16] };
     let opening = open(Rc::new(directory.clone()), identity, true, limits, Box::new(seeded(1)));
-    let Opened { quorum, recovered, events, driver } =
+    let OpenedQuorum { quorum, recovered, events, driver } =
         opening.now_or_never().expect("nothing waits").expect("a good log");
     let clock = Rc::new(HandClock::default());
     let driver = driver.run(clock.clone(), Rc::new(Nothing)).boxed_local();

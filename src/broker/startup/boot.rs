@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use logan_shards::{Directory, ShardId};
-use logan_storage::{FailedMark, LogKey, Opened, Volume, VolumeConfig, VolumePart};
+use logan_storage::{FailedMark, LogKey, OpenedDirectory, Volume, VolumeConfig, VolumePart};
 
 use super::StartError;
 use super::claim::Claimed;
@@ -20,7 +20,7 @@ use crate::model::{PartitionId, Uuid};
 pub(super) async fn boot_all(
     shell: &Rc<Shell>,
     claimed: &[Option<Claimed>],
-    volumes: Vec<Option<Opened>>,
+    volumes: Vec<Option<OpenedDirectory>>,
     image: &Arc<Image>,
     is_new: bool,
 ) -> Result<Vec<Arc<FailedMark>>, StartError> {

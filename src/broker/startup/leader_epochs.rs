@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use logan_storage::{Known, LogKey, Opened, Question, Report, known};
+use logan_storage::{Known, LogKey, OpenedDirectory, Question, Report, known};
 
 use super::StartError;
 use super::claim::Claimed;
@@ -48,8 +48,8 @@ impl Survey {
 pub(super) async fn survey(
     node: NodeId,
     claimed: &[Option<Claimed>],
-    volumes: &mut [Option<Opened>],
-    metadata: &quorum::Opened,
+    volumes: &mut [Option<OpenedDirectory>],
+    metadata: &quorum::OpenedMetadata,
     kept_in: Uuid,
 ) -> Result<Survey, StartError> {
     // In its last life.
@@ -89,7 +89,7 @@ fn goes_on(report: &Report, last: Option<i64>) -> bool {
 
 async fn look(
     claimed: &Claimed,
-    opened: &Opened,
+    opened: &OpenedDirectory,
     is_taken_over: bool,
 ) -> Result<BTreeMap<LogKey, Known>, StartError> {
     let directory = LogDirectory::new(claimed.directory.clone());
@@ -104,7 +104,7 @@ async fn look(
 }
 
 impl Survey {
-    fn add(&mut self, directory: Uuid, opened: &Opened, known: &BTreeMap<LogKey, Known>) {
+    fn add(&mut self, directory: Uuid, opened: &OpenedDirectory, known: &BTreeMap<LogKey, Known>) {
         self.online.insert(directory);
         for log in opened.parts.iter().flat_map(|part| part.ledger.logs.values()) {
             let known = known.get(&*log.key);

@@ -17,7 +17,7 @@ pub(super) async fn open(
     shell: &Rc<Shell>,
     cluster_id: &str,
     metadata: &Claimed,
-) -> Result<quorum::Opened, StartError> {
+) -> Result<quorum::OpenedMetadata, StartError> {
     let node_id = shell.plan.settings.broker.node_id.0;
     let identity = Identity { node_id, directory_id: metadata.id.0 };
     let directory = Rc::new(RaftDirectory(metadata.directory.clone()));
@@ -33,7 +33,9 @@ pub(super) async fn open(
         match driver.run(Rc::new(ShardClock), Rc::new(NoPeers)).await {
             Ok(()) => {}
             // Nothing was decided yet.
-            Err(QuorumError::Log(LogError::File(FileError::NoSpace { .. }))) if !shell.leading.is_set() => {
+            Err(QuorumError::Log(LogError::File(FileError::NoSpace { .. })))
+                if !shell.leads_quorum.is_set() =>
+            {
                 shell.no_metadata_space.set();
             }
             // Fail-stop: without its metadata log a node may not decide anything, and must not serve what others may have decided.
@@ -41,7 +43,7 @@ pub(super) async fn open(
         }
     })
     .detach();
-    Ok(quorum::Opened {
+    Ok(quorum::OpenedMetadata {
         quorum,
         events: opened.events,
         image: replayed.image,

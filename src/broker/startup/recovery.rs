@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use logan_shards as shards;
 use logan_storage::disk::{Directory as _, DiskError};
-use logan_storage::{LogKey, OpenError, OpenOptions, Opened, Standing};
+use logan_storage::{LogKey, OpenError, OpenOptions, OpenedDirectory, TopicStanding};
 
 use super::claim::Claimed;
 use super::{StartError, takeover};
@@ -19,8 +19,8 @@ use crate::mail::Router;
 pub(super) async fn recover(
     shell: &Rc<Shell>,
     claimed: &[Option<Claimed>],
-    metadata: &quorum::Opened,
-) -> Result<Vec<Option<Opened>>, StartError> {
+    metadata: &quorum::OpenedMetadata,
+) -> Result<Vec<Option<OpenedDirectory>>, StartError> {
     // While a takeover is under way there are logs that the metadata does not know yet.
     let is_known = !metadata.is_new && !metadata.image.is_taking_over();
     let standing = is_known.then(|| takeover::standing(&metadata.image, &metadata.deleted));
@@ -41,7 +41,7 @@ pub(super) async fn recover(
             hang_after: limits::ROUND_HANGS_AFTER,
             mutations: shell.plan.mutations.storage,
         };
-        let metadata = standing.as_ref().map(|standing| standing as &dyn Fn(&LogKey) -> Standing);
+        let metadata = standing.as_ref().map(|standing| standing as &dyn Fn(&LogKey) -> TopicStanding);
         match logan_storage::open_known(directory, Rc::new(ShardHost), options, metadata).await {
             Ok(opened) => {
                 report(&path, &opened);
@@ -93,7 +93,7 @@ fn unrecovered(path: String, error: &OpenError) -> StartError {
     StartError::Directory { path, reason: format!("{error}{hint}") }
 }
 
-fn report(path: &str, opened: &Opened) {
+fn report(path: &str, opened: &OpenedDirectory) {
     let report = &opened.report;
     if !report.was_clean {
         tracing::info!(

@@ -7,7 +7,7 @@ use logan_shards::{self as shards, ShardId};
 use super::StartError;
 use crate::broker::{Shell, ask, failing};
 use crate::mail::{Answer, Mail};
-use crate::metadata::{Command, Endpoint, Registration, Reply};
+use crate::metadata::{BrokerRegistration, Command, Endpoint, Reply};
 use crate::model::Uuid;
 
 /// Binds the listeners on every shard; that of the quorum first, so that a port chosen by the system is the same for all.
@@ -40,7 +40,7 @@ pub(super) async fn bind_all(shell: &Rc<Shell>) -> Result<Vec<String>, StartErro
 /// Registers this broker with the addresses that clients are told. Returns its epoch.
 pub(super) async fn register(shell: &Rc<Shell>, addresses: &[String]) -> Result<i64, StartError> {
     // The directories are listed once this node leads: one that fails meanwhile must not be registered.
-    shell.leading.wait().await;
+    shell.leads_quorum.wait().await;
     let settings = &shell.plan.settings.broker;
     let endpoints = settings.listeners.iter().zip(addresses).map(|(listener, bound)| {
         let chosen =
@@ -53,7 +53,7 @@ pub(super) async fn register(shell: &Rc<Shell>, addresses: &[String]) -> Result<
             security_protocol: listener.protocol as i16,
         }
     });
-    let registration = Registration {
+    let registration = BrokerRegistration {
         id: settings.node_id,
         incarnation: Uuid::random(shards::random_u64),
         endpoints: endpoints.collect(),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use logan_storage::{LogKey, Opened, Standing};
+use logan_storage::{LogKey, OpenedDirectory, TopicStanding};
 
 use super::StartError;
 use super::claim::Claimed;
@@ -32,7 +32,7 @@ pub(super) struct Topic {
 /// what the metadata does not know once it has begun is never taken over: so there is no first start, and no end of a takeover, without it.
 pub(super) fn foreign_topics(
     claimed: &[Option<Claimed>],
-    volumes: &[Option<Opened>],
+    volumes: &[Option<OpenedDirectory>],
 ) -> Result<Foreign, StartError> {
     if volumes.iter().any(Option::is_none) {
         return Err(StartError::NotAllThere);
@@ -51,15 +51,15 @@ pub(super) fn foreign_topics(
 }
 
 /// What the metadata says of a log's topic.
-pub(super) fn standing(image: &Image, deleted: &BTreeSet<Uuid>) -> impl Fn(&LogKey) -> Standing {
+pub(super) fn standing(image: &Image, deleted: &BTreeSet<Uuid>) -> impl Fn(&LogKey) -> TopicStanding {
     move |key| {
         let topic = partition_of(key).topic;
         if image.topic_by_id(topic).is_some() {
-            Standing::Lives
+            TopicStanding::Lives
         } else if deleted.contains(&topic) {
-            Standing::Deleted
+            TopicStanding::Deleted
         } else {
-            Standing::Unknown
+            TopicStanding::Unknown
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::mail::FetchedPart;
 use crate::model::{LeaderEpoch, Offset, RegistrationId, ShardId, Uuid};
 use crate::protocol::ErrorCode;
 
-pub use session::{Registration, Session, View};
+pub use session::{Session, SessionRegistration, View};
 
 /// A session that was used within this time is not evicted for a new one.
 const KEPT_MS: i64 = 120_000;
@@ -47,7 +47,7 @@ pub struct Wanted {
 
 /// The session fields of one request.
 #[derive(Debug)]
-pub struct Asked {
+pub struct SessionRequest {
     pub session: i32,
     pub epoch: i32,
     pub by_id: bool,
@@ -95,7 +95,7 @@ pub struct Incremental {
     /// The session's epoch, unless another request of it came since.
     epoch: i32,
     pub session: Rc<RefCell<Session>>,
-    pub registration: Rc<Registration>,
+    pub registration: Rc<SessionRegistration>,
 }
 
 /// What a response says.
@@ -142,7 +142,7 @@ impl Sessions {
     }
 
     /// Finds out what a request fetches that came by this connection. Errors are Kafka's, for the whole response.
-    pub fn begin(&mut self, now_ms: i64, connection: u64, asked: Asked) -> Result<Begun, ErrorCode> {
+    pub fn begin(&mut self, now_ms: i64, connection: u64, asked: SessionRequest) -> Result<Begun, ErrorCode> {
         // No topic has such a name, and a session would keep it.
         let has_endless_name =
             asked.parts.iter().any(|(named, _)| named.topic.len() > limits::TOPIC_NAME_BYTES);
@@ -191,7 +191,7 @@ impl Sessions {
         let epoch = of_session.epoch;
         let registration = of_session.take_registration(|| {
             self.registrations += 1;
-            Registration::new(self.registrations, self.ended.clone())
+            SessionRegistration::new(self.registrations, self.ended.clone())
         });
         drop(of_session);
         Ok(Begun::Session(Incremental { id: asked.session, epoch, session, registration }))

@@ -34,18 +34,18 @@ pub struct Session {
     next_order: u64,
     next_number: u64,
     numbers: BTreeMap<Named, PartNumber>,
-    parts: BTreeMap<PartNumber, Cached>,
+    parts: BTreeMap<PartNumber, CachedPart>,
     viewed: Option<View>,
     unplaced: BTreeSet<PartNumber>,
     refused: BTreeMap<PartNumber, ErrorCode>,
     owners: BTreeMap<ShardId, OwnerOf>,
     /// How the owners know the session. Not there while a request is under way, which gives it back if it ends as it should: if it does not,
     /// what reached the owners is not known, and the next request registers anew.
-    registration: Option<Rc<Registration>>,
+    registration: Option<Rc<SessionRegistration>>,
 }
 
 #[derive(Debug)]
-struct Cached {
+struct CachedPart {
     named: Named,
     order: u64,
     wanted: Wanted,
@@ -63,19 +63,19 @@ struct OwnerOf {
 
 /// A session's standing at the owners. It ends with the last who holds it: the session, or a request under way.
 #[derive(Debug)]
-pub struct Registration {
+pub struct SessionRegistration {
     pub number: u64,
     told: RefCell<BTreeSet<ShardId>>,
     ended: Rc<RefCell<Vec<(ShardId, u64)>>>,
 }
 
-impl Registration {
+impl SessionRegistration {
     pub(super) fn new(number: u64, ended: Rc<RefCell<Vec<(ShardId, u64)>>>) -> Rc<Self> {
         Rc::new(Self { number, told: RefCell::default(), ended })
     }
 }
 
-impl Drop for Registration {
+impl Drop for SessionRegistration {
     fn drop(&mut self) {
         let told = self.told.take().into_iter();
         self.ended.borrow_mut().extend(told.map(|shard| (shard, self.number)));
@@ -118,7 +118,7 @@ impl Session {
         self.next_number += 1;
         let order = self.last();
         self.numbers.insert(named.clone(), number);
-        self.parts.insert(number, Cached { named, order, wanted, told: NOTHING_TOLD, owned: None });
+        self.parts.insert(number, CachedPart { named, order, wanted, told: NOTHING_TOLD, owned: None });
         self.unplaced.insert(number);
         number
     }
@@ -156,7 +156,7 @@ impl Session {
     /// What was found, in the session's order, with the partitions' names. What the session has forgotten meanwhile is left out.
     pub(super) fn in_order(&self, found: Vec<FetchedPart>) -> Vec<(Named, FetchedPart)> {
         let known = found.into_iter().filter_map(|part| Some((self.parts.get(&part.number)?, part)));
-        let mut known: Vec<(&Cached, FetchedPart)> = known.collect();
+        let mut known: Vec<(&CachedPart, FetchedPart)> = known.collect();
         known.sort_by_key(|(cached, _)| cached.order);
         known.into_iter().map(|(cached, part)| (cached.named.clone(), part)).collect()
     }
@@ -195,7 +195,7 @@ impl Session {
     }
 
     /// For each owner what changed since it was last told, in the order of the owners' first parts. From now on it counts as told.
-    pub fn changes(&mut self, registration: &Registration) -> Vec<(ShardId, Vec<PartChange>)> {
+    pub fn changes(&mut self, registration: &SessionRegistration) -> Vec<(ShardId, Vec<PartChange>)> {
         let mut told = registration.told.borrow_mut();
         let mut changes = Vec::new();
         for (shard, owner) in &mut self.owners {
@@ -211,7 +211,10 @@ impl Session {
     }
 
     /// The owners' knowledge of the session, for the time of a request. `anew` makes a new one if there is none.
-    pub(super) fn take_registration(&mut self, anew: impl FnOnce() -> Rc<Registration>) -> Rc<Registration> {
+    pub(super) fn take_registration(
+        &mut self,
+        anew: impl FnOnce() -> Rc<SessionRegistration>,
+    ) -> Rc<SessionRegistration> {
         if let Some(registration) = self.registration.take() {
             return registration;
         }
@@ -222,7 +225,7 @@ impl Session {
         anew()
     }
 
-    pub(super) fn give_back(&mut self, registration: Rc<Registration>) {
+    pub(super) fn give_back(&mut self, registration: Rc<SessionRegistration>) {
         self.registration = Some(registration);
     }
 
@@ -231,7 +234,7 @@ impl Session {
         self.registration = None;
     }
 
-    fn cached(&mut self, number: PartNumber) -> &mut Cached {
+    fn cached(&mut self, number: PartNumber) -> &mut CachedPart {
         self.parts.get_mut(&number).expect("numbers are those of parts")
     }
 
@@ -285,7 +288,7 @@ impl Session {
     }
 }
 
-impl Cached {
+impl CachedPart {
     fn as_change(&self, number: PartNumber) -> PartChange {
         let (_, partition) = self.owned.expect("only an owner is told of a part");
         PartChange::Set { order: self.order, part: self.wanted.of(number, partition), told: self.told }

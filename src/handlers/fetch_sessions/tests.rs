@@ -15,9 +15,9 @@ fn wanted(offset: i64) -> Wanted {
     Wanted { offset: Offset(offset), max_bytes: 100, current_leader_epoch: none, last_fetched_epoch: none }
 }
 
-fn asked(session: i32, epoch: i32, parts: &[(i32, i64)]) -> Asked {
+fn asked(session: i32, epoch: i32, parts: &[(i32, i64)]) -> SessionRequest {
     let parts = parts.iter().map(|(partition, offset)| (named(*partition), wanted(*offset))).collect();
-    Asked { session, epoch, by_id: true, parts, forgotten: Vec::new() }
+    SessionRequest { session, epoch, by_id: true, parts, forgotten: Vec::new() }
 }
 
 fn found(number: u64, high_watermark: i64, bytes: u64) -> FetchedPart {
@@ -46,7 +46,7 @@ fn open(sessions: &mut Sessions, now_ms: i64) -> i32 {
 }
 
 /// Begins a request of a session; all its partitions lie on shard 1 if the image has them.
-fn begin(sessions: &mut Sessions, asked: Asked, image: (u64, &[i32])) -> Incremental {
+fn begin(sessions: &mut Sessions, asked: SessionRequest, image: (u64, &[i32])) -> Incremental {
     let Ok(Begun::Session(of)) = sessions.begin(1, CONNECTION, asked) else { panic!("the session is known") };
     let view = View { version: ImageVersion(image.0), is_consumer: true };
     of.session.borrow_mut().place(view, |named| {
@@ -106,7 +106,7 @@ fn owners_are_told_all_once_and_then_what_changes() {
     let of = begin(&mut sessions, asked(id, 3, &[]), IMAGE);
     assert_eq!(told(&of), (vec![(1, 0)], vec![]));
     finish(&mut sessions, of, vec![]);
-    let forget = Asked { forgotten: vec![named(0)], ..asked(id, 4, &[(1, 6), (2, 0)]) };
+    let forget = SessionRequest { forgotten: vec![named(0)], ..asked(id, 4, &[(1, 6), (2, 0)]) };
     let of = begin(&mut sessions, forget, IMAGE);
     assert_eq!(told(&of), (vec![(1, 6), (2, 0)], vec![0]));
     finish(&mut sessions, of, vec![]);
@@ -187,7 +187,7 @@ fn wrong_ids_and_epochs_are_refused() {
     let mut refusal = |asked| sessions.begin(0, CONNECTION, asked).expect_err("refused");
     assert_eq!(refusal(asked(id + 1, 1, &[])), ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
     assert_eq!(refusal(asked(id, 2, &[])), ErrorCode::INVALID_FETCH_SESSION_EPOCH);
-    let by_name = Asked { by_id: false, ..asked(id, 1, &[]) };
+    let by_name = SessionRequest { by_id: false, ..asked(id, 1, &[]) };
     assert_eq!(refusal(by_name), ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
 }
 
@@ -196,7 +196,7 @@ fn a_session_that_forgets_everything_ends() {
     let mut sessions = sessions();
     let id = open(&mut sessions, 0);
     // What is wanted and forgotten at once is forgotten.
-    let forget = Asked { forgotten: vec![named(0), named(1), named(2)], ..asked(id, 1, &[(2, 0)]) };
+    let forget = SessionRequest { forgotten: vec![named(0), named(1), named(2)], ..asked(id, 1, &[(2, 0)]) };
     let Ok(Begun::Parts(full)) = sessions.begin(0, CONNECTION, forget) else { panic!("no session is left") };
     assert_eq!(sessions.finish_full(0, CONNECTION, full, vec![], || 0).session, 0);
     let refused = sessions.begin(0, CONNECTION, asked(id, 2, &[])).expect_err("no session is left");
@@ -252,14 +252,14 @@ fn sessions_have_so_many_partitions_together() {
     let third = open(&mut sessions, 0);
     assert!(third > 0);
     // What is forgotten makes room.
-    let forget = Asked { forgotten: vec![named(0)], ..asked(second, 1, &[]) };
+    let forget = SessionRequest { forgotten: vec![named(0)], ..asked(second, 1, &[]) };
     let of = begin(&mut sessions, forget, IMAGE);
     assert!(sessions.finish_incremental(of, Vec::new()).is_ok());
     let of = begin(&mut sessions, asked(third, 1, &[(2, 0)]), IMAGE);
     assert!(sessions.finish_incremental(of, Vec::new()).is_ok());
     sessions.check();
     // One that names more than there can be ends before that is gone through.
-    let endless = Asked { forgotten: vec![named(9); 5], ..asked(third, 2, &[]) };
+    let endless = SessionRequest { forgotten: vec![named(9); 5], ..asked(third, 2, &[]) };
     assert_eq!(sessions.begin(0, CONNECTION, endless).err(), Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
     sessions.check();
 }
@@ -268,7 +268,7 @@ fn sessions_have_so_many_partitions_together() {
 fn a_session_keeps_no_name_that_no_topic_has() {
     let mut sessions = sessions();
     let named = |letters| Named { topic: "n".repeat(letters).into(), ..named(0) };
-    let naming = |session, epoch, letters| Asked {
+    let naming = |session, epoch, letters| SessionRequest {
         parts: vec![(named(letters), wanted(0))],
         ..asked(session, epoch, &[])
     };

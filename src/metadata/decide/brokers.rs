@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::{Draft, Stop, registered};
 use crate::metadata::image::{Broker, FeatureRange, Partition};
 use crate::metadata::record::{BrokerChange, PartitionChange, Record};
-use crate::metadata::{Registration, Reply, SUPPORTED_FEATURES};
+use crate::metadata::{BrokerRegistration, Reply, SUPPORTED_FEATURES};
 use crate::model::{LeaderEpoch, NodeId, PartitionEpoch, PartitionId, Uuid};
 
-pub(super) fn register(draft: &mut Draft<'_>, asked: &Registration) -> Reply {
+pub(super) fn register(draft: &mut Draft<'_>, asked: &BrokerRegistration) -> Reply {
     let before = draft.image.broker(asked.id);
     let after = registration(draft, asked, before);
     let epoch = after.epoch;
@@ -47,7 +47,7 @@ pub(super) fn lose_directory(draft: &mut Draft<'_>, id: NodeId, directory: Uuid)
     Ok(Reply::Done(vec![Ok(())]))
 }
 
-fn registration(draft: &Draft<'_>, asked: &Registration, before: Option<&Broker>) -> Broker {
+fn registration(draft: &Draft<'_>, asked: &BrokerRegistration, before: Option<&Broker>) -> Broker {
     let features = SUPPORTED_FEATURES.iter().map(|feature| FeatureRange {
         name: feature.name.to_owned(),
         min: feature.min,

@@ -17,7 +17,7 @@ pub(super) fn alter(draft: &mut Draft<'_>, resources: &[ConfigChanges]) -> Resul
 fn alter_one(draft: &mut Draft<'_>, asked: &ConfigChanges) -> Result<(), Trouble> {
     let alterations: Vec<Alteration<'_>> = asked.changes.iter().map(alteration).collect();
     let current = draft.image.config(&asked.resource);
-    let changes: Result<Vec<Change>, alter::Refused> = match &asked.resource {
+    let changes: Result<Vec<Change>, alter::AlterError> = match &asked.resource {
         Resource::Topic(name) => {
             if draft.image.topic(name).is_none() {
                 let message = format!("The topic '{name}' does not exist.");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::{Found, IN_FLIGHT, Metadata, OpenError, OpenOptions, Opened, Standing};
+use super::{Found, IN_FLIGHT, Metadata, OpenError, OpenOptions, OpenedDirectory, TopicStanding};
 use crate::checkpoint::{FIRST_SLOT, SLOTS, capacity_for, write_slot};
 use crate::config::{Mutations, ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
 use crate::disk::{BLOCK, Directory, DiskError, OpenMode};
@@ -28,7 +28,7 @@ pub(super) async fn found_again(
     mut found: Found,
     options: &OpenOptions,
     metadata: Option<Metadata<'_>>,
-) -> Result<Opened, OpenError> {
+) -> Result<OpenedDirectory, OpenError> {
     let Mutations { open_without_flushing, complete_unflushed, .. } = options.mutations;
     if !found.report.was_clean && !open_without_flushing && !complete_unflushed {
         // A name is completed only for an entry that is durable. What was found, and was perhaps never flushed, would otherwise be gone
@@ -57,7 +57,7 @@ pub(super) async fn found_again(
     let orphans = set_orphans_aside(directory, &found, &root).await?;
     let mut report = found.report;
     report.logs = found.logs.len();
-    Ok(Opened { parts, report, orphans })
+    Ok(OpenedDirectory { parts, report, orphans })
 }
 
 /// Deletes logs whose names were given to others: the shard that was to delete such a log had not come to it yet. The metadata knows the last
@@ -74,8 +74,9 @@ async fn delete_superseded(
     }
     let mut superseded = BTreeSet::new();
     for (name, holders) in holders.into_iter().filter(|(_, holders)| holders.len() > 1) {
-        let lives =
-            |at: &usize| metadata.is_some_and(|metadata| metadata(&found.logs[*at].key) == Standing::Lives);
+        let lives = |at: &usize| {
+            metadata.is_some_and(|metadata| metadata(&found.logs[*at].key) == TopicStanding::Lives)
+        };
         if metadata.is_some() && holders.iter().filter(|at| lives(at)).count() <= 1 {
             superseded.extend(holders.into_iter().filter(|at| !lives(at)));
             continue;

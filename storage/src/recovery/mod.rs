@@ -48,7 +48,7 @@ pub struct OpenOptions {
 
 /// An opened directory, to be served by a [`crate::volume::Volume`] for each part.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedDirectory {
     pub parts: Vec<VolumePart>,
     pub report: Report,
     /// Directories that nothing names: never adopted, never deleted. One with the name of a log's was given another name, which is this.
@@ -107,14 +107,14 @@ pub(crate) struct Found {
 
 /// What the metadata says of a log's topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum TopicStanding {
     Lives,
     Deleted,
     Unknown,
 }
 
 /// Asked before anything is changed.
-pub type Metadata<'a> = &'a dyn Fn(&LogKey) -> Standing;
+pub type Metadata<'a> = &'a dyn Fn(&LogKey) -> TopicStanding;
 
 /// Locks, recovers and re-founds a log directory. Call it once per directory, on one shard.
 ///
@@ -125,7 +125,7 @@ pub async fn open_directory(
     directory: Rc<dyn Directory>,
     host: Rc<dyn Host>,
     options: OpenOptions,
-) -> Result<Opened, OpenError> {
+) -> Result<OpenedDirectory, OpenError> {
     open_known(directory, host, options, None).await
 }
 
@@ -135,7 +135,7 @@ pub async fn open_known(
     host: Rc<dyn Host>,
     options: OpenOptions,
     metadata: Option<Metadata<'_>>,
-) -> Result<Opened, OpenError> {
+) -> Result<OpenedDirectory, OpenError> {
     if usize::from(options.shards) > MOST_ROUND_LOGS || options.shards == 0 {
         return Err(OpenError::TooManyShards { shards: options.shards });
     }
@@ -167,7 +167,7 @@ async fn open(
     host: &dyn Host,
     options: &OpenOptions,
     metadata: Option<Metadata<'_>>,
-) -> Result<Opened, OpenError> {
+) -> Result<OpenedDirectory, OpenError> {
     directory.lock().await?;
     let began_ns = host.monotonic_ns();
     let root = read_root(directory).await?;
@@ -185,7 +185,7 @@ async fn open(
         replay::recover(directory, &root, options).await?
     };
     if let Some(metadata) = metadata
-        && let Some(log) = found.logs.iter().find(|log| metadata(&log.key) == Standing::Unknown)
+        && let Some(log) = found.logs.iter().find(|log| metadata(&log.key) == TopicStanding::Unknown)
     {
         return Err(OpenError::UnknownTopic { log: LogKey::clone(&log.key) });
     }

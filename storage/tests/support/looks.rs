@@ -8,7 +8,7 @@ use logan_storage::batch::BatchReader;
 use logan_storage::failure::ReadError;
 use logan_storage::key::LogKey;
 use logan_storage::log::{Ends, Log};
-use logan_storage::read::{Limits, Read};
+use logan_storage::read::{Read, ReadBounds};
 
 use super::runtime::Runtime;
 use super::workload::{Model, Presence};
@@ -39,7 +39,7 @@ fn draw_offset(runtime: &Runtime, ends: Ends, bases: &[i64], batches: &Batches) 
     }
 }
 
-fn draw_limits(runtime: &Runtime, from: i64, ends: Ends, bases: &[i64], batches: &Batches) -> Limits {
+fn draw_limits(runtime: &Runtime, from: i64, ends: Ends, bases: &[i64], batches: &Batches) -> ReadBounds {
     let first = batches.iter().find(|(_, next, _)| *next > from).map_or(0, |(_, _, bytes)| bytes.len());
     let bytes = match runtime.below(8) {
         0 => 0,
@@ -56,11 +56,11 @@ fn draw_limits(runtime: &Runtime, from: i64, ends: Ends, bases: &[i64], batches:
         1 => ends.settled,
         _ => i64::MAX,
     };
-    Limits { offset, bytes, at_least_one: runtime.below(2) == 0 }
+    ReadBounds { offset, bytes, at_least_one: runtime.below(2) == 0 }
 }
 
 /// Why a read is not what these batches allow.
-fn objection(read: &Read, from: i64, limits: Limits, settled: i64, batches: &Batches) -> Option<String> {
+fn objection(read: &Read, from: i64, limits: ReadBounds, settled: i64, batches: &Batches) -> Option<String> {
     let first = batches.partition_point(|(_, next, _)| *next <= from);
     let mut expected = batches[first..].iter();
     let (mut bytes, mut count, mut behind) = (0, 0, from);
@@ -92,14 +92,14 @@ fn objection(read: &Read, from: i64, limits: Limits, settled: i64, batches: &Bat
 }
 
 /// Whether a read must return something: the batch that holds `from`, or the next one, is below every limit.
-fn must_find(from: i64, limits: Limits, settled: i64, batches: &Batches) -> bool {
+fn must_find(from: i64, limits: ReadBounds, settled: i64, batches: &Batches) -> bool {
     batches.iter().find(|(_, next, _)| *next > from).is_some_and(|(_, next, bytes)| {
         *next <= limits.offset.min(settled) && (limits.at_least_one || bytes.len() <= limits.bytes)
     })
 }
 
 /// One read, from memory and from wherever it is. What the log holds may change meanwhile.
-async fn look(log: &Rc<Log>, model: &Rc<RefCell<Model>>, key: &LogKey, from: i64, limits: Limits) {
+async fn look(log: &Rc<Log>, model: &Rc<RefCell<Model>>, key: &LogKey, from: i64, limits: ReadBounds) {
     let entry = || model.borrow().logs[key].clone();
     let what = format!("{key}: from {from} with {limits:?}");
     let (before, ends) = (entry(), log.ends());
@@ -163,11 +163,11 @@ pub async fn look_at_batches(log: &Rc<Log>, batches: &Batches, which: impl Fn(us
         for (kind, from) in [*base, inside, next - 1, *next, base - 1].into_iter().enumerate() {
             let is_whole = (at + kind) % 2 == 0;
             let limits = match (at + kind) % 5 {
-                0 => Limits { offset: i64::MAX, bytes: 1, at_least_one: true },
-                1 => Limits { offset: *next, bytes: bytes.len(), at_least_one: false },
-                2 => Limits { offset: next - 1, bytes: 10_000, at_least_one: is_whole },
-                3 => Limits { offset: i64::MAX, bytes: bytes.len() - 1, at_least_one: is_whole },
-                _ => Limits { offset: i64::MAX, bytes: 1 << 22, at_least_one: is_whole },
+                0 => ReadBounds { offset: i64::MAX, bytes: 1, at_least_one: true },
+                1 => ReadBounds { offset: *next, bytes: bytes.len(), at_least_one: false },
+                2 => ReadBounds { offset: next - 1, bytes: 10_000, at_least_one: is_whole },
+                3 => ReadBounds { offset: i64::MAX, bytes: bytes.len() - 1, at_least_one: is_whole },
+                _ => ReadBounds { offset: i64::MAX, bytes: 1 << 22, at_least_one: is_whole },
             };
             let what = format!("{}: from {from} with {limits:?}, {ends:?}", log.key());
             match log.read(from, limits).await {

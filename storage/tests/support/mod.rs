@@ -21,7 +21,7 @@ use logan_storage::failure::{AppendError, FailedMark};
 use logan_storage::kafka_files::CleanShutdown;
 use logan_storage::key::LogKey;
 use logan_storage::log::Log;
-use logan_storage::recovery::{OpenError, OpenOptions, Opened, open_directory};
+use logan_storage::recovery::{OpenError, OpenOptions, OpenedDirectory, open_directory};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
 
@@ -141,7 +141,11 @@ pub fn open_options() -> OpenOptions {
 }
 
 /// A directory with one shard.
-pub async fn open(disk: &Rc<Disk>, runtime: &Rc<Runtime>, options: OpenOptions) -> Result<Opened, OpenError> {
+pub async fn open(
+    disk: &Rc<Disk>,
+    runtime: &Rc<Runtime>,
+    options: OpenOptions,
+) -> Result<OpenedDirectory, OpenError> {
     let directory = TestDirectory::over(disk, runtime);
     let host = Rc::new(TestHost(Rc::clone(runtime)));
     open_directory(directory, host, options).await

@@ -14,7 +14,7 @@ use logan_storage::failure::{AppendError, FailedMark, ReadError};
 use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
 use logan_storage::key::{LogId, LogKey};
 use logan_storage::log::{Ends, Log};
-use logan_storage::read::Limits;
+use logan_storage::read::ReadBounds;
 use logan_storage::recovery::{OpenError, OpenOptions, Report, open_directory};
 use logan_storage::stop::close_directory;
 use logan_storage::volume::Volume;
@@ -640,7 +640,7 @@ pub async fn read_all(log: &Rc<Log>) -> Vec<Vec<u8>> {
     let mut at = ends.log_start;
     let mut found = Vec::new();
     while at < ends.log_end {
-        let limits = Limits { offset: i64::MAX, bytes: 10_000, at_least_one: true };
+        let limits = ReadBounds { offset: i64::MAX, bytes: 10_000, at_least_one: true };
         let read =
             log.read(at, limits).await.unwrap_or_else(|error| panic!("{}: at {at}: {error}", log.key()));
         if read.next_offset <= at {
