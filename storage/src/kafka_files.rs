@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use crate::uuid::Uuid;
+
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
@@ -36,32 +38,9 @@ pub enum TextError {
     WrongValue { key: &'static str, expected: &'static str },
 }
 
-/// A topic's 128-bit id as Kafka writes it: URL-safe base64 without padding, 22 characters.
-pub fn topic_id_text(id: [u8; 16]) -> String {
-    let bits = u128::from_be_bytes(id);
-    let digit = |value: u128| char::from(BASE64[(value & 63) as usize]);
-    (0..21).map(|at| digit(bits >> (122 - 6 * at))).chain([digit((bits & 3) << 4)]).collect()
-}
-
-/// Reads what [`topic_id_text`] writes.
-pub fn parse_topic_id(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 22 {
-        return None;
-    }
-    let mut bits = 0_u128;
-    for (at, digit) in text.bytes().enumerate() {
-        let value = BASE64.iter().position(|known| *known == digit)? as u128;
-        // 22 digits are 132 bits: the last four are padding.
-        bits = if at < 21 { bits << 6 | value } else { bits << 2 | value >> 4 };
-    }
-    Some(bits.to_be_bytes())
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 /// `partition.metadata` for the partition's topic id.
 pub fn write_partition_metadata(topic_id: [u8; 16]) -> String {
-    format!("version: 0\ntopic_id: {}", topic_id_text(topic_id))
+    format!("version: 0\ntopic_id: {}", Uuid(topic_id))
 }
 
 /// The topic id in a `partition.metadata` file.
@@ -79,8 +58,8 @@ pub fn read_partition_metadata(bytes: &[u8]) -> Result<[u8; 16], TextError> {
     }
     let expected = "topic_id: with 22 characters of base64";
     let id = value(2, "topic_id:", expected)?;
-    match parse_topic_id(id) {
-        Some(id) if id != [0; 16] => Ok(id),
+    match Uuid::parse(id) {
+        Some(id) if !id.is_zero() => Ok(id.0),
         _ => Err(TextError::Malformed { line: 2, expected }),
     }
 }
@@ -198,7 +177,7 @@ impl MetaProperties {
         if directory_id.is_none() && (!values.is_empty() || text(bytes)?.contains("directory.id")) {
             return Err(TextError::MissingKey { key: "directory.id" });
         }
-        if directory_id.as_deref().is_some_and(|id| parse_topic_id(id).is_none()) {
+        if directory_id.as_deref().is_some_and(|id| Uuid::parse(id).is_none()) {
             return Err(TextError::WrongValue { key: "directory.id", expected: "22 characters of base64" });
         }
         Ok(Self { cluster_id, node_id, directory_id })
@@ -594,7 +573,7 @@ mod tests {
     proptest! {
         #[test]
         fn ids_round_trip(id: [u8; 16]) {
-            prop_assert_eq!(parse_topic_id(&topic_id_text(id)), Some(id));
+            prop_assert_eq!(Uuid::parse(&Uuid(id).to_string()), Some(Uuid(id)));
         }
 
         #[test]
@@ -606,7 +585,7 @@ mod tests {
 
         #[test]
         fn meta_properties_round_trip(cluster_id: String, node_id in 0_i32.., id: Option<[u8; 16]>) {
-            let meta = MetaProperties { cluster_id, node_id, directory_id: id.map(topic_id_text) };
+            let meta = MetaProperties { cluster_id, node_id, directory_id: id.map(|id| Uuid(id).to_string()) };
             prop_assert_eq!(MetaProperties::read(meta.write().as_bytes()), Ok(meta));
         }
 
@@ -624,7 +603,7 @@ mod tests {
                 let _ = MetaProperties::read(bytes);
                 let _ = read_clean_shutdown(bytes);
             }
-            let _ = (DirectoryName::parse(&text), SegmentFileName::parse(&text), parse_topic_id(&text));
+            let _ = (DirectoryName::parse(&text), SegmentFileName::parse(&text), Uuid::parse(&text));
         }
 
         #[test]

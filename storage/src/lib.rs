@@ -43,6 +43,7 @@ pub mod stop;
 pub mod truncate;
 pub mod txn_index;
 mod txn_proof;
+mod uuid;
 pub mod varint;
 pub mod volume;
 mod walk;
@@ -62,4 +63,5 @@ pub use recovery::{
     open_known,
 };
 pub use stop::{CloseError, StoppedLog, StoppedPart, close_directory};
+pub use uuid::Uuid;
 pub use volume::{SettledHook, Volume, VolumePart};

@@ -8,7 +8,7 @@ use logan_storage::epochs::LeaderEpochs;
 use logan_storage::kafka_files::{
     CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, LEADER_EPOCH_CHECKPOINT, LOG_START_CHECKPOINT, META_PROPERTIES,
     MetaProperties, PARTITION_METADATA, RECOVERY_POINT_CHECKPOINT, REPLICATION_CHECKPOINT,
-    read_clean_shutdown, read_offset_checkpoint, read_partition_metadata, topic_id_text,
+    read_clean_shutdown, read_offset_checkpoint, read_partition_metadata,
 };
 
 use super::{Failure, Lines, Maybe, Stopped, each_of, failed, files};
@@ -64,7 +64,7 @@ fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stop
         }
         PARTITION_METADATA => {
             let topic = read_partition_metadata(&bytes).map_err(|error| failed(path, error))?;
-            lines.line(format_args!("topic={}", topic_id_text(topic)))
+            lines.line(format_args!("topic={}", Uuid(topic)))
         }
         CLEAN_SHUTDOWN => {
             let closed = read_clean_shutdown(&bytes).map_err(|error| failed(path, error))?;
