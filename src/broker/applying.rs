@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use logan_shards::{self as shards, Queue};
-use logan_storage::{AppendError, Log, LogConfig, LogKey, Volume};
+use logan_storage::{AppendError, Log, LogConfig, LogKey, Volume, planted};
 
 use super::owner::Hosted;
 use super::{Shell, listener};
@@ -260,7 +260,7 @@ fn evict(shell: &Rc<Shell>, topic: &Topic) -> Vec<Rc<Log>> {
 
 /// Deletes logs, all together, since they share rounds and syncs. Until this returns, no log of the same name may be created anywhere.
 pub(super) async fn delete_logs(shell: &Shell, logs: Vec<Rc<Log>>) {
-    if shell.plan.mutations.keep_deleted_logs {
+    if planted(shell.plan.mutations.keep_deleted_logs) {
         return;
     }
     join_all(logs.iter().map(|log| delete_log(shell, log))).await;

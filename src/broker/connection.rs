@@ -13,6 +13,7 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::SinkExt;
 use futures_util::future::{Either, select};
 use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, Reader};
+use logan_storage::planted;
 
 use super::Shell;
 use super::connections::Open;
@@ -91,7 +92,7 @@ async fn read_requests(
         assert!(bytes <= credited, "a request of {bytes} bytes has credit for {credited}");
         open.last_used_ns.set(shards::monotonic_ns());
         // Owners may have a part of what it brings when the connection is to end: the other parts follow, and all are waited for.
-        let is_handed_on = frame.api == ApiKey::Produce && !shell.plan.mutations.leave_owners;
+        let is_handed_on = frame.api == ApiKey::Produce && !planted(shell.plan.mutations.leave_owners);
         // Apart from the connection's own task, which would hold room for the largest handler while nothing is asked.
         let handling = Box::pin(handlers::handle(&shell.context, &open.peer, frame, &mut credit));
         let outcome = if is_handed_on { Ok(handling.await) } else { unless_closed(open, handling).await };

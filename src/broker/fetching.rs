@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use logan_shards::{self as shards, Queue};
-use logan_storage::{CommittedRead, ReadBounds, ReadError, held_by};
+use logan_storage::{CommittedRead, ReadBounds, ReadError, held_by, planted};
 
 use super::offsets::end_of_epoch;
 use super::owner::{Hosted, Owner, epoch_of};
@@ -230,10 +230,10 @@ impl Owner {
     /// The watermark as a fetch is told it.
     fn watermark_told(&self, replica: &Replica) -> Offset {
         let watermark = replica.high_watermark();
-        if self.mutations.lower_watermark {
+        if planted(self.mutations.lower_watermark) {
             return Offset(watermark.0 - 1).max(replica.log_start());
         }
-        if self.mutations.tell_unsettled { replica.log_end() } else { watermark }
+        if planted(self.mutations.tell_unsettled) { replica.log_end() } else { watermark }
     }
 
     /// The last stable offset as a fetch is told it: -1, which Kafka's clients pass over, if the log cannot be loaded.
@@ -247,7 +247,7 @@ impl Owner {
 
     /// How far a fetch may read.
     fn visible(&self, replica: &Replica) -> Offset {
-        if self.mutations.read_unsettled { replica.log_end() } else { replica.high_watermark() }
+        if planted(self.mutations.read_unsettled) { replica.log_end() } else { replica.high_watermark() }
     }
 
     /// Reads what was granted and answers: in this turn if all of it is in memory, else in a task that reads the rest at once.

@@ -47,7 +47,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, lock};
 use logan_shards::{self as shards, LaneCapacity, Listener, RealOptions, Seat, Stop};
-use logan_storage::{LogKey, Volume};
+use logan_storage::{LogKey, Volume, planted};
 
 use crate::config::Settings;
 use crate::handlers::{Answers, Budget, Context, Credit, Unpacking};
@@ -79,7 +79,7 @@ pub struct Plan {
     pub loads: Loads,
 }
 
-/// Faults planted by tests, each consulted at one place, each of which a checker must notice.
+/// Faults planted by tests, each consulted at one place, each of which a checker must notice. A release build has none of them: [`planted`].
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mutations {
@@ -124,6 +124,18 @@ pub struct Mutations {
     pub insist_on_volumes: bool,
     /// No fault: the epoch with which fetch sessions begin, shortly before it wraps.
     pub session_epoch: Option<i32>,
+}
+
+impl Mutations {
+    /// Refuses faults where they would be passed over.
+    ///
+    /// # Panics
+    /// In a release build, if a fault is planted.
+    fn check(&self) {
+        self.storage.check();
+        let none = Self { session_epoch: self.session_epoch, ..Self::default() };
+        assert!(cfg!(debug_assertions) || *self == none, "a release build has no faults planted: {self:?}");
+    }
 }
 
 /// The connections of a node, as far as all shards must know of them, and what they leave to files.
@@ -280,6 +292,7 @@ async fn bring_up(shell: &Rc<Shell>) -> Result<startup::Started, StartError> {
 
 impl Shell {
     pub fn new(seat: Seat<Mail>, plan: Plan) -> Rc<Self> {
+        plan.mutations.check();
         let given = plan.settings.broker.memory_bytes;
         let memory = memory_of_node(given, shards::memory_bytes()) / u64::from(seat.shards);
         let router = Rc::new(Router::new(seat.mesh));
@@ -336,7 +349,7 @@ impl Shell {
     /// Waits for the memory of a frame.
     async fn frame_credit(&self, size: usize) -> Credit {
         let budget = if size > limits::LARGE_FRAME_BYTES { &self.large_frames } else { &self.frames };
-        if self.plan.mutations.forget_frames {
+        if planted(self.plan.mutations.forget_frames) {
             return budget.none();
         }
         budget.take(size as u64 + limits::REQUEST_BYTES).await

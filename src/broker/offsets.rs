@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use futures_util::stream::{self, StreamExt};
 use logan_shards::{self as shards, Queue};
-use logan_storage::ReadError;
+use logan_storage::{ReadError, planted};
 
 use super::owner::{Hosted, Owner, epoch_of};
 use crate::limits;
@@ -53,7 +53,7 @@ impl Owner {
     fn latest(&self, hosted: &Hosted, committed: bool) -> OffsetAnswer {
         let Some(offset) = visible(hosted, committed) else { return not_loaded() };
         let mut leader_epoch = epoch_of(hosted);
-        if self.mutations.tell_older_epochs && offset.0 % 2 == 1 {
+        if planted(self.mutations.tell_older_epochs) && offset.0 % 2 == 1 {
             leader_epoch.0 -= 1;
         }
         OffsetAnswer { error: ErrorCode::NONE, offset, timestamp: -1, leader_epoch }
@@ -62,7 +62,7 @@ impl Owner {
     fn epoch_end(&self, hosted: &Hosted, epoch: LeaderEpoch) -> OffsetAnswer {
         match end_of_epoch(hosted, epoch) {
             Some((leader_epoch, end)) => {
-                let offset = Offset(end.0 + i64::from(self.mutations.end_epochs_late));
+                let offset = Offset(end.0 + i64::from(planted(self.mutations.end_epochs_late)));
                 OffsetAnswer { error: ErrorCode::NONE, offset, timestamp: -1, leader_epoch }
             }
             None => nothing(),
@@ -98,7 +98,7 @@ impl Owner {
         credit.resize(limits::SEARCH_BYTES.max(batch.len() as u64));
         let log_start = hosted.replica.borrow().log_start();
         let limit = limits::STORED_BATCH_UNPACKED_BYTES;
-        let time = if self.mutations.tell_batch_of_time { i64::MIN } else { time };
+        let time = if planted(self.mutations.tell_batch_of_time) { i64::MIN } else { time };
         let begin = || TimestampSearch::begin(&batch, time, log_start.0, limit);
         // A batch may come to much when it is decompressed.
         match self.unpacking.run(begin, async || {}).await.map(|(found, _)| found) {

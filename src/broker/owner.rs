@@ -16,7 +16,7 @@ use bytes::Bytes;
 use logan_shards::{self as shards, Queue};
 use logan_storage::batch::Batch;
 use logan_storage::producers::{Attempt, Origin, ProducerError, Verdict};
-use logan_storage::{Append, AppendError, Log, Offsets};
+use logan_storage::{Append, AppendError, Log, Offsets, planted};
 
 use super::Mutations;
 use super::registrations::RegisteredSession;
@@ -308,7 +308,7 @@ fn step(hosted: &Hosted, append: &Waiting, mutations: Mutations) -> Step {
     }
     match check_sequence(&hosted.log, &append.part.batches) {
         Sequence::Append => {}
-        Sequence::Duplicate { .. } if mutations.append_duplicates => {}
+        Sequence::Duplicate { .. } if planted(mutations.append_duplicates) => {}
         Sequence::Refuse(error) => return refused(error),
         Sequence::Duplicate { base, end, timestamp } => {
             let settled = append.acks == 0 || replica.on_duplicate(end, append.ticket);

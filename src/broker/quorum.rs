@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, join_all, select};
 use logan_raft::{Committed, Event, Events, ProposeError, Quorum};
 use logan_shards::{self as shards, Queue, ShardId};
+use logan_storage::planted;
 
 use super::{Shell, metadata_codec};
 use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
@@ -103,7 +104,7 @@ pub(super) fn begin(shell: &Rc<Shell>, opened: OpenedMetadata, directory: Uuid) 
     let (sender, commands) = mpsc::unbounded();
     let node = shell.plan.settings.broker.node_id;
     *shell.commands.borrow_mut() = Some(Commands { sender, quorum: opened.quorum.clone(), node, directory });
-    let forgets = shell.plan.mutations.forget_producer_ids;
+    let forgets = planted(shell.plan.mutations.forget_producer_ids);
     let image = if forgets { without_producer_ids(&opened.image) } else { opened.image };
     let driver =
         Driver { shell: shell.clone(), quorum: opened.quorum, decider: RefCell::new(Decider::new(image)) };
@@ -166,7 +167,7 @@ impl Driver {
     }
 
     fn on_command(&self, call: Call, mut command: Command) {
-        if self.shell.plan.mutations.ids_of_names {
+        if planted(self.shell.plan.mutations.ids_of_names) {
             command = with_ids_of_names(command);
         }
         let answers = self.decider.borrow_mut().on_command(call, command);
@@ -222,7 +223,7 @@ impl Driver {
             .on_committed(entry.term, entry.index, &records)
             .unwrap_or_else(|error| panic!("the metadata log, entry {}: {error}", entry.index));
         let touched: Vec<Touched> = records.iter().map(Record::touches).collect();
-        if self.shell.plan.mutations.answer_before_applied {
+        if planted(self.shell.plan.mutations.answer_before_applied) {
             self.give(std::mem::take(&mut answers));
         }
         self.publish(&touched).await;

@@ -12,6 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use logan_storage::planted;
+
 use super::owner::Owner;
 use crate::mail::{FetchOf, FetchPart, FetchedPart, PartChange, Told};
 use crate::model::{ErrorCode, PartNumber, RegistrationId};
@@ -110,13 +112,13 @@ impl Owner {
         let parked = {
             let mut registrations = self.registrations.borrow_mut();
             let Some(registration) = registrations.get_mut(&ticket.registration) else { return };
-            if self.mutations.forget_news {
+            if planted(self.mutations.forget_news) {
                 return self.watch(&registration.parts[&ticket.part].part, ticket.registration);
             }
             registration.mark(ticket.part);
             registration.parked
         };
-        if let Some(number) = parked.filter(|_| !self.mutations.let_fetches_sleep) {
+        if let Some(number) = parked.filter(|_| !planted(self.mutations.let_fetches_sleep)) {
             self.look_again(number);
         }
     }

@@ -25,6 +25,7 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::{FutureExt, StreamExt};
 use logan_shards::{self as shards, AlignedBuffer, Writer};
+use logan_storage::planted;
 
 use super::Shell;
 use super::connection::Ended;
@@ -167,7 +168,7 @@ impl Responses {
     pub(super) async fn write_all(&mut self) -> Result<(), Ended> {
         while let Some(slot) = self.queue.next().await {
             let mut outgoing = Outgoing::default();
-            if self.shell.plan.mutations.answer_out_of_order
+            if planted(self.shell.plan.mutations.answer_out_of_order)
                 && let Some(Some(next)) = self.queue.next().now_or_never()
             {
                 self.add(next, &mut outgoing).await?;
@@ -186,7 +187,7 @@ impl Responses {
     /// Nothing can be written any more. What is owed is waited for all the same: until then the owners hold what came in the frames, whose
     /// credit must not be given to others.
     pub(super) async fn settle(mut self) {
-        if self.shell.plan.mutations.leave_owners {
+        if planted(self.shell.plan.mutations.leave_owners) {
             return;
         }
         if let Some((later, _held)) = self.unfinished.take() {
@@ -272,7 +273,7 @@ impl Responses {
             }
         }
         let written = std::mem::take(outgoing);
-        if self.shell.plan.mutations.keep_credit {
+        if planted(self.shell.plan.mutations.keep_credit) {
             std::mem::forget(written.leases);
         }
         Ok(())

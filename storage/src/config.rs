@@ -42,7 +42,7 @@ pub struct VolumeConfig {
     pub mutations: Mutations,
 }
 
-/// Faults to plant in tests, each consulted at one place, each of which a test must notice.
+/// Faults to plant in tests, each consulted at one place, each of which a test must notice. A release build has none of them: [`planted`].
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mutations {
@@ -73,6 +73,26 @@ pub struct Mutations {
     pub keep_reads: bool,
     /// A settled write buffer is still charged as one that is not.
     pub keep_memory: bool,
+}
+
+impl Mutations {
+    /// Refuses faults where they would be passed over: see [`planted`].
+    ///
+    /// # Panics
+    /// In a release build, if a fault is planted.
+    pub fn check(&self) {
+        assert!(
+            cfg!(debug_assertions) || *self == Self::default(),
+            "a release build has no faults planted: {self:?}"
+        );
+    }
+}
+
+/// Whether a fault is planted here. Never in a release build: what is asked for is not looked at there, and the compiler leaves out what this guards.
+#[inline]
+#[doc(hidden)]
+pub const fn planted(is_asked_for: bool) -> bool {
+    cfg!(debug_assertions) && is_asked_for
 }
 
 /// The most bytes that one round gathers; more would ruin its latency.

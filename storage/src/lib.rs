@@ -51,7 +51,7 @@ pub mod watch;
 
 pub use aborted::CommittedRead;
 pub use append::{Append, Appended, Offsets};
-pub use config::{LogConfig, Mutations, VolumeConfig};
+pub use config::{LogConfig, Mutations, VolumeConfig, planted};
 pub use failure::{AppendError, FailedMark, LogFailed, ReadError};
 pub use kafka_files::CleanShutdown;
 pub use key::LogKey;

@@ -11,6 +11,7 @@ use futures_util::future::{Either, select};
 use crate::aborted::set_aborted;
 use crate::append::derive;
 use crate::batch::{Batch, BatchError};
+use crate::config::planted;
 use crate::disk::{BLOCK, DiskError, File, OpenMode, Priority};
 use crate::epochs::LeaderEpochs;
 use crate::failure::{AppendError, ReadError};
@@ -270,7 +271,7 @@ impl Log {
             epochs: entry.epochs,
             index: entry.segments.last().map_or(VouchedIndex::NOTHING, VouchedIndex::of),
         });
-        if volume.config.mutations.believe_unvouched_hints {
+        if planted(volume.config.mutations.believe_unvouched_hints) {
             return Vouched { snapshot: end, epochs: end, index: VouchedIndex::ALL };
         }
         vouched.unwrap_or(Vouched { snapshot: -1, epochs: -1, index: VouchedIndex::NOTHING })

@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::config::{AHEAD_BYTES, PIECE};
+use crate::config::{AHEAD_BYTES, PIECE, planted};
 use crate::disk::BLOCK;
 use crate::log::Log;
 use crate::volume::Volume;
@@ -54,7 +54,7 @@ impl Volume {
     }
 
     pub(crate) fn add_memory(&self, bytes: usize) {
-        if !self.config.mutations.forget_memory {
+        if !planted(self.config.mutations.forget_memory) {
             self.write_memory.bytes.set(self.write_memory.bytes() + bytes);
         }
     }
@@ -66,7 +66,7 @@ impl Volume {
 
     /// Buffers are settled: they are the tail cache's now.
     pub(crate) fn move_memory_to_cache(&self, log: &Rc<Log>, generation: u32, bytes: usize) {
-        if !self.config.mutations.keep_memory {
+        if !planted(self.config.mutations.keep_memory) {
             self.write_memory.bytes.set(self.write_memory.bytes().saturating_sub(bytes));
         }
         self.tail_cache.add(log, generation, bytes);
@@ -101,7 +101,7 @@ impl Volume {
 
     /// The invariants of this file.
     pub fn check_memory(&self) {
-        if self.config.mutations.acknowledge_before_writes {
+        if planted(self.config.mutations.acknowledge_before_writes) {
             // A planted fault, which calls bytes settled whose buffers the disk still needs.
             return;
         }

@@ -14,7 +14,7 @@ use futures_channel::oneshot;
 use futures_util::future::select;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::config::SYNC_ONE_BY_ONE;
+use crate::config::{SYNC_ONE_BY_ONE, planted};
 use crate::disk::{BLOCK, DiskError, File, OpenMode, Priority};
 use crate::kafka_files::{
     PARTITION_METADATA, SegmentFile, read_partition_metadata, write_partition_metadata,
@@ -341,7 +341,8 @@ impl Volume {
             let renamed = self.directory.rename(&spare.path(), &path).await;
             // It may have been renamed by an attempt that found no space later; and the planted fault orders the rename early, and once
             // more when it is due.
-            let may_be_done = self.names.is_again.get() || self.config.mutations.rename_before_durable;
+            let may_be_done =
+                self.names.is_again.get() || planted(self.config.mutations.rename_before_durable);
             if may_be_done { allow_missing(renamed) } else { renamed }?;
             synced.insert(directory);
             named.push((log, segment, spare));

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::config::{PIECE, PREPARE_ABOVE, PREPARE_LEAST, PREPARE_PIECE};
+use crate::config::{PIECE, PREPARE_ABOVE, PREPARE_LEAST, PREPARE_PIECE, planted};
 use crate::disk::{DiskError, File, Flushing, Priority};
 use crate::failure::AppendError;
 use crate::gather::{Pending, Run};
@@ -234,7 +234,7 @@ impl Volume {
     /// How far blocks from the end's one on are written, by asking the file system after a sync of the file.
     async fn prove_prepared(&self, file: &dyn File, end: u64) -> Result<u64, DiskError> {
         let length = file.length().await?;
-        if self.config.mutations.file_size_is_prepared {
+        if planted(self.config.mutations.file_size_is_prepared) {
             return Ok(block_floor(length).max(block_floor(end)));
         }
         file.sync_data().await.map_err(DiskError::of_sync)?;

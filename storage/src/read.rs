@@ -9,6 +9,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::batch::{Batch, BatchReader};
+use crate::config::planted;
 use crate::disk::BLOCK;
 use crate::failure::ReadError;
 use crate::gather::Chunk;
@@ -107,7 +108,7 @@ impl Log {
                 if state.generation != of_generation {
                     (at, of_generation) = (from, state.generation);
                 }
-                let reads_unsettled = volume.config.mutations.read_unsettled_from_disk;
+                let reads_unsettled = planted(volume.config.mutations.read_unsettled_from_disk);
                 let offset =
                     if reads_unsettled { limits.offset } else { limits.offset.min(state.ends.settled) };
                 if at >= offset {
@@ -138,7 +139,7 @@ impl Log {
                 continue;
             }
             let FromSegment { read, is_all } = outcome?;
-            if volume.config.mutations.keep_reads {
+            if planted(volume.config.mutations.keep_reads) {
                 std::mem::forget(read.slices.clone());
             }
             if goes_on && read.bytes > 0 {
@@ -155,7 +156,7 @@ impl Log {
 
     /// A planted fault.
     fn reads_unsettled(&self) -> bool {
-        self.volume.upgrade().is_some_and(|volume| volume.config.mutations.read_unsettled)
+        self.volume.upgrade().is_some_and(|volume| planted(volume.config.mutations.read_unsettled))
     }
 
     fn must_hold(volume: &Volume, from: i64, log_start: i64, settled: i64) -> Result<(), ReadError> {
@@ -326,7 +327,8 @@ impl Log {
             self.rebuild_index(volume, segment).await?;
         }
         let beginning = OffsetEntry { offset: segment.base, position: 0 };
-        let looked_up = if volume.config.mutations.search_from_last_entry { i64::MAX } else { timestamp };
+        let looked_up =
+            if planted(volume.config.mutations.search_from_last_entry) { i64::MAX } else { timestamp };
         let entry = segment.index.borrow().as_ref().map_or(beginning, |index| {
             let entry = index.time_entry_of(looked_up);
             index.entry_of(entry.offset)

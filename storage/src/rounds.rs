@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 
-use crate::config::{IDLE_BEFORE_COVER, OWN_PREPARATION_BYTES, RECORD_BYTES, ROUND_BYTES, STALL_NS};
+use crate::config::{IDLE_BEFORE_COVER, OWN_PREPARATION_BYTES, RECORD_BYTES, ROUND_BYTES, STALL_NS, planted};
 use crate::disk::{BLOCK, DiskError, File, Flushing};
 use crate::gather::{Pending, Run};
 use crate::ledger::{Head, SEGMENT_BOUND};
@@ -105,7 +105,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             break;
         }
         while let Some(round) = volume.build_round(flights.len()) {
-            if volume.config.mutations.acknowledge_before_writes {
+            if planted(volume.config.mutations.acknowledge_before_writes) {
                 volume.settle_early(&round);
             }
             flights.push_back(execute(Rc::clone(&volume), round));
@@ -187,7 +187,7 @@ impl Volume {
 
     /// Resolves when what `round` gave up may be overwritten, cut or unlinked (the freeing rule), or the volume has failed.
     pub(crate) async fn covered(&self, round: u64) {
-        if self.config.mutations.free_without_cover {
+        if planted(self.config.mutations.free_without_cover) {
             return;
         }
         {
@@ -238,7 +238,7 @@ impl Volume {
         if !has_entries && !wants_cover && !wants_flush {
             return false;
         }
-        if !log.has_room(LONGEST as u64, self.config.mutations.reuse_before_checkpoint) {
+        if !log.has_room(LONGEST as u64, planted(self.config.mutations.reuse_before_checkpoint)) {
             self.request_checkpoint();
             return false;
         }
@@ -305,7 +305,7 @@ impl Volume {
                     let at = state.segments.iter().position(|other| Rc::ptr_eq(other, segment));
                     let sealed = at.and_then(|at| at.checked_sub(1)).map(|at| Rc::clone(&state.segments[at]));
                     let segment = Rc::clone(segment);
-                    if self.config.mutations.rename_before_durable {
+                    if planted(self.config.mutations.rename_before_durable) {
                         let (log, segment) = (Rc::clone(log), Rc::clone(&segment));
                         self.add_name_work(NameWork::Segment { log, segment });
                     }
@@ -359,7 +359,7 @@ impl Volume {
         }
         state.is_busy = true;
         state.unflushed_messages += run.messages;
-        if !self.config.ack_sync && !self.config.mutations.forget_flushes {
+        if !self.config.ack_sync && !planted(self.config.mutations.forget_flushes) {
             draft.flush |= state.unflushed_messages >= state.config.flush_messages;
             self.note_flush_deadline(state.config.flush_ms, run.began_ns);
         }
@@ -461,7 +461,7 @@ impl Volume {
     }
 
     async fn flush(&self, round: &Round) -> Result<(), DiskError> {
-        if self.config.mutations.no_flush {
+        if planted(self.config.mutations.no_flush) {
             return Ok(());
         }
         let unsynced = std::mem::take(&mut self.queue.borrow_mut().unsynced);

@@ -134,7 +134,7 @@ pub(crate) async fn run(volume: Rc<Volume>) {
                 (is_due || volume.is_ended()).then_some(())
             })
             .await;
-        if volume.is_ended() || volume.have_rounds_ended() {
+        if volume.is_ended() || volume.queue.borrow().has_ended {
             return;
         }
         spares.is_making.set(true);

@@ -102,6 +102,7 @@ impl Volume {
         log_config: &dyn Fn(&LogKey) -> LogConfig,
         failed: Arc<FailedMark>,
     ) -> Result<Rc<Self>, DiskError> {
+        config.mutations.check();
         let id = part.ledger.round_log;
         let mut files = Vec::new();
         for (index, prepared) in part.round_files.iter().enumerate() {

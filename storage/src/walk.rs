@@ -12,7 +12,7 @@
 use bytes::Bytes;
 
 use crate::batch::{Batch, BatchError, PEEK_LEN};
-use crate::config::VolumeConfig;
+use crate::config::{VolumeConfig, planted};
 use crate::read::{FromSegment, Read, ReadBounds};
 
 /// Batches before `position` are durable, and end at or below `offset`: the next segment begins there, or the durable part of the log ends.
@@ -126,7 +126,7 @@ impl Walker<'_> {
     }
 
     fn fault_of(&self, batch: &Batch<'_>) -> Option<BatchError> {
-        if self.config.mutations.believe_batches { None } else { batch.check_crc().err() }
+        if planted(self.config.mutations.believe_batches) { None } else { batch.check_crc().err() }
     }
 
     /// Whether the batch at the beginning of `rest` cannot be what follows, or not all is here that says so.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use logan_shards::{Directory, ShardId};
-use logan_storage::{FailedMark, LogKey, OpenedDirectory, Volume, VolumeConfig, VolumePart};
+use logan_storage::{FailedMark, LogKey, OpenedDirectory, Volume, VolumeConfig, VolumePart, planted};
 
 use super::StartError;
 use super::claim::Claimed;
@@ -121,7 +121,9 @@ async fn start_or_fail(
         Err(error) => error,
     };
     let settings = &shell.plan.settings.broker;
-    if shell.plan.mutations.insist_on_volumes || settings.log_dirs[place] == settings.metadata_log_dir {
+    if planted(shell.plan.mutations.insist_on_volumes)
+        || settings.log_dirs[place] == settings.metadata_log_dir
+    {
         return Err(error);
     }
     failed.fail(&error);

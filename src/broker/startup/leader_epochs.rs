@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use logan_storage::{Known, LogKey, OpenedDirectory, Question, Report, known};
+use logan_storage::{Known, LogKey, OpenedDirectory, Question, Report, known, planted};
 
 use super::StartError;
 use super::claim::Claimed;
@@ -127,7 +127,7 @@ pub(super) async fn begin_producer_ids(shell: &Rc<Shell>, survey: &Survey) -> Re
 
 /// Begins the leader epochs that the survey asks for, of all partitions that the metadata knows now, before anybody is served.
 pub(super) async fn begin_leader_epochs(shell: &Rc<Shell>, survey: &Survey) -> Result<(), StartError> {
-    if shell.plan.mutations.keep_leader_epochs {
+    if planted(shell.plan.mutations.keep_leader_epochs) {
         return Ok(());
     }
     let broker = shell.plan.settings.broker.node_id;

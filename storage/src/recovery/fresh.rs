@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{Found, IN_FLIGHT, Metadata, OpenError, OpenOptions, OpenedDirectory, TopicStanding};
 use crate::checkpoint::{FIRST_SLOT, SLOTS, capacity_for, write_slot};
-use crate::config::{Mutations, ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES};
+use crate::config::{ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES, planted};
 use crate::disk::{BLOCK, Directory, DiskError, OpenMode};
 use crate::kafka_files::{
     DirectoryKind, DirectoryName, METADATA_DIRECTORY, PARTITION_METADATA, SegmentFile, stray_directory,
@@ -29,8 +29,9 @@ pub(super) async fn found_again(
     options: &OpenOptions,
     metadata: Option<Metadata<'_>>,
 ) -> Result<OpenedDirectory, OpenError> {
-    let Mutations { open_without_flushing, complete_unflushed, .. } = options.mutations;
-    if !found.report.was_clean && !open_without_flushing && !complete_unflushed {
+    let skips_all = planted(options.mutations.open_without_flushing);
+    let skips_first = skips_all || planted(options.mutations.complete_unflushed);
+    if !found.report.was_clean && !skips_first {
         // A name is completed only for an entry that is durable. What was found, and was perhaps never flushed, would otherwise be gone
         // after the next power loss, and its files would stand under names that no log has.
         directory.sync_file_system().await?;
@@ -47,7 +48,7 @@ pub(super) async fn found_again(
     let mut parts = distribute(&found, &root, options);
     let zeros = zeros(directory);
     try_join_all(parts.iter_mut().map(|part| write_part(directory, part, &zeros))).await?;
-    if !open_without_flushing {
+    if !skips_all {
         // Before anything is believed: what a killed process left in the device's cache must not be served and then lost. The same
         // flush makes the completed names and the fresh files durable.
         directory.sync_file_system().await?;

@@ -139,6 +139,7 @@ pub async fn open_known(
     if usize::from(options.shards) > MOST_ROUND_LOGS || options.shards == 0 {
         return Err(OpenError::TooManyShards { shards: options.shards });
     }
+    options.mutations.check();
     let opening = open(&*directory, &*host, &options, metadata);
     match select(std::pin::pin!(opening), std::pin::pin!(until_hang(&*directory, &*host, options.hang_after)))
         .await

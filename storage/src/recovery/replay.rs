@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::{Found, OpenError, OpenOptions};
 use crate::checkpoint::{SLOTS, faults, newest};
-use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES};
+use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES, planted};
 use crate::crc::RunningCrc;
 use crate::disk::{BLOCK, Directory, DirectoryEntry, DiskError, File, OpenMode};
 use crate::kafka_files::SegmentFile;
@@ -121,7 +121,7 @@ async fn replay(
     };
     let mut reader = RecordReader::open(directory, id, ledger.head, options, found).await?;
     let mut records = Vec::new();
-    while let Some(record) = reader.next(options.mutations.drop_chain_check) {
+    while let Some(record) = reader.next(planted(options.mutations.drop_chain_check)) {
         records.push(record);
     }
     let stated = records.iter().map(|found| found.record.durable_through).max().unwrap_or(0);
@@ -132,7 +132,7 @@ async fn replay(
         let wrong = [reader.faults(), faults(id, &slots)].concat().join("; ");
         let damage =
             format!("round {} is missing, but round {beyond} is known to be durable ({wrong})", last + 1);
-        if !options.accept_loss && !options.mutations.believe_round_logs {
+        if !options.accept_loss && !planted(options.mutations.believe_round_logs) {
             return Err(Fault::Damage(damage));
         }
         found.report.losses.push(format!("round log {id}: {damage}"));
