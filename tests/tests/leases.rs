@@ -74,7 +74,8 @@ fn unstamped(mut batches: Vec<u8>) -> Vec<u8> {
     batches
 }
 
-/// Whoever had to wait for a client that does not read would wait until the broker gives that one up.
+/// Whoever had to wait for a client that does not read would wait until the broker gives that one up. (How long at most, where no machine is slow:
+/// [`those_that_do_not_read_keep_nobody_waiting_longer_than_their_loans`].)
 const MOST: Duration = Duration::from_millis(limits::WRITE_STALL_MS / 2);
 
 /// Others produce and fetch for `time`; the longest that one of them had to wait.
@@ -293,4 +294,120 @@ fn consumers_that_wait_with_much_do_not_send_others_away() {
         connection.receive().expect("all are answered");
     }
     broker.assert_alive();
+}
+
+/// Others produce and fetch beside clients that do not read, in virtual time, which no slow machine stretches. Memory is given in the order in which
+/// it is asked for, and each of those that do not read has it for as long as a loan lasts under pressure.
+#[test]
+fn those_that_do_not_read_keep_nobody_waiting_longer_than_their_loans() {
+    for silent in [1, 80] {
+        let (alone, beside) = simulated::longest_waits(silent);
+        println!("{silent} do not read: {alone:?} alone, {beside:?} beside them");
+        let loans = Duration::from_millis(limits::LEASE_UNDER_PRESSURE_MS * silent);
+        assert!(beside <= alone + loans, "{alone:?} alone, {beside:?} beside {silent}");
+    }
+}
+
+mod simulated {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use futures_util::future::join_all;
+    use logan::protocol::messages::create_topics::CreatableTopic;
+    use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
+    use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
+    use logan::protocol::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest};
+    use logan::protocol::records::{BatchBuilder, Compression};
+    use logan::protocol::{ErrorCode, Records};
+    use logan_shards::{monotonic_ns, sleep};
+    use logan_tests::simulation::client::Client;
+    use logan_tests::simulation::quiet::{connect, serve};
+
+    const TOPIC: &str = "silent";
+    const FETCH: i16 = 11;
+    const PRODUCE: i16 = 9;
+    /// Longer than the broker lends buffers to a peer that does not read.
+    const TIME: Duration = Duration::from_secs(3);
+
+    /// The longest that somebody waited for the answers to a Produce and a Fetch: without and with clients that do not read.
+    pub fn longest_waits(silent: u64) -> (Duration, Duration) {
+        serve(&["logan.memory.bytes=201326592"], async move {
+            let mut client = connect().await;
+            create(&mut client).await;
+            for _ in 0..super::BATCHES {
+                produce(&mut client, super::VALUE).await;
+            }
+            let alone = others().await;
+            let mut waiting = Vec::new();
+            for _ in 0..silent {
+                let mut client = connect().await;
+                client.send(FETCH, &vec![fetch(0); super::MANY as usize]).await.expect("the broker reads");
+                waiting.push(client);
+            }
+            let beside = others().await;
+            (alone, beside)
+        })
+    }
+
+    async fn create(client: &mut Client) {
+        let topic = CreatableTopic {
+            name: TOPIC.into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+        let response = client.call(7, &request).await.expect("an answer");
+        assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
+    }
+
+    async fn produce(client: &mut Client, length: usize) {
+        let mut builder = BatchBuilder::new(Compression::None);
+        builder.append(1_700_000_000_000, None, Some(&vec![b'x'; length]), &[]);
+        let batch: Bytes = builder.finish(None);
+        let part = PartitionProduceData { records: Some(Records::from(batch)), ..Default::default() };
+        let topic = TopicProduceData { name: TOPIC.into(), partition_data: vec![part], ..Default::default() };
+        let request =
+            ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() };
+        let response = client.call(PRODUCE, &request).await.expect("an answer");
+        assert_eq!(response.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+    }
+
+    fn fetch(offset: i64) -> FetchRequest {
+        let part = FetchPartition {
+            partition: 0,
+            fetch_offset: offset,
+            partition_max_bytes: 50 << 20,
+            ..Default::default()
+        };
+        let topic = FetchTopic { topic: TOPIC.into(), partitions: vec![part], ..Default::default() };
+        FetchRequest {
+            max_wait_ms: 0,
+            min_bytes: 1,
+            max_bytes: 50 << 20,
+            topics: vec![topic],
+            ..Default::default()
+        }
+    }
+
+    /// Three others produce and fetch a batch now and then.
+    async fn others() -> Duration {
+        let until = monotonic_ns() + TIME.as_nanos() as u64;
+        let other = async |_| {
+            let mut client = connect().await;
+            let small = FetchRequest { max_bytes: 1, ..fetch(0) };
+            let mut longest = 0;
+            while monotonic_ns() < until {
+                let began = monotonic_ns();
+                produce(&mut client, 9).await;
+                let response = client.call(FETCH, &small).await.expect("an answer");
+                assert_eq!(response.responses[0].partitions[0].error_code, ErrorCode::NONE);
+                longest = longest.max(monotonic_ns() - began);
+                sleep(Duration::from_millis(20)).await;
+            }
+            longest
+        };
+        let longest = join_all((0..3).map(other)).await.into_iter().max().expect("three");
+        Duration::from_nanos(longest)
+    }
 }
