@@ -23,6 +23,8 @@ pub mod buffer;
 #[cfg(not(logan_loom))]
 pub mod disk;
 #[cfg(not(logan_loom))]
+mod gate;
+#[cfg(not(logan_loom))]
 mod machine;
 #[cfg(not(logan_loom))]
 mod memory;
@@ -66,6 +68,8 @@ pub use buffer::{AlignedBuffer, PoolUse, pool_use};
 pub use disk::{
     Directory, DirectoryEntry, File, Flushing, IoError, OpenMode, PlainFile, descriptors_were_missing,
 };
+#[cfg(not(logan_loom))]
+pub use gate::WorkerShare;
 pub use lane::Class;
 #[cfg(not(logan_loom))]
 pub use memory::memory_bytes;

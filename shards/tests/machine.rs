@@ -437,6 +437,8 @@ fn a_read_at_the_end_of_a_file_that_grows_meanwhile_is_no_fault_of_the_disk(shar
         let mut stopped = 0;
         for _ in 0..200 {
             file.set_length(5000).await.unwrap();
+            // The cut has left a page to be written, for which a read waits, and would come after what is submitted behind it.
+            file.sync_data().await.unwrap();
             let busy = async {
                 // Long enough for the turn to end in the ring, where both are submitted.
                 std::thread::sleep(Duration::from_micros(200));

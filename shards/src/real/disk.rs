@@ -3,7 +3,7 @@
 //! Reads, writes, reservations and syncs go through the shard's ring. What the ring cannot do without a kernel thread of its own
 //! anyway (names, extent maps, the sync of a whole file system) runs on the blocking threads of the directory's device.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,17 +13,17 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, Weak};
 
 use bytes::Bytes;
-use io_uring::{opcode, types};
+use io_uring::{opcode, squeue, types};
 
 use super::blocking::{Resource, blocking};
 use super::descriptors;
 use super::executor;
 use super::filesystem::{self, Nature};
-use super::gate::Permit;
 use super::ring::fd;
-use super::ring::{self, Blocking, Memory};
+use super::ring::{self, Memory};
 use crate::buffer::AlignedBuffer;
 use crate::disk::{BLOCK, DirectoryEntry, Flushing, IoError, OpenMode};
+use crate::gate::{Blocking, Gates, Permit};
 use crate::{machine, runtime};
 
 /// Kafka's lock file.
@@ -200,7 +200,8 @@ impl RealDirectory {
             })
             .await?;
         let name = format!("{}/{path}", self.0.as_written);
-        Ok(RealFile { handle: Handle::new(file, name, self.resource()), direct, number })
+        let handle = Handle::new(file, name, self.resource());
+        Ok(RealFile { handle, direct, asks: Cell::new(direct), number })
     }
 
     pub(crate) async fn open_plain(&self, path: &str, mode: OpenMode) -> Result<RealPlainFile, IoError> {
@@ -323,11 +324,13 @@ struct Handle {
     file: Option<Arc<OwnedFd>>,
     path: String,
     resource: Resource,
+    gates: Rc<Gates>,
 }
 
 impl Handle {
     fn new(file: fs::File, path: String, resource: Resource) -> Self {
-        Self { file: Some(Arc::new(OwnedFd::from(file))), path, resource }
+        let gates = executor::current().ring().gates(resource);
+        Self { file: Some(Arc::new(OwnedFd::from(file))), path, resource, gates }
     }
 
     fn file(&self) -> &Arc<OwnedFd> {
@@ -346,21 +349,20 @@ impl Handle {
 
     /// Waits until the device may keep one more of the kernel's workers.
     async fn worker(&self, what: Blocking) -> Permit {
-        let gate = executor::current().ring().gate(self.resource, what);
-        gate.enter().await
+        self.gates.enter(what).await
     }
 
     async fn sync_data(&self) -> Result<(), IoError> {
         let permit = self.worker(Blocking::Sync).await;
         let entry = opcode::Fsync::new(fd(self.file())).flags(types::FsyncFlags::DATASYNC).build();
-        let (result, _) = ring::start_blocking(entry, self.file(), permit).await;
+        let (result, _) = ring::start(entry, self.file(), Memory::None, Some(permit)).await;
         if result < 0 { Err(self.failed("fdatasync", result)) } else { Ok(()) }
     }
 
     async fn allocate(&self, position: u64, length: u64) -> Result<(), IoError> {
         let permit = self.worker(Blocking::Allocation).await;
         let entry = opcode::Fallocate::new(fd(self.file()), length).offset(position).build();
-        let (result, _) = ring::start_blocking(entry, self.file(), permit).await;
+        let (result, _) = ring::start(entry, self.file(), Memory::None, Some(permit)).await;
         if result < 0 { Err(self.failed("fallocate", result)) } else { Ok(()) }
     }
 
@@ -415,6 +417,8 @@ fn stat(file: &OwnedFd) -> io::Result<libc::stat> {
 pub(crate) struct RealFile {
     handle: Handle,
     direct: bool,
+    /// Whether the kernel can be asked to do it at once or not at all.
+    asks: Cell<bool>,
     number: u64,
 }
 
@@ -464,8 +468,49 @@ impl RealFile {
     /// One direct write: the number of bytes that were written, or an error number, negative.
     async fn write_some(&self, position: u64, content: Bytes) -> i32 {
         let (start, length) = (content.as_ptr(), content.len() as u32);
-        let entry = opcode::Write::new(fd(self.handle.file()), start, length).offset(position).build();
-        ring::start(entry, self.handle.file(), Memory::Content(content)).await.0
+        let entry = |flags| {
+            let write = opcode::Write::new(fd(self.handle.file()), start, length);
+            write.offset(position).rw_flags(flags).build()
+        };
+        self.transfer(Blocking::Write, entry, length as i32, Memory::Content(content)).await.0
+    }
+
+    /// One read or write, which the kernel first does at once or not at all. Only what would wait is given to a worker, as the kernel would by
+    /// itself, but counted: this is told by nothing else, because a device that hangs makes any operation wait once its queue is full. So what
+    /// does not wait costs nothing, and what waits once more coming back here.
+    async fn transfer(
+        &self,
+        what: Blocking,
+        entry: impl Fn(i32) -> squeue::Entry,
+        length: i32,
+        mut memory: Memory,
+    ) -> (i32, Memory) {
+        let mut asks = self.asks.get();
+        let has_asked = asks;
+        loop {
+            let (permit, entry) = if asks {
+                (None, entry(libc::RWF_NOWAIT))
+            } else {
+                (Some(self.handle.worker(what).await), entry(0))
+            };
+            // It is known to wait: the kernel need not try again before it takes a worker.
+            let entry = if has_asked && !asks { entry.flags(squeue::Flags::ASYNC) } else { entry };
+            let result;
+            (result, memory) = ring::start(entry, self.handle.file(), memory, permit).await;
+            if !asks || !self.would_wait(what, result, length) {
+                return (result, memory);
+            }
+            asks = false;
+        }
+    }
+
+    /// Whether what was asked to be done at once was not, or, of a write, not wholly.
+    fn would_wait(&self, what: Blocking, result: i32, length: i32) -> bool {
+        if result == -libc::EOPNOTSUPP {
+            self.asks.set(false);
+        }
+        matches!(-result, libc::EAGAIN | libc::EOPNOTSUPP)
+            || what == Blocking::Write && (0..length).contains(&result)
     }
 
     pub(crate) async fn read(&self, position: u64, length: usize) -> Result<Bytes, IoError> {
@@ -500,10 +545,13 @@ impl RealFile {
         length: usize,
     ) -> Result<(usize, AlignedBuffer), IoError> {
         let rest = &mut buffer.bytes_mut()[filled..length];
-        let entry = opcode::Read::new(fd(self.handle.file()), rest.as_mut_ptr(), rest.len() as u32)
-            .offset(position + filled as u64)
-            .build();
-        let (result, memory) = ring::start(entry, self.handle.file(), Memory::Buffer(buffer)).await;
+        let (start, rest) = (rest.as_mut_ptr(), rest.len() as u32);
+        let entry = |flags| {
+            let read = opcode::Read::new(fd(self.handle.file()), start, rest);
+            read.offset(position + filled as u64).rw_flags(flags).build()
+        };
+        let (result, memory) =
+            self.transfer(Blocking::Read, entry, rest as i32, Memory::Buffer(buffer)).await;
         let Memory::Buffer(buffer) = memory else { panic!("an operation gives its own memory back") };
         if result < 0 { Err(self.handle.failed("read", result)) } else { Ok((result as usize, buffer)) }
     }
@@ -563,11 +611,13 @@ impl RealPlainFile {
         let mut content = vec![0; there];
         let mut filled = 0;
         while filled < there {
+            let permit = self.handle.worker(Blocking::Read).await;
             let rest = &mut content[filled..];
             let entry = opcode::Read::new(fd(self.handle.file()), rest.as_mut_ptr(), rest.len() as u32)
                 .offset(position + filled as u64)
                 .build();
-            let (result, memory) = ring::start(entry, self.handle.file(), Memory::Plain(content)).await;
+            let (result, memory) =
+                ring::start(entry, self.handle.file(), Memory::Plain(content), Some(permit)).await;
             let Memory::Plain(back) = memory else { panic!("an operation gives its own memory back") };
             content = back;
             match result {
@@ -583,11 +633,13 @@ impl RealPlainFile {
     pub(crate) async fn write_at(&self, position: u64, mut content: Vec<u8>) -> Result<(), IoError> {
         let mut written = 0;
         while written < content.len() {
+            let permit = self.handle.worker(Blocking::Write).await;
             let rest = &content[written..];
             let entry = opcode::Write::new(fd(self.handle.file()), rest.as_ptr(), rest.len() as u32)
                 .offset(position + written as u64)
                 .build();
-            let (result, memory) = ring::start(entry, self.handle.file(), Memory::Plain(content)).await;
+            let (result, memory) =
+                ring::start(entry, self.handle.file(), Memory::Plain(content), Some(permit)).await;
             let Memory::Plain(back) = memory else { panic!("an operation gives its own memory back") };
             content = back;
             if result <= 0 {

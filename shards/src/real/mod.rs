@@ -7,7 +7,6 @@ pub(crate) mod disk;
 mod event;
 pub(crate) mod executor;
 mod filesystem;
-mod gate;
 pub(crate) mod memory;
 pub(crate) mod net;
 pub(crate) mod placement;

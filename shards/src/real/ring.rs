@@ -25,17 +25,12 @@ use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
 use super::blocking::Resource;
 use super::executor;
-use super::gate::{Gate, Permit};
 use crate::buffer::AlignedBuffer;
+use crate::gate::{Gates, Permit, WorkerShare};
 
-/// Kernel threads that work for one ring at most, for what cannot be done without waiting (syncs above all). The kernel's own cap
-/// follows the number of cores, and parallel syncs would queue up behind it.
-const WORKERS: u32 = 64;
-/// Of these, what one device's syncs and reservations may keep: a device that hangs leaves the others theirs. (What the kernel hands to a worker of
-/// the reads and writes, which it mostly does without, is not counted.)
-const SYNCS_OF_A_DEVICE: usize = 16;
-const ALLOCATIONS_OF_A_DEVICE: usize = 8;
-const _: () = assert!(2 * (SYNCS_OF_A_DEVICE + ALLOCATIONS_OF_A_DEVICE) < WORKERS as usize);
+/// What one device may keep of the kernel's threads that work for one ring. The kernel's own cap follows the number of cores, and parallel syncs
+/// would queue up behind it; a thread is started when it is needed, and ends when it has had nothing to do for 5 s.
+const SHARE: WorkerShare = WorkerShare::STANDARD;
 /// Descriptors that can be held open until the last operation of a ring has ended.
 const PINNED_DESCRIPTORS: u32 = 64;
 /// Completions per submission-queue entry. More at a time than fit are kept by the kernel and fetched in the next turn.
@@ -56,13 +51,6 @@ pub(crate) enum Memory {
     /// Written by the kernel.
     Buffer(AlignedBuffer),
     Plain(Vec<u8>),
-}
-
-/// What the kernel always gives to a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Blocking {
-    Sync,
-    Allocation,
 }
 
 struct Operation {
@@ -87,7 +75,7 @@ pub(crate) struct Ring {
     queue: RefCell<VecDeque<squeue::Entry>>,
     files: Cell<usize>,
     pinned: RefCell<Vec<Arc<OwnedFd>>>,
-    gates: RefCell<BTreeMap<(Resource, Blocking), Rc<Gate>>>,
+    gates: RefCell<BTreeMap<Resource, Rc<Gates>>>,
     bell: RefCell<Bell>,
 }
 
@@ -137,8 +125,7 @@ impl Ring {
             .setup_cqsize(depth * COMPLETIONS_PER_ENTRY)
             .dontfork()
             .build(depth)?;
-        let mut workers = [WORKERS, WORKERS];
-        uring.submitter().register_iowq_max_workers(&mut workers)?;
+        allow_workers(&uring, 1)?;
         uring.submitter().register_files_sparse(PINNED_DESCRIPTORS)?;
         // Nothing yet: whether it may be entered is to be known before anything depends on it.
         uring.submit()?;
@@ -271,13 +258,15 @@ impl Ring {
         Completion { ring: self.clone(), number: Some(number) }
     }
 
-    /// What must be entered before an operation that keeps a worker.
-    pub(crate) fn gate(&self, device: Resource, what: Blocking) -> Rc<Gate> {
-        let most = match what {
-            Blocking::Sync => SYNCS_OF_A_DEVICE,
-            Blocking::Allocation => ALLOCATIONS_OF_A_DEVICE,
-        };
-        self.gates.borrow_mut().entry((device, what)).or_insert_with(|| Gate::new(most)).clone()
+    /// What must be entered before an operation that may keep a worker.
+    pub(crate) fn gates(&self, device: Resource) -> Rc<Gates> {
+        let mut gates = self.gates.borrow_mut();
+        if let Some(known) = gates.get(&device) {
+            return known.clone();
+        }
+        allow_workers(&self.uring.borrow(), gates.len() + 1)
+            .unwrap_or_else(|error| panic!("io_uring does not take the number of its workers: {error}"));
+        gates.entry(device).or_insert(Gates::new(SHARE)).clone()
     }
 
     /// Operations on files that have not completed.
@@ -311,6 +300,13 @@ impl Ring {
     }
 }
 
+/// A share for each device.
+fn allow_workers(uring: &IoUring, devices: usize) -> io::Result<()> {
+    let most = u32::try_from(devices * SHARE.sum()).unwrap_or(u32::MAX);
+    // All of ours are bounded, as the kernel calls what works on files and block devices; what it had before is told in their place.
+    uring.submitter().register_iowq_max_workers(&mut [most, most])
+}
+
 fn enter(uring: &IoUring, sleep: Option<Duration>) {
     let result = match sleep {
         None => uring.submit(),
@@ -341,14 +337,15 @@ impl Drop for Ring {
     }
 }
 
-/// Starts an operation on the shard's ring. `file` is the descriptor that `entry` names, `memory` what it points to.
-pub(crate) fn start(entry: squeue::Entry, file: &Arc<OwnedFd>, memory: Memory) -> Completion {
-    executor::current().ring().start(entry, Some(file.clone()), memory, None)
-}
-
-/// The same for an operation without memory that keeps a worker.
-pub(crate) fn start_blocking(entry: squeue::Entry, file: &Arc<OwnedFd>, permit: Permit) -> Completion {
-    executor::current().ring().start(entry, Some(file.clone()), Memory::None, Some(permit))
+/// Starts an operation on the shard's ring. `file` is the descriptor that `entry` names, `memory` what it points to; `permit` is for the worker that
+/// it may keep, and given back when the kernel is done.
+pub(crate) fn start(
+    entry: squeue::Entry,
+    file: &Arc<OwnedFd>,
+    memory: Memory,
+    permit: Option<Permit>,
+) -> Completion {
+    executor::current().ring().start(entry, Some(file.clone()), memory, permit)
 }
 
 /// Waits for one of the poll(2) `events` on `fd`, which must stay open until the completion is dropped.
