@@ -486,15 +486,12 @@ impl RealFile {
         mut memory: Memory,
     ) -> (i32, Memory) {
         let mut asks = self.asks.get();
-        let has_asked = asks;
         loop {
             let (permit, entry) = if asks {
                 (None, entry(libc::RWF_NOWAIT))
             } else {
                 (Some(self.handle.worker(what).await), entry(0))
             };
-            // It is known to wait: the kernel need not try again before it takes a worker.
-            let entry = if has_asked && !asks { entry.flags(squeue::Flags::ASYNC) } else { entry };
             let result;
             (result, memory) = ring::start(entry, self.handle.file(), memory, permit).await;
             if !asks || !self.would_wait(what, result, length) {

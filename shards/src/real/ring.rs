@@ -338,13 +338,15 @@ impl Drop for Ring {
 }
 
 /// Starts an operation on the shard's ring. `file` is the descriptor that `entry` names, `memory` what it points to; `permit` is for the worker that
-/// it may keep, and given back when the kernel is done.
+/// it is given, and goes back when the kernel is done. Without, it must be one that does not wait.
 pub(crate) fn start(
     entry: squeue::Entry,
     file: &Arc<OwnedFd>,
     memory: Memory,
     permit: Option<Permit>,
 ) -> Completion {
+    // The kernel would try by itself whether it needs a worker, but with some files (FUSE) in such a way that this thread waits.
+    let entry = if permit.is_some() { entry.flags(squeue::Flags::ASYNC) } else { entry };
     executor::current().ring().start(entry, Some(file.clone()), memory, permit)
 }
 
