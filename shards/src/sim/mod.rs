@@ -33,6 +33,7 @@ pub use simulation::{Outcome, Simulation};
 pub use trace::Happened;
 
 use crate::ShardId;
+use crate::gate::WorkerShare;
 use crate::task::Queue;
 
 /// Where a task runs.
@@ -102,6 +103,10 @@ impl SimOptions {
         options.network.buffer_bytes = if pick([0, 0, 0, 1]) == 1 { 1..8_192 } else { 16_384..262_144 };
         options.network.cut = PerMillion(pick([0, 0, 500, 5_000]));
         options.network.half_close = PerMillion(pick([0, 0, 100, 1_000]));
+        let workers = pick([1, 2, 8, 64]) as usize;
+        options.disk.workers =
+            WorkerShare { syncs: workers, allocations: 1, writes: workers, reads: workers };
+        options.disk.queue = pick([1, 4, 32, 128]) as usize;
         options
     }
 }

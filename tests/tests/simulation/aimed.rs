@@ -67,6 +67,11 @@ fn records_of_another_history_are_not_followed() {
 }
 
 #[test]
+fn a_disk_that_hangs_takes_no_other_along() {
+    hold(Aim::Hangs, 10);
+}
+
+#[test]
 fn one_aimed_seed() {
     let name = std::env::var("LOGAN_AIM").unwrap_or_else(|_| "Moments".into());
     let aim = Aim::ALL.into_iter().find(|aim| format!("{aim:?}") == name);
@@ -121,6 +126,11 @@ fn a_lock_that_dies_with_its_process_is_caught() {
         |of| of.lock_dies_with_process = true,
         aimed(Aim::Kills, SEEDS),
     );
+}
+
+#[test]
+fn workers_that_one_disk_may_keep_are_caught() {
+    is_caught_by("which hangs, and waits with it", |of| of.without_gates = true, aimed(Aim::Hangs, 10));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::super::{World, current};
 use super::operation::{Action, Answer};
 use super::volume::{EINVAL, FileNumber, failed, join};
+use super::workers::Worker;
 use super::{IoFuture, Target};
 use crate::disk::{DirectoryEntry, Flushing, IoError, OpenMode};
 
@@ -41,7 +42,7 @@ impl SimDirectory {
             });
             (volume, base, disks.mounts[volume].epoch)
         };
-        let target = Target { process: place.process, volume, epoch };
+        let target = Target { process: place.process, shard: place.shard, volume, epoch };
         let directory = Self { world, target, path: path.into(), base: base.into() };
         directory.submit("", Action::MakePath).await?;
         Ok(directory)
@@ -53,7 +54,7 @@ impl SimDirectory {
     }
 
     fn submit(&self, path: &str, action: Action) -> IoFuture {
-        self.world.submit(self.target, self.below(path).into(), action)
+        self.world.submit(self.target, self.below(path).into(), action, Worker::NotNeeded)
     }
 
     pub fn path(&self) -> String {
@@ -189,23 +190,23 @@ struct Open {
 }
 
 impl Open {
-    fn submit(&self, action: Action) -> IoFuture {
-        self.world.submit(self.target, self.path.clone(), action)
+    async fn operate(&self, action: Action) -> Result<Answer, IoError> {
+        self.world.operate(self.target, self.path.clone(), action).await
     }
 
     async fn done(&self, action: Action) -> Result<(), IoError> {
-        self.submit(action).await.map(|answer| nothing(&answer))
+        self.operate(action).await.map(|answer| nothing(&answer))
     }
 
     async fn read(&self, position: u64, length: usize) -> Result<Bytes, IoError> {
-        match self.submit(Action::Read { file: self.number, position, length }).await? {
+        match self.operate(Action::Read { file: self.number, position, length }).await? {
             Answer::Bytes(bytes) => Ok(bytes),
             other => unreachable!("a read gave {other:?}"),
         }
     }
 
     async fn length(&self) -> Result<u64, IoError> {
-        self.submit(Action::Length { file: self.number }).await.map(|answer| number(&answer))
+        self.operate(Action::Length { file: self.number }).await.map(|answer| number(&answer))
     }
 }
 
@@ -265,7 +266,7 @@ impl SimFile {
     }
 
     pub async fn prepared_until(&self, from: u64, to: u64) -> Result<u64, IoError> {
-        let answer = self.0.submit(Action::Extents { file: self.0.number, from, to }).await?;
+        let answer = self.0.operate(Action::Extents { file: self.0.number, from, to }).await?;
         Ok(number(&answer))
     }
 

@@ -91,7 +91,9 @@ impl Simulation {
         let mut disks = world.disks.borrow_mut();
         let super::Disks { mounts, operations, .. } = &mut *disks;
         for (id, operation) in operations.iter_mut() {
-            let hangs = operation.moment.is_none() && operation.outcome.is_none();
+            let hangs = operation.moment.is_none()
+                && operation.outcome.is_none()
+                && !operation.worker.is_waited_for();
             if hangs && mounts[operation.volume].node == node {
                 operation.moment = Some(world.clock.enter(world.clock.now(), Event::Disk(*id)));
             }

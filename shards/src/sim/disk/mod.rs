@@ -4,7 +4,7 @@
 //! effect is seen by everyone on that node, and survives the process. What survives the machine is decided by [`file`] and
 //! [`volume`] when the power goes.
 //!
-//! Invariants: an operation is on the agenda exactly while it has not taken effect and does not hang for ever; every claim belongs
+//! Invariants: an operation is on the agenda exactly while it has not taken effect, does not hang for ever, and does not wait for a worker; every claim belongs
 //! to an operation that has not taken effect; the lock of a directory is free to others only when its holder is dead and has nothing
 //! under way there.
 
@@ -15,6 +15,7 @@ mod image;
 mod inspect;
 mod operation;
 mod volume;
+mod workers;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,12 +35,15 @@ pub use operation::OperationId;
 use self::faults::Faults;
 use self::operation::{Action, Answer, Claim, Operation, Surroundings};
 use self::volume::{FileNumber, Volume};
+use self::workers::{Ring, RingId, Worker};
 use super::clock::Event;
 use super::process::End;
 use super::random::PerMillion;
 use super::trace::Happened;
 use super::{NodeId, ProcessId, World};
+use crate::ShardId;
 use crate::disk::{Flushing, IoError};
+use crate::gate::WorkerShare;
 
 /// How long operations take, in virtual nanoseconds, and what a volume is unless told otherwise.
 #[derive(Debug, Clone)]
@@ -59,6 +63,12 @@ pub struct DiskOptions {
     pub capacity_bytes: u64,
     /// A mutation for tests: the directory lock ends with the process instead of with its last write.
     pub lock_dies_with_process: bool,
+    /// What each device may keep of a ring's workers.
+    pub workers: WorkerShare,
+    /// How many operations a device takes before the next one needs a worker to wait with.
+    pub queue: usize,
+    /// A mutation for tests: who needs a worker enters no gate.
+    pub without_gates: bool,
 }
 
 impl DiskOptions {
@@ -75,6 +85,9 @@ impl DiskOptions {
             flushing: Flushing::Shared,
             capacity_bytes: 64 << 30,
             lock_dies_with_process: false,
+            workers: WorkerShare::STANDARD,
+            queue: 128,
+            without_gates: false,
         }
     }
 }
@@ -104,6 +117,7 @@ pub struct Disks {
     next_operation: u64,
     io: BTreeMap<NodeId, NodeIo>,
     faults: Faults,
+    rings: BTreeMap<RingId, Ring>,
 }
 
 impl Disks {
@@ -159,6 +173,7 @@ impl Disks {
     }
 
     pub fn check(&self) {
+        self.check_workers();
         for mount in &self.mounts {
             mount.volume.check();
             for claim in mount.claims.values().flatten() {
@@ -176,8 +191,15 @@ impl Disks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Target {
     process: ProcessId,
+    shard: ShardId,
     volume: usize,
     epoch: u32,
+}
+
+impl Target {
+    fn ring(self) -> RingId {
+        (self.process, self.shard)
+    }
 }
 
 impl World {
@@ -185,7 +207,7 @@ impl World {
         &self.disks
     }
 
-    fn submit(self: &Rc<Self>, target: Target, path: Rc<str>, action: Action) -> IoFuture {
+    fn submit(self: &Rc<Self>, target: Target, path: Rc<str>, action: Action, worker: Worker) -> IoFuture {
         let mut future = IoFuture { world: self.clone(), operation: None };
         let current = self.disks.borrow().mounts[target.volume].epoch == target.epoch;
         if !current || !self.is_alive(target.process) {
@@ -193,14 +215,16 @@ impl World {
         }
         let node = self.node_of(target.process);
         let fault = self.choose_fault(node, target, &path, &action);
-        let after = self.duration_of(&action, fault);
+        let duration = self.duration_of(&action, fault);
         let file = action.file().unwrap_or(0);
         let verb = action.verb();
         let id = {
             let mut disks = self.disks.borrow_mut();
             let id = OperationId(disks.next_operation);
             disks.next_operation += 1;
-            let moment = after.map(|after| self.clock.enter(self.clock.now() + after, Event::Disk(id)));
+            let worker = self.take_worker(&mut disks, target, id, worker);
+            let at = duration.filter(|_| !worker.is_waited_for()).map(|duration| self.clock.now() + duration);
+            let moment = at.map(|at| self.clock.enter(at, Event::Disk(id)));
             let mount = &mut disks.mounts[target.volume];
             if let Some((file, claim)) = action.claim(id, &mount.volume) {
                 let claims = mount.claims.entry(file).or_default();
@@ -224,6 +248,9 @@ impl World {
                 submitted,
                 length_before,
                 fault,
+                ring: target.ring(),
+                worker,
+                duration,
                 moment,
                 outcome: None,
                 waker: None,
@@ -319,6 +346,9 @@ impl World {
             self.record(Happened::IoCompleted, id.0, code);
             let node = mount.node;
             let waker = operation.waker.take();
+            let worker = std::mem::replace(&mut operation.worker, Worker::NotNeeded);
+            self.free_worker(&mut disks, operation.ring, worker);
+            let mount = &mut disks.mounts[operation.volume];
             if operation.abandoned || !self.is_alive(operation.process) {
                 if let Ok(Answer::Opened(file)) = outcome {
                     mount.volume.close(file);
@@ -353,6 +383,7 @@ impl World {
             return self.lose_power(self.node_of(process));
         }
         let mut disks = self.disks.borrow_mut();
+        disks.rings.retain(|(of, _), _| *of != process);
         let under_way = |(id, operation): (&OperationId, &Operation)| {
             (operation.process == process && operation.outcome.is_none()).then_some(*id)
         };
@@ -378,6 +409,7 @@ impl World {
     /// Decides what the disks of a node hold when the power comes back.
     pub(crate) fn lose_power(self: &Rc<Self>, node: NodeId) {
         let mut disks = self.disks.borrow_mut();
+        disks.rings.retain(|(process, _), _| self.node_of(*process) != node);
         let Disks { mounts, operations, .. } = &mut *disks;
         operations.retain(|_, operation| {
             let mount = &mut mounts[operation.volume];

@@ -11,6 +11,7 @@ use super::super::{ProcessId, World};
 use super::faults::{FaultKind, Verb};
 use super::file::{BLOCK, Mark, SECTOR};
 use super::volume::{EFBIG, EIO, FileNumber, Volume, failed};
+use super::workers::{RingId, Worker};
 use crate::buffer::AlignedBuffer;
 use crate::disk::{DirectoryEntry, IoError};
 
@@ -205,7 +206,11 @@ pub struct Operation {
     /// The length that its file had then.
     pub length_before: u64,
     pub fault: Option<FaultKind>,
-    /// Its entry on the agenda; none if it hangs for ever or has taken effect.
+    pub ring: RingId,
+    pub worker: Worker,
+    /// How long it takes once it is under way; `None` is for ever.
+    pub duration: Option<u64>,
+    /// Its entry on the agenda; none if it hangs for ever, waits for a worker, or has taken effect.
     pub moment: Option<Moment>,
     pub outcome: Option<Result<Answer, IoError>>,
     pub waker: Option<Waker>,

@@ -6,6 +6,7 @@
 //! - [`Scene::knows_segments`]: once a start is over, every segment file in a log's directory is one of that log's segments
 
 mod freed;
+mod hangs;
 mod laps;
 mod mirror;
 mod moments;
@@ -51,11 +52,21 @@ pub enum Aim {
     Mirror,
     /// Who asks for the first record that is not older than a time, while others write, and when all is on disk.
     Times,
+    /// A log directory that hangs beside another one of the same shard.
+    Hangs,
 }
 
 impl Aim {
-    pub const ALL: [Self; 7] =
-        [Self::Moments, Self::Kills, Self::Starts, Self::Laps, Self::Freed, Self::Mirror, Self::Times];
+    pub const ALL: [Self; 8] = [
+        Self::Moments,
+        Self::Kills,
+        Self::Starts,
+        Self::Laps,
+        Self::Freed,
+        Self::Mirror,
+        Self::Times,
+        Self::Hangs,
+    ];
 }
 
 /// A run that is aimed at something.
@@ -66,6 +77,8 @@ pub struct Aimed {
     pub mutations: Mutations,
     /// A mutation of the machine: a directory's lock ends with its process, and not with that process's last write.
     pub lock_dies_with_process: bool,
+    /// A mutation of the machine: a device may keep all workers of a ring.
+    pub without_gates: bool,
 }
 
 /// Runs the seed. Panics of the broker and of the machine's own checks go through.
@@ -76,18 +89,26 @@ pub fn run_aimed(of: &Aimed) -> Result<(), String> {
         Aim::Freed => freed::run(of),
         Aim::Mirror => mirror::run(of),
         Aim::Times => times::run(of),
+        Aim::Hangs => hangs::run(of),
     }
 }
 
 impl Aimed {
     pub fn with(seed: u64, aim: Aim) -> Self {
-        Self { seed, aim, mutations: Mutations::default(), lock_dies_with_process: false }
+        Self {
+            seed,
+            aim,
+            mutations: Mutations::default(),
+            lock_dies_with_process: false,
+            without_gates: false,
+        }
     }
 
     fn options(&self) -> SimOptions {
         let mut options = SimOptions::rough(self.seed);
         options.network = NetworkOptions::calm();
         options.disk.lock_dies_with_process = self.lock_dies_with_process;
+        options.disk.without_gates = self.without_gates;
         options.repeat = format!(
             "LOGAN_SEED={} LOGAN_AIM={:?} cargo test -p logan-tests --test simulation one_aimed_seed",
             self.seed, self.aim
