@@ -31,7 +31,7 @@ pub const FRAME_STALL_MS: u64 = 10_000;
 
 /// Beyond that, a frame for which memory was taken must come at this rate at least, on average: less is a peer that keeps memory from others,
 /// a byte now and then. A frame of 1 MiB has 18 s, one of 100 MiB a quarter of an hour: far longer than clients wait for an answer.
-pub const FRAME_LEAST_BYTES_PER_MS: u64 = 128;
+pub const MIN_FRAME_BYTES_PER_MS: u64 = 128;
 
 /// How long a response may borrow buffers of the log engine while it is written, in milliseconds. What is left of it then is
 /// copied, and the buffers go back.
@@ -57,10 +57,10 @@ pub const DESCRIPTORS_PER_LISTENER: u64 = 2;
 pub const DESCRIPTORS_OF_METADATA: u64 = 4;
 
 /// With fewer than so many for connections, and as many for files, a node does not start.
-pub const DESCRIPTORS_LEAST: u64 = 64;
+pub const MIN_DESCRIPTORS: u64 = 64;
 
 /// With fewer connections than that a start says that the limit of open files is too small.
-pub const FEW_CONNECTIONS: u32 = 4_000;
+pub const WARN_BELOW_CONNECTIONS: u32 = 4_000;
 
 /// How long to wait before a file is opened again for which there was no descriptor.
 pub const NO_DESCRIPTOR_WAIT: Duration = Duration::from_millis(20);
@@ -75,10 +75,10 @@ pub const DRAIN_MS: u64 = 5_000;
 // ---- Lanes between shards
 
 /// Messages of clients' traffic that fit into a lane where `logan.lane.messages` does not say.
-pub const LANE_MESSAGES_BY_DEFAULT: u32 = 256;
+pub const DEFAULT_LANE_MESSAGES: u32 = 256;
 
 /// The fewest it may say.
-pub const LANE_MESSAGES_LEAST: u32 = 2;
+pub const MIN_LANE_MESSAGES: u32 = 2;
 
 // ---- Produce
 
@@ -107,7 +107,7 @@ pub const RECORD_ERRORS: usize = 1000;
 pub const RECORD_ERROR_PER_BYTES: usize = 32;
 
 /// But this many, however small it is.
-pub const RECORD_ERRORS_LEAST: usize = 10;
+pub const MIN_RECORD_ERRORS: usize = 10;
 
 // ---- Questions about offsets
 
@@ -146,16 +146,16 @@ pub const FILES_CLOSE_AFTER: Duration = Duration::from_mins(1);
 
 /// Of the files that a volume may count on, so many are new segments at once, which cannot be closed before they have their names: one in
 /// so many.
-pub const NEW_FILES_IN: usize = 4;
+pub const UNNAMED_FILES_DIVISOR: usize = 4;
 
 // ---- Memory
 
 /// Where `logan.memory.bytes` does not say what all shards together may use for data on its way, it is this part of the memory that the
 /// process may have: the operating system, its page cache for the indexes, and whatever else runs there need the rest.
-pub const MEMORY_DIVISOR_BY_DEFAULT: u64 = 4;
+pub const DEFAULT_MEMORY_DIVISOR: u64 = 4;
 
 /// But not less than this, or where the machine does not say what it has: below, one large frame would be a large part of it.
-pub const LEAST_MEMORY_BYTES_BY_DEFAULT: u64 = 256 << 20;
+pub const MIN_DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 
 /// Free buffers that a shard keeps at most.
 pub const POOL_BYTES: u64 = 128 << 20;
@@ -205,7 +205,7 @@ pub const ANSWERING_FACTOR: u64 = 6;
 pub const ANSWERING_TEXT_FACTOR: u64 = 4;
 
 /// What any answer takes.
-pub const ANSWER_LEAST_BYTES: u64 = 1 << 10;
+pub const MIN_ANSWER_BYTES: u64 = 1 << 10;
 
 /// A topic, and a partition, in an answer about what there is: fields and bytes.
 pub const DESCRIBED_TOPIC_BYTES: u64 = 256;
@@ -246,7 +246,7 @@ const _: () = assert!(
 // Pressure only shortens a lease, and a peer without memory is not kept for longer than one with it.
 const _: () = assert!(LEASE_UNDER_PRESSURE_MS <= LEASE_MS && LEASE_MS <= WRITE_STALL_MS);
 // A lane without a slot would never pass a message on, and there are half as many of our own.
-const _: () = assert!(LANE_MESSAGES_LEAST >= 2);
+const _: () = assert!(MIN_LANE_MESSAGES >= 2);
 // One gathered write is no more than what a fetch has credit for.
 const _: () = assert!(RESPONSE_GATHER_BYTES as u64 <= RESPONSE_CREDIT_BYTES);
 // `<topic>-<partition>.<32 hex digits>-delete` must fit a file name of 255 bytes when the topic's name is cut; without the suffix it

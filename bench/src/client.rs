@@ -8,7 +8,7 @@ use logan_shards::{AlignedBuffer, Connection, NetError, Reader, Writer};
 /// Read at a time. Longer answers go to a buffer of their own.
 const READ_BYTES: usize = 64 << 10;
 /// A longer answer is none.
-const LONGEST_ANSWER: usize = 512 << 20;
+const MAX_ANSWER_BYTES: usize = 512 << 20;
 
 /// Versions of every request that this client sends: the newest that Kafka 2.8 has, so that any later broker has them, too.
 pub const PRODUCE: i16 = 9;
@@ -107,7 +107,7 @@ impl Answers {
         let size = &self.received[self.start..self.start + 4];
         let size = i32::from_be_bytes(size.try_into().expect("four bytes"));
         self.start += 4;
-        let size = usize::try_from(size).ok().filter(|size| (4..=LONGEST_ANSWER).contains(size));
+        let size = usize::try_from(size).ok().filter(|size| (4..=MAX_ANSWER_BYTES).contains(size));
         let Some(size) = size else {
             return Err(ClientError::Garbled("an answer of impossible length".to_owned()));
         };

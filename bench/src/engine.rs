@@ -161,7 +161,7 @@ impl Driven {
             max_batch_bytes: 1 << 30,
             hang_after: Duration::from_secs(30),
             close_after: Duration::from_mins(1),
-            most_spares: usize::MAX,
+            max_spares: usize::MAX,
             mutations: Mutations::default(),
         };
         let log_config = LogConfig {

@@ -24,7 +24,7 @@ pub const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 
 /// No batch is longer.
-const LONGEST_BATCH: usize = 256 << 20;
+const MAX_BATCH_BYTES: usize = 256 << 20;
 
 #[derive(Args, Clone)]
 pub struct Options {
@@ -169,7 +169,7 @@ fn request(options: &Options, positions: &BTreeMap<i32, Position>, first: usize)
 pub fn take_batches(partition: i32, next: &mut i64, records: &Records) -> Result<(u64, u64), ClientError> {
     let whole = records.contiguous();
     let (mut bytes, mut count) = (0, 0);
-    for placed in BatchReader::new(&whole, 0, LONGEST_BATCH).with_crc() {
+    for placed in BatchReader::new(&whole, 0, MAX_BATCH_BYTES).with_crc() {
         let batch = match placed {
             Ok(placed) => placed.batch,
             Err(BatchError::TooShort { .. }) => break,
@@ -243,7 +243,7 @@ mod tests {
         let mut all = BytesMut::new();
         for (batch, base) in payload::batches(recipe(), 1).into_iter().zip(bases) {
             let mut bytes = batch.bytes.to_vec();
-            BatchMut::parse(&mut bytes, LONGEST_BATCH).expect("a batch").stamp(base, 0);
+            BatchMut::parse(&mut bytes, MAX_BATCH_BYTES).expect("a batch").stamp(base, 0);
             all.extend_from_slice(&bytes);
         }
         all.freeze()

@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 use crate::process::{self, Sample};
 
 /// Latencies are kept in microseconds up to two minutes, to three digits.
-const LONGEST_US: u64 = 120_000_000;
+const MAX_US: u64 = 120_000_000;
 
 /// What one shard of the client counted while the window was open.
 #[derive(Clone)]
@@ -25,8 +25,7 @@ pub struct Counted {
 
 impl Counted {
     pub fn new() -> Self {
-        let latency_us =
-            Histogram::new_with_bounds(1, LONGEST_US, 3).expect("bounds that a histogram can have");
+        let latency_us = Histogram::new_with_bounds(1, MAX_US, 3).expect("bounds that a histogram can have");
         Self { bytes: 0, records: 0, requests: 0, latency_us }
     }
 

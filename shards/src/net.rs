@@ -182,24 +182,24 @@ impl Reader {
         }
     }
 
-    /// Appends what has come, at most `MOST` bytes of it, to `into`. While nothing has come, no memory is held for it.
-    pub async fn receive<const MOST: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
+    /// Appends what has come, at most `MAX` bytes of it, to `into`. While nothing has come, no memory is held for it.
+    pub async fn receive<const MAX: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
         match &mut self.0 {
-            ReaderKind::Real(reader) => reader.receive::<MOST>(into).await,
-            ReaderKind::Simulated(reader) => reader.receive::<MOST>(into).await,
+            ReaderKind::Real(reader) => reader.receive::<MAX>(into).await,
+            ReaderKind::Simulated(reader) => reader.receive::<MAX>(into).await,
         }
     }
 
-    /// As [`Self::read`], and what has come beyond it, at most `MOST` bytes, is appended to `beyond`, at the cost of the same system call.
+    /// As [`Self::read`], and what has come beyond it, at most `MAX` bytes, is appended to `beyond`, at the cost of the same system call.
     /// Counts only what is in `buffer`.
-    pub async fn read_and_beyond<const MOST: usize>(
+    pub async fn read_and_beyond<const MAX: usize>(
         &mut self,
         buffer: &mut [u8],
         beyond: &mut BytesMut,
     ) -> Result<usize, NetError> {
         match &mut self.0 {
-            ReaderKind::Real(reader) => reader.read_and_beyond::<MOST>(buffer, beyond).await,
-            ReaderKind::Simulated(reader) => reader.read_and_beyond::<MOST>(buffer, beyond).await,
+            ReaderKind::Real(reader) => reader.read_and_beyond::<MAX>(buffer, beyond).await,
+            ReaderKind::Simulated(reader) => reader.read_and_beyond::<MAX>(buffer, beyond).await,
         }
     }
 

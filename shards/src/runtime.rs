@@ -80,7 +80,7 @@ impl RealOptions {
     }
 
     /// The most files and sockets that the process may have open, after that limit was raised as far as it may be.
-    pub fn most_descriptors() -> u64 {
+    pub fn max_descriptors() -> u64 {
         real::descriptors::raise_limit()
     }
 

@@ -196,7 +196,7 @@ impl Requests {
     /// How long a frame of `size` bytes may still take.
     fn left(&mut self, size: usize) -> Duration {
         let now_ns = shards::monotonic_ns();
-        let whole_ms = limits::FRAME_STALL_MS + size as u64 / limits::FRAME_LEAST_BYTES_PER_MS;
+        let whole_ms = limits::FRAME_STALL_MS + size as u64 / limits::MIN_FRAME_BYTES_PER_MS;
         let deadline_ns = *self.deadline_ns.get_or_insert(now_ns + whole_ms * 1_000_000);
         Duration::from_nanos(deadline_ns.saturating_sub(now_ns))
     }

@@ -12,7 +12,7 @@ use crate::handlers::Peer;
 use crate::quota::connections::{ConnectionSlot, EvictionClaim};
 
 /// Idle connections are not looked for more often.
-const SWEEP_LEAST: Duration = Duration::from_millis(50);
+const MIN_SWEEP: Duration = Duration::from_millis(50);
 
 /// What the broker knows of an open connection.
 pub struct Open {
@@ -103,7 +103,7 @@ impl Connections {
                 None => open.close.set(),
             }
         }
-        next.max(SWEEP_LEAST)
+        next.max(MIN_SWEEP)
     }
 
     /// Ends connections that were idle for `limit`. It runs only while there are connections, so that an idle node has no timer: whoever adds

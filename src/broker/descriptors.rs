@@ -20,9 +20,9 @@ impl Shares {
 
     /// Of as many as this process may have.
     pub fn of_process(shards: u16, settings: &BrokerSettings) -> Result<Self, StartError> {
-        let (limit, machine) = (RealOptions::most_descriptors(), RealOptions::own_descriptors(shards));
+        let (limit, machine) = (RealOptions::max_descriptors(), RealOptions::own_descriptors(shards));
         let shares = Self::of(limit, machine, shards, settings)?;
-        if shares.connections < limits::FEW_CONNECTIONS {
+        if shares.connections < limits::WARN_BELOW_CONNECTIONS {
             tracing::warn!(
                 "at most {limit} files may be open: beyond {} connections others wait, because files need the rest; raise it with \
                  `ulimit -n 100000` or `LimitNOFILE=100000`",
@@ -40,7 +40,7 @@ impl Shares {
             + limits::DESCRIPTORS_OF_METADATA
             + volumes * limits::DESCRIPTORS_PER_VOLUME
             + shards * settings.listeners.len() as u64 * limits::DESCRIPTORS_PER_LISTENER;
-        let needed = always + 2 * limits::DESCRIPTORS_LEAST;
+        let needed = always + 2 * limits::MIN_DESCRIPTORS;
         if limit < needed {
             return Err(StartError::TooFewFiles { limit, needed });
         }
@@ -72,7 +72,7 @@ mod tests {
                 u64::from(given.connections).min(u64::from(shards) * limits::CONNECTIONS_PER_SHARD as u64);
             assert!(used + files + RealOptions::own_descriptors(shards) < limit, "{limit}: {given:?}");
             assert!(files + volumes >= used, "{limit}: {given:?}");
-            assert!(u64::from(given.connections) >= limits::DESCRIPTORS_LEAST, "{limit}: {given:?}");
+            assert!(u64::from(given.connections) >= limits::MIN_DESCRIPTORS, "{limit}: {given:?}");
         }
     }
 

@@ -69,15 +69,15 @@ async fn enter(shell: &Rc<Shell>, listener: usize, connection: &Connection) -> O
     let entry = poll_fn(|context| match quotas.enter(listener, address, context.waker()) {
         Admission::Full => Poll::Pending,
         Admission::Admitted(place) => Poll::Ready(Ok(place)),
-        Admission::Refused { most } => Poll::Ready(Err(most)),
+        Admission::Refused { max } => Poll::Ready(Err(max)),
     });
     match entry.await {
         Ok(place) => {
             make_room(shell, shell.router.shards() - 1);
             Some(place)
         }
-        Err(most) => {
-            tracing::info!("a connection from {address} is refused: it has {most}, and may have no more");
+        Err(max) => {
+            tracing::info!("a connection from {address} is refused: it has {max}, and may have no more");
             None
         }
     }
@@ -104,9 +104,9 @@ pub(super) async fn set_limits(shell: &Rc<Shell>, image: &Arc<Image>) {
     let layers = handlers::layers(&shell.plan.settings, image);
     let live = LiveSettings::resolve(&layers);
     let mut of_addresses = BTreeMap::new();
-    for (host, most) in &live.max_connections_per_ip_overrides {
+    for (host, max) in &live.max_connections_per_ip_overrides {
         match shards::addresses_of(host).await {
-            Ok(addresses) => of_addresses.extend(addresses.into_iter().map(|address| (address, *most))),
+            Ok(addresses) => of_addresses.extend(addresses.into_iter().map(|address| (address, *max))),
             Err(error) => tracing::error!("max.connections.per.ip.overrides: {error}"),
         }
     }

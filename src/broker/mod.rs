@@ -373,8 +373,8 @@ impl Shell {
 /// Bytes that all shards together may use for data on its way. `given` is what the settings say, `machine` what the process may have.
 /// Nothing is allocated ahead: it is a bound.
 fn memory_of_node(given: Option<u64>, machine: Option<u64>) -> u64 {
-    let share = || machine.unwrap_or(0) / limits::MEMORY_DIVISOR_BY_DEFAULT;
-    given.unwrap_or_else(|| share().max(limits::LEAST_MEMORY_BYTES_BY_DEFAULT))
+    let share = || machine.unwrap_or(0) / limits::DEFAULT_MEMORY_DIVISOR;
+    given.unwrap_or_else(|| share().max(limits::MIN_DEFAULT_MEMORY_BYTES))
 }
 
 /// Free buffers that a shard keeps: what may come home at once when a round is settled goes out again with the next, and fresh memory is dear.
@@ -390,9 +390,9 @@ pub const fn lane_capacity(client_messages: u32) -> LaneCapacity {
 
 // What the machine takes for usual is what a broker runs with.
 const _: () = assert!(
-    lane_capacity(limits::LANE_MESSAGES_BY_DEFAULT).client == LaneCapacity::STANDARD.client
-        && lane_capacity(limits::LANE_MESSAGES_BY_DEFAULT).internal == LaneCapacity::STANDARD.internal
-        && lane_capacity(limits::LANE_MESSAGES_BY_DEFAULT).reply == LaneCapacity::STANDARD.reply
+    lane_capacity(limits::DEFAULT_LANE_MESSAGES).client == LaneCapacity::STANDARD.client
+        && lane_capacity(limits::DEFAULT_LANE_MESSAGES).internal == LaneCapacity::STANDARD.internal
+        && lane_capacity(limits::DEFAULT_LANE_MESSAGES).reply == LaneCapacity::STANDARD.reply
 );
 
 fn partition_of(key: &LogKey) -> PartitionId {

@@ -287,7 +287,7 @@ impl Responses {
         }
         let is_owed = self.owed.taken() > 0 || !outgoing.answers.is_empty();
         let took_ms = (now_ns - patience.began_ns) / 1_000_000;
-        let may_take_ms = limits::LEASE_MS + patience.sent / limits::FRAME_LEAST_BYTES_PER_MS;
+        let may_take_ms = limits::LEASE_MS + patience.sent / limits::MIN_FRAME_BYTES_PER_MS;
         if took_ms >= may_take_ms && is_owed && self.shell.context.answers.is_contended() {
             let why = "and others wait for the memory of its answers";
             return Err(Ended::Refused(format!(

@@ -10,7 +10,7 @@ use super::{ConfigArguments, Failure, files, say, start};
 use crate::config::BrokerSettings;
 use crate::model::Uuid;
 
-const MOST_META_BYTES: u64 = 64 << 10;
+const MAX_META_BYTES: u64 = 64 << 10;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -94,7 +94,7 @@ fn sort(directories: &[PathBuf]) -> Result<Sorted, Failure> {
     let (mut formatted, mut new) = (Vec::new(), Vec::new());
     for directory in directories {
         let path = directory.join(META_PROPERTIES);
-        match files::read(&path, MOST_META_BYTES)? {
+        match files::read(&path, MAX_META_BYTES)? {
             None => new.push(directory.clone()),
             Some(bytes) => {
                 let meta = MetaProperties::read(&bytes)

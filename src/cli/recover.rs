@@ -150,7 +150,7 @@ fn volume_config() -> VolumeConfig {
         max_batch_bytes: limits::STORED_BATCH_BYTES,
         hang_after: limits::ROUND_HANGS_AFTER,
         close_after: limits::FILES_CLOSE_AFTER,
-        most_spares: usize::MAX,
+        max_spares: usize::MAX,
         mutations: Mutations::default(),
     }
 }

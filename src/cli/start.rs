@@ -5,7 +5,7 @@ use crate::broker;
 use crate::config::Settings;
 
 /// A settings file of more is a mistake.
-const MOST_SETTINGS_BYTES: u64 = 16 << 20;
+const MAX_SETTINGS_BYTES: u64 = 16 << 20;
 
 /// Runs a broker until it is told to stop.
 pub(super) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
 /// Reads the settings that the arguments name.
 pub(super) fn settings(arguments: &ConfigArguments) -> Result<Settings, Failure> {
     let file = match &arguments.config {
-        Some(path) => Some((path.display().to_string(), files::read_existing(path, MOST_SETTINGS_BYTES)?)),
+        Some(path) => Some((path.display().to_string(), files::read_existing(path, MAX_SETTINGS_BYTES)?)),
         None => None,
     };
     let file = file.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));

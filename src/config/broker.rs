@@ -222,9 +222,9 @@ mod tests {
         assert_eq!(settings.log_dirs, [PathBuf::from("./logan-data")]);
         assert_eq!(settings.metadata_log_dir, settings.log_dirs[0]);
         assert_eq!((settings.shards, settings.memory_bytes), (None, None));
-        assert_eq!(settings.lane_messages, limits::LANE_MESSAGES_BY_DEFAULT);
-        assert!(broker(&format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST)).is_ok());
-        assert!(broker(&format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST - 1)).is_err());
+        assert_eq!(settings.lane_messages, limits::DEFAULT_LANE_MESSAGES);
+        assert!(broker(&format!("logan.lane.messages={}", limits::MIN_LANE_MESSAGES)).is_ok());
+        assert!(broker(&format!("logan.lane.messages={}", limits::MIN_LANE_MESSAGES - 1)).is_err());
         assert!(settings.ack_sync && settings.auto_create_topics_enable);
         assert_eq!(settings.socket_request_max_bytes, 104_857_600);
         assert_eq!(settings.connections_max_idle, Some(Duration::from_mins(10)));

@@ -325,8 +325,8 @@ async fn fetch(
 }
 
 /// Memory that is taken before so many bytes are read at most. One batch always goes, whatever its reader allows.
-fn read_bytes(context: &Context, most: u64) -> u64 {
-    most.max(limits::FIRST_BATCH_BYTES.min(context.largest_response))
+fn read_bytes(context: &Context, max: u64) -> u64 {
+    max.max(limits::FIRST_BATCH_BYTES.min(context.largest_response))
 }
 
 /// Waits at the only owner. What comes in meanwhile is sent at once if it is little; memory for more is taken when it is there.

@@ -228,7 +228,7 @@ pub async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, held: &mut
         return Outcome::Close(format!("{} is not an API of this broker", frame.api.name()));
     };
     if frame.api == ApiKey::ApiVersions {
-        let credit = context.answers.take(frame.api, limits::ANSWER_LEAST_BYTES).await;
+        let credit = context.answers.take(frame.api, limits::MIN_ANSWER_BYTES).await;
         return api_versions::handle(context, &frame, credit);
     }
     if !range.contains(frame.version) || !frame.is_known_version() {
@@ -327,7 +327,7 @@ impl Question<'_> {
     async fn decoded<R: Request>(&self, beyond: impl Fn(&R) -> u64) -> Result<(R, Credit), DecodeError> {
         let bytes = |request: &R, heap: u64| {
             let text = self.frame.body.len() as u64 * limits::ANSWERING_TEXT_FACTOR;
-            limits::ANSWER_LEAST_BYTES + heap * limits::ANSWERING_FACTOR + text + beyond(request)
+            limits::MIN_ANSWER_BYTES + heap * limits::ANSWERING_FACTOR + text + beyond(request)
         };
         decoded(self.context, self.frame, bytes).await
     }

@@ -87,7 +87,7 @@ pub(super) async fn handle(context: &Rc<Context>, peer: &Peer, frame: Frame, hel
         topics: Vec::new(),
         routes: Routes::new(context, request.acks),
         record_errors: (frame.wire_bytes / limits::RECORD_ERROR_PER_BYTES)
-            .clamp(limits::RECORD_ERRORS_LEAST, limits::RECORD_ERRORS),
+            .clamp(limits::MIN_RECORD_ERRORS, limits::RECORD_ERRORS),
     };
     for topic in last_of_each(request.topic_data).await {
         let fates = plan_topic(context, &image, asked, &topic, &mut plan).await;

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::str::LONGEST_TEXT;
+use super::str::MAX_TEXT_BYTES;
 use super::{Records, Str, UnknownTags};
 use crate::model::Uuid;
 
@@ -39,7 +39,7 @@ pub enum DecodeError {
 const EXPANSION: usize = 16;
 /// But no more than this: to take apart much more would keep others waiting. It is ten times what a request about all partitions of a large
 /// cluster takes.
-const EXPANSION_MOST: usize = 32 << 20;
+const MAX_EXPANSION: usize = 32 << 20;
 /// What small messages may take in any case.
 const EXPANSION_FREE: usize = 64 << 10;
 
@@ -116,7 +116,7 @@ impl Reader {
     }
 
     fn allowance(&self) -> usize {
-        self.bytes.len().saturating_mul(EXPANSION).clamp(EXPANSION_FREE, EXPANSION_MOST)
+        self.bytes.len().saturating_mul(EXPANSION).clamp(EXPANSION_FREE, MAX_EXPANSION)
     }
 
     fn fixed<const N: usize>(&mut self) -> [u8; N] {
@@ -249,7 +249,7 @@ impl Reader {
     pub fn opt_string(&mut self, compact: bool) -> Option<Str> {
         let start = self.at;
         let length = self.length(compact, |r| i64::from(r.i16()))?;
-        if length > LONGEST_TEXT {
+        if length > MAX_TEXT_BYTES {
             self.fail(DecodeError::Length { at: start, length: length as i64 });
             return None;
         }

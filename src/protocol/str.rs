@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 /// The longest text of a message, in bytes: a length of 16 signed bits says no more, and where it is a varint (compact strings) Kafka 4.3.1 refuses
 /// a longer one all the same.
-pub const LONGEST_TEXT: usize = i16::MAX as usize;
+pub const MAX_TEXT_BYTES: usize = i16::MAX as usize;
 
 /// UTF-8 text that shares the frame it was read from. A clone costs a reference count.
 ///

@@ -6,7 +6,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use super::str::LONGEST_TEXT;
+use super::str::MAX_TEXT_BYTES;
 use super::{Records, Str, UnknownTags};
 use crate::model::Uuid;
 
@@ -250,14 +250,14 @@ impl Writer {
 
     pub fn opt_string(&mut self, compact: bool, value: Option<&Str>) {
         let length = value.map(|text| text.as_bytes().len());
-        if let Some(bytes) = length.filter(|bytes| *bytes > LONGEST_TEXT) {
+        if let Some(bytes) = length.filter(|bytes| *bytes > MAX_TEXT_BYTES) {
             // Nobody would read it.
             self.fail(EncodeError::Length { bytes });
         }
         if compact {
             self.length(true, length);
         } else {
-            self.i16(length.map_or(-1, |bytes| bytes.min(LONGEST_TEXT) as i16));
+            self.i16(length.map_or(-1, |bytes| bytes.min(MAX_TEXT_BYTES) as i16));
         }
         self.small.put_slice(value.map_or(&[], Str::as_bytes));
     }
@@ -453,7 +453,7 @@ mod tests {
         let mut writer = Writer::new();
         writer.string(true, &long);
         assert_eq!(writer.finish().unwrap_err(), EncodeError::Length { bytes: 40_000 });
-        assert_eq!(written(|w| w.string(true, &"x".repeat(LONGEST_TEXT).into())).len(), LONGEST_TEXT + 3);
+        assert_eq!(written(|w| w.string(true, &"x".repeat(MAX_TEXT_BYTES).into())).len(), MAX_TEXT_BYTES + 3);
     }
 
     proptest! {

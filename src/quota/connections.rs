@@ -6,14 +6,14 @@
 //!   idlest connection of another listener ends in their stead
 //! - connections that come faster than the allowed rate wait
 //!
-//! - beyond what the process has descriptors for (`most`) every connection waits, whichever listener it came to; where there is a protected
+//! - beyond what the process has descriptors for (`max`) every connection waits, whichever listener it came to; where there is a protected
 //!   one, the last of these places are its own
 //!
 //! All shards of a node share one [`ConnectionQuotas`], behind a lock: the limits are the node's, a connection that one shard accepts may end on another,
 //! and both are rare beside what is done over it.
 //!
 //! Invariants:
-//! - `total <= most`, and it is the number of live [`ConnectionSlot`]s, and the sum of `by_listener`, and the sum of `by_address`
+//! - `total <= max`, and it is the number of live [`ConnectionSlot`]s, and the sum of `by_listener`, and the sum of `by_address`
 //! - `by_address` has no zeros
 //! - `claimed` is the number of live [`EvictionClaim`]s, and no more than `total`
 
@@ -28,7 +28,7 @@ const SAMPLES: u64 = 11;
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Nobody waits longer for the sake of a rate, however far it is exceeded.
-const LONGEST_WAIT_NS: u64 = NS_PER_SECOND;
+const MAX_WAIT_NS: u64 = NS_PER_SECOND;
 
 /// Of the places that there are descriptors for, one in so many is only for the protected listener.
 const PROTECTED_ONE_IN: u32 = 16;
@@ -68,7 +68,7 @@ pub struct ConnectionQuotas(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     limits: ConnectionLimits,
-    most: u32,
+    max: u32,
     total: u32,
     claimed: u32,
     by_listener: Vec<u32>,
@@ -94,7 +94,7 @@ pub enum Admission {
     Admitted(ConnectionSlot),
     /// There are so many of this address already.
     Refused {
-        most: u32,
+        max: u32,
     },
     /// Somebody must leave first; the waker is told.
     Full,
@@ -115,8 +115,8 @@ pub struct ConnectionSlot {
 pub struct EvictionClaim(Option<ConnectionQuotas>);
 
 impl ConnectionQuotas {
-    /// No more than `most` ever enter.
-    pub fn new(most: u32) -> Self {
+    /// No more than `max` ever enter.
+    pub fn new(max: u32) -> Self {
         Self(Arc::new(Mutex::new(State {
             limits: ConnectionLimits {
                 node: ConnectionBounds::UNLIMITED,
@@ -125,7 +125,7 @@ impl ConnectionQuotas {
                 of_addresses: BTreeMap::new(),
                 protected: None,
             },
-            most,
+            max,
             total: 0,
             claimed: 0,
             by_listener: Vec::new(),
@@ -170,15 +170,15 @@ impl ConnectionQuotas {
     pub fn enter(&self, listener: usize, address: &str, waker: &Waker) -> Admission {
         let mut state = self.state();
         state.make_room_for(listener);
-        let most = if state.is_protected(listener) { state.most } else { state.most_unprotected() };
-        if state.total >= most || state.by_listener[listener] >= state.limits.listener(listener).connections {
+        let max = if state.is_protected(listener) { state.max } else { state.max_unprotected() };
+        if state.total >= max || state.by_listener[listener] >= state.limits.listener(listener).connections {
             state.waiting.push(waker.clone());
             return Admission::Full;
         }
         let of_address = state.by_address.get(address).copied().unwrap_or(0);
-        let most = state.limits.of_addresses.get(address).copied().unwrap_or(state.limits.per_address);
-        if of_address >= most {
-            return Admission::Refused { most };
+        let max = state.limits.of_addresses.get(address).copied().unwrap_or(state.limits.per_address);
+        if of_address >= max {
+            return Admission::Refused { max };
         }
         state.total += 1;
         state.by_listener[listener] += 1;
@@ -194,7 +194,7 @@ impl ConnectionQuotas {
     /// A connection of an unprotected listener that must end, beside those that were claimed before: there are more than there may be.
     pub fn claim(&self) -> Option<EvictionClaim> {
         let mut state = self.state();
-        if state.total - state.claimed <= state.most_unprotected() {
+        if state.total - state.claimed <= state.max_unprotected() {
             return None;
         }
         state.claimed += 1;
@@ -208,7 +208,7 @@ impl ConnectionQuotas {
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
         let state = self.state();
-        assert!(state.total <= state.most);
+        assert!(state.total <= state.max);
         assert_eq!(state.total, state.by_listener.iter().sum::<u32>());
         assert_eq!(state.total, state.by_address.values().sum::<u32>());
         assert!(state.by_address.values().all(|count| *count > 0) && state.claimed <= state.total);
@@ -230,9 +230,9 @@ impl State {
     }
 
     /// How many there may be before connections of unprotected listeners wait.
-    fn most_unprotected(&self) -> u32 {
-        let kept = if self.limits.protected.is_some() { self.most / PROTECTED_ONE_IN } else { 0 };
-        self.limits.node.connections.min(self.most - kept)
+    fn max_unprotected(&self) -> u32 {
+        let kept = if self.limits.protected.is_some() { self.max / PROTECTED_ONE_IN } else { 0 };
+        self.limits.node.connections.min(self.max - kept)
     }
 
     fn is_protected(&self, listener: usize) -> bool {
@@ -252,7 +252,7 @@ impl Pace {
             Some((began_ns, count)) if at_ns < *began_ns + NS_PER_SECOND => *count += 1,
             _ => self.samples.push_back((at_ns, 1)),
         }
-        let wait_ns = self.excess_ns(at_ns, per_second).min(LONGEST_WAIT_NS);
+        let wait_ns = self.excess_ns(at_ns, per_second).min(MAX_WAIT_NS);
         if wait_ns > 0 {
             self.occupied_until_ns = at_ns + wait_ns;
         }
@@ -352,9 +352,9 @@ mod tests {
         quotas.set_limits(limits(100, 2));
         let first = admitted(&quotas, 0, "a");
         let _second = admitted(&quotas, 1, "a");
-        assert!(matches!(quotas.enter(0, "a", Waker::noop()), Admission::Refused { most: 2 }));
+        assert!(matches!(quotas.enter(0, "a", Waker::noop()), Admission::Refused { max: 2 }));
         let _other = admitted(&quotas, 0, "b");
-        assert!(matches!(quotas.enter(0, "b", Waker::noop()), Admission::Refused { most: 1 }));
+        assert!(matches!(quotas.enter(0, "b", Waker::noop()), Admission::Refused { max: 1 }));
         quotas.check();
         drop(first);
         let again = admitted(&quotas, 0, "a");

@@ -1,6 +1,6 @@
 //! Read-ahead: a reader that goes through a segment on disk finds its next piece read while the one before was sent.
 //!
-//! Invariants: `ReadAhead::held` is the sum of what all pieces may hold, at most `Volume::ahead_most`; a piece is given to one reader, and only
+//! Invariants: `ReadAhead::held` is the sum of what all pieces may hold, at most `Volume::max_ahead`; a piece is given to one reader, and only
 //! if it is of the generation that the reader asks for.
 
 use std::cell::{Cell, RefCell};
@@ -57,7 +57,7 @@ impl Log {
         let is_there = segment.ahead.borrow().iter().any(|piece| piece.offset == from);
         if from >= limits.offset
             || is_there
-            || volume.read_ahead.bytes().saturating_add(bytes) > volume.ahead_most()
+            || volume.read_ahead.bytes().saturating_add(bytes) > volume.max_ahead()
         {
             return;
         }

@@ -210,8 +210,8 @@ fn is_old(key: &LogKey, segment: &Segment, config: &LogConfig, timestamp: i64, n
 /// How much earlier than `segment_ms` a segment is old, so that those of many logs that were created together do not all end together.
 /// Kafka draws it when it opens a segment; here the segment's own name decides, so that nothing has to be kept, and a start changes nothing.
 fn jitter_ms(key: &LogKey, base: i64, config: &LogConfig) -> i64 {
-    let most = config.segment_jitter_ms.min(config.segment_ms);
-    if most <= 0 {
+    let max = config.segment_jitter_ms.min(config.segment_ms);
+    if max <= 0 {
         return 0;
     }
     // FNV-1a, Fowler, Noll and Vo, and the finaliser of MurmurHash3 by Appleby: names that differ in one bit are to lie far apart.
@@ -221,7 +221,7 @@ fn jitter_ms(key: &LogKey, base: i64, config: &LogConfig) -> i64 {
     });
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    ((hash ^ (hash >> 33)) % most as u64) as i64
+    ((hash ^ (hash >> 33)) % max as u64) as i64
 }
 
 impl Volume {

@@ -31,7 +31,7 @@ pub const PEEK_LEN: usize = 17;
 /// The only format there is.
 pub const MAGIC: i8 = 2;
 /// The largest batch whose length field can state it.
-pub const LONGEST: usize = i32::MAX as usize;
+pub const MAX_LEN: usize = i32::MAX as usize;
 pub const NO_TIMESTAMP: i64 = -1;
 pub const NO_PRODUCER_ID: i64 = -1;
 pub const NO_PRODUCER_EPOCH: i16 = -1;
@@ -132,7 +132,7 @@ impl Header {
 
     /// The header's bytes with a CRC of zero, for `records_len` bytes of records. [`seal`] completes the batch.
     pub fn encode(&self, records_len: usize) -> [u8; HEADER_LEN] {
-        assert!(records_len <= LONGEST - HEADER_LEN, "a batch of {records_len} bytes has no length field");
+        assert!(records_len <= MAX_LEN - HEADER_LEN, "a batch of {records_len} bytes has no length field");
         let mut bytes = [0; HEADER_LEN];
         put(&mut bytes, BASE_OFFSET, self.base_offset.to_be_bytes());
         put(&mut bytes, LENGTH, ((HEADER_LEN - LENGTH_PREFIX + records_len) as i32).to_be_bytes());
@@ -195,7 +195,7 @@ impl<'a> Batch<'a> {
         if len < HEADER_LEN {
             return Err(BatchError::LengthTooSmall { length });
         }
-        if len > limit.min(LONGEST) {
+        if len > limit.min(MAX_LEN) {
             return Err(BatchError::LengthTooLarge { length, limit });
         }
         Ok(len)
@@ -203,7 +203,7 @@ impl<'a> Batch<'a> {
 
     /// The max timestamp of the batch that begins at `bytes`, of which [`HEADER_LEN`] bytes are enough; nothing else of it is looked at.
     pub fn first_max_timestamp(bytes: &[u8]) -> Option<i64> {
-        Self::peek(bytes, LONGEST).ok()?;
+        Self::peek(bytes, MAX_LEN).ok()?;
         bytes.get(..HEADER_LEN).map(|header| i64::from_be_bytes(take(header, MAX_TIMESTAMP)))
     }
 
@@ -570,7 +570,7 @@ pub(crate) mod tests {
         let one = unhex(GOLDEN);
         let mut bytes = [one.clone(), one.clone()].concat();
         bytes.truncate(one.len() + 100);
-        let mut reader = BatchReader::new(&bytes, 4096, LONGEST).with_crc();
+        let mut reader = BatchReader::new(&bytes, 4096, MAX_LEN).with_crc();
         assert_eq!(reader.next().unwrap().unwrap().position, 4096);
         assert_eq!(reader.next(), Some(Err(BatchError::TooShort { have: 100, need: one.len() })));
         assert_eq!(reader.next(), None);
@@ -618,7 +618,7 @@ pub(crate) mod tests {
         fn stamps_keep_the_crc(header in header(), offset: i64, epoch: i32, now: i64) {
             let mut bytes = Vec::new();
             header.write_batch(b"records", &mut bytes);
-            let mut batch = BatchMut::parse(&mut bytes, LONGEST).unwrap();
+            let mut batch = BatchMut::parse(&mut bytes, MAX_LEN).unwrap();
             batch.stamp(offset, epoch);
             batch.view().check_crc().unwrap();
             batch.stamp_append_time(now);

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use futures_util::future::try_join_all;
 
-use crate::config::{PIECE, PREPARE_PIECE, ROUND_LOG_FILE_MOST};
+use crate::config::{MAX_ROUND_LOG_FILE_BYTES, PIECE, PREPARE_PIECE};
 use crate::disk::{BLOCK, Directory, DiskError, File, OpenMode, Priority};
 use crate::failure::AppendError;
 use crate::key::checkpoint_path;
@@ -22,7 +22,7 @@ pub const SLOTS: usize = 2;
 /// The slot of a round log's first checkpoint.
 pub(crate) const FIRST_SLOT: usize = 1;
 /// Room at first, whatever the ledger needs.
-pub const LEAST_CAPACITY: u64 = 64 << 10;
+pub const MIN_CAPACITY: u64 = 64 << 10;
 /// A lap of the round log that took less time than this makes its files grow.
 const SHORT_LAP_NS: u64 = 2_000_000_000;
 
@@ -76,7 +76,7 @@ impl Checkpoints {
 
 /// How much a slot must have for a ledger and what will soon be in it.
 pub(crate) fn capacity_for(bound: u64) -> u64 {
-    block_ceil((bound + bound / 2).max(LEAST_CAPACITY))
+    block_ceil((bound + bound / 2).max(MIN_CAPACITY))
 }
 
 /// Writes a checkpoint's bytes from the file's beginning on, padded, and syncs them.
@@ -167,7 +167,7 @@ impl Volume {
             let index = log.next_file();
             (index, Rc::clone(&log.files[index].file), log.files[index].prepared)
         };
-        let until = (from * 2).min(ROUND_LOG_FILE_MOST);
+        let until = (from * 2).min(MAX_ROUND_LOG_FILE_BYTES);
         let mut at = from;
         while at < until {
             let length = (until - at).min(PREPARE_PIECE);

@@ -38,7 +38,7 @@ pub struct VolumeConfig {
     pub close_after: Duration,
     /// Spares made at a time at most: each is a descriptor that cannot be given back before it has become a segment. Never less than those
     /// that are kept at hand.
-    pub most_spares: usize,
+    pub max_spares: usize,
     pub mutations: Mutations,
 }
 
@@ -103,7 +103,7 @@ pub const OWN_PREPARATION_BYTES: u64 = 256 << 10;
 pub const RECORD_BYTES: usize = 256 << 10;
 /// The least that is prepared ahead of a log that is written to all the time: each preparation ends with a sync, so few and larger ones
 /// disturb the rounds less.
-pub const PREPARE_LEAST: u64 = 1 << 20;
+pub const MIN_PREPARE_BYTES: u64 = 1 << 20;
 /// The most that background work gives to the device in one write.
 pub const PIECE: u64 = 1 << 20;
 /// Zeros of preparation go to the device in pieces of this size, one at a time.
@@ -125,11 +125,11 @@ pub const SYNC_ONE_BY_ONE: usize = 8;
 /// Files of a round log, and their length at first.
 pub const ROUND_LOG_FILES: usize = 4;
 pub const ROUND_LOG_FILE_BYTES: u64 = 1 << 20;
-pub const ROUND_LOG_FILE_MOST: u64 = 16 << 20;
+pub const MAX_ROUND_LOG_FILE_BYTES: u64 = 16 << 20;
 /// A round that takes longer is named in the log, at level debug.
 pub const STALL_NS: u64 = 10_000_000;
 /// How long a shard is idle before it writes the record that covers its last round.
 pub const IDLE_BEFORE_COVER: Duration = Duration::from_millis(10);
 
-const _: () = assert!(RECORD_BYTES * 2 <= crate::record::LONGEST, "a round's last log adds a few entries");
-const _: () = assert!(crate::record::LONGEST as u64 <= ROUND_LOG_FILE_BYTES, "a record fits into a file");
+const _: () = assert!(RECORD_BYTES * 2 <= crate::record::MAX_LEN, "a round's last log adds a few entries");
+const _: () = assert!(crate::record::MAX_LEN as u64 <= ROUND_LOG_FILE_BYTES, "a record fits into a file");

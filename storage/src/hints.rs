@@ -25,8 +25,8 @@ use crate::segment::{ClosingHints, Segment, SegmentIndex};
 use crate::volume::Volume;
 
 /// Logs whose hints are written and synced together, and the bytes of their indexes in memory meanwhile.
-const MOST_TOGETHER: usize = 64;
-const MOST_INDEX_BYTES: usize = 8 << 20;
+const MAX_TOGETHER: usize = 64;
+const MAX_INDEX_BYTES: usize = 8 << 20;
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
@@ -118,7 +118,7 @@ impl Volume {
             while let Some(log) = chosen.pop_front() {
                 bytes += log.index_bytes();
                 group.push(log);
-                if group.len() == MOST_TOGETHER || bytes > MOST_INDEX_BYTES {
+                if group.len() == MAX_TOGETHER || bytes > MAX_INDEX_BYTES {
                     break;
                 }
             }
@@ -167,7 +167,7 @@ impl Volume {
         let (by_number, unreadable) = (self.logs.by_number.borrow(), self.hints.unreadable.borrow());
         let mut left = ledger.unvouched();
         let mut chosen = VecDeque::new();
-        for (number, bytes) in ledger.most_unvouched() {
+        for (number, bytes) in ledger.max_unvouched() {
             if left <= self.config.recovery_bytes / 4 {
                 break;
             }
@@ -266,7 +266,7 @@ impl Volume {
         let mut left = sealed;
         while !left.is_empty() {
             let (mut count, mut bytes) = (0, 0);
-            while count < left.len().min(MOST_TOGETHER) && bytes <= MOST_INDEX_BYTES {
+            while count < left.len().min(MAX_TOGETHER) && bytes <= MAX_INDEX_BYTES {
                 bytes += left[count].1.index.borrow().as_ref().map_or(0, SegmentIndex::memory_bytes);
                 count += 1;
             }

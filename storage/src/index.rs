@@ -375,7 +375,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::{Attributes, HEADER_LEN, Header, LONGEST};
+    use crate::batch::{Attributes, HEADER_LEN, Header, MAX_LEN};
 
     fn batch(base_offset: i64, count: i32, max_timestamp: i64, len: usize) -> Vec<u8> {
         let header = Header {
@@ -412,7 +412,7 @@ mod tests {
                 writer = reopen(base_offset, interval, &mut writer, &mut written);
             }
             let bytes = batch(next, *count, *timestamp, *len);
-            let batch = Batch::parse(&bytes, LONGEST).unwrap();
+            let batch = Batch::parse(&bytes, MAX_LEN).unwrap();
             let position = written.len as u32;
             let added = writer.on_batch(position, &batch).unwrap();
             written.offsets.extend(added.offset.iter().flat_map(|entry| entry.encode(base_offset).unwrap()));
@@ -438,7 +438,7 @@ mod tests {
         for (position, first, last, timestamp) in &written.batches {
             if *position >= again.resume_position() {
                 let bytes = batch(*first, (last - first + 1) as i32, *timestamp, HEADER_LEN);
-                let shown = again.on_batch(*position, &Batch::parse(&bytes, LONGEST).unwrap()).unwrap();
+                let shown = again.on_batch(*position, &Batch::parse(&bytes, MAX_LEN).unwrap()).unwrap();
                 assert_eq!(shown, Additions::default());
             }
         }
@@ -496,7 +496,7 @@ mod tests {
         let mut added = Vec::new();
         for (position, offset) in [(5_000, 20), (10_000, 60), (15_000, 100), (20_000, 101)] {
             let bytes = batch(offset, 1, 7, 100);
-            added.extend(writer.on_batch(position, &Batch::parse(&bytes, LONGEST).unwrap()).unwrap().offset);
+            added.extend(writer.on_batch(position, &Batch::parse(&bytes, MAX_LEN).unwrap()).unwrap().offset);
         }
         assert_eq!(added, [OffsetEntry { offset: 101, position: 20_000 }]);
     }
@@ -507,7 +507,7 @@ mod tests {
         for at in 0..4 {
             assert!(!writer.is_full(72), "{at}");
             let bytes = batch(at, 1, at, 100);
-            writer.on_batch(at as u32 * 100, &Batch::parse(&bytes, LONGEST).unwrap()).unwrap();
+            writer.on_batch(at as u32 * 100, &Batch::parse(&bytes, MAX_LEN).unwrap()).unwrap();
         }
         assert_eq!(writer.time_entries, 3);
         writer.time_entries = 5;

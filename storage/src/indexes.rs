@@ -59,10 +59,10 @@ impl KeptIndexes {
         queue.push_back(kept);
     }
 
-    /// The longest there, if all together take more than `most`; never the last one.
-    fn pop_beyond(&self, most: usize) -> Option<Kept> {
+    /// The longest there, if all together take more than `max`; never the last one.
+    fn pop_beyond(&self, max: usize) -> Option<Kept> {
         let mut queue = self.queue.borrow_mut();
-        if self.bytes.get() <= most || queue.len() < 2 {
+        if self.bytes.get() <= max || queue.len() < 2 {
             return None;
         }
         let oldest = queue.pop_front()?;
@@ -76,8 +76,8 @@ impl Volume {
     pub(crate) fn keep_index(&self, log: &Rc<Log>, segment: &Rc<Segment>) {
         let Some(bytes) = segment.index.borrow().as_ref().map(SegmentIndex::memory_bytes) else { return };
         self.indexes.push(Kept { log: Rc::clone(log), segment: Rc::clone(segment), bytes });
-        let most = INDEX_BYTES.min(self.config.cache_bytes / 8);
-        while let Some(Kept { log, segment, .. }) = self.indexes.pop_beyond(most) {
+        let max = INDEX_BYTES.min(self.config.cache_bytes / 8);
+        while let Some(Kept { log, segment, .. }) = self.indexes.pop_beyond(max) {
             // A truncation may have made it the last one, which grows; and what it knew when it was sealed again may not be written yet.
             let is_needed = !log.is_sealed(&segment) || segment.closing.borrow().is_some();
             if !is_needed {

@@ -17,9 +17,9 @@ pub const CLEANER_CHECKPOINT: &str = "cleaner-offset-checkpoint";
 pub const META_PROPERTIES: &str = "meta.properties";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 /// The longest file name that common file systems take, in bytes.
-pub const LONGEST_NAME: usize = 255;
+pub const MAX_NAME_BYTES: usize = 255;
 /// The longest topic name that Kafka takes: it leaves room for the partition and a suffix.
-pub const LONGEST_TOPIC: usize = 249;
+pub const MAX_TOPIC_BYTES: usize = 249;
 
 /// Why the text of a file is not what it should be. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -345,7 +345,7 @@ pub fn log_directory(topic: &str, partition: i32) -> String {
 }
 
 /// The name that a partition's directory gets before it is deleted: `topic-3.<unique>-delete`, the topic cut so that the name fits
-/// into [`LONGEST_NAME`] bytes. `unique` must not repeat.
+/// into [`MAX_NAME_BYTES`] bytes. `unique` must not repeat.
 pub fn delete_directory(topic: &str, partition: i32, unique: u128) -> String {
     suffixed_directory(topic, partition, unique, "-delete")
 }
@@ -357,7 +357,7 @@ pub fn stray_directory(topic: &str, partition: i32, unique: u128) -> String {
 
 fn suffixed_directory(topic: &str, partition: i32, unique: u128, suffix: &str) -> String {
     let suffix = format!("-{partition}.{unique:032x}{suffix}");
-    let room = LONGEST_NAME - suffix.len();
+    let room = MAX_NAME_BYTES - suffix.len();
     // Topic names are ASCII; another name is cut where a character begins.
     format!("{}{suffix}", &topic[..topic.floor_char_boundary(room)])
 }
@@ -546,8 +546,8 @@ mod tests {
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
-        let long = delete_directory(&"t".repeat(LONGEST_TOPIC), i32::MAX, 1);
-        assert_eq!(long.len(), LONGEST_NAME);
+        let long = delete_directory(&"t".repeat(MAX_TOPIC_BYTES), i32::MAX, 1);
+        assert_eq!(long.len(), MAX_NAME_BYTES);
         assert_eq!(parse(&long).unwrap().1, i32::MAX);
     }
 
@@ -612,7 +612,7 @@ mod tests {
             let live = DirectoryName { topic: &topic, partition, kind: DirectoryKind::Log };
             prop_assert_eq!(DirectoryName::parse(&name), Some(live));
             let name = delete_directory(&topic, partition, unique);
-            prop_assert!(name.len() <= LONGEST_NAME);
+            prop_assert!(name.len() <= MAX_NAME_BYTES);
             let parsed = DirectoryName::parse(&name).unwrap();
             prop_assert!(topic.starts_with(parsed.topic));
             prop_assert_eq!((parsed.partition, parsed.kind), (partition, DirectoryKind::Delete));

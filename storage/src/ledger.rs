@@ -19,7 +19,7 @@ const VERSION: u16 = 2;
 const CRC_FIELD: usize = 16;
 /// Magic, version, length and CRC.
 pub const HEADER_LEN: usize = 20;
-const SMALLEST_LOG: usize = 80;
+const MIN_LOG_BYTES: usize = 80;
 const SEGMENT_LEN: usize = 30;
 /// What a segment takes in a checkpoint at most, in a log or given up: so only new logs and new segments make a checkpoint longer.
 pub const SEGMENT_BOUND: usize = 32;
@@ -142,7 +142,7 @@ impl Ledger {
     }
 
     /// The logs with the most unvouched bytes, the most first.
-    pub fn most_unvouched(&self) -> Vec<(u32, u64)> {
+    pub fn max_unvouched(&self) -> Vec<(u32, u64)> {
         let logs = self.logs.iter().filter(|(_, log)| log.unvouched > 0);
         let mut logs: Vec<(u32, u64)> = logs.map(|(number, log)| (*number, log.unvouched)).collect();
         logs.sort_unstable_by_key(|(number, bytes)| (std::cmp::Reverse(*bytes), *number));
@@ -308,7 +308,7 @@ impl Ledger {
         ledger.head =
             Head { round: reader.u64(), chain: reader.u32(), file: reader.u32(), position: reader.u64() };
         ledger.next_number = reader.u32();
-        for _ in 0..reader.count(SMALLEST_LOG)? {
+        for _ in 0..reader.count(MIN_LOG_BYTES)? {
             let number = reader.u32();
             ledger.logs.insert(number, LedgerLog::decode(&mut reader)?);
         }
@@ -713,7 +713,7 @@ mod tests {
     fn hints_are_counted_off_and_truncation_counts_them_on_again() {
         let made = [create(0), roll(0, 1, 0), write(0, 0, 10, 0), write(0, 100, 20, 0)];
         let mut ledger = ledger(&made).unwrap();
-        assert_eq!((ledger.unvouched(), ledger.most_unvouched()), (200, vec![(0, 200)]));
+        assert_eq!((ledger.unvouched(), ledger.max_unvouched()), (200, vec![(0, 200)]));
         ledger.vouch(0, |log| {
             (log.snapshot, log.epochs) = (10, 10);
             log.segments[0].indexed = 100;

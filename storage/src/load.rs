@@ -28,7 +28,7 @@ use crate::volume::Volume;
 /// Read at a time while scanning.
 const SCAN_BYTES: usize = 1 << 20;
 /// The largest hint file that is read; a longer one is not believed.
-const LONGEST_HINT: usize = 64 << 20;
+const MAX_HINT_BYTES: usize = 64 << 20;
 
 /// What the ledger vouches for.
 #[derive(Debug, Clone, Copy)]
@@ -282,7 +282,7 @@ impl Log {
     pub(crate) async fn load_producers(&self, volume: &Volume, snapshot: i64, first: i64) -> Producers {
         if snapshot >= first {
             let path = segment_path(&self.key().directory_name(), snapshot, SegmentFile::ProducerSnapshot);
-            match volume.directory.read_small(&path, LONGEST_HINT).await {
+            match volume.directory.read_small(&path, MAX_HINT_BYTES).await {
                 Ok(bytes) => match Producers::read_snapshot(&bytes, snapshot) {
                     Ok(mut producers) => {
                         // As Kafka's `loadFromSnapshot`: what the batches behind it say is taken in whatever its age, until the next look.
@@ -301,7 +301,7 @@ impl Log {
     async fn load_epochs(&self, volume: &Volume, vouched: Vouched, first: i64) -> (LeaderEpochs, i64) {
         if vouched.epochs >= 0 {
             let path = format!("{}/{LEADER_EPOCH_CHECKPOINT}", self.key().directory_name());
-            match volume.directory.read_small(&path, LONGEST_HINT).await {
+            match volume.directory.read_small(&path, MAX_HINT_BYTES).await {
                 Ok(bytes) => match LeaderEpochs::read(&bytes) {
                     Ok(mut epochs) => {
                         epochs.truncate_end(vouched.epochs);
@@ -330,8 +330,8 @@ impl Log {
         let directory = self.key().directory_name();
         let offsets = segment_path(&directory, segment.base, SegmentFile::OffsetIndex);
         let times = segment_path(&directory, segment.base, SegmentFile::TimeIndex);
-        let offsets = volume.directory.read_small(&offsets, LONGEST_HINT).await;
-        let times = volume.directory.read_small(&times, LONGEST_HINT).await;
+        let offsets = volume.directory.read_small(&offsets, MAX_HINT_BYTES).await;
+        let times = volume.directory.read_small(&times, MAX_HINT_BYTES).await;
         let (Ok(offsets), Ok(times)) = (offsets, times) else {
             tracing::warn!(log = %self.key(), base = segment.base, "indexes are rebuilt");
             return empty;

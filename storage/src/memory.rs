@@ -95,7 +95,7 @@ impl Volume {
     }
 
     /// What the volume may read ahead for all readers together.
-    pub(crate) fn ahead_most(&self) -> usize {
+    pub(crate) fn max_ahead(&self) -> usize {
         AHEAD_BYTES.min(self.config.cache_bytes / 8)
     }
 
@@ -112,9 +112,9 @@ impl Volume {
             "write buffers hold {} bytes, and {} are charged",
             held.unsettled, charged.unsettled
         );
-        let most = self.config.write_buffer_bytes + 2 * BLOCK;
+        let max = self.config.write_buffer_bytes + 2 * BLOCK;
         assert!(
-            held.unsettled <= most || held.unsettled_buffers == 1,
+            held.unsettled <= max || held.unsettled_buffers == 1,
             "{} write buffers hold {} bytes of a budget of {}",
             held.unsettled_buffers,
             held.unsettled,
@@ -127,7 +127,7 @@ impl Volume {
             charged.cached,
             self.config.cache_bytes
         );
-        assert!(charged.ahead <= self.ahead_most(), "{} bytes are read ahead", charged.ahead);
+        assert!(charged.ahead <= self.max_ahead(), "{} bytes are read ahead", charged.ahead);
     }
 
     fn held(&self) -> HeldBuffers {

@@ -27,7 +27,7 @@ use crate::segment::Segment;
 use crate::volume::Volume;
 
 /// Works done together at most, and operations in flight for them.
-const MOST_TOGETHER: usize = 4096;
+const MAX_TOGETHER: usize = 4096;
 const IN_FLIGHT: usize = 64;
 /// How often a name is asked for that another log still has.
 const ASK_EVERY: Duration = Duration::from_millis(10);
@@ -98,7 +98,7 @@ impl Names {
                 continue;
             }
             let is_like = together.first().is_none_or(|first| discriminant(first) == discriminant(&work));
-            if is_like && together.len() < MOST_TOGETHER && passed.may_be_overtaken_by(&work) {
+            if is_like && together.len() < MAX_TOGETHER && passed.may_be_overtaken_by(&work) {
                 together.push(work);
             } else {
                 passed.add(&work);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::config::{PIECE, PREPARE_ABOVE, PREPARE_LEAST, PREPARE_PIECE, planted};
+use crate::config::{MIN_PREPARE_BYTES, PIECE, PREPARE_ABOVE, PREPARE_PIECE, planted};
 use crate::disk::{DiskError, File, Flushing, Priority};
 use crate::failure::AppendError;
 use crate::gather::{Pending, Run};
@@ -22,17 +22,17 @@ use crate::segment::{Segment, block_ceil, block_floor};
 use crate::volume::Volume;
 
 /// Groups of own preparations in flight: each ends with syncs, which the next need not wait for.
-const MOST_GROUPS: usize = 4;
+const MAX_GROUPS: usize = 4;
 /// Files in a group.
-const MOST_IN_GROUP: usize = 256;
+const MAX_IN_GROUP: usize = 256;
 /// A group of preparations ahead takes no further log from so many bytes on: all of its logs have their blocks when the last of them is
 /// written, and those that run out meanwhile wait for that.
-const MOST_GROUP_BYTES: u64 = 64 << 20;
+const MAX_GROUP_BYTES: u64 = 64 << 20;
 /// Runs of this size and more prepare themselves, so nothing is prepared ahead of them.
 const LARGE_RUN: u64 = 128 << 10;
 /// The most that is prepared or reserved ahead of a log.
-const MOST_AHEAD: u64 = 8 << 20;
-const LEAST_RESERVED: u64 = 16 << 10;
+const MAX_AHEAD: u64 = 8 << 20;
+const MIN_RESERVED: u64 = 16 << 10;
 
 #[derive(Default)]
 pub(crate) struct Preparation {
@@ -68,10 +68,10 @@ impl Preparation {
 pub(crate) async fn run_own(volume: Rc<Volume>) {
     let mut groups = FuturesUnordered::new();
     loop {
-        while groups.len() < MOST_GROUPS {
+        while groups.len() < MAX_GROUPS {
             let group: Vec<Own> = {
                 let mut own = volume.preparation.own.borrow_mut();
-                let count = own.len().min(MOST_IN_GROUP);
+                let count = own.len().min(MAX_IN_GROUP);
                 own.drain(..count).collect()
             };
             if group.is_empty() {
@@ -82,7 +82,7 @@ pub(crate) async fn run_own(volume: Rc<Volume>) {
         if volume.is_ended() {
             return;
         }
-        let may_start = groups.len() < MOST_GROUPS;
+        let may_start = groups.len() < MAX_GROUPS;
         let work = volume.preparation.work.until(|| {
             let has_work = may_start && !volume.preparation.own.borrow().is_empty();
             (has_work || volume.is_ended()).then_some(())
@@ -216,7 +216,7 @@ impl Volume {
         let ahead = {
             let mut state = log.state.borrow_mut();
             let now_ns = self.host.monotonic_ns();
-            let likely = state.rate.bytes_per_second(now_ns).clamp(LEAST_RESERVED, MOST_AHEAD);
+            let likely = state.rate.bytes_per_second(now_ns).clamp(MIN_RESERVED, MAX_AHEAD);
             let longest = block_ceil(u64::from(state.config.segment_bytes));
             block_ceil(need + likely).min(longest.max(need))
         };
@@ -293,7 +293,7 @@ impl Volume {
         if state.rate.run_bytes >= LARGE_RUN || rate < PREPARE_ABOVE {
             return 0;
         }
-        (rate + rate / 2).clamp(PREPARE_LEAST, MOST_AHEAD)
+        (rate + rate / 2).clamp(MIN_PREPARE_BYTES, MAX_AHEAD)
     }
 
     /// After a log was taken into a round: orders zeros ahead of it, if it is warm and what is prepared runs out.
@@ -329,7 +329,7 @@ impl Volume {
     fn next_ahead(&self) -> Vec<Ahead> {
         let mut jobs = Vec::new();
         let mut bytes = 0;
-        while jobs.len() < MOST_IN_GROUP && bytes < MOST_GROUP_BYTES {
+        while jobs.len() < MAX_IN_GROUP && bytes < MAX_GROUP_BYTES {
             let Some(log) = self.preparation.ahead.borrow_mut().pop_front() else { break };
             let state = &mut *log.state.borrow_mut();
             state.is_preparation_wanted = false;

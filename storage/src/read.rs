@@ -23,8 +23,8 @@ use crate::volume::Volume;
 use crate::walk::{Durable, Walk, Walker};
 
 /// Read from disk at least and at most, unless one batch is larger.
-const LEAST: usize = 64 << 10;
-const MOST: usize = 1 << 20;
+const MIN_READ_BYTES: usize = 64 << 10;
+const MAX_READ_BYTES: usize = 1 << 20;
 
 /// Whole batches, from the one that holds the offset asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Read {
 
 /// Bytes of memory that a disk read with room for `bytes` holds, unless one batch is larger: the slices keep the whole buffer.
 pub fn held_by(bytes: usize) -> usize {
-    bytes.max(LEAST).saturating_add(2 * BLOCK)
+    bytes.max(MIN_READ_BYTES).saturating_add(2 * BLOCK)
 }
 
 /// What a read may return.
@@ -213,7 +213,7 @@ impl Log {
         let mut position = u64::from(position);
         volume.note_cold_read(u64::from(segment.length.get()).saturating_sub(position));
         let file = volume.open_segment(self, segment).await?;
-        let mut want = limits.bytes.clamp(LEAST, MOST);
+        let mut want = limits.bytes.clamp(MIN_READ_BYTES, MAX_READ_BYTES);
         // Both of one moment, because the log grows: what is durable is never behind the end.
         let end = u64::from(segment.length.get());
         let durable = self.durable_of(volume, segment);
@@ -337,7 +337,9 @@ impl Log {
         let until = next.map_or(ends.settled, |next| next.min(ends.settled));
         let mut from = self.first_offset_at(volume, segment, entry, until).await?.max(ends.log_start);
         while from < until {
-            let read = self.read(from, ReadBounds { offset: until, bytes: MOST, at_least_one: true }).await?;
+            let read = self
+                .read(from, ReadBounds { offset: until, bytes: MAX_READ_BYTES, at_least_one: true })
+                .await?;
             if let Some(found) = first_at_time(&read, timestamp, volume.config.max_batch_bytes) {
                 return Ok(Some(found));
             }

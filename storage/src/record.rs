@@ -29,9 +29,9 @@ const MAGIC: u32 = u32::from_le_bytes(*b"LgRd");
 const VERSION: u16 = 1;
 const CRC_FIELD: usize = 12;
 /// No record is longer, so a reader never allocates more. Rounds stop taking entries well before it.
-pub const LONGEST: usize = 1 << 19;
+pub const MAX_LEN: usize = 1 << 19;
 /// The smallest entry: a tag and a log number.
-const SMALLEST_ENTRY: usize = 5;
+const MIN_ENTRY_BYTES: usize = 5;
 /// [`Entry::Truncate::base`] when no segment is left.
 pub const NO_SEGMENT: i64 = -1;
 
@@ -243,7 +243,7 @@ impl Record {
         }
         let _zero = reader.u16();
         let length = reader.u32() as usize;
-        if !(HEADER_LEN..=LONGEST).contains(&length) {
+        if !(HEADER_LEN..=MAX_LEN).contains(&length) {
             return Err(FormatError::BadValue { field: "length", value: length as i64 });
         }
         let crc = reader.u32();
@@ -269,7 +269,7 @@ impl Record {
         }
         let count = reader.u32() as usize;
         let _zero = reader.u32();
-        if count > reader.remaining() / SMALLEST_ENTRY {
+        if count > reader.remaining() / MIN_ENTRY_BYTES {
             return Err(FormatError::TooShort);
         }
         let mut entries = Vec::new();
@@ -305,7 +305,7 @@ pub fn encode(
     for entry in entries {
         entry.encode(out);
     }
-    assert!(out.len() <= LONGEST, "a round's record grew to {} bytes", out.len());
+    assert!(out.len() <= MAX_LEN, "a round's record grew to {} bytes", out.len());
     let length = out.len() as u32;
     out[8..12].copy_from_slice(&length.to_le_bytes());
     let crc = crc32c(out);

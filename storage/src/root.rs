@@ -26,7 +26,7 @@ const CLEAN: u16 = 2;
 const HEADER_LEN: usize = 24;
 const CRC_AT: usize = BLOCK - 4;
 /// How many shards a log directory can serve.
-pub const MOST_ROUND_LOGS: usize = (CRC_AT - HEADER_LEN) / 4;
+pub const MAX_ROUND_LOGS: usize = (CRC_AT - HEADER_LEN) / 4;
 pub const SLOTS: usize = 2;
 /// The file's whole length in bytes.
 pub const FILE_LEN: usize = SLOTS * BLOCK;
@@ -46,7 +46,7 @@ impl Root {
         Self { sequence: 1, is_clean: true, next_round_log: 1, round_logs: Vec::new() }
     }
 
-    /// One block. Panics if there are more round logs than [`MOST_ROUND_LOGS`].
+    /// One block. Panics if there are more round logs than [`MAX_ROUND_LOGS`].
     pub fn encode(&self) -> Vec<u8> {
         self.check();
         let mut out = Vec::with_capacity(BLOCK);
@@ -84,7 +84,7 @@ impl Root {
         let sequence = reader.u64();
         let next_round_log = reader.u32();
         let count = reader.count(4)?;
-        if count > MOST_ROUND_LOGS || !(OPEN..=CLEAN).contains(&state) {
+        if count > MAX_ROUND_LOGS || !(OPEN..=CLEAN).contains(&state) {
             return Err(FormatError::BadValue { field: "state or count", value: count as i64 });
         }
         let round_logs: Vec<u32> = (0..count).map(|_| reader.u32()).collect();
@@ -138,7 +138,7 @@ impl Root {
 
     fn check(&self) {
         assert!(self.is_consistent(), "{self:?}");
-        assert!(self.round_logs.len() <= MOST_ROUND_LOGS, "{self:?}");
+        assert!(self.round_logs.len() <= MAX_ROUND_LOGS, "{self:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rounds: gather, write, flush, acknowledge in order.
 //!
-//! Invariants: at most [`MOST_IN_FLIGHT`] rounds; rounds are settled in order; a flush begins when the writes of its round and of all
+//! Invariants: at most [`MAX_IN_FLIGHT`] rounds; rounds are settled in order; a flush begins when the writes of its round and of all
 //! before it are complete, so it makes all of them durable; `durable_through` of a record was durable when the record was built.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -17,12 +17,12 @@ use crate::gather::{Pending, Run};
 use crate::ledger::{Head, SEGMENT_BOUND};
 use crate::log::{Log, LogState};
 use crate::names::NameWork;
-use crate::record::{Entry, LONGEST, encode};
+use crate::record::{Entry, MAX_LEN, encode};
 use crate::segment::{Segment, block_ceil};
 use crate::volume::{Phase, Volume};
 
 /// A second round writes while the first flushes; more would only queue up at the device.
-pub const MOST_IN_FLIGHT: usize = 2;
+pub const MAX_IN_FLIGHT: usize = 2;
 
 /// What waits for the next round.
 #[derive(Default)]
@@ -224,7 +224,7 @@ impl Volume {
         if self.failed.is_failed() || (in_flight == 0 && self.have_rounds_ended()) {
             return true;
         }
-        if in_flight >= MOST_IN_FLIGHT {
+        if in_flight >= MAX_IN_FLIGHT {
             return false;
         }
         let queue = self.queue.borrow();
@@ -238,7 +238,7 @@ impl Volume {
         if !has_entries && !wants_cover && !wants_flush {
             return false;
         }
-        if !log.has_room(LONGEST as u64, planted(self.config.mutations.reuse_before_checkpoint)) {
+        if !log.has_room(MAX_LEN as u64, planted(self.config.mutations.reuse_before_checkpoint)) {
             self.request_checkpoint();
             return false;
         }

@@ -67,7 +67,7 @@ pub struct Aborted {
 }
 
 /// Readers from disk whose places are remembered for each segment.
-const MOST_RESUMES: usize = 16;
+const MAX_RESUMES: usize = 16;
 
 /// Where a batch begins whose predecessor was read from disk. An index has its entries at the batches' last offsets, so it would send a reader
 /// who goes on there to the batch before, which may be a megabyte.
@@ -118,7 +118,7 @@ impl Segment {
     /// Remembers where the batch with `offset` begins, in place of the reader that stood there least recently.
     pub fn remember(&self, resume: Resume) {
         let mut resumes = self.resumes.borrow_mut();
-        if resumes.len() == MOST_RESUMES {
+        if resumes.len() == MAX_RESUMES {
             resumes.pop_front();
         }
         resumes.push_back(resume);

@@ -20,11 +20,11 @@ use crate::volume::Volume;
 const KEEP: usize = 2;
 const KEPT_BYTES: u64 = 64 << 10;
 /// What a spare has when many are made at once.
-const LEAST_BYTES: u64 = 16 << 10;
+const MIN_BYTES: u64 = 16 << 10;
 /// Made at a time at most.
-const MOST_AT_ONCE: usize = 512;
+const MAX_AT_ONCE: usize = 512;
 /// Reserved at a time at most, but for one.
-const MOST_BYTES_AT_ONCE: u64 = 64 << 20;
+const MAX_BYTES_AT_ONCE: u64 = 64 << 20;
 
 pub struct SpareFile {
     pub name: Spare,
@@ -113,10 +113,10 @@ impl Spares {
         wanted.retain(|bytes| *bytes < self.full_from.get() && !ready.any(|reserved| reserved >= *bytes));
         let mut total = 0;
         let fits = |bytes: &&u64| {
-            total += (**bytes).max(LEAST_BYTES);
-            total <= MOST_BYTES_AT_ONCE
+            total += (**bytes).max(MIN_BYTES);
+            total <= MAX_BYTES_AT_ONCE
         };
-        let count = wanted.iter().take(MOST_AT_ONCE.min(most).max(KEEP)).take_while(fits).count();
+        let count = wanted.iter().take(MAX_AT_ONCE.min(most).max(KEEP)).take_while(fits).count();
         wanted.truncate(count.max(1));
         wanted
     }
@@ -125,7 +125,7 @@ impl Spares {
 /// Makes spares until the rounds have ended: nobody asks for one after that.
 pub(crate) async fn run(volume: Rc<Volume>) {
     let spares = &volume.spares;
-    let most = volume.config.most_spares;
+    let most = volume.config.max_spares;
     loop {
         spares
             .work
@@ -185,7 +185,7 @@ impl Volume {
     /// At least one with blocks for as many bytes as one of `wanted` says.
     async fn make_spares(&self, wanted: &[u64]) -> Result<Vec<SpareFile>, DiskError> {
         let many = wanted.len() > KEEP;
-        let least = if many { LEAST_BYTES } else { KEPT_BYTES };
+        let least = if many { MIN_BYTES } else { KEPT_BYTES };
         let is_shared = matches!(self.directory.flushing(), Flushing::Shared);
         let prepared = if many || !is_shared { 0 } else { KEPT_BYTES };
         let spares = wanted.iter().map(|bytes| {

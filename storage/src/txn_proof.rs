@@ -18,7 +18,7 @@ use crate::txn_index::{AbortedTxn, TxnIndex};
 use crate::volume::Volume;
 
 /// Each takes up to three reads of a few blocks; a segment is gone through at a gigabyte a second or so.
-const MOST_LOOKED_UP: usize = 256;
+const MAX_LOOKED_UP: usize = 256;
 
 /// What an entry says of the batch at an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Log {
     ) -> Result<bool, ReadError> {
         let next = segments.iter().find(|other| other.base > segment.base);
         let end = next.map_or_else(|| self.ends().log_end, |next| next.base);
-        if index.entries().len() > MOST_LOOKED_UP {
+        if index.entries().len() > MAX_LOOKED_UP {
             return Ok(false);
         }
         let Some(claims) = claims(index.entries(), end) else { return Ok(false) };

@@ -27,11 +27,11 @@ pub fn read_i64(bytes: &[u8]) -> Result<(i64, usize), VarintError> {
 
 // Every record has about eight of these, nearly all of one byte.
 #[inline]
-fn read<const LONGEST: usize>(bytes: &[u8]) -> Result<(u64, usize), VarintError> {
+fn read<const MAX_LEN: usize>(bytes: &[u8]) -> Result<(u64, usize), VarintError> {
     match bytes {
         [byte, ..] if *byte < 0x80 => Ok((u64::from(*byte), 1)),
         [low, high, ..] if *high < 0x80 => Ok((u64::from(*low & 0x7f) | u64::from(*high) << 7, 2)),
-        _ => read_long(bytes, LONGEST),
+        _ => read_long(bytes, MAX_LEN),
     }
 }
 

@@ -15,7 +15,7 @@ const CLOSE_SOON_AFTER: Duration = Duration::from_millis(250);
 /// How often each log's producers are looked through: Kafka's default of `producer.id.expiration.check.interval.ms`.
 const PRODUCERS_EVERY_MS: i64 = 600_000;
 /// Producers that one look goes through; the other logs' wait for the next look.
-const MOST_PRODUCERS: usize = 50_000;
+const MAX_PRODUCERS: usize = 50_000;
 
 pub(crate) async fn run(volume: Rc<Volume>) {
     let every = LOOK_EVERY.min(volume.config.hang_after / 4);
@@ -72,14 +72,13 @@ impl Volume {
     /// Forgets producers that have been silent for `producer_expiration_ms`, as Kafka's `removeExpiredProducers` does.
     fn expire_producers(&self) {
         let now_ms = self.host.wall_clock_ms();
-        let mut left = MOST_PRODUCERS;
+        let mut left = MAX_PRODUCERS;
         for log in self.logs.by_number.borrow().values() {
             let Ok(mut state) = log.state.try_borrow_mut() else { continue };
             if !state.is_loaded() || now_ms.saturating_sub(state.producers_checked_ms) < PRODUCERS_EVERY_MS {
                 continue;
             }
-            let Some(rest) =
-                left.checked_sub(state.producers.len()).or((left == MOST_PRODUCERS).then_some(0))
+            let Some(rest) = left.checked_sub(state.producers.len()).or((left == MAX_PRODUCERS).then_some(0))
             else {
                 return;
             };

@@ -211,7 +211,7 @@ fn a_response_behind_a_produce_gives_its_buffers_back() {
 #[test]
 fn a_fetch_of_many_cold_partitions_reads_few_at_a_time() {
     const PARTITIONS: i32 = 40;
-    const MOST: i32 = 2_500;
+    const MAX: i32 = 2_500;
     let broker = Broker::start(1, &["logan.memory.bytes=4194304"]);
     let rounds = broker.run(async {
         let mut client = connect().await;
@@ -225,15 +225,15 @@ fn a_fetch_of_many_cold_partitions_reads_few_at_a_time() {
         let mut rounds = 0;
         while !request.topics[0].partitions.is_empty() {
             for partition in &mut request.topics[0].partitions {
-                partition.partition_max_bytes = MOST;
+                partition.partition_max_bytes = MAX;
             }
             let response = client.call(11, &request).await.expect("an answer");
             let parts = response.responses.iter().flat_map(|topic| &topic.partitions);
             let served =
                 parts.filter(|part| part.records.as_ref().is_some_and(|records| !records.is_empty()));
             let served: Vec<i32> = served.map(|part| part.partition_index).collect();
-            let granted = request.topics[0].partitions.len() * MOST as usize;
-            let held = served.len() * held_by(MOST as usize);
+            let granted = request.topics[0].partitions.len() * MAX as usize;
+            let held = served.len() * held_by(MAX as usize);
             assert!(
                 served.len() == 1 || held <= granted,
                 "{held} bytes for {} parts, {granted}",

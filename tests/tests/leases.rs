@@ -76,7 +76,7 @@ fn unstamped(mut batches: Vec<u8>) -> Vec<u8> {
 
 /// Whoever had to wait for a client that does not read would wait until the broker gives that one up. (How long at most, where no machine is slow:
 /// [`those_that_do_not_read_keep_nobody_waiting_longer_than_their_loans`].)
-const MOST: Duration = Duration::from_millis(limits::WRITE_STALL_MS / 2);
+const MAX: Duration = Duration::from_millis(limits::WRITE_STALL_MS / 2);
 
 /// Others produce and fetch for `time`; the longest that one of them had to wait.
 fn others(broker: &Broker, topic: &str, time: Duration) -> Duration {
@@ -117,7 +117,7 @@ fn a_reader_that_stalls_gets_every_byte_and_keeps_nobody_waiting(shards: u16) {
         })
         .collect();
     let waited = others(&broker, "stalls", Duration::from_secs(3));
-    assert!(waited < MOST, "others waited {waited:?} for a client that does not read");
+    assert!(waited < MAX, "others waited {waited:?} for a client that does not read");
     for (number, asked) in asked.into_iter().enumerate() {
         let (correlation, response) = stalled.receive().expect("the connection is kept");
         assert_eq!(correlation, asked);
@@ -157,7 +157,7 @@ fn readers_that_never_read_are_closed_and_cost_no_more_than_their_budget(shards:
         })
         .collect();
     let waited = others(&broker, "silent", Duration::from_secs(3));
-    assert!(waited < MOST, "others waited {waited:?} for clients that do not read");
+    assert!(waited < MAX, "others waited {waited:?} for clients that do not read");
     let grown = broker.resident_peak().saturating_sub(before);
     println!("{SILENT} clients that never read cost {} MiB; others waited {waited:?} at most", grown >> 20);
     assert!(grown < 96 << 20, "{SILENT} clients that never read cost {} MiB", grown >> 20);

@@ -1,7 +1,7 @@
 //! Threads for what blocks: names, extent maps, syncs of a file system, the resolver. They are started when there is work and end
 //! when there has been none for a while.
 //!
-//! Invariants, per resource: `idle <= threads <= MOST_THREADS`; work waits only while all threads are busy with the same resource. So
+//! Invariants, per resource: `idle <= threads <= MAX_THREADS`; work waits only while all threads are busy with the same resource. So
 //! a device that hangs, and keeps its threads for as long, stops nobody who waits for another.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +16,7 @@ use crate::machine;
 use crate::runtime::lock;
 
 /// More work at a time waits: none of it is what an acknowledgement waits for.
-const MOST_THREADS: usize = 8;
+const MAX_THREADS: usize = 8;
 const IDLE: Duration = Duration::from_secs(5);
 
 /// What work may hang on.
@@ -64,7 +64,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 fn add(pool: &Arc<Pool>, work: Work) {
     let mut state = lock(&pool.state);
     state.work.push_back(work);
-    if state.idle >= state.work.len() || state.threads == MOST_THREADS {
+    if state.idle >= state.work.len() || state.threads == MAX_THREADS {
         pool.more_work.notify_one();
         return;
     }
@@ -120,7 +120,7 @@ mod tests {
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
             assert!(started.as_mut().poll(&mut context).is_pending());
         };
-        for number in 0..3 * MOST_THREADS {
+        for number in 0..3 * MAX_THREADS {
             let (hangs, said) = (hangs.clone(), said.clone());
             start(
                 Resource::Device(1),
@@ -134,8 +134,8 @@ mod tests {
         let patience = Duration::from_secs(30);
         assert_eq!(heard.recv_timeout(patience), Ok(1000), "another device");
         drop(until_released);
-        let mut rest: Vec<_> = (0..3 * MOST_THREADS).map(|_| heard.recv_timeout(patience).unwrap()).collect();
+        let mut rest: Vec<_> = (0..3 * MAX_THREADS).map(|_| heard.recv_timeout(patience).unwrap()).collect();
         rest.sort_unstable();
-        assert!(rest.into_iter().eq(0..3 * MOST_THREADS), "what waited is run once");
+        assert!(rest.into_iter().eq(0..3 * MAX_THREADS), "what waited is run once");
     }
 }

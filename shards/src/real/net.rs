@@ -228,19 +228,16 @@ impl RealReader {
         self.0.read(buffer).await
     }
 
-    pub(crate) async fn receive<const MOST: usize>(
-        &mut self,
-        into: &mut BytesMut,
-    ) -> Result<usize, NetError> {
-        self.0.receive::<MOST>(into).await
+    pub(crate) async fn receive<const MAX: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
+        self.0.receive::<MAX>(into).await
     }
 
-    pub(crate) async fn read_and_beyond<const MOST: usize>(
+    pub(crate) async fn read_and_beyond<const MAX: usize>(
         &mut self,
         buffer: &mut [u8],
         beyond: &mut BytesMut,
     ) -> Result<usize, NetError> {
-        self.0.read_and_beyond::<MOST>(buffer, beyond).await
+        self.0.read_and_beyond::<MAX>(buffer, beyond).await
     }
 
     pub(crate) fn shutdown(&self) {
@@ -271,9 +268,9 @@ impl Socket {
         self.until_some(|| self.try_read([buffer, &mut []])).await
     }
 
-    async fn receive<const MOST: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
+    async fn receive<const MAX: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
         self.until_some(|| {
-            let mut buffer = [0; MOST];
+            let mut buffer = [0; MAX];
             let got = self.try_read([&mut buffer, &mut []])?;
             into.extend_from_slice(&buffer[..got.unwrap_or(0)]);
             Ok(got)
@@ -281,13 +278,13 @@ impl Socket {
         .await
     }
 
-    async fn read_and_beyond<const MOST: usize>(
+    async fn read_and_beyond<const MAX: usize>(
         &self,
         buffer: &mut [u8],
         beyond: &mut BytesMut,
     ) -> Result<usize, NetError> {
         self.until_some(|| {
-            let mut next = [0; MOST];
+            let mut next = [0; MAX];
             let got = self.try_read([buffer, &mut next])?;
             let within = got.map(|got| got.min(buffer.len()));
             beyond.extend_from_slice(&next[..got.unwrap_or(0) - within.unwrap_or(0)]);

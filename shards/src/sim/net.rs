@@ -78,9 +78,9 @@ impl Side {
         poll_fn(|context| self.world.poll_read(self.socket, context, buffer)).await
     }
 
-    async fn receive<const MOST: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
+    async fn receive<const MAX: usize>(&self, into: &mut BytesMut) -> Result<usize, NetError> {
         poll_fn(|context| {
-            let mut buffer = [0; MOST];
+            let mut buffer = [0; MAX];
             let polled = self.world.poll_read(self.socket, context, &mut buffer);
             if let Poll::Ready(Ok(count)) = polled {
                 into.extend_from_slice(&buffer[..count]);
@@ -90,12 +90,12 @@ impl Side {
         .await
     }
 
-    async fn read_and_beyond<const MOST: usize>(
+    async fn read_and_beyond<const MAX: usize>(
         &self,
         buffer: &mut [u8],
         beyond: &mut BytesMut,
     ) -> Result<usize, NetError> {
-        let mut all = vec![0; buffer.len() + MOST];
+        let mut all = vec![0; buffer.len() + MAX];
         let count = self.read(&mut all).await?;
         let within = count.min(buffer.len());
         buffer[..within].copy_from_slice(&all[..within]);
@@ -220,16 +220,16 @@ impl SimReader {
         self.0.read(buffer).await
     }
 
-    pub async fn receive<const MOST: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
-        self.0.receive::<MOST>(into).await
+    pub async fn receive<const MAX: usize>(&mut self, into: &mut BytesMut) -> Result<usize, NetError> {
+        self.0.receive::<MAX>(into).await
     }
 
-    pub async fn read_and_beyond<const MOST: usize>(
+    pub async fn read_and_beyond<const MAX: usize>(
         &mut self,
         buffer: &mut [u8],
         beyond: &mut BytesMut,
     ) -> Result<usize, NetError> {
-        self.0.read_and_beyond::<MOST>(buffer, beyond).await
+        self.0.read_and_beyond::<MAX>(buffer, beyond).await
     }
 
     pub fn shutdown(&self) {

@@ -39,7 +39,7 @@ pub struct Server {
 
 const ROOT: u64 = 1;
 const HEADER: usize = 40;
-const MOST_WRITTEN: u32 = 128 << 10;
+const MAX_WRITTEN: u32 = 128 << 10;
 
 const LOOKUP: u32 = 1;
 const FORGET: u32 = 2;
@@ -117,7 +117,7 @@ impl Server {
 
     /// Serves what comes until nothing has come for so long.
     pub fn serve(&mut self, patience: Duration) {
-        let mut message = vec![0; HEADER + 4096 + MOST_WRITTEN as usize];
+        let mut message = vec![0; HEADER + 4096 + MAX_WRITTEN as usize];
         loop {
             let events = libc::POLLIN;
             let mut poll = libc::pollfd { fd: self.device.as_raw_fd(), events, revents: 0 };
@@ -182,7 +182,7 @@ impl Server {
         let mut reply = Vec::new();
         let error = match opcode {
             INIT => {
-                put(&mut reply, &[7, 31, 0, 0, 0, MOST_WRITTEN, 1]);
+                put(&mut reply, &[7, 31, 0, 0, 0, MAX_WRITTEN, 1]);
                 reply.resize(64, 0);
                 0
             }

@@ -19,7 +19,7 @@ const WELL: &str = "LOGAN_SHARDS_TEST_WELL";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one device may keep of a ring's workers, of each kind.
-const MOST: [(Kind, usize); 4] = [(Kind::Sync, 16), (Kind::Allocate, 8), (Kind::Write, 64), (Kind::Read, 64)];
+const MAX: [(Kind, usize); 4] = [(Kind::Sync, 16), (Kind::Allocate, 8), (Kind::Write, 64), (Kind::Read, 64)];
 
 /// Without the test harness, whose threads would hold what is mounted.
 fn main() {
@@ -65,7 +65,7 @@ fn a_device_that_hangs_takes_no_other_along(
     until(server, "opened");
     until(server, "dropped");
     until(server, "the other device went on");
-    for (kind, most) in MOST {
+    for (kind, most) in MAX {
         let held = server.held().iter().filter(|held| held.kind == kind).count();
         println!("{held} of {kind:?} held");
         assert!((1..=most).contains(&held), "{held} of {kind:?} hold workers, and {most} may");

@@ -152,7 +152,7 @@ async fn start_volume(
         max_batch_bytes: limits::STORED_BATCH_BYTES,
         hang_after: limits::ROUND_HANGS_AFTER,
         close_after: limits::FILES_CLOSE_AFTER,
-        most_spares: shell.plan.loads.files / limits::NEW_FILES_IN,
+        max_spares: shell.plan.loads.files / limits::UNNAMED_FILES_DIVISOR,
         mutations: shell.plan.mutations.storage,
     };
     let log_config = |key: &LogKey| applying::log_config_of(shell, image, key);

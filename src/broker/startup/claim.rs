@@ -10,7 +10,7 @@ use crate::model::{NodeId, Uuid};
 
 const META_PROPERTIES: &str = "meta.properties";
 /// No tool writes a longer one.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// A directory that belongs to this node.
 #[derive(Clone)]
@@ -145,7 +145,7 @@ async fn traces(directory: &Directory) -> Result<Traces, ClaimError> {
         traces.has_metadata |= !entry.is_directory && FileKind::of(&entry.name).is_some();
         traces.is_logans |= entry.is_directory && entry.name == FOLDER;
         if entry.name == CLEAN_SHUTDOWN {
-            let marker = directory.read_small(CLEAN_SHUTDOWN, MOST_BYTES).await?;
+            let marker = directory.read_small(CLEAN_SHUTDOWN, MAX_BYTES).await?;
             traces.is_logans |= read_clean_shutdown(&marker).is_ok_and(|closed| closed.by_logan);
         }
     }
@@ -177,7 +177,7 @@ async fn id_of(
 }
 
 async fn read(directory: &Directory) -> Result<Option<MetaProperties>, ClaimError> {
-    let bytes = match directory.read_small(META_PROPERTIES, MOST_BYTES).await {
+    let bytes = match directory.read_small(META_PROPERTIES, MAX_BYTES).await {
         Ok(bytes) => bytes,
         Err(IoError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),

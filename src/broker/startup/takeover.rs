@@ -113,12 +113,12 @@ fn lacking(topics: &[TakenTopic]) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", ") + &rest)
 }
 
-/// Commands of at most `most` records each. A topic with more partitions than there is room for goes on in the next.
-fn commands(topics: Vec<TakenTopic>, most: usize) -> Vec<Command> {
+/// Commands of at most `max` records each. A topic with more partitions than there is room for goes on in the next.
+fn commands(topics: Vec<TakenTopic>, max: usize) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut piece = Vec::new();
     // One is said of the takeover itself.
-    let room_of_one = most.saturating_sub(1).max(2);
+    let room_of_one = max.saturating_sub(1).max(2);
     let mut room = room_of_one;
     for topic in topics {
         let mut taken = 0;
@@ -190,8 +190,8 @@ mod tests {
     }
 
     /// The pieces of each command.
-    fn pieces(topics: Vec<TakenTopic>, most: usize) -> Vec<Vec<(String, i32, Vec<i32>)>> {
-        let commands = commands(topics, most);
+    fn pieces(topics: Vec<TakenTopic>, max: usize) -> Vec<Vec<(String, i32, Vec<i32>)>> {
+        let commands = commands(topics, max);
         let count = commands.len();
         let of_one = |(at, command)| {
             let Command::TakeOver { topics, is_last } = command else { panic!("{command:?}") };

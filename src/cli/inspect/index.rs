@@ -10,7 +10,7 @@ use logan_storage::txn_index::TxnIndex;
 use super::{Lines, Stopped, failed, files, name_of};
 
 /// An index of 2 GiB is the longest whose entries can all be different.
-const MOST_INDEX_BYTES: u64 = 1 << 31;
+const MAX_INDEX_BYTES: u64 = 1 << 31;
 
 pub(super) const KINDS: &[SegmentFile] =
     &[SegmentFile::OffsetIndex, SegmentFile::TimeIndex, SegmentFile::TxnIndex];
@@ -18,7 +18,7 @@ pub(super) const KINDS: &[SegmentFile] =
 pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let name = name_of(path)?;
     let base = name.offset;
-    let bytes = files::read_existing(path, MOST_INDEX_BYTES)?;
+    let bytes = files::read_existing(path, MAX_INDEX_BYTES)?;
     let (bytes, zeros) = bytes.split_at(without_zeros(&bytes, name.file));
     match name.file {
         SegmentFile::OffsetIndex => {

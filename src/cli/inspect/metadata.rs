@@ -16,9 +16,9 @@ use crate::broker::metadata_codec;
 use crate::metadata::Record;
 use crate::model::Uuid;
 
-const MOST_TEXT_BYTES: u64 = 256 << 20;
+const MAX_TEXT_BYTES: u64 = 256 << 20;
 /// The longest file that the quorum itself would read.
-const MOST_LOG_BYTES: u64 = 4 << 30;
+const MAX_LOG_BYTES: u64 = 4 << 30;
 
 /// A log directory, a partition's directory, or one file of those.
 pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
@@ -51,7 +51,7 @@ fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stop
         Some(FileKind::Snapshot) => return print_snapshot(path, lines),
         None => {}
     }
-    let bytes = files::read_existing(path, MOST_TEXT_BYTES)?;
+    let bytes = files::read_existing(path, MAX_TEXT_BYTES)?;
     // Kafka leaves its cleaner's checkpoint like this until there is something to say.
     if bytes.is_empty() {
         return lines.line(format_args!("empty"));
@@ -90,7 +90,7 @@ fn print_file(path: &Path, name: &str, lines: &mut Lines<'_>) -> Result<(), Stop
 
 /// The quorum's log: whose it is, where it stands, and the records of every entry.
 fn print_log(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
-    let bytes = Bytes::from(files::read_existing(path, MOST_LOG_BYTES)?);
+    let bytes = Bytes::from(files::read_existing(path, MAX_LOG_BYTES)?);
     // The quorum's errors name the file themselves.
     let log =
         inspect::log(&path.display().to_string(), &bytes).map_err(|error| Failure::new(error.to_string()))?;
@@ -121,7 +121,7 @@ fn print_log(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
 
 /// The state up to an entry.
 fn print_snapshot(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
-    let bytes = Bytes::from(files::read_existing(path, MOST_LOG_BYTES)?);
+    let bytes = Bytes::from(files::read_existing(path, MAX_LOG_BYTES)?);
     let snapshot = inspect::snapshot(&path.display().to_string(), &bytes)
         .map_err(|error| Failure::new(error.to_string()))?;
     lines.line(format_args!(

@@ -7,13 +7,13 @@ use std::path::Path;
 use logan_storage::disk::BLOCK;
 use logan_storage::key::{FOLDER, LogId, ROOT_PATH, Spare};
 use logan_storage::ledger::Ledger;
-use logan_storage::record::{Entry, LONGEST, Record};
+use logan_storage::record::{Entry, MAX_LEN, Record};
 use logan_storage::root::{FILE_LEN, Root};
 
 use super::{Failure, Lines, Maybe, Stopped, each_of, failed, files};
 
 /// Far above what checkpoints come to: one states every log of a shard.
-const MOST_CHECKPOINT_BYTES: u64 = 1 << 30;
+const MAX_CHECKPOINT_BYTES: u64 = 1 << 30;
 
 /// A log directory, its `logan` folder, or one file of that.
 pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
@@ -58,7 +58,7 @@ fn print_root(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
 }
 
 fn print_checkpoint(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
-    let bytes = files::read_existing(path, MOST_CHECKPOINT_BYTES)?;
+    let bytes = files::read_existing(path, MAX_CHECKPOINT_BYTES)?;
     if bytes.iter().all(|byte| *byte == 0) {
         return lines.line(format_args!("not written yet"));
     }
@@ -126,8 +126,8 @@ fn print_rounds(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let mut bytes: Vec<u8> = Vec::new();
     let (mut position, mut previous) = (0_u64, None);
     loop {
-        if bytes.len() < LONGEST {
-            let more = (2 * LONGEST - bytes.len()) as u64;
+        if bytes.len() < MAX_LEN {
+            let more = (2 * MAX_LEN - bytes.len()) as u64;
             file.by_ref().take(more).read_to_end(&mut bytes).map_err(|error| failed(path, error))?;
         }
         if bytes.is_empty() {

@@ -6,11 +6,11 @@ use logan_storage::producers::Producers;
 
 use super::{Lines, Maybe, Stopped, failed, files, name_of};
 
-const MOST_SNAPSHOT_BYTES: u64 = 1 << 31;
+const MAX_SNAPSHOT_BYTES: u64 = 1 << 31;
 
 pub(super) fn print(path: &Path, lines: &mut Lines<'_>) -> Result<(), Stopped> {
     let end_offset = name_of(path)?.offset;
-    let bytes = files::read_existing(path, MOST_SNAPSHOT_BYTES)?;
+    let bytes = files::read_existing(path, MAX_SNAPSHOT_BYTES)?;
     let producers = Producers::read_snapshot(&bytes, end_offset).map_err(|error| failed(path, error))?;
     for (id, producer) in producers.iter() {
         let last = producer.recent().last();

@@ -7,7 +7,7 @@
 //! Invariants:
 //! - a session has at least one partition
 //! - `by_id.len() <= slots`
-//! - `parts` is the number of partitions of all sessions in `by_id`, and no more than `most_parts`
+//! - `parts` is the number of partitions of all sessions in `by_id`, and no more than `max_parts`
 
 mod session;
 
@@ -111,7 +111,7 @@ pub struct Sessions {
     /// `max.incremental.fetch.session.cache.slots`, this shard's share.
     slots: usize,
     /// The most partitions of all sessions together. A session outlives its connection, and what a client names it keeps.
-    most_parts: usize,
+    max_parts: usize,
     parts: usize,
     by_id: BTreeMap<i32, Rc<RefCell<Session>>>,
     /// Of the request after the one that begins a session.
@@ -127,7 +127,7 @@ impl Sessions {
             shard,
             shards,
             slots,
-            most_parts: limits::FETCH_SESSION_PARTS,
+            max_parts: limits::FETCH_SESSION_PARTS,
             parts: 0,
             by_id: BTreeMap::new(),
             first_epoch: next_epoch(INITIAL_EPOCH),
@@ -159,8 +159,7 @@ impl Sessions {
         if of_session.by_id != asked.by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        if has_endless_name || asked.parts.len() > self.most_parts || asked.forgotten.len() > self.most_parts
-        {
+        if has_endless_name || asked.parts.len() > self.max_parts || asked.forgotten.len() > self.max_parts {
             // More than a session can have: who asks so is not worth the time of others.
             drop(of_session);
             self.remove(asked.session);
@@ -180,7 +179,7 @@ impl Sessions {
             self.remove(asked.session);
             return Ok(Begun::Parts(Full { parts: Vec::new(), by_id: asked.by_id, opens: false }));
         }
-        if self.parts > self.most_parts {
+        if self.parts > self.max_parts {
             drop(of_session);
             self.remove(asked.session);
             return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
@@ -256,7 +255,7 @@ impl Sessions {
         found: &[FetchedPart],
         mut random: impl FnMut() -> u64,
     ) -> i32 {
-        if full.parts.is_empty() || self.slots == 0 || full.parts.len() > self.most_parts {
+        if full.parts.is_empty() || self.slots == 0 || full.parts.len() > self.max_parts {
             return 0;
         }
         if self.by_id.len() >= self.slots {
@@ -266,7 +265,7 @@ impl Sessions {
                 _ => return 0,
             }
         }
-        if full.parts.len() > self.most_parts - self.parts {
+        if full.parts.len() > self.max_parts - self.parts {
             return 0;
         }
         let mut session = Session::new(self.first_epoch, full.by_id);
@@ -303,7 +302,7 @@ impl Sessions {
 
     /// Holds the invariants at the head of this module.
     pub fn check(&self) {
-        assert!(self.by_id.len() <= self.slots && self.parts <= self.most_parts);
+        assert!(self.by_id.len() <= self.slots && self.parts <= self.max_parts);
         assert_eq!(self.parts, self.by_id.values().map(|session| session.borrow().len()).sum::<usize>());
         for session in self.by_id.values() {
             session.borrow().check();

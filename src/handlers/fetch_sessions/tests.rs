@@ -233,7 +233,7 @@ fn the_first_epochs_follow_the_last() {
 #[test]
 fn sessions_have_so_many_partitions_together() {
     let mut sessions = sessions();
-    sessions.most_parts = 4;
+    sessions.max_parts = 4;
     let first = open(&mut sessions, 0);
     let second = open(&mut sessions, 0);
     assert!(first > 0 && second > 0);

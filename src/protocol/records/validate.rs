@@ -12,7 +12,7 @@
 
 use bytes::{Bytes, BytesMut};
 use logan_storage::batch::{
-    Batch, BatchError, BatchMut, HEADER_LEN, LENGTH_PREFIX, LONGEST, NO_TIMESTAMP, PEEK_LEN,
+    Batch, BatchError, BatchMut, HEADER_LEN, LENGTH_PREFIX, MAX_LEN, NO_TIMESTAMP, PEEK_LEN,
 };
 
 use super::compression::{Codec, Compression, DecompressError};
@@ -153,7 +153,7 @@ impl Validation {
     pub fn begin(records: &Bytes, rules: Rules) -> Result<Self, Invalid> {
         let before_the_log = |invalid| Invalid { tells_log_start: false, ..invalid };
         let bytes = sole_batch(records, rules.version).map_err(before_the_log)?;
-        let batch = Batch::parse(&bytes, LONGEST).map_err(|error| Invalid::from(ReadError::from(error)))?;
+        let batch = Batch::parse(&bytes, MAX_LEN).map_err(|error| Invalid::from(ReadError::from(error)))?;
         if batch.base_offset() != 0 {
             let message =
                 format!("the base offset of the batch should be 0, but it is {}", batch.base_offset());
@@ -428,7 +428,7 @@ fn record_error(
 
 /// The batch with the header that its records ask for: the same bytes, if it has that already.
 fn corrected(batch: Bytes, max_timestamp: i64, append_time_ms: Option<i64>) -> Bytes {
-    let view = Batch::parse(&batch, LONGEST).expect("it was parsed before");
+    let view = Batch::parse(&batch, MAX_LEN).expect("it was parsed before");
     let is_right = append_time_ms.is_none()
         && !view.attributes().is_append_time()
         && view.max_timestamp() == max_timestamp;
@@ -436,7 +436,7 @@ fn corrected(batch: Bytes, max_timestamp: i64, append_time_ms: Option<i64>) -> B
         return batch;
     }
     let mut copy = BytesMut::from(&batch[..]);
-    let mut changed = BatchMut::parse(&mut copy, LONGEST).expect("it was parsed before");
+    let mut changed = BatchMut::parse(&mut copy, MAX_LEN).expect("it was parsed before");
     match append_time_ms {
         Some(now_ms) => changed.stamp_append_time(now_ms),
         None => changed.set_max_timestamp(max_timestamp),

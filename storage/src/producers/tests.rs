@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{Attributes, Header, LONGEST, tests::unhex};
+use crate::batch::{Attributes, Header, MAX_LEN, tests::unhex};
 use crate::varint::{write_i32, write_i64};
 
 const CLIENT: Origin = Origin::Client { verified: false };
@@ -46,13 +46,13 @@ impl Append {
 
     fn check_as(&self, producers: &Producers, origin: Origin) -> Result<Verdict, ProducerError> {
         let bytes = self.bytes();
-        let attempt = Attempt::of(&Batch::parse(&bytes, LONGEST).unwrap()).unwrap();
+        let attempt = Attempt::of(&Batch::parse(&bytes, MAX_LEN).unwrap()).unwrap();
         producers.check_append(&attempt, origin)
     }
 
     fn apply(&self, producers: &mut Producers) {
         let bytes = self.bytes();
-        assert_eq!(producers.apply(&Batch::parse(&bytes, LONGEST).unwrap()), Ok(None));
+        assert_eq!(producers.apply(&Batch::parse(&bytes, MAX_LEN).unwrap()), Ok(None));
         producers.check();
     }
 
@@ -93,7 +93,7 @@ fn marker_bytes(id: i64, epoch: i16, offset: i64, is_commit: bool, coordinator_e
 }
 
 fn end(producers: &mut Producers, bytes: &[u8]) -> Option<EndedTxn> {
-    let ended = producers.apply(&Batch::parse(bytes, LONGEST).unwrap()).unwrap();
+    let ended = producers.apply(&Batch::parse(bytes, MAX_LEN).unwrap()).unwrap();
     producers.check();
     ended
 }
@@ -352,7 +352,7 @@ proptest! {
             for records in [&records, &nearly] {
                 let mut bytes = Vec::new();
                 header.write_batch(records, &mut bytes);
-                let batch = Batch::parse(&bytes, LONGEST).unwrap();
+                let batch = Batch::parse(&bytes, MAX_LEN).unwrap();
                 let mut producers = Producers::new(0);
                 if let Some(attempt) = Attempt::of(&batch) {
                     let _ = producers.check_append(&attempt, CLIENT);

@@ -21,7 +21,7 @@ use crate::load::read_range;
 use crate::segment::block_floor;
 
 const PIECE: usize = 1 << 20;
-const LONGEST_INDEX: usize = 64 << 20;
+const MAX_INDEX_BYTES: usize = 64 << 20;
 
 pub(super) async fn look_through(
     directory: &dyn Directory,
@@ -72,7 +72,7 @@ pub(super) async fn look_through(
 
 /// The inner error says why the file is not what it should be.
 async fn read_offsets(directory: &dyn Directory, path: &str) -> Result<Result<Offsets, String>, OpenError> {
-    match directory.read_small(path, LONGEST_INDEX).await {
+    match directory.read_small(path, MAX_INDEX_BYTES).await {
         Ok(bytes) => Ok(read_offset_checkpoint(&bytes).map_err(|error| format!("{path}: {error}"))),
         Err(DiskError::NotFound { .. }) => Ok(Ok(Offsets::new())),
         Err(error) => Err(error.into()),
@@ -226,7 +226,7 @@ pub(super) async fn end_of(
     if segment.indexed > 0 {
         let path = segment_path(name, segment.base, SegmentFile::OffsetIndex);
         // It is a hint, which may be lost, or not to be read any more.
-        let bytes = directory.read_small(&path, LONGEST_INDEX).await.unwrap_or_else(|error| {
+        let bytes = directory.read_small(&path, MAX_INDEX_BYTES).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "an index cannot be read: the segment is gone through");
             Vec::new()
         });

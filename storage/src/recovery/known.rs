@@ -16,7 +16,7 @@ use crate::ledger::LedgerLog;
 use crate::producers::Producers;
 
 /// The largest file that is read; of a longer one nothing is known.
-const LONGEST: usize = 64 << 20;
+const MAX_LEN: usize = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
@@ -121,7 +121,7 @@ async fn newest_producer_id(directory: &dyn Directory, log: &LedgerLog) -> i64 {
 }
 
 async fn read_hint(directory: &dyn Directory, path: &str) -> Option<Vec<u8>> {
-    match directory.read_small(path, LONGEST).await {
+    match directory.read_small(path, MAX_LEN).await {
         Ok(bytes) => Some(bytes),
         Err(DiskError::NotFound { .. }) => None,
         Err(error) => {

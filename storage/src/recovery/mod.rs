@@ -23,7 +23,7 @@ use crate::kafka_files::{CLEAN_SHUTDOWN, CleanShutdown, DirectoryKind, Directory
 use crate::key::{FOLDER, LogKey, ROOT_PATH};
 use crate::ledger::{Deleted, LedgerLog, Retired};
 use crate::names::allow_missing;
-use crate::root::{FILE_LEN, MOST_ROUND_LOGS, Root};
+use crate::root::{FILE_LEN, MAX_ROUND_LOGS, Root};
 use crate::volume::VolumePart;
 use crate::watch::{LOOK_EVERY, hang};
 
@@ -80,7 +80,7 @@ pub struct Report {
 pub enum OpenError {
     #[error(transparent)]
     Disk(#[from] DiskError),
-    #[error("{shards} shards: a log directory has room for the round logs of {MOST_ROUND_LOGS}")]
+    #[error("{shards} shards: a log directory has room for the round logs of {MAX_ROUND_LOGS}")]
     TooManyShards { shards: u16 },
     #[error("{FOLDER}/root: {0}")]
     Root(FormatError),
@@ -136,7 +136,7 @@ pub async fn open_known(
     options: OpenOptions,
     metadata: Option<Metadata<'_>>,
 ) -> Result<OpenedDirectory, OpenError> {
-    if usize::from(options.shards) > MOST_ROUND_LOGS || options.shards == 0 {
+    if usize::from(options.shards) > MAX_ROUND_LOGS || options.shards == 0 {
         return Err(OpenError::TooManyShards { shards: options.shards });
     }
     options.mutations.check();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::{Found, OpenError, OpenOptions};
 use crate::checkpoint::{SLOTS, faults, newest};
-use crate::config::{ROUND_LOG_FILE_MOST, ROUND_LOG_FILES, planted};
+use crate::config::{MAX_ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES, planted};
 use crate::crc::RunningCrc;
 use crate::disk::{BLOCK, Directory, DirectoryEntry, DiskError, File, OpenMode};
 use crate::kafka_files::SegmentFile;
@@ -207,7 +207,7 @@ async fn read_file(
                 let stated = Ledger::stated_length(&first).unwrap_or(0);
                 Ok(read_until(&*file, block_ceil(stated.min(length))).await?)
             }
-            Kind::Rounds if length > ROUND_LOG_FILE_MOST => {
+            Kind::Rounds if length > MAX_ROUND_LOG_FILE_BYTES => {
                 Err(Fault::Damage(format!("{path} has {length} bytes")))
             }
             Kind::Rounds => Ok(read_until(&*file, length).await?),

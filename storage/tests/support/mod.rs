@@ -53,7 +53,7 @@ pub fn volume_config() -> VolumeConfig {
         max_batch_bytes: 8 << 20,
         hang_after: Duration::from_secs(30),
         close_after: Duration::from_mins(1),
-        most_spares: usize::MAX,
+        max_spares: usize::MAX,
         mutations: Mutations::default(),
     }
 }

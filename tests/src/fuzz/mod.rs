@@ -104,7 +104,7 @@ const EDGES: &[&[u8]] = &[
 ];
 
 fn mutate(input: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
-    const LONGEST: usize = 1 << 16;
+    const MAX_LEN: usize = 1 << 16;
     let at = random.below(input.len() + 1);
     let rest = input.len() - at;
     match random.below(8) {
@@ -128,7 +128,7 @@ fn mutate(input: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
             input.splice(at..at + replaced, edge.iter().copied());
         }
     }
-    input.truncate(LONGEST);
+    input.truncate(MAX_LEN);
 }
 
 /// A sequence that its seed determines (`SplitMix64`).

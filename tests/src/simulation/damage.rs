@@ -31,7 +31,7 @@ const FRAME_HEAD: usize = 24;
 /// After so long every round is covered.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
 /// Answers without anything new before a partition is taken for one that says nothing.
-const MOST_EMPTY: u32 = 20;
+const MAX_EMPTY: u32 = 20;
 /// Of a batch's header, what its CRC does not cover and no reader can check: the leader epoch.
 const UNCHECKED: std::ops::Range<usize> = 12..16;
 
@@ -383,7 +383,7 @@ pub(super) fn examine(stage: &Stage, partition: Partition, log: &[Sent]) -> Told
                 }
             }
             empty = if found.len() as i64 > from { 0 } else { empty + 1 };
-            if empty > MOST_EMPTY {
+            if empty > MAX_EMPTY {
                 shared.fail(format!("partition {partition} says nothing of offset {from}"));
             }
         }

@@ -27,7 +27,7 @@ pub(super) const LONG: Duration = Duration::from_hours(1);
 /// Longer than the broker waits for a peer that is gone.
 pub(super) const REST: Duration = Duration::from_millis(2 * limits::WRITE_STALL_MS);
 /// After so many batches without an exhausted credit there is something wrong with the test.
-const MOST_BATCHES: u32 = 2_000;
+const MAX_BATCHES: u32 = 2_000;
 /// Memory of a shard where it is scarce: less than the largest request with a few others needs.
 const SCARCE: u64 = 512 << 10;
 
@@ -196,7 +196,7 @@ impl Run {
         let directories = disks::DIRECTORIES[..self.directories].join(",");
         let mut overrides = vec![format!("log.dirs={directories}")];
         if self.scenario == Scenario::ShortLanes {
-            overrides.push(format!("logan.lane.messages={}", limits::LANE_MESSAGES_LEAST));
+            overrides.push(format!("logan.lane.messages={}", limits::MIN_LANE_MESSAGES));
         }
         if self.scenario == Scenario::Sessions {
             overrides.push(format!("max.incremental.fetch.session.cache.slots={}", 2 * self.shards));
@@ -564,7 +564,7 @@ async fn produce(shared: Rc<Shared>, broker: Rc<Broker>, run: Run, producer: u32
         Scenario::ShortLanes => {
             let pipeline = Pipeline::new(shared, producer, partition).await;
             // A run that has not exhausted any credit yet goes on until it has.
-            let goes_on = move |made| broker.credits_waited_for() == 0 && made < MOST_BATCHES;
+            let goes_on = move |made| broker.credits_waited_for() == 0 && made < MAX_BATCHES;
             pipeline.run(run.batches, goes_on).await;
         }
     }

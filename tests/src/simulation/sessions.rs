@@ -31,7 +31,7 @@ const BY_ID: i16 = 13;
 /// Longer than a request takes once there is something to answer, and than the slowest network takes for each byte of it.
 const SOON_NS: u64 = 10_000_000_000;
 const BYTE_NS: u64 = 100_000;
-const LONGEST_WAIT_MS: i32 = 30_000;
+const MAX_WAIT_MS: i32 = 30_000;
 /// A session that was used within two minutes is not evicted.
 const SURELY_KEPT_NS: u64 = 110_000_000_000;
 const LONG_PAUSE: Duration = Duration::from_secs(130);
@@ -164,7 +164,7 @@ impl Consumer {
             }
         }
         let (session_id, session_epoch) = (self.session, if is_full { 0 } else { self.epoch });
-        let waits = [0, 100, if free { LONGEST_WAIT_MS } else { 100 }];
+        let waits = [0, 100, if free { MAX_WAIT_MS } else { 100 }];
         let request = FetchRequest {
             session_id,
             session_epoch,

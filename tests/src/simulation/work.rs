@@ -29,7 +29,7 @@ use super::run::{Run, Scenario};
 
 pub(super) const TOPIC: &str = "main";
 pub(super) const FETCH_VERSION: i16 = 11;
-const MOST_UNPACKED: usize = 64 << 20;
+const MAX_UNPACKED: usize = 64 << 20;
 
 /// What all clients of a run share.
 pub(super) struct Shared {
@@ -517,7 +517,7 @@ pub(super) fn read(
         history.borrow_mut().epochs.lead(partition, batch.base_offset(), batch.leader_epoch())?;
         let length = batch.len();
         let bytes = records.split_to(length);
-        let mut reader = RecordReader::open(&bytes, MOST_UNPACKED).map_err(|error| error.to_string())?;
+        let mut reader = RecordReader::open(&bytes, MAX_UNPACKED).map_err(|error| error.to_string())?;
         while let Some(placed) = reader.next().map_err(|error| error.to_string())? {
             is_below_watermark(partition, placed.offset, watermark)?;
             let value = placed.record.value.unwrap_or_default();

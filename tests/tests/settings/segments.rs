@@ -70,14 +70,14 @@ fn ended(overrides: &[&str], configs: &[(&str, &str)], apart_ms: i64) -> usize {
 
 #[test]
 fn old_segments_end() {
-    for (overrides, configs, most_ms) in [
+    for (overrides, configs, max_ms) in [
         (&[][..], &[][..], 168 * HOUR_MS),
         (&["log.roll.hours=2"], &[], 2 * HOUR_MS),
         (&["log.roll.hours=2", "log.roll.ms=10000"], &[], 10_000),
         (&["log.roll.ms=10000"], &[("segment.ms", "500")], 500),
     ] {
-        assert_eq!(ended(overrides, configs, most_ms), 0, "{overrides:?}, {configs:?}");
-        assert_eq!(ended(overrides, configs, most_ms + 1), 24, "{overrides:?}, {configs:?}");
+        assert_eq!(ended(overrides, configs, max_ms), 0, "{overrides:?}, {configs:?}");
+        assert_eq!(ended(overrides, configs, max_ms + 1), 24, "{overrides:?}, {configs:?}");
     }
 }
 

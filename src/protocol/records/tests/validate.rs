@@ -1,7 +1,7 @@
 //! What Kafka 4.3.1 answers, case by case, as a running broker showed it; where it answers by accident, what [`validate`] says.
 
 use bytes::Bytes;
-use logan_storage::batch::{Attributes, Batch, HEADER_LEN, Header, LONGEST};
+use logan_storage::batch::{Attributes, Batch, HEADER_LEN, Header, MAX_LEN};
 use logan_storage::varint::{write_i32, write_i64};
 use proptest::prelude::*;
 
@@ -249,7 +249,7 @@ fn what_does_not_decompress_is_refused() {
         assert_eq!(answer(&garbage(*codec), rules()), ErrorCode::INVALID_RECORD, "{codec:?}");
         let cut = packed(*codec, 2, &encode(&[record(0), record(1)]));
         let records = &cut[HEADER_LEN..cut.len() - 2];
-        let cut = batch(Batch::parse(&cut, LONGEST).unwrap().header(), records);
+        let cut = batch(Batch::parse(&cut, MAX_LEN).unwrap().header(), records);
         assert_eq!(answer(&cut, rules()), ErrorCode::INVALID_RECORD, "{codec:?}");
     }
     // A batch of a few kilobytes that would be 16 MiB and more.
