@@ -46,7 +46,7 @@ impl End {
 /// How many lives ended in the middle of what they did, of so many that were meant to.
 #[derive(Clone, Copy, Default, Debug)]
 struct Cut {
-    cut: u32,
+    midway: u32,
     meant: u32,
     /// Hints that a life found as they were in an older one.
     brought: usize,
@@ -120,7 +120,7 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
         drop(volumes);
         assert!(done.is_some() || end != End::Stop);
         cut.meant += u32::from(end != End::Stop);
-        cut.cut += u32::from(done.is_none());
+        cut.midway += u32::from(done.is_none());
         runtime.kill();
         may_lose.set(may_lose.get() || (end.loses_power() && !setup.ack_sync));
         cut.brought += come_back(&disk, &runtime, end, setup.late_writes, &mut older);
@@ -188,8 +188,8 @@ fn for_seeds(count: u64, run: impl Fn(u64) -> Cut + std::panic::RefUnwindSafe) {
     let mut all = Cut::default();
     for seed in 1..=count {
         match std::panic::catch_unwind(|| run(seed)) {
-            Ok(Cut { cut, meant, brought }) => {
-                all.cut += cut;
+            Ok(Cut { midway, meant, brought }) => {
+                all.midway += midway;
                 all.meant += meant;
                 all.brought += brought;
             }
@@ -201,7 +201,7 @@ fn for_seeds(count: u64, run: impl Fn(u64) -> Cut + std::panic::RefUnwindSafe) {
     }
     eprintln!("{all:?}");
     // Of a life that has done all it wanted nothing is under way.
-    assert!(4 * all.cut >= 3 * all.meant, "most lives are to be cut in the middle: {all:?}");
+    assert!(4 * all.midway >= 3 * all.meant, "most lives are to be cut in the middle: {all:?}");
     assert!(all.brought as u64 >= count, "hints of older lives are to come again: {all:?}");
 }
 

@@ -16,7 +16,7 @@ use fuse::{Kind, Server};
 /// Where the device that hangs is mounted, and a directory on another device, for the started process.
 const HUNG: &str = "LOGAN_SHARDS_TEST_HUNG";
 const WELL: &str = "LOGAN_SHARDS_TEST_WELL";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What one device may keep of a ring's workers, of each kind.
 const MAX: [(Kind, usize); 4] = [(Kind::Sync, 16), (Kind::Allocate, 8), (Kind::Write, 64), (Kind::Read, 64)];
