@@ -90,6 +90,14 @@ const DELETE: u8 = 6;
 // REPLACE = 7, INLINE = 8.
 
 impl Entry {
+    /// The log that it creates.
+    pub fn created(&self) -> Option<(u32, &Arc<LogKey>)> {
+        match self {
+            Self::Create { log, key, .. } => Some((*log, key)),
+            _ => None,
+        }
+    }
+
     pub fn log(&self) -> u32 {
         match *self {
             Self::Write { log, .. }

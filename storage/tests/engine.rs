@@ -533,7 +533,7 @@ fn facts_that_are_damaged_keep_the_directory_offline() {
         let directory = TestDirectory::over(&disk, &runtime);
         let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
         let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
-        assert!(matches!(opened, Err(logan_storage::OpenError::Damaged(_))), "{opened:?}");
+        assert!(matches!(opened, Err(OpenError::Damaged(_))), "{opened:?}");
         disk.survive_kill();
         let lossy = OpenOptions { accept_loss: true, ..options() };
         let opened = open_directory(directory, host, lossy).await.unwrap();
@@ -563,14 +563,49 @@ fn with_accept_loss_a_damaged_round_log_keeps_what_stands_before_the_damage() {
             let directory = TestDirectory::over(&disk, &runtime);
             let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
             let opened = open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options()).await;
-            assert!(matches!(opened, Err(logan_storage::OpenError::Damaged(_))), "{opened:?}");
+            assert!(matches!(opened, Err(OpenError::Damaged(_))), "{opened:?}");
             disk.survive_kill();
             let lossy = OpenOptions { accept_loss: true, ..options() };
             let opened = open_directory(directory, host, lossy).await.unwrap();
-            assert_eq!(opened.report.losses.len(), 1, "{:?}", opened.report);
-            assert_eq!(opened.parts[0].ledger.logs[&0].next_offset, end, "{:?}", opened.report);
+            let losses = &opened.report.losses;
+            assert_eq!(losses.len(), 1, "{losses:?}");
+            assert!(losses[0].ends_with("it may concern any of orders-0"), "{losses:?}");
+            assert_eq!(opened.parts[0].ledger.logs[&0].next_offset, end, "{losses:?}");
         });
     }
+}
+
+#[test]
+fn rounds_that_cannot_be_verified_are_told_with_their_partitions() {
+    run_on(12, |disk, runtime| async move {
+        let (volume, _) = open(Rc::clone(&disk), Rc::clone(&runtime), volume_config()).await;
+        for partition in [0, 1, 1] {
+            let log = match volume.log(&key("orders", partition)) {
+                Some(log) => log,
+                None => volume.create_log(key("orders", partition), log_config()).await.unwrap(),
+            };
+            // By then the segment has its name, and the round before is durable.
+            runtime.sleep_ns(100_000_000).await;
+            let end = append(&log, &batch(1, 300, 1, 1)).await.unwrap();
+            log.wait_settled(end).await.unwrap();
+        }
+        disk.survive_kill();
+        let directory = TestDirectory::over(&disk, &runtime);
+        let host: Rc<TestHost> = Rc::new(TestHost(Rc::clone(&runtime)));
+        for accept_loss in [false, true] {
+            *disk.fails_once.borrow_mut() = Some(("read", "orders-1/".to_owned(), 5));
+            let options = OpenOptions { accept_loss, ..options() };
+            let told =
+                match open_directory(Rc::clone(&directory), Rc::<TestHost>::clone(&host), options).await {
+                    Ok(opened) if accept_loss => opened.report.losses,
+                    Err(OpenError::Damaged(damages)) if !accept_loss => damages,
+                    other => panic!("{other:?}"),
+                };
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains("; these rounds are of orders-1"), "{told:?}");
+            disk.survive_kill();
+        }
+    });
 }
 
 #[test]

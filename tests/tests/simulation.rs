@@ -46,7 +46,7 @@ fn all_hold(seeds: u64, run_of: impl Fn(u64) -> Run + Sync) -> Vec<Outcome> {
     let first = number("LOGAN_FIRST_SEED").unwrap_or(0);
     let next = AtomicU64::new(first);
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = Mutex::new(Vec::new());
+    let (outcomes, failed) = (Mutex::new(Vec::new()), AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -65,6 +65,7 @@ fn all_hold(seeds: u64, run_of: impl Fn(u64) -> Run + Sync) -> Vec<Outcome> {
                             );
                             if number("LOGAN_GOES_ON").is_some() {
                                 eprintln!("seed {seed}: {reason}\n{repeat}");
+                                failed.fetch_add(1, Ordering::Relaxed);
                                 continue;
                             }
                             // The others end with their seed.
@@ -76,6 +77,8 @@ fn all_hold(seeds: u64, run_of: impl Fn(u64) -> Run + Sync) -> Vec<Outcome> {
             });
         }
     });
+    let failed = failed.into_inner();
+    assert!(failed == 0, "{failed} of {seeds} seeds fail");
     outcomes.into_inner().expect("nobody panicked")
 }
 

@@ -4,8 +4,9 @@
 //! Invariants: rounds at or below the last `durable_through` are facts and are not looked at again; of those above, the first with an
 //! absent range is dropped with everything behind it; a range is absent only if it was read and does not match.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Found, OpenError, OpenOptions};
 use crate::checkpoint::{SLOTS, faults, newest};
@@ -20,6 +21,8 @@ use crate::record::{Entry, HEADER_LEN, Record};
 use crate::root::Root;
 use crate::segment::{block_ceil, block_floor};
 
+/// Partitions that a message names; of more it says how many.
+const MAX_LISTED: usize = 20;
 /// Read at a time of a range that is verified.
 const PIECE: u64 = 1 << 20;
 
@@ -106,12 +109,48 @@ enum Fault {
     Damage(String),
 }
 
+impl Fault {
+    /// The same, with what it concerns.
+    fn with(self, concerned: &str) -> Self {
+        Self::Damage(format!("{self}; {concerned}"))
+    }
+}
+
+/// Says which partitions lack records, perhaps, where rounds are missing that nobody can read: any that the round log has. (Of one that those
+/// rounds created nobody knows; its directory is named as one that belongs to no log.)
+fn any_of(ledger: &Ledger, records: &[Placed]) -> String {
+    let created = records.iter().flat_map(|placed| &placed.record.entries).filter_map(Entry::created);
+    let keys = ledger.logs.values().map(|log| &log.key).chain(created.map(|(_, key)| key));
+    format!("it may concern any of {}", listed(keys.map(|key| &**key).collect()))
+}
+
+/// Says which partitions rounds are of that are given up.
+fn those_of(ledger: &Ledger, records: &[Placed]) -> String {
+    let entries = || records.iter().flat_map(|placed| &placed.record.entries);
+    let created: BTreeMap<u32, &Arc<LogKey>> = entries().filter_map(Entry::created).collect();
+    // Of a log that is deleted by now nothing is lost.
+    let keys = entries().filter_map(|entry| {
+        let known = ledger.logs.get(&entry.log()).map(|log| &log.key);
+        known.or_else(|| created.get(&entry.log()).copied())
+    });
+    let keys = keys.map(|key| &**key).collect();
+    format!("these rounds are of {}", listed(keys))
+}
+
+fn listed(keys: BTreeSet<&LogKey>) -> String {
+    let more = keys.len().saturating_sub(MAX_LISTED);
+    let listed: Vec<String> = keys.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let listed = if listed.is_empty() { "no partition".to_owned() } else { listed.join(", ") };
+    if more == 0 { listed } else { format!("{listed} and {more} more") }
+}
+
 async fn replay(
     directory: &dyn Directory,
     id: u32,
     options: &OpenOptions,
     found: &mut Found,
 ) -> Result<Ledger, Fault> {
+    let told_before = found.report.losses.len();
     let mut slots = Vec::new();
     for slot in 0..SLOTS {
         slots.push(read_file(directory, &checkpoint_path(id, slot), Kind::Checkpoint, options, found).await?);
@@ -119,10 +158,15 @@ async fn replay(
     let Some(mut ledger) = newest(&slots).filter(|ledger| ledger.round_log == id) else {
         return Err(Fault::Damage(format!("no checkpoint is whole ({})", faults(id, &slots).join("; "))));
     };
-    let mut reader = RecordReader::open(directory, id, ledger.head, options, found).await?;
+    let reader = RecordReader::open(directory, id, ledger.head, options, found).await;
+    let mut reader = reader.map_err(|fault| fault.with(&any_of(&ledger, &[])))?;
     let mut records = Vec::new();
     while let Some(record) = reader.next(planted(options.mutations.drop_chain_check)) {
         records.push(record);
+    }
+    let concerned = any_of(&ledger, &records);
+    for loss in &mut found.report.losses[told_before..] {
+        *loss = format!("{loss}; {concerned}");
     }
     let stated = records.iter().map(|found| found.record.durable_through).max().unwrap_or(0);
     let facts = stated.max(ledger.head.round);
@@ -130,8 +174,10 @@ async fn replay(
     if let Some(beyond) = reader.facts_beyond(last) {
         // The round may be missing because an older checkpoint had to do.
         let wrong = [reader.faults(), faults(id, &slots)].concat().join("; ");
-        let damage =
-            format!("round {} is missing, but round {beyond} is known to be durable ({wrong})", last + 1);
+        let damage = format!(
+            "round {} is missing, but round {beyond} is known to be durable ({wrong}); {concerned}",
+            last + 1
+        );
         if !options.accept_loss && !planted(options.mutations.believe_round_logs) {
             return Err(Fault::Damage(damage));
         }
@@ -152,6 +198,7 @@ async fn replay(
         };
         found.report.rounds_dropped += (records.len() - at) as u64;
         let Some(fault) = fault else { return Ok(ledger) };
+        let fault = fault.with(&those_of(&ledger, &records[at..]));
         let Some(mut kept) = before else { return Err(fault) };
         // What stands before the damage is kept, as what follows a round that was never acknowledged is dropped.
         for Placed { record, head, .. } in &records[..at] {
@@ -253,10 +300,8 @@ async fn open_range_file(
     number: u32,
     base: i64,
 ) -> Result<Rc<dyn File>, Fault> {
-    let created = record.entries.iter().find_map(|entry| match entry {
-        Entry::Create { log, key, .. } if *log == number => Some(key),
-        _ => None,
-    });
+    let mut created = record.entries.iter().filter_map(Entry::created);
+    let created = created.find_map(|(log, key)| (log == number).then_some(key));
     let log = ledger.logs.get(&number);
     let Some(key) = log.map(|log| &log.key).or(created) else {
         return Err(Fault::Damage(format!("round {} writes to a log that does not exist", record.round)));

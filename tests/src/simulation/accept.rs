@@ -120,8 +120,9 @@ pub(super) fn lose(stage: &Stage, partition: Partition, is_concerned: bool) -> R
     Ok(left)
 }
 
-/// Whether what was told of a partition fits to what it has lost: a loss names it, or the records of a round log, which is a shard's and says
-/// nothing of partitions. A loss that names it says from which offset on, if it says that; and nothing names it that has lost nothing.
+/// Whether what was told of a partition fits to what it has lost: a loss names it, or the records of a round log that it may have been in; of one that
+/// those records created, and that begins anew, nothing names it. A loss of its own says from which offset on, if it says that; and none is told of
+/// a partition that has lost nothing.
 fn is_told(partition: Partition, left: Left, losses: &[String]) -> Result<(), String> {
     let Left { length, lost } = left;
     let named = losses.iter().filter(|loss| !is_of_rounds(loss) && names(loss, partition));
@@ -132,7 +133,7 @@ fn is_told(partition: Partition, left: Left, losses: &[String]) -> Result<(), St
             Err(format!("partition {partition} has lost nothing, and is told to have: {loss}"))
         });
     }
-    let of_rounds = losses.iter().any(|loss| is_of_rounds(loss));
+    let of_rounds = losses.iter().any(|loss| is_of_rounds(loss) && (length == 0 || names(loss, partition)));
     if named.is_empty() && !of_rounds {
         return Err(format!("partition {partition} has lost {lost} records, and nobody is told: {losses:?}"));
     }
@@ -185,7 +186,10 @@ mod tests {
         is_told(1, left(4, 6), &cut(1, 4)).unwrap();
         is_told(1, left(10, 0), &[]).unwrap();
         is_told(1, left(10, 0), &cut(2, 4)).unwrap();
-        is_told(1, left(4, 6), &["round log 2: round 7 is missing".to_owned()]).unwrap();
+        let rounds = |of: &str| vec![format!("round log 2: round 7 is missing; it may concern any of {of}")];
+        is_told(1, left(4, 6), &rounds("main-0, main-1, side-3")).unwrap();
+        is_told(1, left(0, 6), &rounds("main-0")).unwrap();
+        is_told(1, left(4, 6), &rounds("main-0, main-12")).unwrap_err();
         is_told(1, left(4, 6), &[]).unwrap_err();
         is_told(1, left(4, 6), &cut(2, 4)).unwrap_err();
         is_told(1, left(4, 6), &cut(12, 4)).unwrap_err();
