@@ -17,7 +17,7 @@ pub(super) async fn decide(shell: &Rc<Shell>, command: Command) -> Result<Reply,
     let answer = shell.router.ask(QUORUM_SHARD, |call| Mail::Command(call, command)).await.await;
     match answer {
         Some(Answer::Command(Ok((reply, _)))) => Ok(reply),
-        Some(Answer::Command(Err(refused))) => Err(StartError::Metadata(refused.message)),
+        Some(Answer::Command(Err(refused))) => Err(StartError::Refused(refused.message)),
         _ => Err(StartError::Metadata("the quorum did not answer".into())),
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn adopt(shell: &Rc<Shell>, foreign: Foreign) -> Result<(), Sta
     check(shell, &image, &commands)?;
     for command in commands {
         let reply = ask::decide(shell, command).await.map_err(|error| match error {
-            StartError::Metadata(why) => StartError::NotTakenOver(why),
+            StartError::Metadata(why) | StartError::Refused(why) => StartError::NotTakenOver(why),
             other => other,
         });
         all_taken(reply?)?;
