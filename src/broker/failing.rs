@@ -45,7 +45,7 @@ pub(super) fn watch(shell: &Rc<Shell>, place: usize, path: String, volume: Rc<Vo
 pub(super) async fn lose_directory(shell: &Rc<Shell>, place: usize) {
     let directory = shell.directory_ids.borrow()[place];
     let command = Command::LoseDirectory { broker: shell.plan.settings.broker.node_id, directory };
-    // Refused before this broker has registered; the registration then leaves the directory out.
+    // A node's first start is refused, if it has not registered yet; whatever start it is, its registration leaves the directory out.
     if let Err(error) = ask::decide(shell, command).await {
         tracing::warn!("the metadata does not know that {directory} is offline: {error}");
     }

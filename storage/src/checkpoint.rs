@@ -32,6 +32,8 @@ pub(crate) struct Checkpoints {
     /// Bytes of entries that were let in, and that the ledger does not have yet.
     promised: Cell<u64>,
     is_wanted: Cell<bool>,
+    /// One is being written, and what follows it is being done.
+    is_writing: Cell<bool>,
     is_growing: Cell<bool>,
     /// The sequence of the last durable checkpoint of this life.
     completed: Cell<u64>,
@@ -52,6 +54,7 @@ impl Checkpoints {
             capacity: Cell::new(capacity),
             promised: Cell::new(0),
             is_wanted: Cell::new(false),
+            is_writing: Cell::new(false),
             is_growing: Cell::new(false),
             completed: Cell::new(0),
             newest: Cell::new(FIRST_SLOT),
@@ -63,6 +66,11 @@ impl Checkpoints {
     /// Bytes that each slot has blocks for.
     pub fn capacity(&self) -> u64 {
         self.capacity.get()
+    }
+
+    /// Nothing is under way in the slots, nor in the round log's files for want of room there.
+    pub fn is_idle(&self) -> bool {
+        !self.is_writing.get() && !self.is_growing.get()
     }
 
     pub fn completed(&self) -> u64 {
@@ -105,7 +113,11 @@ pub(crate) async fn run(volume: Rc<Volume>) {
             return;
         }
         checkpoint.is_wanted.set(false);
-        match volume.write_checkpoint().await {
+        checkpoint.is_writing.set(true);
+        let outcome = volume.write_checkpoint().await;
+        checkpoint.is_writing.set(false);
+        volume.progress.notify();
+        match outcome {
             Ok(()) => {}
             // A block that was reserved may still need one of metadata to be written. Rounds go on until the ring is full.
             Err(DiskError::NoSpace { .. }) => {

@@ -18,7 +18,8 @@ use crate::flights::Flights;
 /// Direct I/O is done in multiples of this many bytes, at positions that are multiples of it, from memory aligned to it.
 pub const BLOCK: usize = 4096;
 
-/// An I/O operation under way. Dropping it does not cancel what was submitted to the kernel.
+/// An I/O operation under way. Dropping it does not cancel what was submitted to the kernel; what waits for its turn, or of which a part was done at
+/// once and the rest is to follow, is given up.
 pub type Io<'a, T> = Pin<Box<dyn Future<Output = Result<T, DiskError>> + 'a>>;
 
 /// Why an operation on a log directory failed. Nothing is retried on a file whose write or sync failed.

@@ -167,7 +167,7 @@ impl Volume {
         let (by_number, unreadable) = (self.logs.by_number.borrow(), self.hints.unreadable.borrow());
         let mut left = ledger.unvouched();
         let mut chosen = VecDeque::new();
-        for (number, bytes) in ledger.max_unvouched() {
+        for (number, bytes) in ledger.by_unvouched() {
             if left <= self.config.recovery_bytes / 4 {
                 break;
             }

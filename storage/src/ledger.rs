@@ -142,7 +142,7 @@ impl Ledger {
     }
 
     /// The logs with the most unvouched bytes, the most first.
-    pub fn max_unvouched(&self) -> Vec<(u32, u64)> {
+    pub fn by_unvouched(&self) -> Vec<(u32, u64)> {
         let logs = self.logs.iter().filter(|(_, log)| log.unvouched > 0);
         let mut logs: Vec<(u32, u64)> = logs.map(|(number, log)| (*number, log.unvouched)).collect();
         logs.sort_unstable_by_key(|(number, bytes)| (std::cmp::Reverse(*bytes), *number));
@@ -713,7 +713,7 @@ mod tests {
     fn hints_are_counted_off_and_truncation_counts_them_on_again() {
         let made = [create(0), roll(0, 1, 0), write(0, 0, 10, 0), write(0, 100, 20, 0)];
         let mut ledger = ledger(&made).unwrap();
-        assert_eq!((ledger.unvouched(), ledger.max_unvouched()), (200, vec![(0, 200)]));
+        assert_eq!((ledger.unvouched(), ledger.by_unvouched()), (200, vec![(0, 200)]));
         ledger.vouch(0, |log| {
             (log.snapshot, log.epochs) = (10, 10);
             log.segments[0].indexed = 100;

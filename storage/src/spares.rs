@@ -122,7 +122,7 @@ impl Spares {
     }
 }
 
-/// Makes spares until the rounds have ended: nobody asks for one after that.
+/// Makes spares until the rounds have ended: nobody gets one after that.
 pub(crate) async fn run(volume: Rc<Volume>) {
     let spares = &volume.spares;
     let most = volume.config.max_spares;

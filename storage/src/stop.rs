@@ -108,6 +108,7 @@ impl Volume {
             self.names.is_idle() && ledger.deleted.is_empty() && ledger.retired.is_empty()
         })
         .await?;
+        self.until_or_failed(|| self.checkpoint.is_idle()).await?;
         let logs = self.logs();
         let closing = RefCell::new(Closing::default());
         let closed = stream::iter(logs.iter().map(|log| async {

@@ -244,6 +244,10 @@ impl Log {
         let volume = self.volume.upgrade().ok_or(AppendError::Closed)?;
         self.reserve(0).await?;
         volume.get_spare(0).await?;
+        // A stop may have found every log quiet meanwhile: the segment would belong to no round.
+        if volume.is_stopping() {
+            return Err(AppendError::Closed);
+        }
         let mut state = self.state.borrow_mut();
         // A truncation since has left epochs and producers of an end that is gone.
         if state.is_closed || state.is_blocked() || !state.is_loaded() {

@@ -1,7 +1,8 @@
 //! One shard's part of one log directory: its logs, its rounds, and the tasks that serve them. What several fields say together is a struct with
 //! its invariants in a file of its own: `logs`, `write_memory` (`memory`), `tail_cache` (`cache`), `read_ahead` (`ahead`).
 //!
-//! Invariants: `phase` only goes forward; no round is built after `RoundsMayEnd` but for what is queued; nothing runs after `Stopped`.
+//! Invariants: `phase` only goes forward; no round is built after `RoundsMayEnd` but for what is queued and to cover what was written; after
+//! `Stopped`, of a directory that has not failed, nothing is written any more.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;

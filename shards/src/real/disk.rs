@@ -450,7 +450,8 @@ impl RealFile {
         if written == length {
             return Ok(());
         }
-        // It has failed, but the kernel says why only to whoever goes on from there. What was written is not written again.
+        // It has failed, but the kernel says why only to whoever goes on from there. What was written is not
+        // written again, unless it was to be done at once (`transfer`).
         if written > 0 && written.is_multiple_of(BLOCK) {
             let result = self.write_some(position + written as u64, content.slice(written..)).await;
             if result < 0 {

@@ -29,7 +29,7 @@ pub enum StartError {
     NoMetadataDirectory { path: String },
     #[error("the metadata log: {0}")]
     Metadata(String),
-    #[error("the controller refuses what a start asks of it: {0}")]
+    #[error("the controller refuses: {0}")]
     Refused(String),
     #[error(
         "{path}: no space left on the device, and what the metadata log had prepared is used up: free some, and start again. Nothing is lost"

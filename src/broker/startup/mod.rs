@@ -79,8 +79,8 @@ pub(super) async fn bring_up(shell: &Rc<Shell>) -> Result<Started, StartError> {
     let settings = &shell.plan.settings.broker;
     let Directories { cluster_id, log_dirs: claimed, metadata } = directories::open(settings).await?;
     let addresses = registration::bind_all(shell).await?;
-    // The metadata log is the first file that a new directory gets: other files of ours without it mean that it was lost. And recovery asks it
-    // which topics there are before it changes anything.
+    // The metadata log is there before `logan/` and any log: those without it mean that it was lost. And recovery asks it which topics there are
+    // before it changes anything.
     let opened = metadata_log::open(shell, &cluster_id, &metadata).await?;
     let mut volumes = recovery::recover(shell, &claimed, &opened).await?;
     let survey =

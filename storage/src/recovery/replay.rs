@@ -110,7 +110,7 @@ enum Fault {
 }
 
 impl Fault {
-    /// The same, with what it concerns.
+    /// A damage that says the same, and what it concerns.
     fn with(self, concerned: &str) -> Self {
         Self::Damage(format!("{self}; {concerned}"))
     }
@@ -121,23 +121,23 @@ impl Fault {
 fn any_of(ledger: &Ledger, records: &[Placed]) -> String {
     let created = records.iter().flat_map(|placed| &placed.record.entries).filter_map(Entry::created);
     let keys = ledger.logs.values().map(|log| &log.key).chain(created.map(|(_, key)| key));
-    format!("it may concern any of {}", listed(keys.map(|key| &**key).collect()))
+    format!("it may concern any of {}", listed(&keys.map(|key| &**key).collect()))
 }
 
 /// Says which partitions rounds are of that are given up.
 fn those_of(ledger: &Ledger, records: &[Placed]) -> String {
     let entries = || records.iter().flat_map(|placed| &placed.record.entries);
     let created: BTreeMap<u32, &Arc<LogKey>> = entries().filter_map(Entry::created).collect();
+    let numbers: BTreeSet<u32> = entries().map(Entry::log).collect();
     // Of a log that is deleted by now nothing is lost.
-    let keys = entries().filter_map(|entry| {
-        let known = ledger.logs.get(&entry.log()).map(|log| &log.key);
-        known.or_else(|| created.get(&entry.log()).copied())
+    let keys = numbers.iter().filter_map(|number| {
+        let known = ledger.logs.get(number).map(|log| &log.key);
+        known.or_else(|| created.get(number).copied())
     });
-    let keys = keys.map(|key| &**key).collect();
-    format!("these rounds are of {}", listed(keys))
+    format!("these rounds are of {}", listed(&keys.map(|key| &**key).collect()))
 }
 
-fn listed(keys: BTreeSet<&LogKey>) -> String {
+fn listed(keys: &BTreeSet<&LogKey>) -> String {
     let more = keys.len().saturating_sub(MAX_LISTED);
     let listed: Vec<String> = keys.iter().take(MAX_LISTED).map(ToString::to_string).collect();
     let listed = if listed.is_empty() { "no partition".to_owned() } else { listed.join(", ") };
@@ -150,7 +150,6 @@ async fn replay(
     options: &OpenOptions,
     found: &mut Found,
 ) -> Result<Ledger, Fault> {
-    let told_before = found.report.losses.len();
     let mut slots = Vec::new();
     for slot in 0..SLOTS {
         slots.push(read_file(directory, &checkpoint_path(id, slot), Kind::Checkpoint, options, found).await?);
@@ -158,6 +157,7 @@ async fn replay(
     let Some(mut ledger) = newest(&slots).filter(|ledger| ledger.round_log == id) else {
         return Err(Fault::Damage(format!("no checkpoint is whole ({})", faults(id, &slots).join("; "))));
     };
+    let told_before = found.report.losses.len();
     let reader = RecordReader::open(directory, id, ledger.head, options, found).await;
     let mut reader = reader.map_err(|fault| fault.with(&any_of(&ledger, &[])))?;
     let mut records = Vec::new();
