@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::properties::{self, SyntaxError};
+use logan_storage::properties::{self, SyntaxError};
+
 use super::table::{self, Setting};
 use super::value::{Value, Wrong, trim};
 

@@ -252,7 +252,7 @@ mod tests {
 
     fn check(settings: &[(&str, &str)], expect: &str) {
         let text: String =
-            settings.iter().map(|(key, value)| super::super::properties::render(key, value)).collect();
+            settings.iter().map(|(key, value)| logan_storage::properties::render(key, value)).collect();
         let (fixed, _) = FixedSettings::read(Some(("f", text.as_bytes())), &[]).expect("values are allowed");
         let got = match Listeners::read(&Layers::of_file(&fixed), "here") {
             Ok(listeners) => {

@@ -4,8 +4,7 @@
 //! |---|---|
 //! | `settings.tsv`, [`table`] | every setting: scope, type, default, what is allowed, what changes it, whether this broker acts on it |
 //! | [`value`] | text to typed value, checked, and back |
-//! | [`properties`] | Java's file format, with lines for messages |
-//! | [`fixed`] | what the file and `--override` say, all mistakes at once |
+//! | [`fixed`] | what the file (read by [`logan_storage::properties`]) and `--override` say, all mistakes at once |
 //! | [`layers`] | which word counts: this broker's alteration, that of all brokers, the file, the default |
 //! | [`broker`], [`listeners`] | [`BrokerSettings`], fixed from start to stop, and [`LiveSettings`], which alterations change |
 //! | [`topic`] | [`TopicSettings`] of one topic |
@@ -23,7 +22,6 @@ pub mod describe;
 pub mod fixed;
 pub mod layers;
 pub mod listeners;
-pub mod properties;
 mod rules;
 pub mod table;
 pub mod topic;

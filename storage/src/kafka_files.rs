@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use crate::properties;
 use crate::uuid::Uuid;
 
 pub const PARTITION_METADATA: &str = "partition.metadata";
@@ -26,6 +27,8 @@ pub const MAX_TOPIC_BYTES: usize = 249;
 pub enum TextError {
     #[error("not UTF-8 text")]
     NotText,
+    #[error(transparent)]
+    Syntax(#[from] properties::SyntaxError),
     #[error("line {line}: expected {expected}")]
     Malformed { line: usize, expected: &'static str },
     #[error("version {found} is unknown; {known} is understood")]
@@ -143,12 +146,7 @@ pub struct MetaProperties {
 impl MetaProperties {
     pub fn write(&self) -> String {
         let mut out = String::from("#\n");
-        let mut property = |key: &str, value: &str| {
-            out.push_str(key);
-            out.push('=');
-            escape_property(value, &mut out);
-            out.push('\n');
-        };
+        let mut property = |key: &str, value: &str| out.push_str(&properties::render(key, value));
         property("cluster.id", &self.cluster_id);
         if let Some(id) = &self.directory_id {
             property("directory.id", id);
@@ -160,7 +158,9 @@ impl MetaProperties {
 
     /// Other keys are ignored, as Kafka ignores them; but not if there is no `directory.id`, which one of them may have been.
     pub fn read(bytes: &[u8]) -> Result<Self, TextError> {
-        let mut values = read_properties(text(bytes)?)?;
+        // Whatever is set twice counts as it was set last, as in Java.
+        let entries = properties::parse(bytes)?.into_iter().map(|entry| (entry.key, entry.value));
+        let mut values: BTreeMap<String, String> = entries.collect();
         let version = values.remove("version").ok_or(TextError::MissingKey { key: "version" })?;
         match version.trim().parse() {
             Ok(1) => {}
@@ -174,78 +174,14 @@ impl MetaProperties {
         let directory_id = values.remove("directory.id");
         // Whoever has none is given one. A file that is damaged must not lose the id that its partitions are found by.
         values.remove("broker.id");
-        if directory_id.is_none() && (!values.is_empty() || text(bytes)?.contains("directory.id")) {
+        let is_named = || bytes.windows(b"directory.id".len()).any(|bytes| bytes == b"directory.id");
+        if directory_id.is_none() && (!values.is_empty() || is_named()) {
             return Err(TextError::MissingKey { key: "directory.id" });
         }
         if directory_id.as_deref().is_some_and(|id| Uuid::parse(id).is_none()) {
             return Err(TextError::WrongValue { key: "directory.id", expected: "22 characters of base64" });
         }
         Ok(Self { cluster_id, node_id, directory_id })
-    }
-}
-
-/// Java's properties format, as far as Kafka's own files use it: comments, `=` or `:` or blanks between key and value, escapes. A
-/// line that goes on with a backslash at its end is refused.
-pub fn read_properties(text: &str) -> Result<BTreeMap<String, String>, TextError> {
-    let mut values = BTreeMap::new();
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim_start();
-        if line.is_empty() || line.starts_with(['#', '!']) {
-            continue;
-        }
-        let unescaped = unescape_property(line)
-            .ok_or(TextError::Malformed { line: at + 1, expected: "key=value without broken escapes" })?;
-        let end = unescaped.iter().position(|(c, escaped)| !escaped && matches!(c, '=' | ':' | ' ' | '\t'));
-        let (key, value) = unescaped.split_at(end.unwrap_or(unescaped.len()));
-        let blank = |(c, escaped): &&(char, bool)| !escaped && matches!(c, ' ' | '\t');
-        let mut value = &value[value.iter().take_while(blank).count()..];
-        if let Some(('=' | ':', false)) = value.first() {
-            value = &value[1..];
-        }
-        let value = &value[value.iter().take_while(blank).count()..];
-        let join = |chars: &[(char, bool)]| chars.iter().map(|(c, _)| *c).collect::<String>();
-        values.insert(join(key), join(value));
-    }
-    Ok(values)
-}
-
-/// The characters of a line, each with whether it was escaped.
-fn unescape_property(line: &str) -> Option<Vec<(char, bool)>> {
-    let mut out = Vec::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push((c, false));
-            continue;
-        }
-        let escaped = match chars.next()? {
-            't' => '\t',
-            'n' => '\n',
-            'r' => '\r',
-            'f' => '\u{c}',
-            'u' => {
-                let digits = chars.as_str().get(..4)?;
-                chars = chars.as_str().get(4..)?.chars();
-                char::from_u32(u32::from_str_radix(digits, 16).ok()?)?
-            }
-            other => other,
-        };
-        out.push((escaped, true));
-    }
-    Some(out)
-}
-
-fn escape_property(value: &str, out: &mut String) {
-    for (at, c) in value.chars().enumerate() {
-        match c {
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\u{c}' => out.push_str("\\f"),
-            '=' | ':' | '#' | '!' | '\\' => out.extend(['\\', c]),
-            ' ' if at == 0 => out.push_str("\\ "),
-            c => out.push(c),
-        }
     }
 }
 
@@ -495,16 +431,10 @@ mod tests {
         }
         let joined = read(&format!("version=1\nnode.id=1\ncluster.id=xJdirectory.id={id}"));
         assert_eq!(joined, Err(TextError::MissingKey { key: "directory.id" }));
-    }
-
-    #[test]
-    fn properties_are_javas() {
-        let read = read_properties("a=1\n b : 2 \n! no\nc\\=d\\:e = \\ f\\tg\\u0041\nonly\n").unwrap();
-        let expected = [("a", "1"), ("b", "2 "), ("c=d:e", " f\tgA"), ("only", "")];
-        assert_eq!(read, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
-        for wrong in ["a=1\\", "a=\\u12", "a=\\ud800"] {
-            assert!(read_properties(wrong).is_err(), "{wrong}");
-        }
+        // What Java reads in one go, on several lines; what it does not write plainly.
+        let read = MetaProperties::read(b"version=1\nnode.id=1\ncluster.id=a\\\n  b\\u00fc").unwrap();
+        assert_eq!(read.cluster_id, "ab\u{fc}");
+        assert!(read.write().contains("cluster.id=ab\\u00fc\n"), "Java reads files as ISO-8859-1");
     }
 
     #[test]

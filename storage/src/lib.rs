@@ -29,6 +29,7 @@ pub mod names;
 pub mod notify;
 pub mod prepare;
 pub mod producers;
+pub mod properties;
 pub mod read;
 pub mod record;
 pub mod recovery;

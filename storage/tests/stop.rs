@@ -58,21 +58,31 @@ async fn operations_behind_a_stop(volume: &Rc<Volume>, disk: &Disk, runtime: &Ru
     disk.operations.get() - before
 }
 
-/// Rolls a log and stops `after_ns` later, while what a sealed segment asks for (a name, a cut, hints) takes long at files of one kind.
-fn stop_after_a_roll(slow: &'static str, after_ns: u64) -> Option<u64> {
+/// Does `work` on a log that `prepare` was done on, and stops `after_ns` later, while operations on files whose path holds `slow` take long from
+/// `work` on. Returns what [`operations_behind_a_stop`] does; nothing if the node did not get there.
+fn stop_after(
+    slow: &'static str,
+    after_ns: u64,
+    prepare: impl AsyncFnOnce(&Rc<Log>) + 'static,
+    work: impl AsyncFnOnce(&Rc<Log>) + 'static,
+) -> Option<u64> {
     let (disk, runtime) = (Disk::new(), Runtime::new(after_ns + 1));
     let _killed = runtime.killed_at_last();
     let running = Rc::clone(&runtime);
     runtime.run(async move {
         let volume = open(&disk, &running, volume_config(), &Arc::default()).await;
         let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
-        append_settled(&log, &batch(1, 1000, 1, 1)).await;
+        prepare(&log).await;
         running.sleep_ns(100 * MS).await;
         *disk.slow.borrow_mut() = Some((slow.into(), 20 * MS));
-        log.roll().await.unwrap();
+        work(&log).await;
         running.sleep_ns(after_ns).await;
         operations_behind_a_stop(&volume, &disk, &running).await
     })
+}
+
+async fn append_one(log: &Rc<Log>) {
+    append_settled(log, &batch(1, 1000, 1, 1)).await;
 }
 
 /// Whoever closes the directory removes what is in `logan/`, and then that: a file that comes late would keep it from closing.
@@ -80,32 +90,18 @@ fn stop_after_a_roll(slow: &'static str, after_ns: u64) -> Option<u64> {
 fn a_stop_ends_whatever_is_under_way_for_a_sealed_segment() {
     for slow in [".snapshot", ".index", ".log", "leader-epoch-checkpoint", "logan/rounds-"] {
         for after_ns in (0..100).map(|at| at * 2 * MS) {
-            let stopped = stop_after_a_roll(slow, after_ns);
+            let stopped = stop_after(slow, after_ns, append_one, async |log| log.roll().await.unwrap());
             assert_eq!(stopped, Some(0), "{slow} takes long, and the stop begins after {after_ns} ns");
         }
     }
 }
 
-/// An append has taken the first of two spares, and the third one, which takes long, is being made in its place when the stop begins.
-fn stop_after_an_append(after_ns: u64) -> Option<u64> {
-    let (disk, runtime) = (Disk::new(), Runtime::new(after_ns + 1));
-    let _killed = runtime.killed_at_last();
-    let running = Rc::clone(&runtime);
-    runtime.run(async move {
-        let volume = open(&disk, &running, volume_config(), &Arc::default()).await;
-        let log = volume.create_log(key("orders", 0), log_config()).await.unwrap();
-        running.sleep_ns(100 * MS).await;
-        *disk.slow.borrow_mut() = Some(("logan/spare-1-2".into(), 20 * MS));
-        append_settled(&log, &batch(1, 1000, 1, 1)).await;
-        running.sleep_ns(after_ns).await;
-        operations_behind_a_stop(&volume, &disk, &running).await
-    })
-}
-
+/// The append takes the first of two spares, and the third one, which takes long, is being made in its place when the stop begins.
 #[test]
 fn a_stop_waits_for_the_spares_that_are_being_made() {
     for after_ns in (0..50).map(|at| at * 2 * MS) {
-        assert_eq!(stop_after_an_append(after_ns), Some(0), "the stop begins after {after_ns} ns");
+        let stopped = stop_after("logan/spare-1-2", after_ns, async |_| {}, append_one);
+        assert_eq!(stopped, Some(0), "the stop begins after {after_ns} ns");
     }
 }
 

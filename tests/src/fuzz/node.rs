@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use logan::broker::metadata_codec;
-use logan::config::{self, properties, table};
+use logan::config::{self, table};
 use logan::metadata::image::Image;
 use logan::protocol::Message;
 use logan::protocol::messages::metadata_records::{
@@ -13,6 +13,7 @@ use logan::protocol::messages::metadata_records::{
     RegisterBrokerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
 };
 use logan_raft::fuzz::{self, Kind};
+use logan_storage::properties;
 
 use super::{Bound, message_bytes, within};
 use crate::golden;
@@ -25,7 +26,7 @@ const PROPERTIES: Bound = Bound { times: 128, beside: 1024 };
 pub fn properties(input: &[u8]) {
     // A mistake is the fuzzing's own matter below.
     drop(within(PROPERTIES, "properties", input.len(), || properties::parse(input)));
-    config::properties::fuzz(input);
+    properties::fuzz(input);
 }
 
 /// All settings have a value at the end, whatever was said of them; a mistake is told with what is allowed instead.

@@ -89,7 +89,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("src/protocol", &[]),
     // One reader of batch headers for the wire and the disk.
     ("src/protocol/records", &["logan_storage"]),
-    ("src/config", &[]),
+    // One reader of Java's properties, for settings and for what stands in log directories.
+    ("src/config", &["logan_storage"]),
     ("src/mail", &["logan_shards", "logan_storage"]),
     ("src/handlers", &["logan_shards", "logan_storage"]),
     ("src/broker", &["logan_shards", "logan_storage", "logan_raft"]),
