@@ -38,6 +38,19 @@ impl Scratch {
         Self { path }
     }
 
+    /// One in memory (tmpfs), if there is `bytes` of room for it.
+    pub fn in_memory(name: &str, bytes: u64) -> Option<Self> {
+        let asked = Command::new("df").args(["--block-size=1", "--output=fstype,avail", "/dev/shm"]).output();
+        let told = String::from_utf8_lossy(&asked.expect("df runs").stdout).into_owned();
+        let (kind, free) = told.lines().nth(1)?.split_once(char::is_whitespace)?;
+        if kind != "tmpfs" || free.trim().parse::<u64>().ok()? < bytes {
+            return None;
+        }
+        let path = PathBuf::from(format!("/dev/shm/logan-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("/dev/shm is writable");
+        Some(Self { path })
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

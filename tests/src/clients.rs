@@ -9,14 +9,16 @@ pub fn sources(client: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(client)
 }
 
+/// Whether what cannot be tried here is a failure, as it is in CI (`LOGAN_REQUIRE_CLIENTS`).
+pub fn are_required() -> bool {
+    std::env::var_os("LOGAN_REQUIRE_CLIENTS").is_some()
+}
+
 /// Whether all these programs are on this machine. Where `LOGAN_REQUIRE_CLIENTS` is set (in CI) a missing one is a failure;
 /// elsewhere the test that asks says so and passes.
 pub fn available(programs: &[&str]) -> bool {
     let Some(missing) = programs.iter().find(|program| !exists(program)) else { return true };
-    assert!(
-        std::env::var_os("LOGAN_REQUIRE_CLIENTS").is_none(),
-        "`{missing}` is required here and not installed"
-    );
+    assert!(!are_required(), "`{missing}` is required here and not installed");
     println!("skipped: `{missing}` is not installed");
     false
 }
@@ -28,7 +30,7 @@ pub fn can_make_environments() -> bool {
         return true;
     }
     let missing = "`python3` has no `ensurepip` and `venv` (Debian: python3-venv)";
-    assert!(std::env::var_os("LOGAN_REQUIRE_CLIENTS").is_none(), "{missing}, which are required here");
+    assert!(!are_required(), "{missing}, which are required here");
     println!("skipped: {missing}");
     false
 }
