@@ -160,6 +160,7 @@ mod tests {
             accept_loss: false,
             report: Arc::new(|_| {}),
             takeover_records: 1,
+            metadata_limits: logan_raft::Limits::standard(),
             mutations: Mutations::default(),
             loads: Loads::new(1),
         };

@@ -9,6 +9,7 @@
 //! | [`owner`], `fetching`, `registrations`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
 //! | `quorum`, `metadata_codec` | commands decided, committed by raft, applied everywhere |
+//! | `snapshots` | the metadata as it is kept in place of its log, and as a start finds it |
 //! | `connection`, `responses`, `connections`, `listener` | clients |
 //! | `memory` | what is charged for memory, for checkers |
 //! | `descriptors` | how many connections and files there is room for |
@@ -35,6 +36,7 @@ mod responses;
 mod shutdown;
 mod signal;
 mod slots;
+mod snapshots;
 mod startup;
 
 use std::cell::{Cell, Ref, RefCell};
@@ -63,6 +65,7 @@ use signal::Signal;
 
 pub use descriptors::Shares;
 pub use memory::{Memory, Shortages};
+pub use snapshots::Snapshots;
 pub use startup::{Ready, StartError, lock};
 
 /// What every shard of a node is started with.
@@ -75,6 +78,8 @@ pub struct Plan {
     pub report: Arc<dyn Fn(Result<Ready, StartError>) + Send + Sync>,
     /// The most records of one command of a takeover: [`crate::limits::RECORDS_PER_COMMAND`], and fewer in tests.
     pub takeover_records: usize,
+    /// Bounds of the metadata log: [`logan_raft::Limits::standard`], and smaller ones in tests.
+    pub metadata_limits: logan_raft::Limits,
     pub mutations: Mutations,
     pub loads: Loads,
 }
@@ -108,6 +113,17 @@ pub struct Mutations {
     pub leave_owners: bool,
     /// A start does not know which producer ids were given.
     pub forget_producer_ids: bool,
+    /// A snapshot of the metadata that is due is not taken.
+    pub forget_snapshots: bool,
+    /// A snapshot says that it reaches one entry further than it does, or one less far.
+    pub snapshot_ahead: bool,
+    pub snapshot_behind: bool,
+    /// A snapshot does not say which producer ids were given.
+    pub snapshot_without_producer_ids: bool,
+    /// A snapshot does not say which topics were deleted, though a log of them may be left.
+    pub snapshot_without_deletions: bool,
+    /// A start does not look at the snapshot.
+    pub start_without_snapshot: bool,
     /// A start goes on in the leader epochs of the life before it, whatever was lost.
     pub keep_leader_epochs: bool,
     /// `ListOffsets` tells every second time the epoch before the one that is led in.
@@ -196,6 +212,8 @@ pub struct Shell {
     early: RefCell<Vec<Mail>>,
     /// Where commands go on the shard that runs the quorum.
     commands: RefCell<Option<quorum::Commands>>,
+    /// What became of snapshots of the metadata (on the shard that runs the quorum).
+    snapshots: Cell<Snapshots>,
     /// This node leads the quorum (on the shard that runs it).
     leads_quorum: Signal,
     /// The disk of the metadata log has no space for what raft writes at a start.
@@ -231,6 +249,7 @@ pub fn start(
         accept_loss,
         report: Arc::new(report),
         takeover_records: crate::limits::RECORDS_PER_COMMAND,
+        metadata_limits: logan_raft::Limits::standard(),
         mutations: Mutations::default(),
         loads: Loads::with(options.shards, shares),
     };
@@ -329,6 +348,7 @@ impl Shell {
             limits_asked: Cell::default(),
             early: RefCell::default(),
             commands: RefCell::default(),
+            snapshots: Cell::default(),
             leads_quorum: Signal::default(),
             no_metadata_space: Signal::default(),
             ended: Signal::default(),

@@ -13,10 +13,10 @@ use logan_raft::{Committed, Event, Events, ProposeError, Quorum};
 use logan_shards::{self as shards, Queue, ShardId};
 use logan_storage::planted;
 
-use super::{Shell, metadata_codec};
+use super::{Shell, failing, metadata_codec, snapshots};
 use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
 use crate::metadata::{Command, CommandOutcome, Decider, Grounds, Image, Need, Record, Refused, Touched};
-use crate::model::{ErrorCode, ImageVersion, NodeId, Uuid};
+use crate::model::{ErrorCode, NodeId, Uuid};
 
 /// Where commands go in, and what is known of the quorum.
 pub(super) struct Commands {
@@ -53,50 +53,8 @@ pub(super) struct OpenedMetadata {
     pub image: Image,
     /// No topic was ever created here.
     pub is_new: bool,
-    /// Topics whose deletion the log still tells of.
+    /// Topics whose deletion the log, or its snapshot, still tells of.
     pub deleted: BTreeSet<Uuid>,
-}
-
-/// What a snapshot and the entries after it come to.
-pub(super) struct Replayed {
-    pub image: Image,
-    /// See [`OpenedMetadata`].
-    pub is_new: bool,
-    pub deleted: BTreeSet<Uuid>,
-}
-
-/// Rebuilds the image from a snapshot and the entries after it.
-pub(super) fn replay(cluster_id: &str, recovered: logan_raft::Recovered) -> Result<Replayed, String> {
-    let mut is_new = recovered.snapshot.is_none();
-    let mut image = match recovered.snapshot {
-        None => Image::new(cluster_id),
-        Some((index, data)) => {
-            let records =
-                metadata_codec::decode(data).map_err(|error| format!("snapshot {index}: {error}"))?;
-            Image::restore(cluster_id, ImageVersion(index), &records)
-                .map_err(|error| format!("snapshot {index}: {error}"))?
-        }
-    };
-    let mut deleted = BTreeSet::new();
-    for entry in recovered.committed {
-        for record in records_of(&entry)? {
-            match record {
-                Record::Topic { .. } => is_new = false,
-                Record::RemoveTopic { id } => drop(deleted.insert(id)),
-                _ => {}
-            }
-            image.apply(&record).map_err(|error| format!("entry {}: {error}", entry.index))?;
-        }
-        image.set_version(ImageVersion(entry.index));
-    }
-    Ok(Replayed { image, is_new, deleted })
-}
-
-fn records_of(entry: &Committed) -> Result<Vec<Record>, String> {
-    if entry.data.is_empty() {
-        return Ok(Vec::new());
-    }
-    metadata_codec::decode(entry.data.clone()).map_err(|error| format!("entry {}: {error}", entry.index))
 }
 
 /// Begins to take commands.
@@ -106,8 +64,12 @@ pub(super) fn begin(shell: &Rc<Shell>, opened: OpenedMetadata, directory: Uuid) 
     *shell.commands.borrow_mut() = Some(Commands { sender, quorum: opened.quorum.clone(), node, directory });
     let forgets = planted(shell.plan.mutations.forget_producer_ids);
     let image = if forgets { without_producer_ids(&opened.image) } else { opened.image };
-    let driver =
-        Driver { shell: shell.clone(), quorum: opened.quorum, decider: RefCell::new(Decider::new(image)) };
+    let driver = Driver {
+        shell: shell.clone(),
+        quorum: opened.quorum,
+        decider: RefCell::new(Decider::new(image)),
+        deleted: RefCell::new(opened.deleted),
+    };
     shards::spawn(Queue::Control, driver.run(commands, opened.events)).detach();
 }
 
@@ -136,6 +98,8 @@ struct Driver {
     shell: Rc<Shell>,
     quorum: Quorum,
     decider: RefCell<Decider<Call>>,
+    /// Topics that were deleted, and of which a log may be left.
+    deleted: RefCell<BTreeSet<Uuid>>,
 }
 
 impl Driver {
@@ -210,18 +174,30 @@ impl Driver {
                 self.give(answers);
             }
             Event::Committed(entry) => self.on_committed(&entry).await,
-            Event::SnapshotDue { .. } => self.snapshot().await,
+            Event::SnapshotDue { .. } => {
+                if self.nothing_is_left() {
+                    self.deleted.borrow_mut().clear();
+                }
+                let (image, deleted) = (self.decider.borrow().image().clone(), self.deleted.borrow().clone());
+                snapshots::take(&self.shell, &self.quorum, &image, &deleted).await;
+            }
         }
     }
 
     async fn on_committed(&self, entry: &Committed) {
         // An entry that this version cannot read or apply leaves no image to go on with: the node stops rather than guess.
-        let records = records_of(entry).unwrap_or_else(|error| panic!("the metadata log: {error}"));
+        let records =
+            snapshots::records_of(entry).unwrap_or_else(|error| panic!("the metadata log: {error}"));
         let mut answers = self
             .decider
             .borrow_mut()
             .on_committed(entry.term, entry.index, &records)
             .unwrap_or_else(|error| panic!("the metadata log, entry {}: {error}", entry.index));
+        let removed = records.iter().filter_map(|record| match record {
+            Record::RemoveTopic { id } => Some(*id),
+            _ => None,
+        });
+        self.deleted.borrow_mut().extend(removed);
         let touched: Vec<Touched> = records.iter().map(Record::touches).collect();
         if planted(self.shell.plan.mutations.answer_before_applied) {
             self.give(std::mem::take(&mut answers));
@@ -254,18 +230,11 @@ impl Driver {
         join_all(applied).await;
     }
 
-    async fn snapshot(&self) {
-        let (index, records) = {
-            let decider = self.decider.borrow();
-            (decider.image().version().0, decider.image().records())
-        };
-        let written = match metadata_codec::encode(&records) {
-            Ok(data) => self.quorum.snapshot(index, data).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = written {
-            tracing::error!(error, "the metadata could not be written to a snapshot; its log grows on");
-        }
+    /// Every log of a deleted topic is gone for good: a start deletes what it finds of them before commands are taken, an image is applied on a
+    /// shard when its logs are deleted there, and neither fails without its directory, unless the node is stopping.
+    fn nothing_is_left(&self) -> bool {
+        let directories = self.shell.directory_ids.borrow().len();
+        failing::online(&self.shell).len() == directories && !self.shell.stop.is_requested()
     }
 
     fn give(&self, answers: Vec<(Call, CommandOutcome)>) {

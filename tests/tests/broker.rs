@@ -51,6 +51,7 @@ impl Broker {
             accept_loss: false,
             report: Arc::new(move |report| told.lock().expect("nothing panics holding it").push(report)),
             takeover_records: limits::RECORDS_PER_COMMAND,
+            metadata_limits: logan_raft::Limits::standard(),
             mutations: Mutations::default(),
             loads: Loads::new(shards),
         };

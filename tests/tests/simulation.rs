@@ -6,6 +6,8 @@
 
 #[path = "simulation/aimed.rs"]
 mod aimed;
+#[path = "simulation/snapshots.rs"]
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use logan::broker::{Mutations, Shortages};
+use logan::broker::{Mutations, Shortages, Snapshots};
 use logan_tests::simulation::{Lives, Outcome, Run, Scenario, run};
 
 const SEEDS: u64 = 1_000;
@@ -113,7 +115,17 @@ fn what_was_acknowledged_survives() {
         "topics with records deleted {deleted}, names given again {again}, where a producer went on {orphans}, \
          deleted in mid-work {interrupted}"
     );
+    let mut snapshots = Snapshots::default();
+    outcomes.iter().for_each(|outcome| snapshots += outcome.snapshots);
+    println!("{snapshots:?}");
     if seeds >= SEEDS {
+        let Snapshots { begun, taken, found } = snapshots;
+        // Of those that were not taken, most were cut.
+        assert!(
+            u64::from(taken) > 2 * seeds
+                && u64::from(found) > seeds / 3
+                && u64::from(begun - taken) > seeds / 50
+        );
         assert!(deleted > seeds && again > seeds / 2 && orphans > seeds / 2 && interrupted > seeds / 8);
     }
 }

@@ -61,6 +61,7 @@ impl Machine {
                 told.lock().expect("nothing panics holding it").push(report);
             }),
             takeover_records: RECORDS,
+            metadata_limits: logan_raft::Limits::standard(),
             mutations: Mutations::default(),
             loads: Loads::new(SHARDS),
         };

@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use logan_raft::files::FileError;
 use logan_raft::log::LogError;
-use logan_raft::{Identity, Limits, QuorumError};
+use logan_raft::{Identity, QuorumError};
 use logan_shards::{self as shards, Queue};
 
 use super::StartError;
 use super::claim::Claimed;
 use crate::broker::raft_files::{NoPeers, RaftDirectory, ShardClock};
-use crate::broker::{Shell, quorum};
+use crate::broker::{Shell, quorum, snapshots};
 use crate::limits;
 
 pub(super) async fn open(
@@ -21,11 +21,11 @@ pub(super) async fn open(
     let node_id = shell.plan.settings.broker.node_id.0;
     let identity = Identity { node_id, directory_id: metadata.id.0 };
     let directory = Rc::new(RaftDirectory(metadata.directory.clone()));
-    let opening =
-        logan_raft::open(directory, identity, true, Limits::standard(), Box::new(shards::random_u64));
+    let limits = shell.plan.metadata_limits.clone();
+    let opening = logan_raft::open(directory, identity, true, limits, Box::new(shards::random_u64));
     let opened =
         answered(metadata, opening).await?.map_err(|error| StartError::Metadata(error.to_string()))?;
-    let replayed = quorum::replay(cluster_id, opened.recovered).map_err(StartError::Metadata)?;
+    let replayed = snapshots::replay(shell, cluster_id, opened.recovered).map_err(StartError::Metadata)?;
     let driver = opened.driver;
     let quorum = opened.quorum;
     let shell = shell.clone();

@@ -33,7 +33,7 @@ const WRITERS_A_LIFE: u32 = 16;
 /// From this version on topics are found by their ids.
 const BY_ID: i16 = 13;
 /// After so long nothing is left of what was deleted.
-const IDLE: Duration = Duration::from_secs(10);
+pub(super) const IDLE: Duration = Duration::from_secs(10);
 
 /// What became of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex};
 
-use logan::broker::{Loads, Memory, Mutations, Plan, Ready, Shell, Shortages, StartError, run_shard};
+use logan::broker::{
+    Loads, Memory, Mutations, Plan, Ready, Shell, Shortages, Snapshots, StartError, run_shard,
+};
 use logan::config::Settings;
 use logan::limits;
 
 use logan::mail::Mail;
+use logan_raft::Limits;
 use logan_shards::sim::{NodeId, Simulation};
 use logan_shards::{ShardId, pool_use};
 use logan_storage::volume::Volume;
@@ -25,6 +28,8 @@ pub(super) struct Setup {
     pub shards: u16,
     /// `key=value`, beside what every broker here is given.
     pub overrides: Vec<String>,
+    /// Bytes of the metadata log after which a snapshot takes its place.
+    pub snapshot_after_bytes: u64,
     pub mutations: Mutations,
 }
 
@@ -34,6 +39,7 @@ pub(super) struct Broker {
     recovery: Rc<Recovery>,
     watch: Rc<Watch>,
     reports: Arc<Mutex<Reports>>,
+    snapshot_after_bytes: u64,
 }
 
 /// `logan recover --accept-loss`, instead of the broker.
@@ -56,6 +62,7 @@ struct Watch {
     shards: RefCell<Vec<Watched>>,
     credits_waited_for: Cell<u64>,
     shortages: Cell<Shortages>,
+    snapshots: Cell<Snapshots>,
     events: Cell<u64>,
     /// No fault is planted, which the clients are to notice before the broker's own invariants do.
     looks_at_logs: bool,
@@ -68,6 +75,7 @@ struct Watched {
     shell: Weak<Shell>,
     credits_waited_for: u64,
     shortages: Shortages,
+    snapshots: Snapshots,
 }
 
 impl Broker {
@@ -97,6 +105,10 @@ impl Broker {
             accept_loss: false,
             report,
             takeover_records: limits::RECORDS_PER_COMMAND,
+            metadata_limits: Limits {
+                snapshot_after_bytes: setup.snapshot_after_bytes,
+                ..Limits::standard()
+            },
             mutations: setup.mutations,
             loads: Loads::new(setup.shards),
         };
@@ -119,7 +131,7 @@ impl Broker {
         });
         let seen = watch.clone();
         simulation.on_event(move |_| seen.look());
-        Self { node, recovery, watch, reports }
+        Self { node, recovery, watch, reports, snapshot_after_bytes: setup.snapshot_after_bytes }
     }
 
     /// Runs the recovery of all directories to its end: of each what is lost, or why it is not recovered. The node is down.
@@ -176,6 +188,24 @@ impl Broker {
     /// How often there was not enough memory, in all processes so far.
     pub fn shortages(&self) -> Shortages {
         self.watch.shortages.get()
+    }
+
+    /// What became of snapshots of the metadata, in all processes so far.
+    pub fn snapshots(&self) -> Snapshots {
+        self.watch.snapshots.get()
+    }
+
+    /// With nothing under way, no snapshot of the metadata is due.
+    pub fn has_cut_metadata(&self) -> Result<(), String> {
+        let shards = self.watch.shards.borrow();
+        let bytes = shards.iter().find_map(|watched| watched.shell.upgrade()?.metadata_log_bytes());
+        match bytes.filter(|bytes| *bytes > self.snapshot_after_bytes) {
+            None => Ok(()),
+            Some(bytes) => Err(format!(
+                "nothing is under way, and the metadata log has {bytes} bytes, where a snapshot is due after {}",
+                self.snapshot_after_bytes
+            )),
+        }
     }
 
     /// With no client and nothing under way, what is left of the running process's memory is what logs keep for readers.
@@ -235,7 +265,12 @@ impl Recovery {
 
 impl Watched {
     fn new(shell: &Rc<Shell>) -> Self {
-        Self { shell: Rc::downgrade(shell), credits_waited_for: 0, shortages: Shortages::default() }
+        Self {
+            shell: Rc::downgrade(shell),
+            credits_waited_for: 0,
+            shortages: Shortages::default(),
+            snapshots: Snapshots::default(),
+        }
     }
 }
 
@@ -246,6 +281,7 @@ impl Watch {
             shards: RefCell::default(),
             credits_waited_for: Cell::default(),
             shortages: Cell::default(),
+            snapshots: Cell::default(),
             events: Cell::default(),
             looks_at_logs,
             lent_before: pool_use().lent,
@@ -278,6 +314,10 @@ impl Watch {
             let mut all = self.shortages.get();
             all += shortages - std::mem::replace(&mut watched.shortages, shortages);
             self.shortages.set(all);
+            let snapshots = shell.snapshots();
+            let mut all = self.snapshots.get();
+            all += snapshots - std::mem::replace(&mut watched.snapshots, snapshots);
+            self.snapshots.set(all);
             let memory = shell.memory();
             charged += memory.charged();
             is_up &= memory.fixed > 0;

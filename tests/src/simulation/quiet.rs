@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use logan::broker::Mutations;
+use logan_raft::Limits;
 use logan_shards::sim::{NodeId, SimOptions, Simulation};
 use logan_shards::sleep;
 
@@ -23,7 +24,13 @@ impl Quiet {
     pub fn start(shards: u16, overrides: &[&str]) -> Self {
         let simulation = Simulation::new(SimOptions::calm(1));
         let overrides = overrides.iter().map(ToString::to_string).collect();
-        let broker = Broker::add(&simulation, &Setup { shards, overrides, mutations: Mutations::default() });
+        let setup = Setup {
+            shards,
+            overrides,
+            snapshot_after_bytes: Limits::standard().snapshot_after_bytes,
+            mutations: Mutations::default(),
+        };
+        let broker = Broker::add(&simulation, &setup);
         Self { simulation, broker }
     }
 

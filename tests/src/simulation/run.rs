@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logan::broker::{Mutations, Shortages};
+use logan::broker::{Mutations, Shortages, Snapshots};
 use logan::limits;
+use logan_raft::Limits;
 use logan_shards::sim::{NetworkOptions, SimOptions, Simulation};
 use logan_shards::{Flushing, spawn};
 use logan_storage::key::FOLDER;
@@ -30,6 +31,8 @@ pub(super) const REST: Duration = Duration::from_millis(2 * limits::WRITE_STALL_
 const MAX_BATCHES: u32 = 2_000;
 /// Memory of a shard where it is scarce: less than the largest request with a few others needs.
 const SCARCE: u64 = 512 << 10;
+/// A snapshot of the metadata after about every change, or after some, and in one of four runs none.
+const SNAPSHOTS_AFTER_BYTES: [u64; 4] = [300, 2_000, 10_000, Limits::standard().snapshot_after_bytes];
 
 /// What the clients of a run do, and what befalls the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,8 @@ pub struct Run {
     pub laggards: u32,
     /// How often the machine goes down before the last time.
     pub crashes: u32,
+    /// Bytes of the metadata log after which a snapshot takes its place.
+    pub snapshot_after_bytes: u64,
     pub mutations: Mutations,
 }
 
@@ -85,6 +90,8 @@ pub struct Outcome {
     pub credits_waited_for: u64,
     /// How often there was not enough memory.
     pub shortages: Shortages,
+    /// Of the metadata.
+    pub snapshots: Snapshots,
     /// Of virtual time.
     pub took: Duration,
     pub lives: Lives,
@@ -167,6 +174,7 @@ impl Run {
             consumers: 0,
             laggards: 0,
             crashes: draw.below(4) as u32,
+            snapshot_after_bytes: Draw(seed ^ 0x54a9).one_of(&SNAPSHOTS_AFTER_BYTES),
             mutations: Mutations::default(),
         };
         match scenario {
@@ -207,7 +215,12 @@ impl Run {
         if !self.scenario.is_synced() {
             overrides.push("logan.ack.sync=false".into());
         }
-        Setup { shards: self.shards, overrides, mutations: self.mutations }
+        Setup {
+            shards: self.shards,
+            overrides,
+            snapshot_after_bytes: self.snapshot_after_bytes,
+            mutations: self.mutations,
+        }
     }
 
     fn options(&self) -> SimOptions {
@@ -317,6 +330,7 @@ pub fn run(run: &Run) -> Result<Outcome, String> {
     }
     Ok(Outcome {
         shortages: broker.shortages(),
+        snapshots: broker.snapshots(),
         trace: stage.simulation.trace_hash(),
         acknowledged: shared.history.borrow().acknowledged_count(),
         starts: broker.starts(),
@@ -474,7 +488,11 @@ impl Stage {
     /// Everything that was charged for memory is given back.
     fn come_to_rest(&self) -> Result<(), String> {
         self.simulation.run_for(REST);
-        if self.simulation.is_running(self.broker.node) { self.broker.is_at_rest() } else { Ok(()) }
+        if !self.simulation.is_running(self.broker.node) {
+            return Ok(());
+        }
+        self.broker.has_cut_metadata()?;
+        self.broker.is_at_rest()
     }
 
     fn verify(&self) -> Result<(), String> {

@@ -72,6 +72,11 @@ fn a_disk_that_hangs_takes_no_other_along() {
 }
 
 #[test]
+fn a_directory_that_missed_a_deletion_comes_back() {
+    hold(Aim::Deleted, 10);
+}
+
+#[test]
 fn one_aimed_seed() {
     let name = std::env::var("LOGAN_AIM").unwrap_or_else(|_| "Moments".into());
     let aim = Aim::ALL.into_iter().find(|aim| format!("{aim:?}") == name);
@@ -199,4 +204,10 @@ fn a_search_by_time_that_goes_astray_on_disk_is_caught() {
 #[test]
 fn a_search_by_time_that_ends_with_a_batch_is_caught() {
     is_caught_by("too early", |of| of.mutations.tell_batch_of_time = true, aimed(Aim::Times, 30));
+}
+
+#[test]
+fn a_deletion_that_is_forgotten_with_the_metadata_log_is_caught() {
+    let plant = |of: &mut Aimed| of.mutations.snapshot_without_deletions = true;
+    is_caught_by("does not come back after a deletion that it missed", plant, aimed(Aim::Deleted, 10));
 }

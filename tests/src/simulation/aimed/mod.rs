@@ -5,6 +5,7 @@
 //! - [`Scene::is_prepared`]: what a process believes to be prepared is, and rounds name nothing else
 //! - [`Scene::knows_segments`]: once a start is over, every segment file in a log's directory is one of that log's segments
 
+mod deleted;
 mod freed;
 mod hangs;
 mod laps;
@@ -54,10 +55,12 @@ pub enum Aim {
     Times,
     /// A log directory that hangs beside another one of the same shard.
     Hangs,
+    /// Topics that are deleted while one of their log directories is offline, and that the metadata log has forgotten when it comes back.
+    Deleted,
 }
 
 impl Aim {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Moments,
         Self::Kills,
         Self::Starts,
@@ -66,6 +69,7 @@ impl Aim {
         Self::Mirror,
         Self::Times,
         Self::Hangs,
+        Self::Deleted,
     ];
 }
 
@@ -90,6 +94,7 @@ pub fn run_aimed(of: &Aimed) -> Result<(), String> {
         Aim::Mirror => mirror::run(of),
         Aim::Times => times::run(of),
         Aim::Hangs => hangs::run(of),
+        Aim::Deleted => deleted::run(of),
     }
 }
 
@@ -137,7 +142,12 @@ impl Scene {
         let needs_prepared = options.disk.flushing == Flushing::Shared;
         let simulation = Simulation::new(options);
         let overrides = overrides.iter().map(ToString::to_string).collect();
-        let setup = Setup { shards: run.shards, overrides, mutations: of.mutations };
+        let setup = Setup {
+            shards: run.shards,
+            overrides,
+            snapshot_after_bytes: run.snapshot_after_bytes,
+            mutations: of.mutations,
+        };
         let broker = Rc::new(Broker::add(&simulation, &setup));
         let scene = Self { simulation, broker, shared: Shared::new(run), needs_prepared };
         let mut request = work::new_topic(TOPIC, run.partitions);
