@@ -6,8 +6,12 @@
 //! Small buffers are cut out of regions without huge pages: while a cache grows by a few kilobytes a request, every so many requests would
 //! wait for the kernel to zero 2 MiB (docs/decisions/0009). Large ones get them, and with them fewer segments in each read and write.
 //!
+//! For `AddressSanitizer` (`--cfg logan_asan`) there are neither regions nor free buffers: it sees the end of an allocation and the use of a
+//! freed one, so every buffer is an allocation of its own length and is freed as soon as it comes home.
+//!
 //! Invariants:
-//! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class, its own or one of the next two.
+//! - Every buffer is aligned to [`ALIGNMENT`], and its capacity is that of a size class, its own or one of the next two; for
+//!   `AddressSanitizer` it is the length.
 //! - A pool keeps at most its limit of free bytes; beyond that, buffers of the size class that was not asked for the longest go back to the
 //!   allocator, or the kernel: a load that changes its sizes must not find the pool full of the old ones for ever.
 //! - `lent` is what was asked for, in whole blocks, of all buffers that were taken from the pool and have not come back.
@@ -24,11 +28,14 @@ use crate::machine;
 /// Alignment of memory, positions and lengths in direct I/O, in bytes.
 pub const ALIGNMENT: usize = 4096;
 
+/// Whether each buffer is an allocation of its own.
+const UNPOOLED: bool = cfg!(logan_asan);
+
 /// Larger buffers are not pooled.
-const LARGEST_POOLED: usize = 4 << 20;
+const LARGEST_POOLED: usize = if UNPOOLED { 0 } else { 4 << 20 };
 
 /// Buffers up to this size are cut out of a [`Region`].
-const LARGEST_IN_REGION: usize = 16 << 10;
+const LARGEST_IN_REGION: usize = if UNPOOLED { 0 } else { 16 << 10 };
 
 /// Address space of a region, in bytes. Only what is used of it has memory.
 const REGION_BYTES: usize = 4 << 20;
@@ -249,7 +256,7 @@ impl Pool {
             }
             // Outside of the lock: memory may have to be mapped.
             drop(free);
-            return Memory::allocate(size);
+            return Memory::allocate(if UNPOOLED { length } else { size });
         };
         free.bytes -= memory.capacity;
         memory
@@ -372,19 +379,47 @@ mod tests {
     #[test]
     fn a_sealed_buffer_goes_home_from_another_thread() {
         set_pool_limit(1 << 20);
-        let mut buffer = AlignedBuffer::take(20_000);
-        assert_eq!(buffer.bytes().len(), 5 * ALIGNMENT);
-        buffer.bytes_mut()[0] = 7;
-        let start = buffer.bytes().as_ptr();
-        assert_eq!(start as usize % ALIGNMENT, 0);
-        let sealed = buffer.seal();
-        let slice = sealed.slice(..1);
-        drop(sealed);
-        std::thread::spawn(move || assert_eq!(slice[0], 7)).join().unwrap();
-        assert_eq!(AlignedBuffer::take(22_000).bytes().as_ptr(), start, "the same memory is used again");
+        for (capacity, another) in [(ALIGNMENT, 1), (20_000, 22_000)] {
+            let mut buffer = AlignedBuffer::take(capacity);
+            assert_eq!(buffer.bytes().len(), capacity.next_multiple_of(ALIGNMENT));
+            buffer.bytes_mut()[0] = 7;
+            let start = buffer.bytes().as_ptr();
+            assert_eq!(start as usize % ALIGNMENT, 0);
+            let sealed = buffer.seal();
+            let slice = sealed.slice(..1);
+            drop(sealed);
+            std::thread::spawn(move || assert_eq!(slice[0], 7)).join().unwrap();
+            assert_eq!(pool_use().lent, 0);
+            if !UNPOOLED {
+                let again = AlignedBuffer::take(another);
+                assert_eq!(again.bytes().as_ptr(), start, "the same memory is used again");
+            }
+        }
     }
 
     #[test]
+    #[cfg(logan_asan)]
+    fn the_sanitizer_sees_what_lies_around_a_buffer_and_one_that_went_home() {
+        unsafe extern "C" {
+            fn __asan_address_is_poisoned(address: *const u8) -> libc::c_int;
+        }
+        // SAFETY: the address is looked up, not read from.
+        let is_poisoned = |address| unsafe { __asan_address_is_poisoned(address) } != 0;
+        for blocks in [1, 2, 3, 4, 5, 256, 1025] {
+            let buffer = AlignedBuffer::take(blocks * ALIGNMENT);
+            let (first, end) = (buffer.bytes().as_ptr(), buffer.bytes().as_ptr_range().end);
+            let last = end.wrapping_sub(1);
+            let sealed = buffer.seal();
+            assert!(!is_poisoned(first) && !is_poisoned(last), "{blocks} blocks: in use");
+            assert!(is_poisoned(first.wrapping_sub(1)), "{blocks} blocks: before the first byte");
+            assert!(is_poisoned(end), "{blocks} blocks: behind the last");
+            std::thread::spawn(move || drop(sealed)).join().unwrap();
+            assert!(is_poisoned(first) && is_poisoned(last), "{blocks} blocks: gone home");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(logan_asan, ignore = "nothing is pooled")]
     fn small_buffers_are_cut_out_of_regions_and_apart() {
         const SIZE: usize = 2 * ALIGNMENT;
         const EACH: usize = REGION_BYTES / SIZE;
@@ -416,6 +451,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(logan_asan, ignore = "nothing is pooled")]
     fn a_full_pool_makes_room_for_the_sizes_that_are_asked_for_now() {
         set_pool_limit(32 * ALIGNMENT);
         drop((0..32).map(|_| AlignedBuffer::take(ALIGNMENT)).collect::<Vec<_>>());
@@ -433,6 +469,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(logan_asan, ignore = "nothing is pooled")]
     fn a_buffer_that_is_a_little_larger_will_do() {
         set_pool_limit(1 << 20);
         let large = AlignedBuffer::take(8 * ALIGNMENT);
@@ -452,6 +489,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(logan_asan, ignore = "nothing is pooled")]
     fn a_pool_keeps_no_more_than_its_limit() {
         set_pool_limit(2 * ALIGNMENT);
         drop((0..5).map(|_| AlignedBuffer::take(ALIGNMENT)).collect::<Vec<_>>());
