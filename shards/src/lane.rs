@@ -12,7 +12,8 @@
 //! Sleeping. A consumer sets `sleeping`, then looks for bits once more. A producer sets a bit, then looks at `sleeping`. A
 //! sequentially consistent fence stands between the two steps on both sides, so at least one of them sees the other, and no wake-up
 //! is lost. Credit is awaited the same way in the other direction: the producer sets `starved` and then reads `head` again; the
-//! consumer moves `head` and then reads `starved`. The loom tests below run both through every interleaving.
+//! consumer moves `head` and then reads `starved`. The loom tests below run the one through every interleaving; the other, and two
+//! producers that share a doorbell, through all with at most three preemptions.
 
 use std::mem::MaybeUninit;
 
@@ -216,7 +217,10 @@ impl Doorbell {
     /// The consumer may have slept and been woken again since the producer looked; it then wakes for nothing, once.
     #[must_use]
     pub(crate) fn claim_wake(&self) -> bool {
-        self.sleeping.0.load(Ordering::Relaxed) && self.sleeping.0.swap(false, Ordering::AcqRel)
+        let sleeping = &self.sleeping.0;
+        // Who comes too late writes nothing.
+        sleeping.load(Ordering::Relaxed)
+            && sleeping.compare_exchange(true, false, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     #[cfg(not(logan_loom))]
@@ -340,6 +344,71 @@ mod loom_tests {
             let producer = thread::spawn(move || produce(&other, 2));
             consume(&f, 2);
             producer.join().unwrap();
+        });
+    }
+
+    /// Two shards that send to a third: a lane of each, and the one doorbell of the third.
+    struct Senders {
+        lanes: [(Ends, Slots<usize>); 2],
+        consumer: Doorbell,
+        wake_consumer: Notify,
+    }
+
+    /// Sends one message; true if this is who wakes the consumer.
+    fn send(f: &Senders, from: usize) -> bool {
+        let (ends, slots) = &f.lanes[from];
+        // SAFETY: the lane's only producer, and its first message.
+        unsafe { slots.put(0, from) };
+        ends.publish(1);
+        let claimed = f.consumer.announce(Class::Client, from) && f.consumer.claim_wake();
+        if claimed {
+            f.wake_consumer.notify();
+        }
+        claimed
+    }
+
+    /// Receives a message of each; how often it began to fall asleep.
+    fn receive_from_both(f: &Senders) -> usize {
+        let mut attempts = 0;
+        let mut received = [false; 2];
+        while received != [true; 2] {
+            let mut mail = [0];
+            f.consumer.mail(Class::Client).take(&mut mail);
+            if mail[0] == 0 {
+                attempts += 1;
+                if f.consumer.fall_asleep() {
+                    f.wake_consumer.wait();
+                }
+                continue;
+            }
+            for from in (0..2).filter(|from| mail[0] >> from & 1 == 1) {
+                let (ends, slots) = &f.lanes[from];
+                assert_eq!((ends.tail(), received[from]), (1, false));
+                // SAFETY: the only consumer; the tail has moved, and it is taken once.
+                assert_eq!(unsafe { slots.take(0) }, from);
+                assert!(!ends.release(1), "nobody waits for credit");
+                received[from] = true;
+            }
+        }
+        attempts
+    }
+
+    /// That neither's wake-up is lost a deadlock would show.
+    #[test]
+    fn of_two_producers_one_wakes() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let lane = |_| (Ends::new(), Slots::new(1));
+            let (consumer, wake_consumer) = (Doorbell::new(2), Notify::new());
+            let f = Arc::new(Senders { lanes: [0, 1].map(lane), consumer, wake_consumer });
+            let producers = [0, 1].map(|from| {
+                let other = f.clone();
+                thread::spawn(move || send(&other, from))
+            });
+            let attempts = receive_from_both(&f);
+            let claims = producers.map(|producer| usize::from(producer.join().unwrap())).iter().sum();
+            assert!(attempts >= claims, "{claims} claim the wake of who lay down {attempts} times");
         });
     }
 }
