@@ -92,7 +92,7 @@ async fn read_requests(
         assert!(bytes <= credited, "a request of {bytes} bytes has credit for {credited}");
         open.last_used_ns.set(shards::monotonic_ns());
         // Owners may have a part of what it brings when the connection is to end: the other parts follow, and all are waited for.
-        let is_handed_on = frame.api == ApiKey::Produce && !planted(shell.plan.mutations.leave_owners);
+        let is_handed_on = frame.api == ApiKey::Produce && !planted(shell.plan.mutations.leave_half_way);
         // Apart from the connection's own task, which would hold room for the largest handler while nothing is asked.
         let handling = Box::pin(handlers::handle(&shell.context, &open.peer, frame, &mut credit));
         let outcome = if is_handed_on { Ok(handling.await) } else { unless_closed(open, handling).await };

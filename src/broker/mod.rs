@@ -111,6 +111,8 @@ pub struct Mutations {
     pub keep_credit: bool,
     /// When a connection has ended, the credit of its frames is given back though owners still hold what came in them.
     pub leave_owners: bool,
+    /// The same of a Produce that is still handed on when its connection is to end.
+    pub leave_half_way: bool,
     /// A start does not know which producer ids were given.
     pub forget_producer_ids: bool,
     /// A snapshot of the metadata that is due is not taken.

@@ -195,6 +195,12 @@ impl Broker {
         self.watch.snapshots.get()
     }
 
+    /// What is charged for requests on all shards of the running process.
+    pub fn frame_bytes(&self) -> u64 {
+        let shards = self.watch.shards.borrow();
+        shards.iter().filter_map(|watched| watched.shell.upgrade()).map(|shell| shell.memory().frames).sum()
+    }
+
     /// With nothing under way, no snapshot of the metadata is due.
     pub fn has_cut_metadata(&self) -> Result<(), String> {
         let shards = self.watch.shards.borrow();

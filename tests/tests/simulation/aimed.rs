@@ -77,6 +77,11 @@ fn a_directory_that_missed_a_deletion_comes_back() {
 }
 
 #[test]
+fn frames_are_charged_until_their_owners_have_answered() {
+    hold(Aim::Severed, 10);
+}
+
+#[test]
 fn one_aimed_seed() {
     let name = std::env::var("LOGAN_AIM").unwrap_or_else(|_| "Moments".into());
     let aim = Aim::ALL.into_iter().find(|aim| format!("{aim:?}") == name);
@@ -210,4 +215,14 @@ fn a_search_by_time_that_ends_with_a_batch_is_caught() {
 fn a_deletion_that_is_forgotten_with_the_metadata_log_is_caught() {
     let plant = |of: &mut Aimed| of.mutations.snapshot_without_deletions = true;
     is_caught_by("does not come back after a deletion that it missed", plant, aimed(Aim::Deleted, 10));
+}
+
+#[test]
+fn a_credit_that_is_given_back_while_owners_hold_the_frame_is_caught() {
+    is_caught_by("are charged", |of| of.mutations.leave_owners = true, aimed(Aim::Severed, 30));
+}
+
+#[test]
+fn a_request_that_is_given_up_while_it_is_handed_on_is_caught() {
+    is_caught_by("are charged", |of| of.mutations.leave_half_way = true, aimed(Aim::Severed, 30));
 }

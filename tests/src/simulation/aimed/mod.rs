@@ -11,6 +11,7 @@ mod hangs;
 mod laps;
 mod mirror;
 mod moments;
+mod severed;
 mod times;
 
 use std::cell::Cell;
@@ -57,10 +58,12 @@ pub enum Aim {
     Hangs,
     /// Topics that are deleted while one of their log directories is offline, and that the metadata log has forgotten when it comes back.
     Deleted,
+    /// Connections that are cut while owners hold what came in by them, and a slow disk keeps it with them.
+    Severed,
 }
 
 impl Aim {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Moments,
         Self::Kills,
         Self::Starts,
@@ -70,6 +73,7 @@ impl Aim {
         Self::Times,
         Self::Hangs,
         Self::Deleted,
+        Self::Severed,
     ];
 }
 
@@ -95,6 +99,7 @@ pub fn run_aimed(of: &Aimed) -> Result<(), String> {
         Aim::Times => times::run(of),
         Aim::Hangs => hangs::run(of),
         Aim::Deleted => deleted::run(of),
+        Aim::Severed => severed::run(of),
     }
 }
 
