@@ -37,6 +37,21 @@ pub struct Server {
     arrived: Vec<Held>,
 }
 
+/// Why there is no server.
+pub struct NotMounted {
+    pub reason: String,
+    /// This machine has no FUSE, or does not let this process mount anything: a container, somebody who is not root.
+    pub is_refused: bool,
+}
+
+impl NotMounted {
+    fn new(what: &str, missing: &[i32], error: &io::Error) -> Self {
+        let errno = error.raw_os_error().unwrap_or(0);
+        let is_refused = matches!(errno, libc::EPERM | libc::EACCES) || missing.contains(&errno);
+        Self { reason: format!("{what}: {error}"), is_refused }
+    }
+}
+
 const ROOT: u64 = 1;
 const HEADER: usize = 40;
 const MAX_WRITTEN: u32 = 128 << 10;
@@ -82,32 +97,41 @@ fn attributes(reply: &mut Vec<u8>, node: u64) {
 
 impl Server {
     /// Mounts itself where only this process and those that it starts see it.
-    pub fn mount(path: &str) -> io::Result<Self> {
+    pub fn mount(path: &str) -> Result<Self, NotMounted> {
+        let (path, nowhere) = (CString::new(path).unwrap(), std::ptr::null());
+        let opened =
+            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/fuse");
+        let missing = [libc::ENOENT, libc::ENODEV, libc::ENXIO];
         let device =
-            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/fuse")?;
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
-        let (path, options) = (CString::new(path)?, CString::new(options)?);
-        let nowhere = std::ptr::null();
+            opened.map_err(|error| NotMounted::new("/dev/fuse cannot be opened", &missing, &error))?;
+        let done = |result: libc::c_int, what| match result {
+            0 => Ok(()),
+            _ => Err(NotMounted::new(what, &[], &io::Error::last_os_error())),
+        };
         // SAFETY: no memory is passed.
-        let apart = unsafe { libc::unshare(libc::CLONE_NEWNS) };
+        done(unsafe { libc::unshare(libc::CLONE_NEWNS) }, "there is no mount namespace for it")?;
         let flags = libc::MS_REC | libc::MS_PRIVATE;
         // SAFETY: strings end with a zero byte, and what is not a string is not looked at.
         let private = unsafe { libc::mount(nowhere, c"/".as_ptr(), nowhere, flags, nowhere.cast()) };
-        if apart != 0 || private != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        done(private, "the mounts cannot be made private")?;
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+        let options = CString::new(options).unwrap();
         let (name, data) = (c"logan-hung".as_ptr(), options.as_ptr().cast());
         let flags = libc::MS_NODEV | libc::MS_NOSUID;
         // SAFETY: as above.
-        if unsafe { libc::mount(name, path.as_ptr(), c"fuse".as_ptr(), flags, data) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let mounted = unsafe { libc::mount(name, path.as_ptr(), c"fuse".as_ptr(), flags, data) };
+        done(mounted, "it cannot be mounted")?;
         Ok(Self { device, path, files: BTreeMap::new(), held: Vec::new(), arrived: Vec::new() })
     }
 
     /// What is held back now.
     pub fn held(&self) -> &[Held] {
         &self.held
+    }
+
+    /// How many of them are of this kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.held.iter().filter(|held| held.kind == kind).count()
     }
 
     /// All that was ever held back, in the order in which it came.
