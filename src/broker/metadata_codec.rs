@@ -5,7 +5,6 @@
 //! ```
 //!
 //! Frame and body are Kafka's own (`MetadataRecordSerde`), so that a log of Kafka's can be made of them. A snapshot is one such entry.
-//! In a snapshot, a record that removes a topic says that a log of it may be left: see `snapshots`.
 //! Records are written in their highest versions, as Kafka does at `metadata.version` 30.
 
 use bytes::Bytes;

@@ -9,7 +9,7 @@
 //! | [`owner`], `fetching`, `registrations`, `offsets` | the partitions that a shard owns |
 //! | `applying` | a new metadata image becomes logs, leaders and settings |
 //! | `quorum`, `metadata_codec` | commands decided, committed by raft, applied everywhere |
-//! | `snapshots` | the metadata as it is kept in place of its log, and as a start finds it |
+//! | `snapshots`, `deletions` | the metadata as it is kept in place of its log, and as a start finds it; what was deleted and may come back |
 //! | `connection`, `responses`, `connections`, `listener` | clients |
 //! | `memory` | what is charged for memory, for checkers |
 //! | `descriptors` | how many connections and files there is room for |
@@ -19,6 +19,7 @@ mod applying;
 mod ask;
 mod connection;
 mod connections;
+mod deletions;
 mod descriptors;
 pub mod disk;
 mod failing;
@@ -124,6 +125,8 @@ pub struct Mutations {
     pub snapshot_without_producer_ids: bool,
     /// A snapshot does not say which topics were deleted, though a log of them may be left.
     pub snapshot_without_deletions: bool,
+    /// A deletion is forgotten when all directories in `log.dirs` are there, though one is not among them.
+    pub forget_absent_directories: bool,
     /// A start does not look at the snapshot.
     pub start_without_snapshot: bool,
     /// A start goes on in the leader epochs of the life before it, whatever was lost.

@@ -2,7 +2,6 @@
 //! shard of this node, and then answered.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use logan_raft::{Committed, Event, Events, ProposeError, Quorum};
 use logan_shards::{self as shards, Queue, ShardId};
 use logan_storage::planted;
 
+use super::deletions::{Deletions, Directories};
 use super::{Shell, failing, metadata_codec, snapshots};
 use crate::mail::{Answer, Call, ImageUpdate, Mail, QuorumStatus, Voter};
 use crate::metadata::{Command, CommandOutcome, Decider, Grounds, Image, Need, Record, Refused, Touched};
@@ -53,8 +53,7 @@ pub(super) struct OpenedMetadata {
     pub image: Image,
     /// No topic was ever created here.
     pub is_new: bool,
-    /// Topics whose deletion the log, or its snapshot, still tells of.
-    pub deleted: BTreeSet<Uuid>,
+    pub deletions: Deletions,
 }
 
 /// Begins to take commands.
@@ -68,7 +67,7 @@ pub(super) fn begin(shell: &Rc<Shell>, opened: OpenedMetadata, directory: Uuid) 
         shell: shell.clone(),
         quorum: opened.quorum,
         decider: RefCell::new(Decider::new(image)),
-        deleted: RefCell::new(opened.deleted),
+        deletions: RefCell::new(opened.deletions),
     };
     shards::spawn(Queue::Control, driver.run(commands, opened.events)).detach();
 }
@@ -98,8 +97,7 @@ struct Driver {
     shell: Rc<Shell>,
     quorum: Quorum,
     decider: RefCell<Decider<Call>>,
-    /// Topics that were deleted, and of which a log may be left.
-    deleted: RefCell<BTreeSet<Uuid>>,
+    deletions: RefCell<Deletions>,
 }
 
 impl Driver {
@@ -174,13 +172,7 @@ impl Driver {
                 self.give(answers);
             }
             Event::Committed(entry) => self.on_committed(&entry).await,
-            Event::SnapshotDue { .. } => {
-                if self.nothing_is_left() {
-                    self.deleted.borrow_mut().clear();
-                }
-                let (image, deleted) = (self.decider.borrow().image().clone(), self.deleted.borrow().clone());
-                snapshots::take(&self.shell, &self.quorum, &image, &deleted).await;
-            }
+            Event::SnapshotDue { .. } => self.snapshot().await,
         }
     }
 
@@ -188,16 +180,14 @@ impl Driver {
         // An entry that this version cannot read or apply leaves no image to go on with: the node stops rather than guess.
         let records =
             snapshots::records_of(entry).unwrap_or_else(|error| panic!("the metadata log: {error}"));
+        for record in &records {
+            self.deletions.borrow_mut().note(self.decider.borrow().image(), record);
+        }
         let mut answers = self
             .decider
             .borrow_mut()
             .on_committed(entry.term, entry.index, &records)
             .unwrap_or_else(|error| panic!("the metadata log, entry {}: {error}", entry.index));
-        let removed = records.iter().filter_map(|record| match record {
-            Record::RemoveTopic { id } => Some(*id),
-            _ => None,
-        });
-        self.deleted.borrow_mut().extend(removed);
         let touched: Vec<Touched> = records.iter().map(Record::touches).collect();
         if planted(self.shell.plan.mutations.answer_before_applied) {
             self.give(std::mem::take(&mut answers));
@@ -230,11 +220,24 @@ impl Driver {
         join_all(applied).await;
     }
 
-    /// Every log of a deleted topic is gone for good: a start deletes what it finds of them before commands are taken, an image is applied on a
-    /// shard when its logs are deleted there, and neither fails without its directory, unless the node is stopping.
-    fn nothing_is_left(&self) -> bool {
-        let directories = self.shell.directory_ids.borrow().len();
-        failing::online(&self.shell).len() == directories && !self.shell.stop.is_requested()
+    /// Keeps the metadata in place of its log.
+    async fn snapshot(&self) {
+        let image = self.decider.borrow().image().clone();
+        let mut deletions = self.deletions.borrow().clone();
+        if !self.shell.stop.is_requested() {
+            deletions.forget(&image, &self.directories());
+        }
+        snapshots::take(&self.shell, &self.quorum, &image, &deletions).await;
+        *self.deletions.borrow_mut() = deletions;
+    }
+
+    fn directories(&self) -> Directories {
+        let (online, configured) = (failing::online(&self.shell), self.shell.directory_ids.borrow().len());
+        if planted(self.shell.plan.mutations.forget_absent_directories) && online.len() == configured {
+            // As if every directory that there ever was were there.
+            return Directories { online: self.deletions.borrow().directories(), configured };
+        }
+        Directories { online, configured }
     }
 
     fn give(&self, answers: Vec<(Call, CommandOutcome)>) {

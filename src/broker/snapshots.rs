@@ -1,18 +1,16 @@
 //! Snapshots of the metadata: taken when its log has grown, and what a start makes of one and of the entries after it.
 //!
-//! Beside the records of its image, a snapshot keeps the deletions of topics of which a log may be left somewhere: a directory that was offline
-//! then brings it back, and a log of a topic that the metadata neither knows nor has deleted would keep that directory from being used.
+//! Before the records of its image, a snapshot keeps deletions of topics of which a log may be left (`deletions`).
 //!
 //! Invariant: a snapshot that says it reaches an entry holds what the entries up to that one come to.
-
-use std::collections::BTreeSet;
 
 use logan_raft::{Committed, Quorum};
 use logan_storage::planted;
 
+use super::deletions::Deletions;
 use super::{Shell, metadata_codec};
 use crate::metadata::{ApplyError, Image, Record};
-use crate::model::{ImageVersion, Uuid};
+use crate::model::ImageVersion;
 
 /// What became of snapshots, for checkers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +20,8 @@ pub struct Snapshots {
     pub taken: u32,
     /// Starts that found one.
     pub found: u32,
+    /// Deletions of topics that those taken keep.
+    pub deletions: u32,
 }
 
 impl std::ops::Sub for Snapshots {
@@ -32,6 +32,7 @@ impl std::ops::Sub for Snapshots {
             begun: self.begun - other.begun,
             taken: self.taken - other.taken,
             found: self.found - other.found,
+            deletions: self.deletions - other.deletions,
         }
     }
 }
@@ -41,6 +42,7 @@ impl std::ops::AddAssign for Snapshots {
         self.begun += other.begun;
         self.taken += other.taken;
         self.found += other.found;
+        self.deletions += other.deletions;
     }
 }
 
@@ -66,9 +68,9 @@ impl Shell {
 /// What a snapshot and the entries after it come to.
 pub(super) struct Replayed {
     pub image: Image,
-    /// See [`OpenedMetadata`].
+    /// No topic was ever created here.
     pub is_new: bool,
-    pub deleted: BTreeSet<Uuid>,
+    pub deletions: Deletions,
 }
 
 /// Rebuilds the image from a snapshot and the entries after it.
@@ -77,46 +79,32 @@ pub(super) fn replay(
     cluster_id: &str,
     recovered: logan_raft::Recovered,
 ) -> Result<Replayed, String> {
-    let mut is_new = recovered.snapshot.is_none();
-    let (mut image, mut deleted) = match recovered.snapshot {
-        None => (Image::new(cluster_id), BTreeSet::new()),
-        Some((index, data)) => {
-            shell.count_snapshots(|counted| counted.found += 1);
-            let is_passed_over = planted(shell.plan.mutations.start_without_snapshot);
-            let records = if is_passed_over { Ok(Vec::new()) } else { metadata_codec::decode(data) };
-            let records = records.map_err(|error| format!("snapshot {index}: {error}"))?;
-            restore(cluster_id, index, records).map_err(|error| format!("snapshot {index}: {error}"))?
-        }
-    };
-    for entry in recovered.committed {
-        for record in records_of(&entry)? {
-            match record {
-                Record::Topic { .. } => is_new = false,
-                Record::RemoveTopic { id } => drop(deleted.insert(id)),
-                _ => {}
-            }
-            image.apply(&record).map_err(|error| format!("entry {}: {error}", entry.index))?;
-        }
-        image.set_version(ImageVersion(entry.index));
+    let mut replayed =
+        Replayed { image: Image::new(cluster_id), is_new: true, deletions: Deletions::default() };
+    if let Some((index, data)) = recovered.snapshot {
+        shell.count_snapshots(|counted| counted.found += 1);
+        let is_passed_over = planted(shell.plan.mutations.start_without_snapshot);
+        let records = if is_passed_over { Ok(Vec::new()) } else { metadata_codec::decode(data) };
+        let records = records.map_err(|error| format!("snapshot {index}: {error}"))?;
+        replayed.apply(records, index).map_err(|error| format!("snapshot {index}: {error}"))?;
     }
-    Ok(Replayed { image, is_new, deleted })
+    for entry in recovered.committed {
+        let records = records_of(&entry)?;
+        replayed.apply(records, entry.index).map_err(|error| format!("entry {}: {error}", entry.index))?;
+    }
+    Ok(replayed)
 }
 
-/// The image of a snapshot, and the deletions that it keeps.
-fn restore(
-    cluster_id: &str,
-    index: u64,
-    mut records: Vec<Record>,
-) -> Result<(Image, BTreeSet<Uuid>), ApplyError> {
-    let mut deleted = BTreeSet::new();
-    records.retain(|record| match record {
-        Record::RemoveTopic { id } => {
-            deleted.insert(*id);
-            false
+impl Replayed {
+    fn apply(&mut self, records: Vec<Record>, index: u64) -> Result<(), ApplyError> {
+        for record in records {
+            self.is_new &= !matches!(record, Record::Topic { .. });
+            self.deletions.note(&self.image, &record);
+            self.image.apply(&record)?;
         }
-        _ => true,
-    });
-    Ok((Image::restore(cluster_id, ImageVersion(index), &records)?, deleted))
+        self.image.set_version(ImageVersion(index));
+        Ok(())
+    }
 }
 
 pub(super) fn records_of(entry: &Committed) -> Result<Vec<Record>, String> {
@@ -126,21 +114,21 @@ pub(super) fn records_of(entry: &Committed) -> Result<Vec<Record>, String> {
     metadata_codec::decode(entry.data.clone()).map_err(|error| format!("entry {}: {error}", entry.index))
 }
 
-/// Keeps an image in place of the log up to its version, and `deleted`: topics of which a log may be left.
-pub(super) async fn take(shell: &Shell, quorum: &Quorum, image: &Image, deleted: &BTreeSet<Uuid>) {
+/// Keeps an image in place of the log up to its version, and the deletions that are remembered.
+pub(super) async fn take(shell: &Shell, quorum: &Quorum, image: &Image, deletions: &Deletions) {
     let mutations = shell.plan.mutations;
     if planted(mutations.forget_snapshots) {
         return;
     }
-    let (mut index, mut records) = (image.version().0, image.records());
+    let mut index = image.version().0;
+    let mut records =
+        if planted(mutations.snapshot_without_deletions) { Vec::new() } else { deletions.records() };
+    records.extend(image.records());
     if planted(mutations.snapshot_ahead) {
         index += 1;
     }
     if planted(mutations.snapshot_behind) {
         index -= 1;
-    }
-    if !planted(mutations.snapshot_without_deletions) {
-        records.extend(deleted.iter().map(|id| Record::RemoveTopic { id: *id }));
     }
     if planted(mutations.snapshot_without_producer_ids) {
         records.retain(|record| !matches!(record, Record::ProducerIds(_)));
@@ -151,7 +139,10 @@ pub(super) async fn take(shell: &Shell, quorum: &Quorum, image: &Image, deleted:
         Err(error) => Err(error.to_string()),
     };
     match written {
-        Ok(()) => shell.count_snapshots(|counted| counted.taken += 1),
+        Ok(()) => shell.count_snapshots(|counted| {
+            counted.taken += 1;
+            counted.deletions += deletions.len() as u32;
+        }),
         Err(error) => {
             tracing::error!(error, "the metadata could not be written to a snapshot; its log grows on");
         }

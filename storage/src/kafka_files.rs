@@ -158,6 +158,8 @@ impl MetaProperties {
 
     /// Other keys are ignored, as Kafka ignores them; but not if there is no `directory.id`, which one of them may have been.
     pub fn read(bytes: &[u8]) -> Result<Self, TextError> {
+        // Java writes ASCII. One bit more would still be text, in ISO-8859-1.
+        text(bytes)?;
         // Whatever is set twice counts as it was set last, as in Java.
         let entries = properties::parse(bytes)?.into_iter().map(|entry| (entry.key, entry.value));
         let mut values: BTreeMap<String, String> = entries.collect();
@@ -431,6 +433,7 @@ mod tests {
         }
         let joined = read(&format!("version=1\nnode.id=1\ncluster.id=xJdirectory.id={id}"));
         assert_eq!(joined, Err(TextError::MissingKey { key: "directory.id" }));
+        assert_eq!(MetaProperties::read(b"version=1\nnode.id=1\ncluster.id=\xf8"), Err(TextError::NotText));
         // What Java reads in one go, on several lines; what it does not write plainly.
         let read = MetaProperties::read(b"version=1\nnode.id=1\ncluster.id=a\\\n  b\\u00fc").unwrap();
         assert_eq!(read.cluster_id, "ab\u{fc}");

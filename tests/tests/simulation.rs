@@ -119,7 +119,7 @@ fn what_was_acknowledged_survives() {
     outcomes.iter().for_each(|outcome| snapshots += outcome.snapshots);
     println!("{snapshots:?}");
     if seeds >= SEEDS {
-        let Snapshots { begun, taken, found } = snapshots;
+        let Snapshots { begun, taken, found, .. } = snapshots;
         // Of those that were not taken, most were cut.
         assert!(
             u64::from(taken) > 2 * seeds

@@ -48,7 +48,7 @@ pub(super) async fn open(
         events: opened.events,
         image: replayed.image,
         is_new: replayed.is_new,
-        deleted: replayed.deleted,
+        deletions: replayed.deletions,
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn recover(
 ) -> Result<Vec<Option<OpenedDirectory>>, StartError> {
     // While a takeover is under way there are logs that the metadata does not know yet.
     let is_known = !metadata.is_new && !metadata.image.is_taking_over();
-    let standing = is_known.then(|| takeover::standing(&metadata.image, &metadata.deleted));
+    let standing = is_known.then(|| takeover::standing(&metadata.image, &metadata.deletions));
     let shards = shell.router.shards();
     let owner = Rc::new(move |key: &LogKey| Router::owner_of(partition_of(key), shards).0);
     let recoveries = claimed.iter().map(|claimed| async {

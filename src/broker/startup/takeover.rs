@@ -1,13 +1,14 @@
 //! Topics of a log directory that the metadata does not know: those of a directory that Kafka closed are taken over when the node's metadata
 //! begins. Whatever else is unknown is left alone: a log is deleted only if the metadata says that its topic was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use logan_storage::{LogKey, OpenedDirectory, TopicStanding};
 
 use super::StartError;
 use super::claim::Claimed;
+use crate::broker::deletions::Deletions;
 use crate::broker::{Shell, ask, partition_of};
 use crate::metadata::{self, Command, Grounds, Image, Reply, TakenTopic};
 use crate::model::{PartitionId, PartitionIndex, Uuid};
@@ -51,12 +52,12 @@ pub(super) fn foreign_topics(
 }
 
 /// What the metadata says of a log's topic.
-pub(super) fn standing(image: &Image, deleted: &BTreeSet<Uuid>) -> impl Fn(&LogKey) -> TopicStanding {
+pub(super) fn standing(image: &Image, deletions: &Deletions) -> impl Fn(&LogKey) -> TopicStanding {
     move |key| {
         let topic = partition_of(key).topic;
         if image.topic_by_id(topic).is_some() {
             TopicStanding::Lives
-        } else if deleted.contains(&topic) {
+        } else if deletions.contains(topic) {
             TopicStanding::Deleted
         } else {
             TopicStanding::Unknown

@@ -36,6 +36,8 @@ pub(super) struct Setup {
 /// What is known of the node's broker, over all its starts.
 pub(super) struct Broker {
     pub node: NodeId,
+    /// What its next start is told.
+    settings: Rc<RefCell<Arc<Settings>>>,
     recovery: Rc<Recovery>,
     watch: Rc<Watch>,
     reports: Arc<Mutex<Reports>>,
@@ -81,7 +83,7 @@ struct Watched {
 impl Broker {
     /// Adds the node and starts its broker.
     pub fn add(simulation: &Simulation, setup: &Setup) -> Self {
-        let settings = settings(&setup.overrides);
+        let settings = Arc::new(settings(&setup.overrides));
         let recovery = Rc::new(Recovery {
             is_wanted: Cell::new(false),
             directories: settings.broker.log_dirs.iter().map(|path| path.display().to_string()).collect(),
@@ -101,7 +103,7 @@ impl Broker {
             })
         };
         let plan = Plan {
-            settings: Arc::new(settings),
+            settings: settings.clone(),
             accept_loss: false,
             report,
             takeover_records: limits::RECORDS_PER_COMMAND,
@@ -115,6 +117,8 @@ impl Broker {
         let watch = Rc::new(Watch::new(setup.mutations == Mutations::default()));
         let seen = watch.clone();
         let loads = RefCell::new(Loads::new(setup.shards));
+        let settings = Rc::new(RefCell::new(settings));
+        let of_start = settings.clone();
         let node = simulation.add_node_with_lanes::<Mail>("logan", setup.shards, lanes, move |seat| {
             if wanted.is_wanted.get() {
                 return Box::pin(wanted.clone().run(seat.shard));
@@ -125,13 +129,20 @@ impl Broker {
                 seen.starts.set(seen.starts.get() + 1);
                 seen.shards.borrow_mut().clear();
             }
-            let shell = Shell::new(seat, Plan { loads: loads.borrow().clone(), ..plan.clone() });
+            let (loads, settings) = (loads.borrow().clone(), of_start.borrow().clone());
+            let shell = Shell::new(seat, Plan { loads, settings, ..plan.clone() });
             seen.shards.borrow_mut().push(Watched::new(&shell));
             Box::pin(run_shard(shell))
         });
         let seen = watch.clone();
         simulation.on_event(move |_| seen.look());
-        Self { node, recovery, watch, reports, snapshot_after_bytes: setup.snapshot_after_bytes }
+        let snapshot_after_bytes = setup.snapshot_after_bytes;
+        Self { node, settings, recovery, watch, reports, snapshot_after_bytes }
+    }
+
+    /// From its next start on it is set up otherwise.
+    pub fn set_overrides(&self, overrides: &[String]) {
+        *self.settings.borrow_mut() = Arc::new(settings(overrides));
     }
 
     /// Runs the recovery of all directories to its end: of each what is lost, or why it is not recovered. The node is down.

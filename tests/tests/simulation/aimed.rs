@@ -218,6 +218,12 @@ fn a_deletion_that_is_forgotten_with_the_metadata_log_is_caught() {
 }
 
 #[test]
+fn a_deletion_that_is_forgotten_without_its_directory_is_caught() {
+    let plant = |of: &mut Aimed| of.mutations.forget_absent_directories = true;
+    is_caught_by("does not come back after a deletion that it missed", plant, aimed(Aim::Deleted, 10));
+}
+
+#[test]
 fn a_credit_that_is_given_back_while_owners_hold_the_frame_is_caught() {
     is_caught_by("are charged", |of| of.mutations.leave_owners = true, aimed(Aim::Severed, 30));
 }

@@ -1,5 +1,5 @@
-//! A topic is deleted while one of the log directories with its logs is offline; a snapshot takes the place of the metadata log that told of it; and
-//! the directory comes back with those logs. They are deleted then, and the directory is used.
+//! A topic is deleted while one of the log directories with its logs is offline; a snapshot takes the place of the metadata log that told of it, perhaps in
+//! a life to which the directory is not known at all; and the directory comes back with those logs. They are deleted then, and the directory is used.
 //!
 //! Checked: once a start is over every directory is online, and nothing of the topic is left in any; what was acknowledged is there.
 
@@ -42,26 +42,31 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     let strikes = |site: &Site| site.path.starts_with(OFFLINE);
     let fault = scene.simulation.add_fault(Fault::always(FaultKind::Error(EIO), strikes));
     scene.ask(|shared| Box::pin(async move { delete(&shared, GONE).await }))?;
-    let before = scene.broker.snapshots().taken;
-    for number in 0..AFTERWARDS {
-        scene.ask(move |shared| {
-            Box::pin(async move { create(&shared, &format!("side-{}", 1 + number)).await })
-        })?;
+    let both = [directories.clone()];
+    if draw.below(2) == 0 {
+        // Who is told that a directory does not answer may take it out.
+        scene.end_life(&mut draw)?;
+        scene.broker.set_overrides(&[format!("log.dirs={DIRECTORY}")]);
+        scene.start()?;
     }
-    scene.await_that("the metadata log is cut", || scene.broker.snapshots().taken > before)?;
+    scene.cut_metadata(1)?;
     if scene.left_of(GONE, OFFLINE).is_empty() {
         return Err(format!("nothing of {GONE} is left in {OFFLINE}: the run shows nothing"));
     }
     scene.end_life(&mut draw)?;
     scene.simulation.remove_fault(fault);
+    scene.broker.set_overrides(&both);
     scene.start()?;
     scene.is_well(shards)?;
 
     // Now the deletion may be forgotten, and everything is as it was.
-    let before = scene.broker.snapshots().taken;
     scene.ask(|shared| Box::pin(async move { create(&shared, GONE).await }))?;
     scene.ask(|shared| Box::pin(async move { delete(&shared, GONE).await }))?;
-    scene.await_that("the metadata log is cut again", || scene.broker.snapshots().taken > before)?;
+    let kept = scene.broker.snapshots().deletions;
+    scene.cut_metadata(1 + AFTERWARDS)?;
+    if scene.broker.snapshots().deletions > kept {
+        return Err("a deletion is remembered of which nothing is left".to_owned());
+    }
     scene.end_life(&mut draw)?;
     scene.start()?;
     scene.is_well(shards)?;
@@ -73,6 +78,17 @@ impl Scene {
     fn ask(&self, what: impl FnOnce(Rc<Shared>) -> LocalBoxFuture<'static, ()>) -> Result<(), String> {
         self.simulation.block_on(LONG, what(self.shared.clone()));
         self.is_violated()
+    }
+
+    /// Makes so many topics, the first of this number, that a snapshot takes the place of the metadata log.
+    fn cut_metadata(&self, first: u32) -> Result<(), String> {
+        let before = self.broker.snapshots().taken;
+        for number in first..first + AFTERWARDS {
+            self.ask(move |shared| {
+                Box::pin(async move { create(&shared, &format!("side-{number}")).await })
+            })?;
+        }
+        self.await_that("the metadata log is cut", || self.broker.snapshots().taken > before)
     }
 
     /// A record to each partition of the topic that stays.
