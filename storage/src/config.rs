@@ -48,7 +48,10 @@ pub struct VolumeConfig {
 pub struct Mutations {
     pub no_flush: bool,
     pub acknowledge_before_writes: bool,
-    pub free_without_cover: bool,
+    /// What a truncation, a higher log start, a deletion gives up goes as soon as its entry is durable.
+    pub free_truncated_without_cover: bool,
+    pub free_below_start_without_cover: bool,
+    pub free_deleted_without_cover: bool,
     pub open_without_flushing: bool,
     /// A start gives names before it has flushed the entries that it has found.
     pub complete_unflushed: bool,

@@ -517,12 +517,14 @@ impl Volume {
     /// Removes the files of deleted logs, once a checkpoint newer than `sequence` says that their directories have no name left that
     /// another log could have.
     async fn remove_deleted(&self, renamed: &[Deleted], sequence: u64) -> Result<(), DiskError> {
-        let last = renamed.iter().map(|deleted| deleted.round).max().unwrap_or(0);
-        self.covered(last).await;
-        self.request_checkpoint();
-        self.progress
-            .until(|| (self.checkpoint.completed() > sequence || self.is_ended()).then_some(()))
-            .await;
+        if !planted(self.config.mutations.free_deleted_without_cover) {
+            let last = renamed.iter().map(|deleted| deleted.round).max().unwrap_or(0);
+            self.covered(last).await;
+            self.request_checkpoint();
+            self.progress
+                .until(|| (self.checkpoint.completed() > sequence || self.is_ended()).then_some(()))
+                .await;
+        }
         if self.is_ended() {
             return Ok(());
         }

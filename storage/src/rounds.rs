@@ -187,9 +187,6 @@ impl Volume {
 
     /// Resolves when what `round` gave up may be overwritten, cut or unlinked (the freeing rule), or the volume has failed.
     pub(crate) async fn covered(&self, round: u64) {
-        if planted(self.config.mutations.free_without_cover) {
-            return;
-        }
         {
             let mut queue = self.queue.borrow_mut();
             queue.cover_wanted = queue.cover_wanted.max(round);

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use crate::config::planted;
 use crate::disk::Priority;
 use crate::failure::{AppendError, ReadError};
 use crate::index::OffsetEntry;
@@ -87,7 +88,9 @@ impl Log {
         let done = volume.submit(Entry::Truncate { log: self.number, generation, base, position, offset });
         let Some(round) = volume.answer(done).await else { return Err(AppendError::Failed) };
         self.show_truncation(kept.as_ref(), position, offset, generation);
-        volume.covered(round).await;
+        if !planted(volume.config.mutations.free_truncated_without_cover) {
+            volume.covered(round).await;
+        }
         if volume.failed.is_failed() {
             return Err(AppendError::Failed);
         }
@@ -188,7 +191,9 @@ impl Log {
         self.show_log_start(volume, offset, round);
         let (log, of_task) = (Rc::clone(self), Rc::clone(volume));
         let task = async move {
-            of_task.covered(round).await;
+            if !planted(of_task.config.mutations.free_below_start_without_cover) {
+                of_task.covered(round).await;
+            }
             if !of_task.failed.is_failed() {
                 of_task.remove_retired(&log, round);
             }

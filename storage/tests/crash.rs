@@ -4,9 +4,9 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Once;
 
 use logan_storage::config::Mutations;
+use support::caught::{quietly, said};
 use support::disk::Disk;
 use support::hints::{self, Older};
 use support::runtime::Runtime;
@@ -72,6 +72,9 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
     let disk = Disk::new();
     disk.lock_dies_with_process.set(setup.lock_dies_with_process);
     disk.per_file.set(seed.is_multiple_of(4));
+    if setup.is_freeing_watched() {
+        disk.watch_freeing();
+    }
     let mut cut = Cut::default();
     let model = Rc::new(RefCell::new(Model::default()));
     // Set by a loss that is allowed, until a comparison has taken note of what was lost.
@@ -223,33 +226,6 @@ fn without_flushes_a_power_loss_leaves_a_prefix() {
 #[test]
 fn what_a_killed_process_still_writes_lands_before_its_successor_opens() {
     for_seeds(20, |seed| live(seed, &Setup { late_writes: true, ..setup() }, true));
-}
-
-/// What a panic said.
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
-}
-
-thread_local! {
-    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Panics of this thread say nothing meanwhile; those of other tests, which run beside it, do.
-fn quietly<T>(run: impl FnOnce() -> T) -> T {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let loud = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !IS_QUIET.get() {
-                loud(info);
-            }
-        }));
-    });
-    IS_QUIET.set(true);
-    let outcome = run();
-    IS_QUIET.set(false);
-    outcome
 }
 
 /// Expects that some seed notices a planted fault, and that every seed before it notices nothing: `reasons` are what a checker may say

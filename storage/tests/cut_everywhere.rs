@@ -131,6 +131,9 @@ fn play(disk: &Rc<Disk>, model: &Rc<RefCell<Model>>, seed: u64, cut: u64, mutati
     let runtime = Runtime::new(seed);
     let _killed = runtime.killed_at_last();
     disk.dies_at.set(cut);
+    if setup(mutations).is_freeing_watched() {
+        disk.watch_freeing();
+    }
     let (dk, rt, md) = (Rc::clone(disk), Rc::clone(&runtime), Rc::clone(model));
     let done = runtime.run(async move {
         let setup = setup(mutations);

@@ -91,6 +91,7 @@ fn cut_everywhere(seed: u64, life: Life) -> u64 {
     let losses = std::env::var("LOGAN_SEEDS").map_or(POWER_LOSSES, |losses| losses.parse().unwrap());
     for cut in 1.. {
         let (disk, model) = (Disk::new(), Rc::new(RefCell::new(Model::default())));
+        disk.watch_freeing();
         if life != Life::New {
             live(&disk, &model, seed, true, None);
         }

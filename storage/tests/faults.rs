@@ -34,6 +34,7 @@ async fn open(disk: &Rc<Disk>, runtime: &Rc<Runtime>, config: VolumeConfig) -> R
     let part = opened.parts[0].clone();
     let failed = Arc::new(FailedMark::new());
     let volume = Volume::start(directory, host, part, config, &|_| log_config(), failed).await?;
+    disk.acknowledges(std::slice::from_ref(&volume));
     Ok(volume)
 }
 
@@ -62,9 +63,12 @@ fn with(plant: impl Fn(&mut Mutations)) -> VolumeConfig {
 
 /// Rounds of one log that go once around the round log while checkpoints are very slow; then the process is killed. What the next
 /// one finds: how far rounds got, and how it opens.
-fn around_the_round_log(seed: u64, config: &VolumeConfig) -> (i64, Result<i64, OpenError>) {
+fn around_the_round_log(seed: u64, config: &VolumeConfig, is_watched: bool) -> (i64, Result<i64, OpenError>) {
     const ROUNDS: u64 = 1100;
     let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+    if is_watched {
+        disk.watch_freeing();
+    }
     let acknowledged = Rc::new(RefCell::new(0));
     let (dk, rt, ack, cf) = (Rc::clone(&disk), Rc::clone(&runtime), Rc::clone(&acknowledged), config.clone());
     let work = async move {
@@ -94,7 +98,7 @@ fn around_the_round_log(seed: u64, config: &VolumeConfig) -> (i64, Result<i64, O
 #[test]
 fn a_round_log_file_waits_for_the_checkpoint_that_covers_it() {
     for seed in 1..4 {
-        let (acknowledged, found) = around_the_round_log(seed, &volume_config());
+        let (acknowledged, found) = around_the_round_log(seed, &volume_config(), true);
         assert_eq!(found, Ok(acknowledged), "seed {seed}");
     }
 }
@@ -102,9 +106,16 @@ fn a_round_log_file_waits_for_the_checkpoint_that_covers_it() {
 #[test]
 fn reusing_a_round_log_file_before_the_checkpoint_is_caught() {
     let (acknowledged, found) =
-        around_the_round_log(1, &with(|faults| faults.reuse_before_checkpoint = true));
+        around_the_round_log(1, &with(|faults| faults.reuse_before_checkpoint = true), false);
     let Err(OpenError::Damaged(damages)) = found else { panic!("{acknowledged}: it opens: {found:?}") };
     assert!(damages[0].contains("round 1 is missing, but round"), "{damages:?}");
+}
+
+#[test]
+#[should_panic(expected = "the record of round 1 is written over, and no checkpoint stands there")]
+fn reusing_a_round_log_file_before_the_checkpoint_is_noticed_at_once() {
+    let found = around_the_round_log(1, &with(|faults| faults.reuse_before_checkpoint = true), true);
+    panic!("nobody notices: {found:?}");
 }
 
 /// A life of ten appends: the first rounds are the same for every `history`, the others are not.
@@ -219,7 +230,7 @@ fn what_is_freed_is_covered_first() {
 
 #[test]
 fn freeing_without_cover_is_caught() {
-    let opened = freed_segment(&with(|faults| faults.free_without_cover = true));
+    let opened = freed_segment(&with(|faults| faults.free_below_start_without_cover = true));
     let Err(OpenError::Damaged(damages)) = opened else { panic!("it opens: {opened:?}") };
     assert!(damages[0].contains("orders-0/00000000000000000000.log: not found"), "{damages:?}");
 }

@@ -32,6 +32,7 @@ fn setup(seed: u64) -> Setup {
 /// Work while the disk is full for times that the seed chooses; a clean stop, perhaps on a full disk; and what is there then.
 fn full_now_and_then(seed: u64, stops_full: bool) {
     let (disk, runtime) = (Disk::new(), Runtime::new(seed));
+    disk.watch_freeing();
     let model = Rc::new(RefCell::new(Model::default()));
     let (dk, rt, md) = (Rc::clone(&disk), Rc::clone(&runtime), Rc::clone(&model));
     let worked = runtime.run(async move {

@@ -18,7 +18,12 @@ use logan_storage::disk::{
 use logan_storage::flights::Flights;
 use logan_storage::kafka_files::{SegmentFile, SegmentFileName};
 
+use super::freeing::Freeing;
 use super::runtime::{Runtime, TestHost};
+
+mod crashes;
+
+pub use crashes::{Changes, Crash};
 
 const SECTOR: usize = 512;
 
@@ -62,6 +67,13 @@ impl Name {
             Self::File(_) => None,
         }
     }
+
+    fn file(self) -> Option<u64> {
+        match self {
+            Self::File(number) => Some(number),
+            Self::Directory(_) => None,
+        }
+    }
 }
 
 /// The directory that everything is in.
@@ -79,6 +91,7 @@ struct State {
     writes: u64,
     late: Vec<Late>,
     next_late: u64,
+    changes: Changes,
 }
 
 pub struct Disk {
@@ -110,6 +123,8 @@ pub struct Disk {
     /// Syncs of files, directories and of all together.
     pub syncs: Cell<u64>,
     pub writes: Cell<u64>,
+    /// If the freeing rule is looked after.
+    freeing: RefCell<Option<Freeing>>,
 }
 
 impl Disk {
@@ -133,6 +148,7 @@ impl Disk {
             flushes: Cell::new(0),
             syncs: Cell::new(0),
             writes: Cell::new(0),
+            freeing: RefCell::new(None),
         })
     }
 
@@ -141,6 +157,7 @@ impl Disk {
         let copy = Self::new();
         *copy.state.borrow_mut() = self.state.borrow().clone();
         copy.per_file.set(self.per_file.get());
+        copy.freeing.borrow_mut().clone_from(&self.freeing.borrow());
         copy
     }
 
@@ -149,7 +166,12 @@ impl Disk {
         let state = &mut *self.state.borrow_mut();
         state.late.clear();
         state.cache_in_flight();
-        for inode in state.inodes.values_mut() {
+        state.changes.names = true;
+        state.changes.unnamed.extend(state.inodes.keys());
+        for (number, inode) in &mut state.inodes {
+            if !inode.cached.is_empty() || inode.now.len() != inode.synced.len() {
+                state.changes.files.insert(*number);
+            }
             let mut content = inode.synced.clone();
             for (_, block, written) in &inode.cached {
                 let start = *block as usize * BLOCK;
@@ -182,6 +204,9 @@ impl Disk {
         self.dies_at.set(u64::MAX);
         self.fails_at.set(u64::MAX);
         self.hangs_at.set(u64::MAX);
+        if let Some(freeing) = &mut *self.freeing.borrow_mut() {
+            freeing.on_power_loss();
+        }
     }
 
     /// The process is gone, what it wrote is not.
@@ -269,18 +294,11 @@ impl Disk {
         }
     }
 
-    /// Whether an overwrite of the file's first `length` bytes needs no metadata to survive any flush of the device.
-    pub fn is_prepared(&self, number: u64, length: u64) -> bool {
-        let state = self.state.borrow();
-        let Some(inode) = state.inodes.get(&number) else { return false };
-        let is_there = |block| inode.extents.contains(&block) && inode.synced_extents.contains(&block);
-        inode.synced.len() as u64 >= length && (0..length.div_ceil(BLOCK as u64)).all(is_there)
-    }
-
     /// Changes a file behind everyone's back.
     pub fn damage(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.state.borrow_mut();
         let Some(Name::File(inode)) = state.find(path) else { panic!("no file {path}") };
+        state.changes.files.insert(inode);
         let inode = state.inodes.get_mut(&inode).unwrap();
         change(&mut inode.now);
         inode.synced = inode.now.clone();
@@ -301,7 +319,9 @@ impl Disk {
     pub fn remove(&self, path: &str) {
         let mut state = self.state.borrow_mut();
         let Some(place) = state.place(path) else { return };
-        state.names.remove(&place);
+        state.changes.names = true;
+        let removed = state.names.remove(&place);
+        state.changes.unnamed.extend(removed.and_then(Name::file));
         state.synced_names.remove(&place);
     }
 
@@ -395,6 +415,7 @@ impl State {
 
     fn name_durably(&mut self, path: &str, what: Name) {
         let place = self.place(path).unwrap_or_else(|| panic!("{path}: no such directory"));
+        self.changes.names = true;
         self.names.insert(place.clone(), what);
         self.synced_names.insert(place, what);
     }
@@ -465,6 +486,7 @@ impl State {
 
     /// A write takes effect: readers see it, and a flush makes it durable.
     fn land(&mut self, inode: u64, position: u64, content: &[u8]) {
+        self.changes.files.insert(inode);
         let inode = self.inodes.get_mut(&inode).unwrap();
         let end = position as usize + content.len();
         if inode.now.len() < end {
@@ -489,6 +511,9 @@ impl State {
             let is_whole = whole.contains(number);
             if per_file && !is_whole {
                 continue;
+            }
+            if is_whole || !inode.cached.is_empty() {
+                self.changes.files.insert(*number);
             }
             let mut left = Vec::new();
             if is_whole {
@@ -525,6 +550,12 @@ pub struct TestDirectory {
 impl TestDirectory {
     pub fn over(disk: &Rc<Disk>, runtime: &Rc<Runtime>) -> Rc<dyn Directory> {
         disk.land_late_writes(runtime);
+        let watched = Rc::downgrade(disk);
+        runtime.after_each_step(move || {
+            if let Some(disk) = watched.upgrade() {
+                disk.check_freeing();
+            }
+        });
         Rc::new(Self { disk: Rc::clone(disk), runtime: Rc::clone(runtime), flights: Rc::default() })
     }
 
@@ -622,6 +653,7 @@ impl Directory for TestDirectory {
                 return Err(DiskError::AlreadyExists { path: path.into() });
             }
             let number = state.new_number();
+            state.changes.names = true;
             state.names.insert(place, Name::Directory(number));
             Ok(())
         })
@@ -634,6 +666,7 @@ impl Directory for TestDirectory {
             let Some(directory) = state.directory(path) else { return not_found(path) };
             assert!(state.inside(directory).next().is_none(), "{path} is not empty");
             let place = state.place(path).unwrap();
+            state.changes.names = true;
             state.names.remove(&place);
             Ok(())
         })
@@ -647,8 +680,10 @@ impl Directory for TestDirectory {
             let Some(what) = state.find(from) else { return not_found(from) };
             let old = state.place(from).unwrap();
             let new = state.place(to).unwrap_or_else(|| panic!("{to}: no such directory"));
+            state.changes.names = true;
             state.names.remove(&old);
-            state.names.insert(new, what);
+            let replaced = state.names.insert(new, what);
+            state.changes.unnamed.extend(replaced.and_then(Name::file));
             Ok(())
         })
     }
@@ -662,7 +697,10 @@ impl Directory for TestDirectory {
                 let message = "it is a directory".into();
                 return Err(DiskError::Failed { path: path.into(), operation: "unlink", errno: 21, message });
             }
-            state.names.remove(&place).map_or_else(|| not_found(path), |_| Ok(()))
+            state.changes.names = true;
+            let Some(what) = state.names.remove(&place) else { return not_found(path) };
+            state.changes.unnamed.extend(what.file());
+            Ok(())
         })
     }
 
@@ -691,6 +729,7 @@ impl Directory for TestDirectory {
                 .filter(|((at, _), _)| *at == directory)
                 .map(|(place, what)| (place.clone(), *what))
                 .collect();
+            state.changes.names = true;
             state.synced_names.retain(|(at, _), _| *at != directory);
             state.synced_names.extend(moved.into_iter().chain(now));
             Ok(())
@@ -705,6 +744,7 @@ impl Directory for TestDirectory {
             let state = &mut *self.disk.state.borrow_mut();
             let all: Vec<u64> = state.inodes.keys().copied().collect();
             state.flush(&all, until, self.disk.per_file.get());
+            state.changes.names = true;
             state.synced_names = state.names.clone();
             Ok(())
         })
@@ -722,6 +762,7 @@ impl Directory for TestDirectory {
                 (Some(Name::File(inode)), OpenMode::Existing) => *inode,
                 (None, OpenMode::CreateNew) => {
                     let inode = state.new_inode();
+                    state.changes.names = true;
                     state.names.insert(place, Name::File(inode));
                     inode
                 }
@@ -810,6 +851,12 @@ impl TestFile {
         change(self.disk.state.borrow_mut().inodes.get_mut(&self.inode).unwrap())
     }
 
+    /// As [`Self::with`], for what a crash after it may show.
+    fn change<T>(&self, change: impl FnOnce(&mut Inode) -> T) -> T {
+        self.disk.state.borrow_mut().changes.files.insert(self.inode);
+        self.with(change)
+    }
+
     fn is_segment(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         let is_log = SegmentFileName::parse(name).is_some_and(|name| name.file == SegmentFile::Log);
@@ -839,7 +886,7 @@ impl File for TestFile {
             if std::env::var("LOGAN_TRACE").is_ok_and(|wanted| self.path.contains(&wanted)) {
                 eprintln!("write {range:?} {} zeros {}", self.path, content.iter().all(|byte| *byte == 0));
             }
-            self.with(|inode| {
+            self.change(|inode| {
                 let is_over = |at: &u64, other: &Bytes| *at < range.1 && range.0 < at + other.len() as u64;
                 let overlap = inode.in_flight.iter().find(|(at, other)| is_over(at, other));
                 assert!(overlap.is_none(), "{}: {range:?} overlaps another in flight", self.path);
@@ -937,7 +984,7 @@ impl File for TestFile {
                 eprintln!("set length {length} {}", self.path);
             }
             self.step("truncate").await?;
-            self.with(|inode| {
+            self.change(|inode| {
                 inode.now.resize(length as usize, 0);
                 let blocks = length.div_ceil(BLOCK as u64);
                 inode.extents.retain(|block| *block < blocks);

@@ -2,7 +2,9 @@
 //! seed says.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod caught;
 pub mod disk;
+pub mod freeing;
 pub mod hints;
 pub mod kinds;
 pub mod looks;
@@ -164,7 +166,9 @@ pub async fn serve(
     let host = Rc::new(TestHost(Rc::clone(runtime)));
     let failed = Arc::new(FailedMark::new());
     let part = opened.parts[0].clone();
-    Ok(Volume::start(directory, host, part, config, &|_| of_log.clone(), failed).await?)
+    let volume = Volume::start(directory, host, part, config, &|_| of_log.clone(), failed).await?;
+    disk.acknowledges(std::slice::from_ref(&volume));
+    Ok(volume)
 }
 
 pub async fn stop(disk: &Rc<Disk>, runtime: &Rc<Runtime>, volume: Rc<Volume>) {

@@ -41,6 +41,7 @@ pub struct Runtime {
     pub is_dead: Cell<bool>,
     pub is_stuck: Cell<bool>,
     me: RefCell<Weak<Self>>,
+    after_step: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 impl Runtime {
@@ -56,6 +57,7 @@ impl Runtime {
             is_dead: Cell::new(false),
             is_stuck: Cell::new(false),
             me: RefCell::new(Weak::new()),
+            after_step: RefCell::new(None),
         });
         *runtime.me.borrow_mut() = Rc::downgrade(&runtime);
         runtime
@@ -132,7 +134,16 @@ impl Runtime {
         if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             self.tasks.borrow_mut().insert(id, task);
         }
+        let after_step = self.after_step.borrow().clone();
+        if let Some(look) = after_step {
+            look();
+        }
         true
+    }
+
+    /// Somebody looks at everything whenever a task has done something.
+    pub fn after_each_step(&self, look: impl Fn() + 'static) {
+        *self.after_step.borrow_mut() = Some(Rc::new(look));
     }
 
     fn fire_timer(&self) -> bool {

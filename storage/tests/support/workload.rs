@@ -176,6 +176,17 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Most faults break what the freeing rule goes by, too, and are noticed elsewhere.
+    pub fn is_freeing_watched(&self) -> bool {
+        let without = Mutations {
+            free_truncated_without_cover: false,
+            free_below_start_without_cover: false,
+            free_deleted_without_cover: false,
+            ..self.mutations
+        };
+        without == Mutations::default() && !self.lock_dies_with_process
+    }
+
     pub fn log_config(&self) -> LogConfig {
         LogConfig {
             segment_bytes: self.segment_bytes,
@@ -242,6 +253,7 @@ pub async fn start(disk: &Rc<Disk>, runtime: &Rc<Runtime>, setup: &Setup) -> Res
         .await?;
         volumes.push(volume);
     }
+    disk.acknowledges(&volumes);
     Ok(Node { disk: Rc::clone(disk), volumes, directory, report: opened.report })
 }
 

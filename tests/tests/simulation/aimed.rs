@@ -151,7 +151,7 @@ fn a_round_log_file_that_is_used_again_before_the_checkpoint_is_caught() {
 
 #[test]
 fn a_segment_that_is_freed_without_cover_is_caught() {
-    let plant = in_storage(|faults| faults.free_without_cover = true);
+    let plant = in_storage(|faults| faults.free_below_start_without_cover = true);
     is_caught_by("main-0/00000000000000000000.log: not found", plant, aimed(Aim::Freed, 10));
 }
 
