@@ -116,7 +116,9 @@ fn what_was_acknowledged_survives() {
          deleted in mid-work {interrupted}"
     );
     let mut snapshots = Snapshots::default();
-    outcomes.iter().for_each(|outcome| snapshots += outcome.snapshots);
+    for outcome in &outcomes {
+        snapshots += outcome.snapshots;
+    }
     println!("{snapshots:?}");
     if seeds >= SEEDS {
         let Snapshots { begun, taken, found, .. } = snapshots;
