@@ -400,6 +400,7 @@ mod tests {
     #[test]
     #[cfg(logan_asan)]
     fn the_sanitizer_sees_what_lies_around_a_buffer_and_one_that_went_home() {
+        // SAFETY: declared as the sanitizer's runtime has it, which is linked into every build with `logan_asan`.
         unsafe extern "C" {
             fn __asan_address_is_poisoned(address: *const u8) -> libc::c_int;
         }

@@ -130,15 +130,22 @@ fn live(seed: u64, setup: &Setup, only_kill: bool) -> Cut {
     }
     let runtime = Runtime::new(seed);
     let _killed = runtime.killed_at_last();
-    let (rt, st, md) = (Rc::clone(&runtime), setup.clone(), Rc::clone(&model));
-    runtime
-        .run(async move {
-            let node = start(&disk, &rt, &st).await.unwrap();
-            check_disk(&node, &disk);
-            compare(&node, &md, may_lose.get()).await;
-        })
-        .unwrap();
+    let (rt, st) = (Rc::clone(&runtime), setup.clone());
+    runtime.run(look_at_last(disk, rt, st, model, may_lose.get())).expect("nothing ends this life");
     cut
+}
+
+/// The last start, of which nothing goes wrong.
+async fn look_at_last(
+    disk: Rc<Disk>,
+    runtime: Rc<Runtime>,
+    setup: Setup,
+    model: Rc<RefCell<Model>>,
+    may_lose: bool,
+) {
+    let node = start(&disk, &runtime, &setup).await.expect("it opens");
+    check_disk(&node, &disk);
+    compare(&node, &model, may_lose).await;
 }
 
 /// What the next life finds. Returns how many hints are of an older one.

@@ -16,6 +16,7 @@ use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
 use logan::protocol::messages::produce::{PartitionProduceData, TopicProduceData};
 use logan::protocol::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest};
 use logan::protocol::{ErrorCode, Records};
+use logan_raft::Limits;
 use logan_shards::sim::{NodeId, SimOptions, Simulation};
 use logan_shards::{Directory, ShardId};
 use logan_tests::batch::Batch;
@@ -61,7 +62,7 @@ impl Machine {
                 told.lock().expect("nothing panics holding it").push(report);
             }),
             takeover_records: RECORDS,
-            metadata_limits: logan_raft::Limits::standard(),
+            metadata_limits: Limits { snapshot_after_bytes: 100, ..Limits::standard() },
             mutations: Mutations::default(),
             loads: Loads::new(SHARDS),
         };
@@ -131,6 +132,12 @@ impl Machine {
 
     fn partitions_known(&self) -> usize {
         self.known().values().map(|(_, partitions)| partitions).sum()
+    }
+
+    /// By the process that runs.
+    fn snapshots_taken(&self) -> u32 {
+        let shells = self.shells.borrow();
+        shells.iter().filter_map(Weak::upgrade).map(|shell| shell.snapshots().taken).sum()
     }
 
     /// The power fails, and the next start has everything.
@@ -250,4 +257,21 @@ fn a_takeover_may_be_interrupted_at_any_time() {
         machine.simulation.run_for(at);
         machine.comes_back_with(&known, &format!("after {at:?} of {took:?}"));
     }
+}
+
+/// The metadata log may have grown long by starts that could not take over what is there.
+#[test]
+fn a_takeover_before_which_the_metadata_log_was_cut_is_begun_by_the_next_start() {
+    let mut before = 0;
+    for step in 0..24 {
+        let (machine, known) = Machine::with_foreign_topics();
+        let (simulation, node) = (&machine.simulation, machine.node);
+        machine.restarts();
+        simulation.run_until(|| machine.snapshots_taken() > 0, LONG);
+        let at = simulation.io_events(node) + step;
+        simulation.run_until(|| simulation.io_events(node) >= at, LONG);
+        before += usize::from(machine.partitions_known() == 0);
+        machine.comes_back_with(&known, &format!("{step} operations after the first snapshot"));
+    }
+    assert!(before > 4, "few steps lie before the takeover: {before}");
 }

@@ -42,6 +42,9 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
     let strikes = |site: &Site| site.path.starts_with(OFFLINE);
     let fault = scene.simulation.add_fault(Fault::always(FaultKind::Error(EIO), strikes));
     scene.ask(|shared| Box::pin(async move { delete(&shared, GONE).await }))?;
+    if scene.left_of(GONE, OFFLINE).is_empty() {
+        return Err(format!("nothing of {GONE} is left in {OFFLINE}: the run shows nothing"));
+    }
     let both = [directories.clone()];
     if draw.below(2) == 0 {
         // Who is told that a directory does not answer may take it out.
@@ -50,9 +53,6 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
         scene.start()?;
     }
     scene.cut_metadata(1)?;
-    if scene.left_of(GONE, OFFLINE).is_empty() {
-        return Err(format!("nothing of {GONE} is left in {OFFLINE}: the run shows nothing"));
-    }
     scene.end_life(&mut draw)?;
     scene.simulation.remove_fault(fault);
     scene.broker.set_overrides(&both);
