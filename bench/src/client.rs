@@ -5,6 +5,8 @@ use logan::protocol::messages::ApiVersionsRequest;
 use logan::protocol::{ApiKey, ErrorCode, Request, Str, frame};
 use logan_shards::{AlignedBuffer, Connection, NetError, Reader, Writer};
 
+use crate::verify::Fault;
+
 /// Read at a time. Longer answers go to a buffer of their own.
 const READ_BYTES: usize = 64 << 10;
 /// A longer answer is none.
@@ -16,6 +18,8 @@ pub const FETCH: i16 = 12;
 pub const LIST_OFFSETS: i16 = 6;
 pub const METADATA: i16 = 9;
 pub const CREATE_TOPICS: i16 = 7;
+pub const DELETE_TOPICS: i16 = 5;
+pub const INIT_PRODUCER_ID: i16 = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -32,6 +36,9 @@ pub enum ClientError {
     NotYet(String),
     #[error("{0}")]
     Refused(String),
+    /// What was read is not what was sent.
+    #[error("{0}")]
+    Wrong(#[from] Fault),
 }
 
 /// Requests on their way out, in order.
@@ -67,6 +74,8 @@ pub async fn connect(address: &str) -> Result<(Sender, Answers), ClientError> {
         (ApiKey::ListOffsets, LIST_OFFSETS),
         (ApiKey::Metadata, METADATA),
         (ApiKey::CreateTopics, CREATE_TOPICS),
+        (ApiKey::DeleteTopics, DELETE_TOPICS),
+        (ApiKey::InitProducerId, INIT_PRODUCER_ID),
     ];
     for (api, version) in used {
         let served = answer.api_keys.iter().find(|served| served.api_key == api as i16);

@@ -19,13 +19,14 @@ use logan_storage::{
     VolumeConfig, VolumePart, open_directory,
 };
 
-use crate::figures::{Meter, Run};
-use crate::payload::{self, Batch, Payload, Recipe};
-use crate::produce::parse_size;
+use crate::figures::{Direction, Meter, Request, Run, Times};
+use crate::payload::{self, Batch, Payload, Recipe, Sizes, parse_size};
 
 /// What a record's value has; the engine does not look inside batches.
 const RECORD_BYTES: usize = 1024;
 const SEGMENT_BYTES: u32 = 1 << 30;
+/// Different batches.
+const VARIANTS: u16 = 8;
 
 #[derive(Args, Clone)]
 pub struct Options {
@@ -59,7 +60,9 @@ type Parts = Arc<Mutex<Vec<Option<VolumePart>>>>;
 
 /// Runs, and says what was measured.
 pub fn run(options: &Options) -> Result<String, String> {
-    let run = Run::new();
+    // The engine runs in this process.
+    let broker = Some(std::process::id());
+    let run = Run::new(Times { warm_up: options.warm_up, seconds: options.seconds, broker });
     let mut machine = RealOptions::standard();
     machine.shards = options.shards.unwrap_or(machine.shards);
     let (shared, of_run, parts) = (Arc::new(options.clone()), run.clone(), Parts::default());
@@ -73,7 +76,7 @@ pub fn run(options: &Options) -> Result<String, String> {
         .boxed_local()
     })
     .map_err(|error| error.to_string())?;
-    Ok(run.report()?.within().to_string())
+    Ok(run.measured()?.to_string())
 }
 
 async fn on_shard(seat: &Seat<()>, options: &Options, run: &Run, parts: &Parts) -> Result<(), String> {
@@ -95,21 +98,25 @@ async fn on_shard(seat: &Seat<()>, options: &Options, run: &Run, parts: &Parts) 
     }
     let meter = Meter::new(run);
     let recipe = Recipe {
-        record_bytes: RECORD_BYTES.min(options.batch),
+        record: Sizes::of(RECORD_BYTES.min(options.batch)),
         batch_bytes: options.batch,
+        batch_records: u32::MAX,
+        keys: 0,
         payload: Payload::Noise,
         compression: Compression::None,
+        variants: VARIANTS,
+        seed: 0,
     };
     let batches = Rc::new(payload::batches(recipe, shards::wall_clock_ms()));
     let loops = (0..options.in_flight)
         .map(|number| driven.clone().append_all(meter.clone(), batches.clone(), number));
     let timed = async {
         if seat.shard.0 == 0 {
-            run.keep_time(options.warm_up, options.seconds, None).await;
+            run.keep_time(&seat.stop).await;
         }
     };
     let ((), outcomes) = futures_util::join!(timed, join_all(loops));
-    run.add(&meter);
+    meter.add_to_run();
     for error in outcomes.into_iter().filter_map(Result::err) {
         run.fail(error.to_string());
     }
@@ -214,7 +221,8 @@ impl Driven {
             let batch = &batches[turn % batches.len()];
             let from_ns = shards::monotonic_ns();
             loaded.append(&batch.bytes).await?;
-            meter.count(from_ns, batch.bytes.len() as u64, u64::from(batch.records));
+            let (bytes, records) = (batch.bytes.len() as u64, u64::from(batch.records));
+            meter.count(Request { direction: Direction::Produced, step_ns: 0, bytes, records }, from_ns);
         }
         Ok(())
     }

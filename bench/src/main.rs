@@ -1,20 +1,34 @@
 //! `logan-bench`: see this crate's README.
 
+mod brokers;
 mod client;
+mod compare;
 mod engine;
-mod fetch;
+mod environment;
 mod figures;
+mod load;
+mod page;
 mod payload;
 mod process;
-mod produce;
-#[cfg(feature = "rdkafka")]
-mod rdkafka;
+mod results;
+mod scenario;
 mod session;
+mod stats;
+mod target;
 mod topic;
+mod verify;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use figures::Measured;
+use load::Load;
+use load::consume::Consuming;
+use load::produce::Producing;
+use results::Results;
+use target::Target;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,79 +46,136 @@ enum What {
     /// Appends to Logan's log engine in this process, without a broker.
     Engine(engine::Options),
     /// Produces to a broker.
-    Produce(produce::Options),
-    /// Fetches from a broker what `produce` put there.
-    Fetch(fetch::Options),
+    Produce(Produce),
+    /// Fetches from a broker what `produce --keep-topics` put there.
+    Fetch(Fetch),
+    /// Produces, and consumes what is produced.
+    Mixed(Mixed),
+    /// Sends one record, waits until a consumer has it, and sends the next.
+    EndToEnd(EndToEnd),
     /// Fetches from a broker by a session of many partitions, of which one has something new.
     Session(session::Options),
     /// Creates topics, and says how long each request took.
     Create(topic::Options),
+    /// Removes the topics that a run left.
+    Remove(Target),
+    /// Runs scenarios against a broker, or several in turn, and compares them.
+    Run(compare::Options),
+    /// Runs scenarios against two brokers in turn, and says how the first stands to the second.
+    Compare(compare::Pair),
+    /// Runs a command line again and again with another value of one option, and shows how its cost grows.
+    Sweep(compare::Sweep),
+    /// Makes a page of results that `run --json` wrote.
+    Page {
+        results: PathBuf,
+        #[arg(long)]
+        html: PathBuf,
+    },
 }
 
-/// Which broker, and how long.
-#[derive(Args, Clone)]
-pub struct Target {
-    /// host:port
-    #[arg(long, default_value = "127.0.0.1:9092")]
-    pub broker: String,
-    #[arg(long, default_value = "bench")]
-    pub topic: String,
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(i32).range(1..=100_000))]
-    pub partitions: i32,
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    pub connections: u16,
-    /// Seconds that are measured.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub seconds: u64,
-    /// Seconds before them that are not.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    pub warm_up: u64,
-    /// The broker's process on this machine, for its processor time and memory.
+#[derive(Args)]
+struct Produce {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    producing: Producing,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Fetch {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    consuming: Consuming,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Mixed {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    producing: Producing,
+    #[command(flatten)]
+    consuming: Consuming,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct EndToEnd {
+    #[command(flatten)]
+    target: Target,
+    /// Bytes of a record's value.
+    #[arg(long, default_value = "1k")]
+    record: payload::Sizes,
+    /// A setting of the topic if this run creates it, `name=value`.
+    #[arg(long = "topic-config", value_parser = load::produce::parse_setting)]
+    topic_config: Vec<(String, String)>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Output {
+    /// Writes what was measured to a file, too.
     #[arg(long)]
-    pub pid: Option<u32>,
-    /// Cores that the client uses.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_024))]
-    pub client_shards: u16,
-    /// Who speaks to the broker.
-    #[arg(long, value_enum, default_value_t = Client::Own)]
-    pub client: Client,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Client {
-    /// This program's, on the shards and the codec of Logan.
-    Own,
-    /// librdkafka.
-    Rdkafka,
-}
-
-impl Target {
-    /// librdkafka takes minutes to build, so it is not always in.
-    fn check_client(&self) -> Result<(), String> {
-        if self.client == Client::Rdkafka && !cfg!(feature = "rdkafka") {
-            return Err("built without librdkafka: cargo build --release -p logan-bench --features rdkafka"
-                .to_owned());
-        }
-        Ok(())
-    }
+    json: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().what {
         What::Engine(options) => engine::run(&options),
-        What::Produce(options) => produce::run(options),
-        What::Fetch(options) => fetch::run(options),
+        What::Produce(Produce { target, producing, output }) => {
+            measure(Load { target, producing: Some(producing), consuming: None }, &output)
+        }
+        What::Fetch(Fetch { target, consuming, output }) => {
+            measure(Load { target, producing: None, consuming: Some(consuming) }, &output)
+        }
+        What::Mixed(Mixed { target, producing, consuming, output }) => {
+            let consuming = Consuming { end_to_end: true, ..consuming };
+            measure(Load { target, producing: Some(producing), consuming: Some(consuming) }, &output)
+        }
+        What::EndToEnd(EndToEnd { target, record, topic_config, output }) => {
+            let producing = Producing { topic_config, ..Producing::one_at_a_time(record) };
+            measure(Load { target, producing: Some(producing), consuming: Some(Consuming::one()) }, &output)
+        }
         What::Session(options) => session::run(options),
         What::Create(options) => topic::run(options),
+        What::Remove(target) => topic::remove_all(target),
+        What::Run(options) => compare::run(&options),
+        What::Compare(pair) => compare::compare(&pair),
+        What::Sweep(options) => compare::sweep(&options),
+        What::Page { results, html } => {
+            Results::read(&results).and_then(|results| page::write(&results, &html)).map(|()| String::new())
+        }
     };
     match outcome {
         Ok(report) => {
-            println!("{report}");
+            if !report.is_empty() {
+                println!("{report}");
+            }
             ExitCode::SUCCESS
         }
         Err(message) => {
             eprintln!("logan-bench: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs a load. What was cut short is printed and written all the same, and is a failure.
+fn measure(load: Load, output: &Output) -> Result<String, String> {
+    let measured: Measured = load::run(load)?;
+    if let Some(path) = &output.json {
+        let text = serde_json::to_string_pretty(&measured).map_err(|error| error.to_string())?;
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    match &measured.cut_short {
+        None => Ok(measured.to_string()),
+        Some(_) => Err(format!("the run was cut short\n{measured}")),
     }
 }

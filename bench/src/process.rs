@@ -1,4 +1,4 @@
-//! What the kernel says about a process: processor time, memory, bytes written.
+//! What the kernel says about a process: processor time, memory, bytes written, switches.
 
 use std::fs;
 
@@ -8,12 +8,22 @@ const TICKS: f64 = 100.0;
 /// A process at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
-    /// Of all threads, kernel and user.
-    pub cpu_s: f64,
+    /// Of all threads.
+    pub user_s: f64,
+    pub system_s: f64,
     pub resident_bytes: u64,
     pub peak_resident_bytes: u64,
     /// Bytes that it caused to be sent to a device; 0 where the kernel does not say (another user's process).
     pub written_bytes: u64,
+    /// Of the threads that there are: waits, and turns that were taken from it.
+    pub voluntary_switches: u64,
+    pub involuntary_switches: u64,
+}
+
+impl Sample {
+    pub fn cpu_s(&self) -> f64 {
+        self.user_s + self.system_s
+    }
 }
 
 /// Looks at a process.
@@ -25,21 +35,36 @@ pub fn sample(pid: u32) -> Result<Sample, String> {
     let stat = read("stat")?;
     let status = read("status")?;
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let (user, system) =
+        cpu_ticks(&stat).ok_or_else(|| format!("/proc/{pid}/stat cannot be read: {stat:?}"))?;
+    let (voluntary_switches, involuntary_switches) = switches(pid);
     Ok(Sample {
-        cpu_s: cpu_ticks(&stat).ok_or_else(|| format!("/proc/{pid}/stat cannot be read: {stat:?}"))? as f64
-            / TICKS,
+        user_s: user as f64 / TICKS,
+        system_s: system as f64 / TICKS,
         resident_bytes: field(&status, "VmRSS:") * 1024,
         peak_resident_bytes: field(&status, "VmHWM:") * 1024,
         written_bytes: field(&io, "write_bytes:"),
+        voluntary_switches,
+        involuntary_switches,
     })
 }
 
-/// Fields 14 and 15; the name in field 2 may contain anything, so fields are counted from its last parenthesis.
-fn cpu_ticks(stat: &str) -> Option<u64> {
+/// User and system time: fields 14 and 15. The name in field 2 may contain anything, so fields are counted from its last parenthesis.
+fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// A process's own status tells those of its first thread only.
+fn switches(pid: u32) -> (u64, u64) {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return (0, 0) };
+    let statuses = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("status")).ok());
+    statuses.fold((0, 0), |(voluntary, involuntary), status| {
+        (
+            voluntary + field(&status, "voluntary_ctxt_switches:"),
+            involuntary + field(&status, "nonvoluntary_ctxt_switches:"),
+        )
+    })
 }
 
 fn field(text: &str, name: &str) -> u64 {
@@ -54,7 +79,7 @@ mod tests {
     #[test]
     fn ticks_are_found_behind_a_strange_name() {
         let stat = "7 (a ) 1 2) S 1 7 7 0 -1 4194560 1 2 3 4 150 25 0 0 20 0 3 0 99";
-        assert_eq!(cpu_ticks(stat), Some(175));
+        assert_eq!(cpu_ticks(stat), Some((150, 25)));
         assert_eq!(cpu_ticks("nonsense"), None);
     }
 
@@ -65,8 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_memory() {
+    fn this_process_has_memory_and_waits() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
         let sample = sample(std::process::id()).expect("a process may look at itself");
         assert!(sample.resident_bytes > 0 && sample.peak_resident_bytes >= sample.resident_bytes);
+        assert!(sample.voluntary_switches > 0);
     }
 }

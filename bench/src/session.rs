@@ -14,8 +14,10 @@ use logan::protocol::{Records, Str};
 use logan_shards as shards;
 
 use crate::client::{self, Answers, ClientError, FETCH, PRODUCE, Sender, check};
-use crate::fetch::{LATEST, offsets, take_batches};
-use crate::payload::{self, Payload, Recipe};
+use crate::payload::{self, Payload, Recipe, Sizes};
+use crate::target::Layout;
+use crate::topic::{LATEST, offsets};
+use crate::verify::Place;
 use crate::{process, topic};
 
 /// Before anything is measured.
@@ -79,8 +81,8 @@ struct Client<'a> {
     answers: Answers,
     session: i32,
     epoch: i32,
-    /// The next offset of each partition.
-    next: Vec<i64>,
+    /// Where the client is in each partition.
+    places: Vec<Place>,
     turn: i32,
     /// One record.
     batch: payload::Batch,
@@ -92,12 +94,22 @@ impl<'a> Client<'a> {
         let (mut sender, mut answers) = client::connect(&options.broker).await?;
         topic::ensure(&mut sender, &mut answers, &options.topic, options.partitions, &[]).await?;
         let all: Vec<i32> = (0..options.partitions).collect();
-        let ends = offsets(&mut sender, &mut answers, &options.topic, &all, LATEST).await?;
-        let (payload, compression) = (Payload::Noise, Compression::None);
-        let recipe = Recipe { record_bytes: 100, batch_bytes: 100, payload, compression };
+        let layout = Layout { topics: vec![options.topic.as_str().into()], partitions: options.partitions };
+        let slots: Vec<usize> = (0..layout.slots()).collect();
+        let ends = offsets(&mut sender, &mut answers, &layout, &slots, LATEST).await?;
+        let recipe = Recipe {
+            record: Sizes::of(100),
+            batch_bytes: 100,
+            batch_records: 1,
+            keys: 0,
+            payload: Payload::Noise,
+            compression: Compression::None,
+            variants: 1,
+            seed: 0,
+        };
         let batch = payload::batches(recipe, shards::wall_clock_ms()).remove(0);
-        let next = ends.into_values().collect();
-        let mut client = Self { options, sender, answers, session: 0, epoch: 0, next, turn: 0, batch };
+        let places = all.iter().zip(ends).map(|(partition, end)| Place::new(*partition, end, None)).collect();
+        let mut client = Self { options, sender, answers, session: 0, epoch: 0, places, turn: 0, batch };
         client.fetch(&all).await?;
         if client.session == 0 {
             return Err(ClientError::Refused("the broker has no room for a session".to_owned()));
@@ -108,7 +120,7 @@ impl<'a> Client<'a> {
     /// Rounds until the time is over.
     async fn rounds(&mut self, fetches: bool, time: Duration) -> Result<Spent, ClientError> {
         let cpu_s =
-            || process::sample(self.options.pid).map(|sample| sample.cpu_s).map_err(ClientError::Refused);
+            || process::sample(self.options.pid).map(|sample| sample.cpu_s()).map_err(ClientError::Refused);
         let (before_s, until_ns) = (cpu_s()?, shards::monotonic_ns() + time.as_nanos() as u64);
         let mut spent = Spent { rounds: 0, took_ns: Vec::new(), cpu_s: 0.0 };
         while shards::monotonic_ns() < until_ns {
@@ -126,7 +138,7 @@ impl<'a> Client<'a> {
             }
         }
         let after = process::sample(self.options.pid).map_err(ClientError::Refused)?;
-        spent.cpu_s = after.cpu_s - before_s;
+        spent.cpu_s = after.cpu_s() - before_s;
         Ok(spent)
     }
 
@@ -153,7 +165,7 @@ impl<'a> Client<'a> {
     async fn fetch(&mut self, moved: &[i32]) -> Result<Vec<i32>, ClientError> {
         let partitions = moved.iter().map(|index| FetchPartition {
             partition: *index,
-            fetch_offset: self.next[*index as usize],
+            fetch_offset: self.places[*index as usize].next,
             partition_max_bytes: 1 << 20,
             ..FetchPartition::default()
         });
@@ -181,9 +193,10 @@ impl<'a> Client<'a> {
         for part in answer.responses.into_iter().flat_map(|topic| topic.partitions) {
             let index = part.partition_index;
             check(part.error_code, || format!("fetching partition {index}"))?;
-            let (_, records) =
-                take_batches(index, &mut self.next[index as usize], &part.records.unwrap_or_default())?;
-            if records > 0 {
+            let place = self.places.get_mut(index as usize);
+            let place =
+                place.ok_or_else(|| ClientError::Garbled(format!("nobody asked for partition {index}")))?;
+            if place.take(&part.records.unwrap_or_default(), |_, _| ())?.records > 0 {
                 came.push(index);
             }
         }

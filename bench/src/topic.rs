@@ -6,15 +6,25 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::FutureExt;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::metadata::MetadataRequestTopic;
-use logan::protocol::messages::{CreateTopicsRequest, MetadataRequest};
+use logan::protocol::messages::{
+    CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest,
+};
 use logan::protocol::{ErrorCode, Str};
 
-use crate::client::{self, Answers, CREATE_TOPICS, ClientError, METADATA, Sender, check};
+use crate::client::{
+    self, Answers, CREATE_TOPICS, ClientError, DELETE_TOPICS, LIST_OFFSETS, METADATA, Sender, check,
+};
+use crate::target::{Layout, Target};
+
+/// Special timestamps of `ListOffsets`.
+pub const LATEST: i64 = -1;
+pub const EARLIEST: i64 = -2;
 
 /// How often a topic that was just made is looked for, and how long in between.
-pub const LOOKS: usize = 200;
-pub const BETWEEN: Duration = Duration::from_millis(50);
+const LOOKS: usize = 200;
+const BETWEEN: Duration = Duration::from_millis(50);
 
 #[derive(Args, Clone)]
 pub struct Options {
@@ -35,6 +45,15 @@ pub struct Options {
 /// Creates topics one after the other.
 pub fn run(options: Options) -> Result<String, String> {
     on_one_shard(async move || create_all(&options).await)
+}
+
+/// Removes the topics of a run.
+pub fn remove_all(target: Target) -> Result<String, String> {
+    on_one_shard(async move || {
+        let (mut sender, mut answers) = client::connect(&target.broker).await?;
+        remove(&mut sender, &mut answers, &target.layout().topics).await?;
+        Ok(String::new())
+    })
 }
 
 /// Runs what one connection does, and says what came of it.
@@ -79,21 +98,21 @@ async fn create_all(options: &Options) -> Result<String, ClientError> {
     ))
 }
 
-/// Makes sure that a topic is there with so many partitions, and that each of them can be used.
+/// Makes sure that a topic is there with so many partitions, and that each of them can be used. Says whether it was made.
 pub async fn ensure(
     sender: &mut Sender,
     answers: &mut Answers,
     name: &str,
     partitions: i32,
     settings: &[(String, String)],
-) -> Result<(), ClientError> {
-    match create(sender, answers, name, partitions, settings).await? {
-        ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS => {}
-        error => check(error, || format!("creating {name}"))?,
+) -> Result<bool, ClientError> {
+    let made = create(sender, answers, name, partitions, settings).await?;
+    if made != ErrorCode::TOPIC_ALREADY_EXISTS {
+        check(made, || format!("creating {name}"))?;
     }
     for _ in 0..LOOKS {
         if is_usable(sender, answers, name, partitions).await? {
-            return Ok(());
+            return Ok(made == ErrorCode::NONE);
         }
         logan_shards::sleep(BETWEEN).await;
     }
@@ -153,4 +172,77 @@ async fn is_usable(
         )));
     }
     Ok(there > 0 && topic.partitions.iter().all(|partition| partition.error_code == ErrorCode::NONE))
+}
+
+/// Removes topics. One that is gone already is no error.
+pub async fn remove(sender: &mut Sender, answers: &mut Answers, names: &[Str]) -> Result<(), ClientError> {
+    let request = DeleteTopicsRequest {
+        topic_names: names.to_vec(),
+        timeout_ms: 60_000,
+        ..DeleteTopicsRequest::default()
+    };
+    sender.send(DELETE_TOPICS, &request).await?;
+    let answer = answers.next::<DeleteTopicsRequest>(DELETE_TOPICS).await?;
+    for result in &answer.responses {
+        if result.error_code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
+            check(result.error_code, || format!("removing {}", result.name.as_deref().unwrap_or("a topic")))?;
+        }
+    }
+    Ok(())
+}
+
+/// The end of each partition.
+pub async fn ends_of_all(
+    sender: &mut Sender,
+    answers: &mut Answers,
+    layout: &Layout,
+) -> Result<Vec<i64>, ClientError> {
+    let all: Vec<usize> = (0..layout.slots()).collect();
+    // Metadata may name a leader that is about to become one.
+    for _ in 0..LOOKS {
+        match offsets(sender, answers, layout, &all, LATEST).await {
+            Err(ClientError::NotYet(_)) => logan_shards::sleep(BETWEEN).await,
+            ends => return ends,
+        }
+    }
+    Err(ClientError::Refused("there are partitions without a leader".to_owned()))
+}
+
+/// The earliest or latest offset of each of these slots, in their order.
+pub async fn offsets(
+    sender: &mut Sender,
+    answers: &mut Answers,
+    layout: &Layout,
+    slots: &[usize],
+    timestamp: i64,
+) -> Result<Vec<i64>, ClientError> {
+    let mut topics: Vec<ListOffsetsTopic> = Vec::new();
+    for slot in slots {
+        let (topic, partition_index) = layout.place(*slot);
+        let asked = ListOffsetsPartition { partition_index, timestamp, ..ListOffsetsPartition::default() };
+        if let Some(last) = topics.last_mut().filter(|last| last.name == *topic) {
+            last.partitions.push(asked);
+        } else {
+            let name = topic.clone();
+            topics.push(ListOffsetsTopic { name, partitions: vec![asked], ..ListOffsetsTopic::default() });
+        }
+    }
+    let request = ListOffsetsRequest { replica_id: -1, topics, ..ListOffsetsRequest::default() };
+    sender.send(LIST_OFFSETS, &request).await?;
+    let answer = answers.next::<ListOffsetsRequest>(LIST_OFFSETS).await?;
+    let mut found = vec![None; layout.slots()];
+    for topic in &answer.topics {
+        for part in &topic.partitions {
+            let index = part.partition_index;
+            check(part.error_code, || format!("the offsets of {}-{index}", &*topic.name))?;
+            if let Some(slot) = layout.slot(&topic.name, index) {
+                found[slot] = Some(part.offset);
+            }
+        }
+    }
+    let of = |slot: &usize| {
+        let (topic, partition) = layout.place(*slot);
+        found[*slot].ok_or_else(|| ClientError::Garbled(format!("nothing about {}-{partition}", &**topic)))
+    };
+    slots.iter().map(of).collect()
 }

@@ -86,16 +86,19 @@ pub fn build_folder(name: &str) -> PathBuf {
     path
 }
 
-/// The binary under test, built once if it is not up to date. `LOGAN_BINARY` names another.
+/// The broker under test, built once if it is not up to date. `LOGAN_BINARY` names another.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(given) = std::env::var_os("LOGAN_BINARY") {
-            return PathBuf::from(given);
-        }
+    BINARY.get_or_init(|| std::env::var_os("LOGAN_BINARY").map_or_else(|| program("logan"), PathBuf::from))
+}
+
+/// A program of the workspace, built once with all others if they are not up to date.
+pub fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
         // Every member and one test are named so that features come out as in `cargo test --workspace`, and nothing is built twice.
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--workspace", "--bin", "logan", "--test", "tidy"]);
+        build.args(["build", "--quiet", "--workspace", "--bins", "--test", "tidy"]);
         build.arg("--target-dir").arg(target_dir());
         if profile_dir().file_name().is_some_and(|name| name == "release") {
             build.arg("--release");
@@ -104,9 +107,9 @@ pub fn binary() -> &'static Path {
             Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace"),
         );
         let status = build.status().expect("cargo runs");
-        assert!(status.success(), "building the logan binary failed: {status}");
-        profile_dir().join("logan")
-    })
+        assert!(status.success(), "building the programs failed: {status}");
+    });
+    profile_dir().join(name)
 }
 
 /// A port nobody listens on, from below the range that the kernel gives to outgoing connections.

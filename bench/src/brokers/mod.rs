@@ -1,0 +1,253 @@
+//! The brokers that are measured: one that runs already, or one that is started for it and stopped behind it.
+
+mod kafka;
+mod logan;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// How long a broker may take to come up, and to stop.
+const START: Duration = Duration::from_mins(1);
+const STOP: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A broker as the command line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// `host:port`, or `host:port/pid` of one on this machine.
+    At { address: String, pid: Option<u32> },
+    /// `logan` or `logan:unsynced`, or `logan=PATH` for a binary of one's own.
+    Logan { binary: PathBuf, is_synced: bool },
+    /// `kafka` or `kafka:synced`.
+    Kafka { is_synced: bool },
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At { address, .. } => f.write_str(address),
+            Self::Logan { is_synced: true, .. } => f.write_str("logan"),
+            Self::Logan { is_synced: false, .. } => f.write_str("logan:unsynced"),
+            Self::Kafka { is_synced: true } => f.write_str("kafka:synced"),
+            Self::Kafka { is_synced: false } => f.write_str("kafka"),
+        }
+    }
+}
+
+/// Whether an acknowledgement follows the flush; if nothing is said, as the broker does it by itself.
+fn is_synced(mode: Option<&str>, by_itself: bool) -> Result<bool, String> {
+    match mode {
+        None => Ok(by_itself),
+        Some("synced") => Ok(true),
+        Some("unsynced") => Ok(false),
+        Some(other) => Err(format!("{other:?} is neither synced nor unsynced")),
+    }
+}
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("logan=") {
+            let (path, mode) = path.split_once(':').map_or((path, None), |(path, mode)| (path, Some(mode)));
+            return Ok(Self::Logan { binary: path.into(), is_synced: is_synced(mode, true)? });
+        }
+        let (name, mode) = text.split_once(':').map_or((text, None), |(name, mode)| (name, Some(mode)));
+        match name {
+            "logan" => Ok(Self::Logan { binary: logan::beside_this(), is_synced: is_synced(mode, true)? }),
+            "kafka" => Ok(Self::Kafka { is_synced: is_synced(mode, false)? }),
+            _ => at(text),
+        }
+    }
+}
+
+fn at(text: &str) -> Result<Named, String> {
+    let (address, pid) = text.split_once('/').map_or((text, None), |(address, pid)| (address, Some(pid)));
+    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(_))) {
+        return Err(format!(
+            "{text:?} is no broker: name host:port, host:port/pid, logan, logan:unsynced, logan=PATH, kafka or kafka:synced"
+        ));
+    }
+    let pid = pid.map(str::parse).transpose().map_err(|_| format!("{text:?} has no pid behind its /"))?;
+    Ok(Named::At { address: address.to_owned(), pid })
+}
+
+/// A broker that can be measured. If it was started for that, it is stopped and its data removed when this is dropped.
+pub struct Running {
+    pub address: String,
+    pub pid: Option<u32>,
+    /// Version, and how it was started.
+    pub about: String,
+    /// Settings of the topics that it is measured with.
+    pub topic_config: Vec<&'static str>,
+    started: Option<Started>,
+}
+
+struct Started {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Named {
+    /// Makes sure that there is such a broker. What is started keeps its data below `work`.
+    pub fn bring_up(&self, work: &Path) -> Result<Running, String> {
+        match self {
+            Self::At { address, pid } => {
+                await_port(address, Duration::from_secs(2), &mut || Ok(()))?;
+                let about = format!("at {address}");
+                let topic_config = Vec::new();
+                Ok(Running { address: address.clone(), pid: *pid, about, topic_config, started: None })
+            }
+            Self::Logan { binary, is_synced } => logan::bring_up(binary, *is_synced, work),
+            Self::Kafka { is_synced } => kafka::bring_up(*is_synced, work),
+        }
+    }
+}
+
+impl Running {
+    /// Starts a process whose output goes to `broker.log` in its folder, and waits until it listens.
+    fn start(
+        mut command: Command,
+        port: u16,
+        folder: PathBuf,
+        about: String,
+        topic_config: Vec<&'static str>,
+    ) -> Result<Self, String> {
+        let address = format!("127.0.0.1:{port}");
+        let child = spawn(&mut command, &folder)?;
+        let pid = Some(child.id());
+        let mut running =
+            Self { address, pid, about, topic_config, started: Some(Started { child, folder }) };
+        running.await_ready()?;
+        Ok(running)
+    }
+
+    /// Waits until the broker listens; if it ends instead, its last words are the error.
+    fn await_ready(&mut self) -> Result<(), String> {
+        let address = self.address.clone();
+        let Some(started) = &mut self.started else { return Ok(()) };
+        let (child, folder) = (&mut started.child, &started.folder);
+        await_port(&address, START, &mut || match child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(format!("the broker ended with {status}: {}", last_words(folder))),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(started) = &mut self.started else { return };
+        // SIGTERM first: a broker that is asked leaves no half-written files behind to be removed.
+        let asked = Command::new("kill").arg(started.child.id().to_string()).status();
+        let until = Instant::now() + STOP;
+        while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
+            && Instant::now() < until
+            && matches!(started.child.try_wait(), Ok(None))
+        {
+            std::thread::sleep(LOOK);
+        }
+        // Whoever has ended cannot be killed, which is as well.
+        let _ = started.child.kill();
+        let _ = started.child.wait();
+        if let Err(error) = fs::remove_dir_all(&started.folder) {
+            eprintln!("{} is left behind: {error}", started.folder.display());
+        }
+    }
+}
+
+fn spawn(command: &mut Command, folder: &Path) -> Result<Child, String> {
+    let log = File::options().create(true).append(true).open(folder.join("broker.log"));
+    let log = log.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let errors = log.try_clone().map_err(|error| error.to_string())?;
+    let started = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+    started.map_err(|error| format!("{}: {error}", command.get_program().display()))
+}
+
+fn last_words(folder: &Path) -> String {
+    let log = fs::read_to_string(folder.join("broker.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+/// Waits until somebody listens. `is_hopeful` ends it early with the reason.
+fn await_port(
+    address: &str,
+    patience: Duration,
+    is_hopeful: &mut dyn FnMut() -> Result<(), String>,
+) -> Result<(), String> {
+    let until = Instant::now() + patience;
+    loop {
+        let mut addresses = address.to_socket_addrs().map_err(|error| format!("{address}: {error}"))?;
+        if addresses.any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()) {
+            return Ok(());
+        }
+        is_hopeful()?;
+        if Instant::now() > until {
+            return Err(format!("{address}: nobody listens there"));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// A folder of its own below `work`.
+fn new_folder(work: &Path, name: &str) -> Result<PathBuf, String> {
+    let folder = work.join(format!("{name}-{}", std::process::id()));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Two ports that follow each other and that nobody has.
+fn free_ports() -> Result<u16, String> {
+    let first = 19_000 + (std::process::id() % 10_000) as u16;
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let port = (first..first + 1_000).step_by(2).find(|port| free(*port) && free(port + 1));
+    port.ok_or_else(|| format!("no free port from {first} on"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_are_named() {
+        let at = |address: &str, pid| Named::At { address: address.to_owned(), pid };
+        assert_eq!("127.0.0.1:9092".parse(), Ok(at("127.0.0.1:9092", None)));
+        assert_eq!("a.example:9092/77".parse(), Ok(at("a.example:9092", Some(77))));
+        assert_eq!("kafka".parse(), Ok(Named::Kafka { is_synced: false }));
+        assert_eq!("kafka:synced".parse(), Ok(Named::Kafka { is_synced: true }));
+        let own = |is_synced| Named::Logan { binary: "/b/logan".into(), is_synced };
+        assert_eq!("logan=/b/logan".parse(), Ok(own(true)));
+        assert_eq!("logan=/b/logan:unsynced".parse(), Ok(own(false)));
+        assert!(matches!("logan".parse(), Ok(Named::Logan { is_synced: true, .. })));
+        for wrong in ["", "redpanda", "kafka:fast", "host:port", "127.0.0.1:9092/x"] {
+            assert!(wrong.parse::<Named>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_does_not_listen_is_told() {
+        let port = free_ports().unwrap();
+        let error = await_port(&format!("127.0.0.1:{port}"), Duration::from_millis(50), &mut || Ok(()));
+        assert!(error.unwrap_err().contains("nobody listens"));
+    }
+
+    #[test]
+    fn a_broker_that_ends_says_its_last_words() {
+        let folder = new_folder(&std::env::temp_dir(), "last-words").unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no disk; exit 3"]);
+        let port = free_ports().unwrap();
+        let error = Running::start(command, port, folder, String::new(), Vec::new()).err().unwrap();
+        assert!(error.contains("no disk") && error.contains('3'), "{error}");
+    }
+}

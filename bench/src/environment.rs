@@ -1,0 +1,93 @@
+//! On what it was measured.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+/// The machine, and what was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    pub processor: String,
+    pub cores: usize,
+    pub memory_bytes: u64,
+    pub kernel: String,
+    /// Of the folder that brokers keep their data in: type, mount options, device.
+    pub file_system: String,
+    /// Of this program.
+    pub version: String,
+    /// Of the repository in which it was run; empty outside of one.
+    pub revision: String,
+}
+
+impl Environment {
+    /// What the kernel says; whatever it does not say is empty.
+    pub fn of(folder: &Path) -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let processor = value_of(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
+        let memory = value_of(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+        let kilobytes = memory.split_ascii_whitespace().next().and_then(|number| number.parse::<u64>().ok());
+        let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        Self {
+            processor,
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            memory_bytes: kilobytes.unwrap_or(0) * 1024,
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            file_system: file_system(&read("/proc/self/mountinfo"), &folder).unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: revision(),
+        }
+    }
+}
+
+/// `key : value` or `key: value`, the first of them.
+fn value_of(text: &str, key: &str) -> Option<String> {
+    let mut pairs = text.lines().filter_map(|line| line.split_once(':'));
+    pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned())
+}
+
+/// Of the mount that is nearest above a folder: type, options, device.
+fn file_system(mounts: &str, folder: &Path) -> Option<String> {
+    let mounts = mounts.lines().filter_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let mut before = before.split(' ').skip(4);
+        let (point, options) = (before.next()?, before.next()?);
+        let mut after = after.split(' ');
+        let (kind, device) = (after.next()?, after.next()?);
+        folder.starts_with(point).then(|| (point.len(), format!("{kind} ({options}) on {device}")))
+    });
+    // Of several mounts at one point the last one is seen.
+    mounts.max_by_key(|(length, _)| *length).map(|(_, told)| told)
+}
+
+fn revision() -> String {
+    let said = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let said = said.ok().filter(|said| said.status.success());
+    said.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+        22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,errors=remount-ro\n\
+        30 22 0:26 / /data rw,noatime shared:9 - xfs /dev/nvme0n1 rw\n\
+        31 22 0:27 / /database rw shared:10 - tmpfs none rw\n";
+
+    #[test]
+    fn the_nearest_mount_counts() {
+        let told = |path: &str| file_system(MOUNTS, Path::new(path)).unwrap();
+        assert_eq!(told("/data/logan"), "xfs (rw,noatime) on /dev/nvme0n1");
+        assert_eq!(told("/dat"), "ext4 (rw,relatime) on /dev/vda");
+        assert_eq!(told("/database"), "tmpfs (rw) on none");
+    }
+
+    #[test]
+    fn this_machine_says_what_it_is() {
+        let environment = Environment::of(Path::new("."));
+        assert!(environment.cores > 0 && environment.memory_bytes > 1 << 20);
+        assert!(!environment.kernel.is_empty() && !environment.file_system.is_empty());
+    }
+}

@@ -1,0 +1,205 @@
+//! What a run came to, for people and for machines.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::latency::Latency;
+use crate::process::Sample;
+
+/// One direction: producing, or fetching. Bytes are those of values when producing, of batches when fetching.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    pub mb_per_s: f64,
+    pub records_per_s: f64,
+    pub requests_per_s: f64,
+    pub bytes: u64,
+    pub records: u64,
+    pub requests: u64,
+    pub latency: Option<Latency>,
+    pub series: Vec<Second>,
+}
+
+impl Side {
+    /// The second with the longest wait at p99.
+    pub fn worst_second(&self) -> Option<&Second> {
+        self.series.iter().max_by(|a, b| a.p99_ms.total_cmp(&b.p99_ms))
+    }
+}
+
+/// A point in time: a second, or more of a run that is longer than an hour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Where it begins, since the window was opened.
+    pub at_s: f64,
+    pub mb_per_s: f64,
+    pub records_per_s: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+}
+
+/// What a process took while the window was open.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spent {
+    pub user_s: f64,
+    pub system_s: f64,
+    /// When the window was closed, and the most there ever was.
+    pub resident_bytes: u64,
+    pub peak_resident_bytes: u64,
+    /// Sent to devices; 0 where the kernel does not say (another user's process).
+    pub written_bytes: u64,
+    pub voluntary_switches: u64,
+    pub involuntary_switches: u64,
+}
+
+impl Spent {
+    pub fn between(before: &Sample, after: &Sample) -> Self {
+        Self {
+            user_s: after.user_s - before.user_s,
+            system_s: after.system_s - before.system_s,
+            resident_bytes: after.resident_bytes,
+            peak_resident_bytes: after.peak_resident_bytes,
+            written_bytes: after.written_bytes.saturating_sub(before.written_bytes),
+            // Of threads that have ended meanwhile nothing is known.
+            voluntary_switches: after.voluntary_switches.saturating_sub(before.voluntary_switches),
+            involuntary_switches: after.involuntary_switches.saturating_sub(before.involuntary_switches),
+        }
+    }
+
+    pub fn cpu_s(&self) -> f64 {
+        self.user_s + self.system_s
+    }
+}
+
+/// How far what was read is known to be what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Records whose batch followed the one before it and had the CRC that it states.
+    pub in_order: u64,
+    /// Of those, records of batches that this run sent, each in its producer's turn.
+    pub known: u64,
+    /// Records that were acknowledged, which the topic grew by exactly.
+    pub acknowledged: u64,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// How long the window was open.
+    pub seconds: f64,
+    pub produced: Option<Side>,
+    pub fetched: Option<Side>,
+    /// From when a record was due to when a consumer had it.
+    pub end_to_end: Option<Latency>,
+    pub broker: Option<Spent>,
+    pub client: Spent,
+    pub verified: Verified,
+    /// Why the run ended before its time, if it did: what is measured is what was until then.
+    pub cut_short: Option<String>,
+}
+
+impl Measured {
+    /// Bytes that went in and out.
+    pub fn bytes(&self) -> u64 {
+        [&self.produced, &self.fetched].into_iter().flatten().map(|side| side.bytes).sum()
+    }
+
+    fn per_gigabyte(&self, cpu_s: f64) -> f64 {
+        cpu_s / (self.bytes() as f64 / 1e9)
+    }
+
+    pub fn broker_cpu_s_per_gb(&self) -> Option<f64> {
+        Some(self.per_gigabyte(self.broker.as_ref()?.cpu_s()))
+    }
+
+    pub fn client_cpu_s_per_gb(&self) -> f64 {
+        self.per_gigabyte(self.client.cpu_s())
+    }
+
+    /// Device bytes for each byte that was produced.
+    pub fn written_per_acknowledged(&self) -> Option<f64> {
+        let produced = self.produced.as_ref().filter(|side| side.bytes > 0)?;
+        Some(self.broker.as_ref()?.written_bytes as f64 / produced.bytes as f64)
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mb_per_s, records_per_s, requests_per_s, .. } = self;
+        write!(f, "{mb_per_s:.1} MB/s  {records_per_s:.0} records/s  {requests_per_s:.0} requests/s")?;
+        if let Some(latency) = &self.latency {
+            write!(f, "  ms {latency}")?;
+        }
+        if let Some(worst) = self.worst_second() {
+            write!(f, " (worst second: p99 {:.2} at {:.0} s)", worst.p99_ms, worst.at_s)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50_ms, p99_ms, p999_ms, p9999_ms, max_ms, .. } = self;
+        write!(f, "p50 {p50_ms:.2} p99 {p99_ms:.2} p99.9 {p999_ms:.2} p99.99 {p9999_ms:.2} max {max_ms:.2}")
+    }
+}
+
+impl fmt::Display for Measured {
+    /// A line for each direction, one for the processes, one for what was verified.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(side) = &self.produced {
+            writeln!(f, "produced    {side}")?;
+        }
+        if let Some(side) = &self.fetched {
+            writeln!(f, "fetched     {side}")?;
+        }
+        if let Some(latency) = &self.end_to_end {
+            writeln!(f, "end to end  ms {latency}")?;
+        }
+        if let (Some(broker), Some(per_gb)) = (&self.broker, self.broker_cpu_s_per_gb()) {
+            write!(
+                f,
+                "broker      {per_gb:.2} CPU-s/GB ({:.0} % of a core: user {:.0}, system {:.0})  resident {} MB (peak {})",
+                broker.cpu_s() / self.seconds * 100.0,
+                broker.user_s / self.seconds * 100.0,
+                broker.system_s / self.seconds * 100.0,
+                broker.resident_bytes >> 20,
+                broker.peak_resident_bytes >> 20,
+            )?;
+            if let Some(written) = self.written_per_acknowledged() {
+                write!(f, "  written/acknowledged {written:.2}")?;
+            }
+            let switches = broker.voluntary_switches + broker.involuntary_switches;
+            writeln!(f, "  {:.0} switches/s", switches as f64 / self.seconds)?;
+        }
+        writeln!(
+            f,
+            "client      {:.2} CPU-s/GB ({:.0} % of a core)",
+            self.client_cpu_s_per_gb(),
+            self.client.cpu_s() / self.seconds * 100.0
+        )?;
+        write!(f, "verified    {}", self.verified)?;
+        match &self.cut_short {
+            Some(reason) => write!(f, "\ncut short   {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_order, known, acknowledged } = self;
+        let mut parts = Vec::new();
+        if *acknowledged > 0 {
+            parts.push(format!("{acknowledged} acknowledged records are in the topic, and no others"));
+        }
+        if *in_order > 0 {
+            parts.push(format!("{in_order} records read in order, each with its CRC"));
+        }
+        if *known > 0 {
+            parts.push(format!("{known} of them as they were sent, none lost, doubled or exchanged"));
+        }
+        f.write_str(&if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") })
+    }
+}

@@ -1,0 +1,15 @@
+//! What is counted during a run, and what it comes to.
+
+mod counted;
+mod latency;
+mod measured;
+mod run;
+
+#[cfg(test)]
+pub use latency::Latency;
+pub use measured::Measured;
+#[cfg(test)]
+pub use measured::{Second, Side, Spent, Verified};
+#[cfg(feature = "rdkafka")]
+pub use run::Tally;
+pub use run::{Direction, Meter, Request, Run, Times};

@@ -1,0 +1,110 @@
+//! Which broker, which topics, how long.
+
+use clap::{Args, ValueEnum};
+use logan::protocol::Str;
+
+use crate::figures::Times;
+
+#[derive(Args, Clone)]
+pub struct Target {
+    /// host:port
+    #[arg(long, default_value = "127.0.0.1:9092")]
+    pub broker: String,
+    /// The broker's process on this machine, for its processor time and memory.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// With several --topics: what their names begin with.
+    #[arg(long, default_value = "bench")]
+    pub topic: String,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub topics: u16,
+    /// Of each topic.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    pub partitions: i32,
+    /// Seconds that are measured.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Seconds before them that are not.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub warm_up: u64,
+    /// Cores that the client uses.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub client_shards: u16,
+    /// Who speaks to the broker.
+    #[arg(long, value_enum, default_value_t = Client::Own)]
+    pub client: Client,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Client {
+    /// This program's, on the shards and the codec of Logan.
+    Own,
+    /// librdkafka.
+    Rdkafka,
+}
+
+impl Target {
+    /// librdkafka takes minutes to build, so it is not always in.
+    pub fn check_client(&self) -> Result<(), String> {
+        if self.client == Client::Rdkafka && !cfg!(feature = "rdkafka") {
+            return Err("built without librdkafka: cargo build --release -p logan-bench --features rdkafka"
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    pub fn layout(&self) -> Layout {
+        let name = |number| match self.topics {
+            1 => self.topic.as_str().into(),
+            _ => format!("{}-{number}", self.topic).as_str().into(),
+        };
+        Layout { topics: (0..self.topics).map(name).collect(), partitions: self.partitions }
+    }
+
+    pub fn times(&self) -> Times {
+        Times { warm_up: self.warm_up, seconds: self.seconds, broker: self.pid }
+    }
+}
+
+/// All partitions of all topics, numbered: a slot is one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub topics: Vec<Str>,
+    /// Of each topic.
+    pub partitions: i32,
+}
+
+impl Layout {
+    pub fn slots(&self) -> usize {
+        self.topics.len() * self.partitions as usize
+    }
+
+    pub fn place(&self, slot: usize) -> (&Str, i32) {
+        let partitions = self.partitions as usize;
+        (&self.topics[slot / partitions], (slot % partitions) as i32)
+    }
+
+    pub fn slot(&self, topic: &str, partition: i32) -> Option<usize> {
+        let number = self.topics.iter().position(|name| &**name == topic)?;
+        (0..self.partitions)
+            .contains(&partition)
+            .then(|| number * self.partitions as usize + partition as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_and_places_are_the_same_thing() {
+        let layout = Layout { topics: vec!["a".into(), "b".into(), "c".into()], partitions: 7 };
+        assert_eq!(layout.slots(), 21);
+        for slot in 0..layout.slots() {
+            let (topic, partition) = layout.place(slot);
+            assert_eq!(layout.slot(topic, partition), Some(slot));
+        }
+        assert_eq!(layout.place(8), (&"b".into(), 1));
+        assert_eq!((layout.slot("a", 7), layout.slot("a", -1), layout.slot("d", 0)), (None, None, None));
+    }
+}

@@ -1,0 +1,245 @@
+//! `logan-bench` against the real broker, and against one that answers wrongly: a proxy that alters what is fetched on its way.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use bytes::Bytes;
+use logan::protocol::messages::FetchRequest;
+use logan::protocol::{ApiKey, Records, frame};
+use logan_tests::batch;
+use logan_tests::broker::{self, Broker, Scratch};
+
+/// The version of Fetch that `logan-bench` speaks.
+const FETCH: i16 = 12;
+
+/// What is done to the batches of a partition before the client sees them.
+type Lie = fn(Vec<Vec<u8>>) -> Vec<Vec<u8>>;
+
+/// Forwards everything, but for the batches of one answer that has enough of them.
+struct LyingBroker {
+    address: SocketAddr,
+    has_lied: Arc<AtomicBool>,
+}
+
+impl LyingBroker {
+    fn before(broker: SocketAddr, lie: Lie) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let has_lied = Arc::new(AtomicBool::new(false));
+        let told = has_lied.clone();
+        thread::spawn(move || {
+            // Until the test ends.
+            for client in listener.incoming().map_while(Result::ok) {
+                let told = told.clone();
+                thread::spawn(move || forward(client, broker, lie, &told));
+            }
+        });
+        Self { address, has_lied }
+    }
+}
+
+/// One connection. Ends when either side does.
+fn forward(client: TcpStream, broker: SocketAddr, lie: Lie, has_lied: &AtomicBool) -> io::Result<()> {
+    let broker = TcpStream::connect(broker)?;
+    // Of each request that is not answered yet, in their order: whether it is a Fetch.
+    let asked = Arc::new(Mutex::new(std::collections::VecDeque::new()));
+    let (mut from, mut to, noted) = (client.try_clone()?, broker.try_clone()?, asked.clone());
+    thread::spawn(move || {
+        while let Ok(frame) = read_frame(&mut from) {
+            let is_fetch = frame[..2] == (ApiKey::Fetch as i16).to_be_bytes();
+            noted.lock().expect("nobody panics holding it").push_back(is_fetch);
+            if write_frame(&mut to, &frame).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+    let (mut from, mut to) = (broker, client);
+    loop {
+        let mut frame = read_frame(&mut from)?;
+        let is_fetch = asked.lock().expect("nobody panics holding it").pop_front() == Some(true);
+        if is_fetch && !has_lied.load(Ordering::Relaxed) {
+            frame = altered(frame, lie, has_lied);
+        }
+        write_frame(&mut to, &frame)?;
+    }
+}
+
+fn read_frame(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut size = [0; 4];
+    stream.read_exact(&mut size)?;
+    let mut frame = vec![0; u32::from_be_bytes(size) as usize];
+    stream.read_exact(&mut frame)?;
+    Ok(frame)
+}
+
+fn write_frame(stream: &mut TcpStream, frame: &[u8]) -> io::Result<()> {
+    stream.write_all(&(frame.len() as u32).to_be_bytes())?;
+    stream.write_all(frame)
+}
+
+/// The answer with a lie about the first partition of which four whole batches came; as it is if there is none.
+fn altered(answer: Vec<u8>, lie: Lie, has_lied: &AtomicBool) -> Vec<u8> {
+    let bytes = Bytes::from(answer.clone());
+    let (id, mut response) = frame::read_response::<FetchRequest>(FETCH, bytes).expect("the broker's answer");
+    for part in response.responses.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        let records = part.records.clone().unwrap_or_default().contiguous();
+        let batches: Vec<Vec<u8>> = batch::split(&records).into_iter().map(<[u8]>::to_vec).collect();
+        if batches.len() >= 4 {
+            part.records = Some(Records::from(Bytes::from(lie(batches).concat())));
+            has_lied.store(true, Ordering::Relaxed);
+            let written = frame::response(ApiKey::Fetch, FETCH, id, &response).expect("as large as it was");
+            let frame: Vec<u8> = written.slices().iter().flat_map(|slice| slice.to_vec()).collect();
+            // Without its length.
+            return frame[4..].to_vec();
+        }
+    }
+    answer
+}
+
+/// Offsets without a gap from the first batch's on.
+fn renumbered(mut batches: Vec<Vec<u8>>, from: i64) -> Vec<Vec<u8>> {
+    let mut next = from;
+    for bytes in &mut batches {
+        bytes[..8].copy_from_slice(&next.to_be_bytes());
+        next = batch::next_offset(bytes);
+    }
+    batches
+}
+
+fn lost(mut batches: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let first = batch::base_offset(&batches[0]);
+    batches.remove(1);
+    renumbered(batches, first)
+}
+
+fn doubled(mut batches: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let first = batch::base_offset(&batches[0]);
+    batches.insert(1, batches[0].clone());
+    renumbered(batches, first)
+}
+
+fn swapped(mut batches: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let first = batch::base_offset(&batches[0]);
+    batches.swap(1, 2);
+    renumbered(batches, first)
+}
+
+fn altered_with_its_crc(mut batches: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let last = batches[1].len() - 1;
+    batches[1][last] ^= 1;
+    batch::seal(&mut batches[1]);
+    batches
+}
+
+fn altered_bits(mut batches: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let last = batches[1].len() - 1;
+    batches[1][last] ^= 1;
+    batches
+}
+
+/// The bench, built as the broker is.
+fn bench(arguments: &str) -> Output {
+    let binary = broker::program("logan-bench");
+    Command::new(binary).args(arguments.split_whitespace()).output().expect("logan-bench runs")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn whoever_answers_wrongly_is_found_out() {
+    let scratch = Scratch::new("bench-lies");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let lies: [(&str, Lie, &str); 5] = [
+        ("lost", lost, "lost, doubled or exchanged"),
+        ("doubled", doubled, "lost, doubled or exchanged"),
+        ("swapped", swapped, "lost, doubled or exchanged"),
+        ("altered", altered_with_its_crc, "did not send"),
+        ("bits", altered_bits, "CRC"),
+    ];
+    for (name, lie, words) in lies {
+        let liar = LyingBroker::before(broker.address(), lie);
+        let line = format!(
+            "mixed --broker {} --topic {name} --partitions 1 --connections 1 --consumers 1 --batch 4k --seconds 2 --warm-up 1",
+            liar.address
+        );
+        let output = bench(&line);
+        assert!(liar.has_lied.load(Ordering::Relaxed), "{name}: no answer held four batches");
+        assert!(!output.status.success() && text(&output).contains(words), "{name}: {}", text(&output));
+    }
+}
+
+#[test]
+fn an_honest_broker_passes_and_nothing_is_left_behind() {
+    let scratch = Scratch::new("bench-smoke");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let json = scratch.path().join("smoke.json");
+    let page = scratch.path().join("smoke.html");
+    let line = format!(
+        "run smoke --broker {}/{} --work {} --json {} --html {}",
+        broker.address(),
+        broker.pid(),
+        scratch.path().join("work").display(),
+        json.display(),
+        page.display()
+    );
+    let output = bench(&line);
+    assert!(output.status.success(), "{}", text(&output));
+    let results = std::fs::read_to_string(json).expect("it was written");
+    assert!(results.contains("\"known\"") && results.contains("\"end_to_end\""), "{results}");
+    let page = std::fs::read_to_string(page).expect("it was written");
+    assert!(page.contains("</html>") && page.contains("<polyline"), "{page}");
+    let mut connection = logan_tests::wire::Connection::open(broker.address());
+    assert_eq!(connection.create_topic("still-works", 1, &[]), 0);
+    let left = std::fs::read_dir(scratch.path().join("data")).expect("the broker's").filter_map(Result::ok);
+    let left: Vec<_> = left
+        .map(|entry| entry.file_name())
+        .filter(|name| name.to_string_lossy().starts_with("logan-bench"))
+        .collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().ends_with("-delete")), "{left:?}");
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let port = broker::free_port();
+    let output = bench(&format!("produce --broker 127.0.0.1:{port} --seconds 1"));
+    assert!(!output.status.success() && text(&output).contains("nothing listens"), "{}", text(&output));
+    let scratch = Scratch::new("bench-wrong");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let at = broker.address();
+    let output = bench(&format!(
+        "produce --broker {at} --topic t --partitions 2 --keep-topics --seconds 1 --warm-up 0"
+    ));
+    assert!(output.status.success(), "{}", text(&output));
+    let output = bench(&format!("produce --broker {at} --topic t --partitions 3 --seconds 1 --warm-up 0"));
+    assert!(
+        !output.status.success() && text(&output).contains("exists with 2 partitions"),
+        "{}",
+        text(&output)
+    );
+}
+
+/// What was measured until then is kept, and told as what it is.
+#[test]
+fn a_broker_that_dies_half_way_leaves_figures() {
+    let scratch = Scratch::new("bench-dies");
+    let mut broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let json = scratch.path().join("cut.json");
+    let line = format!(
+        "mixed --broker {} --partitions 2 --consumers 2 --seconds 20 --warm-up 0 --json {}",
+        broker.address(),
+        json.display()
+    );
+    let running = thread::spawn(move || bench(&line));
+    thread::sleep(std::time::Duration::from_secs(3));
+    broker.kill();
+    let output = running.join().expect("the bench is run");
+    assert!(!output.status.success() && text(&output).contains("cut short"), "{}", text(&output));
+    assert!(std::fs::read_to_string(json).expect("it was written").contains("\"cut_short\": \""));
+}
