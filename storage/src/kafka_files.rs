@@ -159,10 +159,13 @@ impl MetaProperties {
     /// Other keys are ignored, as Kafka ignores them; but not if there is no `directory.id`, which one of them may have been.
     pub fn read(bytes: &[u8]) -> Result<Self, TextError> {
         // Java writes ASCII. One bit more would still be text, in ISO-8859-1.
-        text(bytes)?;
-        // Whatever is set twice counts as it was set last, as in Java.
-        let entries = properties::parse(bytes)?.into_iter().map(|entry| (entry.key, entry.value));
-        let mut values: BTreeMap<String, String> = entries.collect();
+        let text = text(bytes)?;
+        let mut values = BTreeMap::new();
+        for entry in properties::entries(text) {
+            // Whatever is set twice counts as it was set last, as in Java.
+            let entry = entry?;
+            values.insert(entry.key, entry.value);
+        }
         let version = values.remove("version").ok_or(TextError::MissingKey { key: "version" })?;
         match version.trim().parse() {
             Ok(1) => {}
@@ -176,8 +179,7 @@ impl MetaProperties {
         let directory_id = values.remove("directory.id");
         // Whoever has none is given one. A file that is damaged must not lose the id that its partitions are found by.
         values.remove("broker.id");
-        let is_named = || bytes.windows(b"directory.id".len()).any(|bytes| bytes == b"directory.id");
-        if directory_id.is_none() && (!values.is_empty() || is_named()) {
+        if directory_id.is_none() && (!values.is_empty() || text.contains("directory.id")) {
             return Err(TextError::MissingKey { key: "directory.id" });
         }
         if directory_id.as_deref().is_some_and(|id| Uuid::parse(id).is_none()) {

@@ -30,15 +30,21 @@ pub struct SyntaxError {
 
 /// Reads a file's bytes.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, SyntaxError> {
-    let text = decode(bytes);
-    let mut lines = Lines { rest: &text, next_line: 1 };
-    let mut entries = Vec::new();
-    while let Some((line, text)) = lines.next_logical() {
-        let (key, value) = split(&text);
-        let unescaped = |text| unescape(text).map_err(|problem| SyntaxError { line, problem });
-        entries.push(Entry { key: unescaped(key)?, value: unescaped(value)?, line });
-    }
-    Ok(entries)
+    entries(&decode(bytes)).collect()
+}
+
+/// The entries of a text, one after the other: no two are in memory at a time.
+pub fn entries(text: &str) -> impl Iterator<Item = Result<Entry, SyntaxError>> {
+    let mut lines = Lines { rest: text, next_line: 1 };
+    std::iter::from_fn(move || {
+        let (line, text) = lines.next_logical()?;
+        Some(entry(line, &text).map_err(|problem| SyntaxError { line, problem }))
+    })
+}
+
+fn entry(line: u32, text: &str) -> Result<Entry, Problem> {
+    let (key, value) = split(text);
+    Ok(Entry { key: unescape(key)?, value: unescape(value)?, line })
 }
 
 /// Writes an entry so that [`parse`] and Java read it back.

@@ -96,9 +96,7 @@ const fn bound_of(kind: u8) -> Bound {
         // An error names the line, and what is right instead.
         5 => (4, 512),
         // The shortest line is `t 0 1`; here it is a string and two numbers in a vector that doubles.
-        6 => (32, 1024),
-        // The shortest line is one letter; here it is an entry with two strings in a vector that doubles, and then in a tree whose nodes may be half empty.
-        7 => (192, 2 << 10),
+        6 | 7 => (32, 1024),
         // A number of a round log has eight bytes in either.
         ROOT => (1, 256),
         // The shortest entry is a deletion of 5 bytes. Here each has 56 in a vector that doubles; a name has its own block.
