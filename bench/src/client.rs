@@ -31,7 +31,7 @@ pub enum ClientError {
     Garbled(String),
     #[error("the broker does not serve {api} in version {version}: Kafka 2.8 or later is needed")]
     Unsupported { api: &'static str, version: i16 },
-    /// The partition has no leader yet.
+    /// The partition has no leader yet, or the coordinator has not read what it knows: to be asked again.
     #[error("{0}")]
     NotYet(String),
     #[error("{0}")]
@@ -167,7 +167,9 @@ impl Answers {
 pub fn check(code: ErrorCode, about: impl FnOnce() -> String) -> Result<(), ClientError> {
     match code {
         ErrorCode::NONE => Ok(()),
-        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::LEADER_NOT_AVAILABLE => {
+        ErrorCode::NOT_LEADER_OR_FOLLOWER
+        | ErrorCode::LEADER_NOT_AVAILABLE
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => {
             Err(ClientError::NotYet(format!("{}: {code:?}", about())))
         }
         _ => Err(ClientError::Refused(format!("{}: {code:?}", about()))),

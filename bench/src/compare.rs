@@ -1,20 +1,23 @@
 //! Cells against one broker or several: each cell is a process of this program, the brokers take turns, and what is measured is written
 //! down after each cell.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod round;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
+use self::round::Planned;
 use crate::brokers::{Named, Running};
+use crate::child::Watch;
 use crate::environment::Environment;
-use crate::figures::Measured;
 use crate::page;
-use crate::results::{CellResults, Described, FORMAT, Results, Round};
-use crate::scenario::{self, Cell, Scenario};
+use crate::payload::parse_amount;
+use crate::results::{CellResults, Described, FORMAT, Results};
+use crate::scenario::{self, Measure, Scenario};
 
 #[derive(Args)]
 pub struct Options {
@@ -32,6 +35,9 @@ struct Brokers {
     /// host:port, host:port/pid, logan, logan:unsynced, logan=PATH, kafka or kafka:synced. The first is compared with each of the others.
     #[arg(long = "broker", default_value = "logan")]
     brokers: Vec<Named>,
+    /// Which are compared instead, by their places on this command line: `1:3,2:4` compares the first with the third and the second with the fourth.
+    #[arg(long, value_parser = parse_pair, value_delimiter = ',')]
+    pairs: Vec<(usize, usize)>,
 }
 
 #[derive(Args)]
@@ -60,6 +66,23 @@ pub struct Sweep {
     command: Vec<String>,
 }
 
+/// `1:3`, counted from 1 by whoever types it.
+fn parse_pair(text: &str) -> Result<(usize, usize), String> {
+    let place = |text: &str| text.parse::<usize>().ok()?.checked_sub(1);
+    let pair = text.split_once(':').and_then(|(one, other)| Some((place(one)?, place(other)?)));
+    pair.filter(|(one, other)| one != other).ok_or_else(|| format!("{text:?} is not two places, such as 1:3"))
+}
+
+impl Brokers {
+    fn check(&self) -> Result<(), String> {
+        let count = self.brokers.len();
+        match self.pairs.iter().find(|(one, other)| *one.max(other) >= count) {
+            Some((one, other)) => Err(format!("--pairs {}:{} of {count} brokers", one + 1, other + 1)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// `name=1,2,3`
 fn parse_over(text: &str) -> Result<(String, Vec<u64>), String> {
     let wrong = || format!("{text:?} is not name=1,2,3");
@@ -77,9 +100,15 @@ struct How {
     /// Seconds that each cell measures, instead of its own.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
+    /// Seconds of load that a broker is given after each of its starts, before anything of it is measured: Kafka needs a minute.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    warm: u64,
     /// Where brokers that are started keep their data.
     #[arg(long, default_value = "logan-bench-data")]
     work: PathBuf,
+    /// What must stay free on that file system: a run that would take more is not begun, or ended.
+    #[arg(long, default_value = "2g", value_parser = parse_amount)]
+    keep_free: u64,
     /// Writes all figures to a file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -88,22 +117,13 @@ struct How {
     html: Option<PathBuf>,
 }
 
-/// A cell that is about to be measured.
-struct Planned {
-    scenario: String,
-    name: String,
-    before: Vec<String>,
-    command: String,
-    /// Of the option that is swept over.
-    swept: Option<u64>,
-}
-
 pub fn run(options: &Options) -> Result<String, String> {
-    measure_all(&options.brokers.brokers, &options.how, cells_of(&options.scenarios, &options.how))
+    measure_all(&options.brokers, &options.how, cells_of(&options.scenarios, &options.how))
 }
 
 pub fn compare(pair: &Pair) -> Result<String, String> {
-    measure_all(&[pair.a.clone(), pair.b.clone()], &pair.how, cells_of(&pair.scenarios, &pair.how))
+    let brokers = Brokers { brokers: vec![pair.a.clone(), pair.b.clone()], pairs: Vec::new() };
+    measure_all(&brokers, &pair.how, cells_of(&pair.scenarios, &pair.how))
 }
 
 fn cells_of(scenarios: &[&'static Scenario], how: &How) -> Vec<Planned> {
@@ -116,58 +136,44 @@ fn cells_of(scenarios: &[&'static Scenario], how: &How) -> Vec<Planned> {
 
 pub fn sweep(options: &Sweep) -> Result<String, String> {
     let (option, values) = &options.over;
-    let base = with_seconds(&options.command.join(" "), options.how.seconds);
+    let base = round::with_seconds(&options.command.join(" "), options.how.seconds);
     let planned = values.iter().map(|value| Planned {
         scenario: format!("sweep over {option}"),
         name: format!("{option} {value}"),
         before: Vec::new(),
-        command: format!("{base} --{option} {value}"),
+        measure: Measure::Line(""),
+        line: format!("{base} --{option} {value}"),
         swept: Some(*value),
     });
-    measure_all(&options.brokers.brokers, &options.how, planned.collect())
+    measure_all(&options.brokers, &options.how, planned.collect())
 }
 
-impl Planned {
-    fn of(scenario: &Scenario, cell: &Cell, seconds: Option<u64>) -> Self {
-        Self {
-            scenario: scenario.name.to_owned(),
-            name: cell.name.to_owned(),
-            before: cell.before.iter().map(|line| (*line).to_owned()).collect(),
-            command: with_seconds(cell.command, seconds),
-            swept: None,
-        }
-    }
-}
-
-/// A command line that measures for so long, if that is asked for.
-fn with_seconds(line: &str, seconds: Option<u64>) -> String {
-    seconds.map_or_else(
-        || line.to_owned(),
-        |seconds| format!("{} --seconds {seconds}", scenario::without(line, "--seconds")),
-    )
-}
-
-fn measure_all(named: &[Named], how: &How, planned: Vec<Planned>) -> Result<String, String> {
+fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<String, String> {
+    brokers.check()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone())
         .map_err(|error| error.to_string())?;
     std::fs::create_dir_all(&how.work).map_err(|error| format!("{}: {error}", how.work.display()))?;
-    let mut brokers = Vec::new();
-    for broker in named {
-        brokers.push(broker.bring_up(&how.work)?);
+    let watch = Watch { interrupted, work: how.work.clone(), keep_free: how.keep_free };
+    let mut running = Vec::new();
+    for broker in &brokers.brokers {
+        running.push(broker.bring_up(&how.work)?);
     }
-    let mut comparison = Comparison { named, how, interrupted, brokers, results: begun(how) };
-    comparison.results.brokers = comparison.described();
-    for described in &comparison.results.brokers {
+    let results = begun(brokers, how, &running);
+    for described in &results.brokers {
         eprintln!("{}: {}", described.name, described.about);
     }
-    for cell in planned {
-        comparison.measure(cell)?;
-    }
+    let mut comparison = Comparison { how, watch, brokers: running, results };
+    let cells = planned.len();
+    let outcome = planned.into_iter().enumerate().try_for_each(|(at, cell)| {
+        let place = format!("{}/{cells}", at + 1);
+        comparison.measure(cell, &place)
+    });
     let failed: usize = comparison.results.failures();
     drop(comparison.brokers);
     // Whoever else keeps something there needs it still.
     let _ = std::fs::remove_dir(&how.work);
+    outcome?;
     match failed {
         0 => Ok(String::new()),
         _ => Err(format!("{failed} runs have no figures, or not all; the reasons stand beside them")),
@@ -175,37 +181,36 @@ fn measure_all(named: &[Named], how: &How, planned: Vec<Planned>) -> Result<Stri
 }
 
 /// Results without any.
-fn begun(how: &How) -> Results {
+fn begun(brokers: &Brokers, how: &How, running: &[Running]) -> Results {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let environment = Environment::of(&how.work);
-    Results { format: FORMAT, began: since, environment, brokers: Vec::new(), cells: Vec::new() }
+    let pairs = match &brokers.pairs[..] {
+        [] => (1..running.len()).map(|other| (0, other)).collect(),
+        pairs => pairs.to_vec(),
+    };
+    let brokers = described(&brokers.brokers, running);
+    Results { format: FORMAT, began: since, environment, brokers, pairs, cells: Vec::new() }
+}
+
+/// Names that tell brokers apart.
+fn described(named: &[Named], running: &[Running]) -> Vec<Described> {
+    let names = named.iter().map(ToString::to_string).enumerate().map(|(at, name)| {
+        let again = named[..at].iter().any(|before| before.to_string() == name);
+        if again { format!("{name} ({})", at + 1) } else { name }
+    });
+    names.zip(running).map(|(name, running)| Described { name, about: running.about.clone() }).collect()
 }
 
 struct Comparison<'a> {
-    named: &'a [Named],
     how: &'a How,
-    /// Somebody wants it to end: what was measured is kept.
-    interrupted: Arc<AtomicBool>,
+    watch: Watch,
     brokers: Vec<Running>,
     results: Results,
 }
 
 impl Comparison<'_> {
-    /// Names that tell brokers apart.
-    fn described(&self) -> Vec<Described> {
-        let names = self.named.iter().map(ToString::to_string);
-        let named = names.enumerate().map(|(at, name)| {
-            let again = self.named[..at].iter().any(|before| before.to_string() == name);
-            if again { format!("{name} ({})", at + 1) } else { name }
-        });
-        named
-            .zip(&self.brokers)
-            .map(|(name, running)| Described { name, about: running.about.clone() })
-            .collect()
-    }
-
     /// All rounds of a cell. Every second one begins with the last broker: whoever is first finds another machine than whoever follows.
-    fn measure(&mut self, planned: Planned) -> Result<(), String> {
+    fn measure(&mut self, planned: Planned, place: &str) -> Result<(), String> {
         let mut rounds = Vec::new();
         for number in 0..self.how.rounds {
             let mut order: Vec<usize> = (0..self.brokers.len()).collect();
@@ -213,49 +218,25 @@ impl Comparison<'_> {
                 order.reverse();
             }
             for broker in order {
-                if self.interrupted.load(Ordering::Relaxed) {
+                if self.watch.is_interrupted() {
                     break;
                 }
                 let (of, name) = (self.how.rounds, &self.results.brokers[broker].name);
-                eprintln!("{} / {}: round {} of {of}, {name}", planned.scenario, planned.name, number + 1);
+                let Planned { scenario, name: cell, .. } = &planned;
+                eprintln!("[{place}] {scenario} / {cell}: round {} of {of}, {name}", number + 1);
                 rounds.push(self.round(number, broker, &planned));
             }
         }
-        let Planned { scenario, name, command, swept, .. } = planned;
+        let command = planned.told();
+        let Planned { scenario, name, swept, .. } = planned;
         let results = CellResults { scenario, name, command, swept, rounds };
-        println!("{}", results.row(&self.results.brokers));
+        println!("{}", results.row(&self.results));
         self.results.cells.push(results);
         self.write()?;
-        if self.interrupted.load(Ordering::Relaxed) {
+        if self.watch.is_interrupted() {
             return Err("interrupted; what was measured so far is kept".to_owned());
         }
         Ok(())
-    }
-
-    fn round(&self, number: u32, broker: usize, planned: &Planned) -> Round {
-        let Planned { before, command, .. } = planned;
-        let running = &self.brokers[broker];
-        let topic = format!("logan-bench-{}-{number}-{broker}", std::process::id());
-        let file = self.how.work.join(format!("{topic}.json"));
-        let mut outcome = Ok(None);
-        for line in before {
-            outcome = outcome.and_then(|_| on_broker(line, running, &topic, None));
-        }
-        let outcome = outcome.and_then(|_| on_broker(command, running, &topic, Some(&file)));
-        if !before.is_empty() {
-            let shape = scenario::of_topics(command);
-            if let Err(error) = on_broker(&format!("remove {shape}"), running, &topic, None) {
-                eprintln!("{topic} is left behind: {error}");
-            }
-        }
-        let _ = std::fs::remove_file(&file);
-        match outcome {
-            Ok(measured) => {
-                let error = measured.as_ref().and_then(|measured: &Measured| measured.cut_short.clone());
-                Round { number, broker, measured, error }
-            }
-            Err(error) => Round { number, broker, measured: None, error: Some(error) },
-        }
     }
 
     fn write(&self) -> Result<(), String> {
@@ -269,33 +250,19 @@ impl Comparison<'_> {
     }
 }
 
-/// Runs a command line of this program against a broker. With a file to write to, returns what it measured.
-fn on_broker(
-    line: &str,
-    running: &Running,
-    topic: &str,
-    file: Option<&Path>,
-) -> Result<Option<Measured>, String> {
-    let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = Command::new(own);
-    command.args(line.split_whitespace()).args(["--broker", &running.address, "--topic", topic]);
-    if let Some(pid) = running.pid.filter(|_| file.is_some()) {
-        command.args(["--pid", &pid.to_string()]);
-    }
-    if let Some(file) = file {
-        command.arg("--json").arg(file);
-    }
-    if ["produce", "mixed", "end-to-end"].iter().any(|what| line.starts_with(what)) {
-        for setting in &running.topic_config {
-            command.args(["--topic-config", setting]);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_counted_from_one_and_must_be_there() {
+        assert_eq!(parse_pair("1:3"), Ok((0, 2)));
+        for wrong in ["", "1", "0:1", "2:2", "a:b", "1:2:3"] {
+            assert!(parse_pair(wrong).is_err(), "{wrong}");
         }
-    }
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    let written = file.and_then(|file| std::fs::read_to_string(file).ok());
-    match written {
-        Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| error.to_string()),
-        None if output.status.success() => Ok(None),
-        None => Err(said),
+        let two = vec!["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
+        assert!(Brokers { brokers: two.clone(), pairs: vec![(1, 0)] }.check().is_ok());
+        let error = Brokers { brokers: two, pairs: vec![(0, 2)] }.check().unwrap_err();
+        assert!(error.contains("1:3 of 2"), "{error}");
     }
 }

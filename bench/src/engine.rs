@@ -19,7 +19,7 @@ use logan_storage::{
     VolumeConfig, VolumePart, open_directory,
 };
 
-use crate::figures::{Direction, Meter, Request, Run, Times};
+use crate::figures::{Direction, End, Meter, Request, Run, Times};
 use crate::payload::{self, Batch, Payload, Recipe, Sizes, parse_size};
 
 /// What a record's value has; the engine does not look inside batches.
@@ -62,7 +62,7 @@ type Parts = Arc<Mutex<Vec<Option<VolumePart>>>>;
 pub fn run(options: &Options) -> Result<String, String> {
     // The engine runs in this process.
     let broker = Some(std::process::id());
-    let run = Run::new(Times { warm_up: options.warm_up, seconds: options.seconds, broker });
+    let run = Run::new(Times { warm_up: options.warm_up, seconds: options.seconds, end: End::Time, broker });
     let mut machine = RealOptions::standard();
     machine.shards = options.shards.unwrap_or(machine.shards);
     let (shared, of_run, parts) = (Arc::new(options.clone()), run.clone(), Parts::default());

@@ -1,15 +1,19 @@
 //! `logan-bench`: see this crate's README.
 
 mod brokers;
+mod child;
 mod client;
 mod compare;
 mod engine;
 mod environment;
 mod figures;
+mod knee;
 mod load;
 mod page;
 mod payload;
 mod process;
+mod progress;
+mod restart;
 mod results;
 mod scenario;
 mod session;
@@ -177,5 +181,27 @@ fn measure(load: Load, output: &Output) -> Result<String, String> {
     match &measured.cut_short {
         None => Ok(measured.to_string()),
         Some(_) => Err(format!("the run was cut short\n{measured}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of them, as a process of its own would read it.
+    #[test]
+    fn command_lines_of_scenarios_are_understood() {
+        for scenario in scenario::all() {
+            for cell in scenario.cells {
+                for line in cell.before.iter().copied().chain([cell.measure.line()]) {
+                    let words = std::iter::once("logan-bench").chain(line.split_whitespace());
+                    if let Err(error) = Arguments::try_parse_from(words)
+                        && !line.is_empty()
+                    {
+                        panic!("{} / {}: {error}", scenario.name, cell.name);
+                    }
+                }
+            }
+        }
     }
 }

@@ -70,15 +70,21 @@ impl fmt::Display for Sizes {
 
 /// `65536`, `64k`, `1m`: 1 byte to 64 MiB.
 pub fn parse_size(text: &str) -> Result<usize, String> {
-    let (digits, unit) = match text.to_ascii_lowercase().strip_suffix(['k', 'm']) {
-        Some(digits) if text.ends_with(['k', 'K']) => (digits.to_owned(), 1 << 10),
-        Some(digits) => (digits.to_owned(), 1 << 20),
-        None => (text.to_owned(), 1),
-    };
-    let number: usize =
-        digits.parse().map_err(|_| format!("{text:?} is not a size such as 1024, 16k or 1m"))?;
-    let bytes = number.checked_mul(unit).filter(|bytes| (1..=64 << 20).contains(bytes));
-    bytes.ok_or_else(|| format!("{text} is not from 1 to 64m"))
+    let bytes = parse_amount(text).ok().filter(|bytes| *bytes <= 64 << 20);
+    let bytes =
+        bytes.ok_or_else(|| format!("{text:?} is not a size such as 1024, 16k or 1m, from 1 to 64m"))?;
+    Ok(bytes as usize)
+}
+
+/// `65536`, `64k`, `1m`, `10g`: 1 byte to 1 TiB.
+pub fn parse_amount(text: &str) -> Result<u64, String> {
+    let units = [('k', 10), ('m', 20), ('g', 30)];
+    let unit = units.into_iter().find(|(letter, _)| text.to_ascii_lowercase().ends_with(*letter));
+    let (digits, bits) = unit.map_or((text, 0), |(_, bits)| (&text[..text.len() - 1], bits));
+    let number: u64 =
+        digits.parse().map_err(|_| format!("{text:?} is not an amount such as 1024, 16k or 10g"))?;
+    let bytes = number.checked_mul(1 << bits).filter(|bytes| (1..=1 << 40).contains(bytes));
+    bytes.ok_or_else(|| format!("{text} is not from 1 to 1024g"))
 }
 
 /// A batch and the records in it.
@@ -281,6 +287,8 @@ mod tests {
         assert_eq!(parse_size("16k"), Ok(16 << 10));
         assert_eq!(parse_size("1M"), Ok(1 << 20));
         assert_eq!(parse_size("100"), Ok(100));
+        assert_eq!(parse_amount("10g"), Ok(10 << 30));
+        assert!(parse_amount("1025g").is_err());
         for wrong in ["", "0", "k", "65m", "1g", "-1", "99999999999999999999k"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
             assert!(wrong.parse::<Sizes>().is_err(), "{wrong}");

@@ -11,7 +11,7 @@ use crate::figures::Measured;
 use crate::stats::Ratio;
 
 /// Of the file's form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
@@ -19,8 +19,10 @@ pub struct Results {
     /// Seconds since 1970.
     pub began: u64,
     pub environment: Environment,
-    /// In the order in which they are told: the first is compared with each of the others.
+    /// In the order in which they are told.
     pub brokers: Vec<Described>,
+    /// Which of them are compared, by their places in `brokers`.
+    pub pairs: Vec<(usize, usize)>,
     pub cells: Vec<CellResults>,
 }
 
@@ -51,6 +53,9 @@ pub struct Round {
     /// Which round, and of which broker in [`Results::brokers`].
     pub number: u32,
     pub broker: usize,
+    /// Records a second that this broker was given, where that was found out first.
+    #[serde(default)]
+    pub rate: Option<u64>,
     pub measured: Option<Measured>,
     /// Why there are no figures, or not all.
     pub error: Option<String>,
@@ -63,10 +68,13 @@ pub enum Figure {
     BrokerCpu,
     P99,
     EndToEndP99,
+    Ready,
+    FirstFetch,
 }
 
 impl Figure {
-    pub const ALL: [Self; 4] = [Self::Throughput, Self::BrokerCpu, Self::P99, Self::EndToEndP99];
+    pub const ALL: [Self; 6] =
+        [Self::Throughput, Self::BrokerCpu, Self::P99, Self::EndToEndP99, Self::Ready, Self::FirstFetch];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -74,6 +82,8 @@ impl Figure {
             Self::BrokerCpu => "broker CPU-s/GB",
             Self::P99 => "p99 ms",
             Self::EndToEndP99 => "end to end p99 ms",
+            Self::Ready => "ready ms",
+            Self::FirstFetch => "first fetch ms",
         }
     }
 
@@ -83,11 +93,13 @@ impl Figure {
         match self {
             Self::Throughput => {
                 let sides = [&measured.produced, &measured.fetched].into_iter().flatten();
-                Some(sides.map(|side| side.mb_per_s).sum())
+                sides.map(|side| side.mb_per_s).reduce(|produced, fetched| produced + fetched)
             }
             Self::BrokerCpu => measured.broker_cpu_s_per_gb(),
             Self::P99 => side.and_then(|side| Some(side.latency.as_ref()?.p99_ms)),
             Self::EndToEndP99 => measured.end_to_end.as_ref().map(|latency| latency.p99_ms),
+            Self::Ready => measured.restart.map(|restart| restart.ready_ms),
+            Self::FirstFetch => measured.restart.and_then(|restart| restart.first_fetch_ms),
         }
     }
 }
@@ -107,20 +119,21 @@ impl CellResults {
         Some(f64::midpoint(figures[middle], figures[figures.len() / 2]))
     }
 
-    /// How broker 0 stands to another, by the rounds that both have.
-    pub fn ratio(&self, other: usize, figure: Figure) -> Option<Ratio> {
+    /// How one broker stands to another, by the rounds that both have.
+    pub fn ratio(&self, (one, other): (usize, usize), figure: Figure) -> Option<Ratio> {
         let of = |broker: usize, number: u32| {
             let round = self.rounds.iter().find(|round| round.broker == broker && round.number == number)?;
             figure.of(round.measured.as_ref()?)
         };
-        let numbers = self.rounds.iter().filter(|round| round.broker == 0).map(|round| round.number);
+        let numbers = self.rounds.iter().filter(|round| round.broker == one).map(|round| round.number);
         let pairs: Vec<(f64, f64)> =
-            numbers.filter_map(|number| Some((of(0, number)?, of(other, number)?))).collect();
+            numbers.filter_map(|number| Some((of(one, number)?, of(other, number)?))).collect();
         Ratio::of(&pairs)
     }
 
-    /// A row for the terminal: each broker's medians, and how the first stands to the others.
-    pub fn row(&self, brokers: &[Described]) -> String {
+    /// A row for the terminal: each broker's medians, and how the ones stand to the others.
+    pub fn row(&self, results: &Results) -> String {
+        let brokers = &results.brokers;
         let mut lines = vec![format!("{} / {}", self.scenario, self.name)];
         for figure in Figure::ALL {
             let medians: Vec<String> = (0..brokers.len())
@@ -132,9 +145,9 @@ impl CellResults {
                 continue;
             }
             let mut line = format!("  {:<18} {}", figure.name(), medians.join("  "));
-            for (other, described) in brokers.iter().enumerate().skip(1) {
-                if let Some(ratio) = self.ratio(other, figure) {
-                    let _ = write!(line, "  | {} of {}", told(&ratio), described.name);
+            for pair in &results.pairs {
+                if let Some(ratio) = self.ratio(*pair, figure) {
+                    let _ = write!(line, "  | {} {}", results.pair_name(*pair), told(&ratio));
                 }
             }
             lines.push(line);
@@ -142,7 +155,7 @@ impl CellResults {
         let errors = self.rounds.iter().filter_map(|round| {
             Some(format!(
                 "  round {} of {}: {}",
-                round.number,
+                round.number + 1,
                 brokers[round.broker].name,
                 round.error.as_ref()?
             ))
@@ -163,6 +176,12 @@ pub fn told(ratio: &Ratio) -> String {
 }
 
 impl Results {
+    /// What is compared with what.
+    pub fn pair_name(&self, (one, other): (usize, usize)) -> String {
+        let name = |broker: usize| self.brokers.get(broker).map_or("?", |described| &described.name);
+        format!("{} / {}", name(one), name(other))
+    }
+
     /// Runs without figures, or with a part of them.
     pub fn failures(&self) -> usize {
         self.cells.iter().flat_map(|cell| &cell.rounds).filter(|round| round.error.is_some()).count()
@@ -231,6 +250,7 @@ pub mod tests {
             broker: Some(spent),
             client: spent,
             verified: Verified { in_order: 0, known: 0, acknowledged: 1_000_000 },
+            restart: None,
             cut_short: None,
         }
     }
@@ -244,6 +264,7 @@ pub mod tests {
                 rounds.push(Round {
                     number,
                     broker,
+                    rate: None,
                     measured: Some(measured(mb_per_s, p99_ms)),
                     error: None,
                 });
@@ -252,10 +273,17 @@ pub mod tests {
         rounds.push(Round {
             number: 3,
             broker: 0,
+            rate: None,
             measured: None,
             error: Some("the broker died".to_owned()),
         });
-        rounds.push(Round { number: 3, broker: 1, measured: Some(measured(1.0, 1.0)), error: None });
+        rounds.push(Round {
+            number: 3,
+            broker: 1,
+            rate: None,
+            measured: Some(measured(1.0, 1.0)),
+            error: None,
+        });
         let described = |name: &str| Described { name: name.to_owned(), about: "a<b>".to_owned() };
         let cell = CellResults {
             scenario: "throughput".to_owned(),
@@ -269,6 +297,7 @@ pub mod tests {
             began: 1,
             environment: Environment::of(Path::new(".")),
             brokers: vec![described("logan"), described("kafka")],
+            pairs: vec![(0, 1)],
             cells: vec![cell],
         }
     }
@@ -277,11 +306,11 @@ pub mod tests {
     fn ratios_come_from_rounds_that_both_have() {
         let results = two_brokers();
         let cell = &results.cells[0];
-        let throughput = cell.ratio(1, Figure::Throughput).unwrap();
+        let throughput = cell.ratio((0, 1), Figure::Throughput).unwrap();
         assert_eq!(throughput.rounds, 3);
         assert!((1.9..2.1).contains(&throughput.mean) && !throughput.is_noise());
-        assert!(cell.ratio(1, Figure::P99).unwrap().is_noise());
-        assert!(cell.ratio(1, Figure::EndToEndP99).is_none());
+        assert!(cell.ratio((0, 1), Figure::P99).unwrap().is_noise());
+        assert!(cell.ratio((0, 1), Figure::EndToEndP99).is_none());
         assert_eq!(cell.median(0, Figure::Throughput), Some(200.0));
         assert_eq!(cell.median(1, Figure::Throughput), Some(99.5), "the mean of the middle two");
         assert_eq!(results.failures(), 1);
@@ -290,7 +319,7 @@ pub mod tests {
     #[test]
     fn a_row_says_what_is_noise_and_what_failed() {
         let results = two_brokers();
-        let row = results.cells[0].row(&results.brokers);
+        let row = results.cells[0].row(&results);
         for text in
             ["throughput / 1 KiB", "logan 200.00", "kafka 99.50", "inside the noise", "the broker died"]
         {

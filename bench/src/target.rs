@@ -3,7 +3,8 @@
 use clap::{Args, ValueEnum};
 use logan::protocol::Str;
 
-use crate::figures::Times;
+use crate::figures::{End, Times};
+use crate::payload::parse_amount;
 
 #[derive(Args, Clone)]
 pub struct Target {
@@ -27,6 +28,12 @@ pub struct Target {
     /// Seconds before them that are not.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     pub warm_up: u64,
+    /// The run ends when so many bytes went in and out, `10g`; what was not done within --seconds is cut off.
+    #[arg(long, value_parser = parse_amount, conflicts_with = "once")]
+    pub bytes: Option<u64>,
+    /// Each partition is sent one batch, or read once to where it ends now, and the run ends when that is done.
+    #[arg(long)]
+    pub once: bool,
     /// Cores that the client uses.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub client_shards: u16,
@@ -44,8 +51,11 @@ pub enum Client {
 }
 
 impl Target {
-    /// librdkafka takes minutes to build, so it is not always in.
+    /// librdkafka takes minutes to build, so it is not always in, and it does not say when all is done.
     pub fn check_client(&self) -> Result<(), String> {
+        if self.client == Client::Rdkafka && self.once {
+            return Err("--once is for this program's own client".to_owned());
+        }
         if self.client == Client::Rdkafka && !cfg!(feature = "rdkafka") {
             return Err("built without librdkafka: cargo build --release -p logan-bench --features rdkafka"
                 .to_owned());
@@ -61,8 +71,15 @@ impl Target {
         Layout { topics: (0..self.topics).map(name).collect(), partitions: self.partitions }
     }
 
-    pub fn times(&self) -> Times {
-        Times { warm_up: self.warm_up, seconds: self.seconds, broker: self.pid }
+    /// Of a run in which so many connections have work to do.
+    pub fn times(&self, connections: u16) -> Times {
+        let end = match self.bytes {
+            _ if self.once => End::Work(u64::from(connections)),
+            Some(bytes) => End::Bytes(bytes),
+            None => End::Time,
+        };
+        let warm_up = if self.once { 0 } else { self.warm_up };
+        Times { warm_up, seconds: self.seconds, end, broker: self.pid }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Topics: made before a run, and as a measurement of their own.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,11 +58,12 @@ pub fn remove_all(target: Target) -> Result<String, String> {
 }
 
 /// Runs what one connection does, and says what came of it.
-pub fn on_one_shard<W>(work: W) -> Result<String, String>
+pub fn on_one_shard<W, T>(work: W) -> Result<T, String>
 where
-    W: AsyncFnOnce() -> Result<String, ClientError> + Clone + Send + 'static,
+    W: AsyncFnOnce() -> Result<T, ClientError> + Clone + Send + 'static,
+    T: Send + 'static,
 {
-    let outcome = Arc::new(Mutex::new(Ok(String::new())));
+    let outcome = Arc::new(Mutex::new(Err("interrupted".to_owned())));
     let result = outcome.clone();
     let machine =
         logan_shards::RealOptions { shards: 1, pin: false, ..logan_shards::RealOptions::standard() };
@@ -75,7 +77,7 @@ where
     })
     .map_err(|error| error.to_string())?;
     let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut *outcome, Ok(String::new()))
+    std::mem::replace(&mut *outcome, Err(String::new()))
 }
 
 async fn create_all(options: &Options) -> Result<String, ClientError> {
@@ -169,6 +171,13 @@ async fn is_usable(
     if there != partitions as usize && there > 0 {
         return Err(ClientError::Refused(format!(
             "{name} exists with {there} partitions, not {partitions}: name another --topic"
+        )));
+    }
+    let leaders: BTreeSet<i32> = topic.partitions.iter().map(|partition| partition.leader_id).collect();
+    if leaders.len() > 1 && !leaders.contains(&-1) {
+        return Err(ClientError::Refused(format!(
+            "{name} is led by {} brokers, and this program speaks to one: it measures a broker, not a cluster",
+            leaders.len()
         )));
     }
     Ok(there > 0 && topic.partitions.iter().all(|partition| partition.error_code == ErrorCode::NONE))

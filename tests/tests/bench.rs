@@ -182,7 +182,7 @@ fn an_honest_broker_passes_and_nothing_is_left_behind() {
     let json = scratch.path().join("smoke.json");
     let page = scratch.path().join("smoke.html");
     let line = format!(
-        "run smoke --broker {}/{} --work {} --json {} --html {}",
+        "run smoke --broker {}/{} --keep-free 100m --work {} --json {} --html {}",
         broker.address(),
         broker.pid(),
         scratch.path().join("work").display(),
@@ -197,12 +197,15 @@ fn an_honest_broker_passes_and_nothing_is_left_behind() {
     assert!(page.contains("</html>") && page.contains("<polyline"), "{page}");
     let mut connection = logan_tests::wire::Connection::open(broker.address());
     assert_eq!(connection.create_topic("still-works", 1, &[]), 0);
-    let left = std::fs::read_dir(scratch.path().join("data")).expect("the broker's").filter_map(Result::ok);
-    let left: Vec<_> = left
-        .map(|entry| entry.file_name())
-        .filter(|name| name.to_string_lossy().starts_with("logan-bench"))
-        .collect();
-    assert!(left.iter().all(|name| name.to_string_lossy().ends_with("-delete")), "{left:?}");
+    assert_eq!(topics_of_bench(&scratch), Vec::<String>::new());
+}
+
+/// Directories of topics that `logan-bench` made and that nobody has deleted.
+fn topics_of_bench(scratch: &Scratch) -> Vec<String> {
+    let entries =
+        std::fs::read_dir(scratch.path().join("data")).expect("the broker's").filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("logan-bench") && !name.ends_with("-delete")).collect()
 }
 
 #[test]
@@ -223,6 +226,66 @@ fn what_is_wrong_is_said() {
         "{}",
         text(&output)
     );
+}
+
+/// It is stopped, killed, and read from the disk, and has what it acknowledged each time.
+#[test]
+fn a_broker_that_is_started_again_is_timed() {
+    let scratch = Scratch::new("bench-restart");
+    let (json, work) = (scratch.path().join("restart.json"), scratch.path().join("work"));
+    let line = format!(
+        "run restart --broker logan={} --warm 1 --keep-free 100m --work {} --json {}",
+        broker::program("logan").display(),
+        work.display(),
+        json.display()
+    );
+    let output = bench(&line);
+    assert!(output.status.success(), "{}", text(&output));
+    let said = text(&output);
+    assert!(said.contains("ready ms") && said.contains("first fetch ms"), "{said}");
+    let results = std::fs::read_to_string(json).expect("it was written");
+    let found: Vec<&str> = results.lines().filter(|line| line.contains("\"found\"")).collect();
+    assert_eq!(found.len(), 2, "{results}");
+    assert!(!work.exists(), "the broker's data is left behind");
+}
+
+/// What was measured until then is kept, and nothing is left behind.
+#[test]
+fn a_run_that_is_interrupted_keeps_what_it_has() {
+    let scratch = Scratch::new("bench-interrupted");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let (json, work) = (scratch.path().join("cut.json"), scratch.path().join("work"));
+    let running = Command::new(broker::program("logan-bench"))
+        .args(["run", "latency", "--seconds", "60", "--keep-free", "100m"])
+        .args(["--broker", &broker.address().to_string()])
+        .arg("--work")
+        .arg(&work)
+        .arg("--json")
+        .arg(&json)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("logan-bench runs");
+    // Two seconds of warm-up, and some that count.
+    thread::sleep(std::time::Duration::from_secs(6));
+    let asked = Command::new("kill").args(["-s", "INT", &running.id().to_string()]).status();
+    assert!(asked.expect("kill runs").success());
+    let output = running.wait_with_output().expect("it was started");
+    assert!(!output.status.success() && text(&output).contains("interrupted"), "{}", text(&output));
+    let results = std::fs::read_to_string(json).expect("it was written");
+    assert!(results.contains("\"cut_short\": \"interrupted\""), "{results}");
+    assert_eq!(results.matches("\"produced\": {").count(), 1, "{results}");
+    assert!(!work.exists());
+    assert_eq!(topics_of_bench(&scratch), Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_without_room_is_told() {
+    let scratch = Scratch::new("bench-room");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let work = scratch.path().join("work");
+    let line = format!("run smoke --broker {} --keep-free 1024g --work {}", broker.address(), work.display());
+    let output = bench(&line);
+    assert!(!output.status.success() && text(&output).contains("too little disk"), "{}", text(&output));
 }
 
 /// What was measured until then is kept, and told as what it is.

@@ -86,10 +86,14 @@ pub struct Running {
     pub about: String,
     /// Settings of the topics that it is measured with.
     pub topic_config: Vec<&'static str>,
+    /// Whether it was started here and has had no load since.
+    pub is_fresh: bool,
     started: Option<Started>,
 }
 
 struct Started {
+    /// What is run, again after a stop.
+    command: Command,
     child: Child,
     folder: PathBuf,
 }
@@ -102,7 +106,14 @@ impl Named {
                 await_port(address, Duration::from_secs(2), &mut || Ok(()))?;
                 let about = format!("at {address}");
                 let topic_config = Vec::new();
-                Ok(Running { address: address.clone(), pid: *pid, about, topic_config, started: None })
+                Ok(Running {
+                    address: address.clone(),
+                    pid: *pid,
+                    about,
+                    topic_config,
+                    is_fresh: false,
+                    started: None,
+                })
             }
             Self::Logan { binary, is_synced } => logan::bring_up(binary, *is_synced, work),
             Self::Kafka { is_synced } => kafka::bring_up(*is_synced, work),
@@ -122,14 +133,49 @@ impl Running {
         let address = format!("127.0.0.1:{port}");
         let child = spawn(&mut command, &folder)?;
         let pid = Some(child.id());
-        let mut running =
-            Self { address, pid, about, topic_config, started: Some(Started { child, folder }) };
+        let started = Some(Started { command, child, folder });
+        let mut running = Self { address, pid, about, topic_config, is_fresh: true, started };
         running.await_ready()?;
         Ok(running)
     }
 
+    fn started(&mut self) -> Result<&mut Started, String> {
+        self.started.as_mut().ok_or_else(|| {
+            "only a broker that this program starts can be stopped by it: name it logan or kafka".to_owned()
+        })
+    }
+
+    /// Ends the process at once, as `kill -9` does.
+    pub fn kill(&mut self) -> Result<(), String> {
+        let child = &mut self.started()?.child;
+        let killed = child.kill().and_then(|()| child.wait());
+        killed.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Asks the process to end, and waits for that.
+    pub fn stop(&mut self) -> Result<(), String> {
+        self.started()?.stop()
+    }
+
+    /// Starts the process that was stopped or killed. It does not listen yet.
+    pub fn start_again(&mut self) -> Result<(), String> {
+        let started = self.started()?;
+        started.child = spawn(&mut started.command, &started.folder)?;
+        self.pid = Some(started.child.id());
+        self.is_fresh = true;
+        Ok(())
+    }
+
+    /// Stops the broker, drops what the kernel keeps in memory of its files, and starts it again: what is read then comes from the disk.
+    pub fn cool(&mut self) -> Result<(), String> {
+        self.stop()?;
+        drop_cached(&self.started()?.folder).map_err(|error| format!("dropping cached pages: {error}"))?;
+        self.start_again()?;
+        self.await_ready()
+    }
+
     /// Waits until the broker listens; if it ends instead, its last words are the error.
-    fn await_ready(&mut self) -> Result<(), String> {
+    pub fn await_ready(&mut self) -> Result<(), String> {
         let address = self.address.clone();
         let Some(started) = &mut self.started else { return Ok(()) };
         let (child, folder) = (&mut started.child, &started.folder);
@@ -145,21 +191,59 @@ impl Drop for Running {
     fn drop(&mut self) {
         let Some(started) = &mut self.started else { return };
         // SIGTERM first: a broker that is asked leaves no half-written files behind to be removed.
-        let asked = Command::new("kill").arg(started.child.id().to_string()).status();
-        let until = Instant::now() + STOP;
-        while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
-            && Instant::now() < until
-            && matches!(started.child.try_wait(), Ok(None))
-        {
-            std::thread::sleep(LOOK);
+        if let Err(error) = started.stop() {
+            eprintln!("{}: {error}", self.address);
+            // Whoever has ended cannot be killed, which is as well.
+            let _ = started.child.kill();
+            let _ = started.child.wait();
         }
-        // Whoever has ended cannot be killed, which is as well.
-        let _ = started.child.kill();
-        let _ = started.child.wait();
         if let Err(error) = fs::remove_dir_all(&started.folder) {
             eprintln!("{} is left behind: {error}", started.folder.display());
         }
     }
+}
+
+impl Started {
+    fn stop(&mut self) -> Result<(), String> {
+        signal(&self.child, "TERM")?;
+        let until = Instant::now() + STOP;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > until {
+                return Err(format!("the broker did not end within {} s", STOP.as_secs()));
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+}
+
+/// Sends a process a signal. One that has ended already has no need of it.
+pub fn signal(child: &Child, name: &str) -> Result<(), String> {
+    let sent =
+        Command::new("kill").args(["-s", name, &child.id().to_string()]).stderr(Stdio::null()).status();
+    sent.map(|_| ()).map_err(|error| format!("kill: {error}"))
+}
+
+/// Drops what the kernel caches of all files in a folder. What is not on the disk yet is brought there first: only that can be dropped.
+fn drop_cached(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            drop_cached(&entry.path())?;
+        } else if kind.is_file() {
+            let file = File::open(entry.path())?;
+            file.sync_all()?;
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that are free on a folder's file system for whoever is not root.
+pub fn free_bytes(folder: &Path) -> Result<u64, String> {
+    let stat = rustix::fs::statvfs(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(stat.f_bavail * stat.f_frsize)
 }
 
 fn spawn(command: &mut Command, folder: &Path) -> Result<Child, String> {
@@ -239,6 +323,28 @@ mod tests {
         let port = free_ports().unwrap();
         let error = await_port(&format!("127.0.0.1:{port}"), Duration::from_millis(50), &mut || Ok(()));
         assert!(error.unwrap_err().contains("nobody listens"));
+    }
+
+    #[test]
+    fn files_are_dropped_from_memory_and_keep_their_bytes() {
+        let folder = new_folder(&std::env::temp_dir(), "cached").unwrap();
+        let inner = folder.join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("segment"), b"records").unwrap();
+        drop_cached(&folder).unwrap();
+        assert_eq!(fs::read(inner.join("segment")).unwrap(), b"records");
+        assert!(free_bytes(&folder).unwrap() > 0);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn only_who_was_started_here_can_be_stopped() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mut running = Named::At { address, pid: None }.bring_up(Path::new(".")).unwrap();
+        for outcome in [running.kill(), running.stop(), running.start_again(), running.cool()] {
+            assert!(outcome.unwrap_err().contains("starts"));
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct Second {
 }
 
 /// What a process took while the window was open.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spent {
     pub user_s: f64,
     pub system_s: f64,
@@ -83,6 +83,20 @@ pub struct Verified {
     pub acknowledged: u64,
 }
 
+/// A broker that was started again: from the start of its process until …, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Restart {
+    /// … somebody listens at its port.
+    pub listening_ms: f64,
+    /// … every partition has its leader, and says where it ends.
+    pub ready_ms: f64,
+    /// … a consumer has the first record; nothing, if there is none.
+    pub first_fetch_ms: Option<f64>,
+    /// Records that were acknowledged before, and those that are there now.
+    pub acknowledged: u64,
+    pub found: u64,
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
@@ -95,6 +109,9 @@ pub struct Measured {
     pub broker: Option<Spent>,
     pub client: Spent,
     pub verified: Verified,
+    /// How the broker came back, where that is what was measured.
+    #[serde(default)]
+    pub restart: Option<Restart>,
     /// Why the run ended before its time, if it did: what is measured is what was until then.
     pub cut_short: Option<String>,
 }
@@ -103,6 +120,22 @@ impl Measured {
     /// Bytes that went in and out.
     pub fn bytes(&self) -> u64 {
         [&self.produced, &self.fetched].into_iter().flatten().map(|side| side.bytes).sum()
+    }
+
+    /// A run of which only the broker's start counts.
+    pub fn of_restart(restart: Restart) -> Self {
+        let verified = Verified { in_order: 0, known: 0, acknowledged: restart.acknowledged };
+        Self {
+            seconds: restart.first_fetch_ms.unwrap_or(restart.ready_ms) / 1e3,
+            produced: None,
+            fetched: None,
+            end_to_end: None,
+            broker: None,
+            client: Spent::default(),
+            verified,
+            restart: Some(restart),
+            cut_short: None,
+        }
     }
 
     fn per_gigabyte(&self, cpu_s: f64) -> f64 {

@@ -7,9 +7,9 @@ mod run;
 
 #[cfg(test)]
 pub use latency::Latency;
-pub use measured::Measured;
+pub use measured::{Measured, Restart};
 #[cfg(test)]
 pub use measured::{Second, Side, Spent, Verified};
 #[cfg(feature = "rdkafka")]
 pub use run::Tally;
-pub use run::{Direction, Meter, Request, Run, Times};
+pub use run::{Direction, End, Meter, Request, Run, Times};

@@ -1,7 +1,6 @@
 //! One run: when it counts, when it ends, and what came of it.
 
 use std::cell::RefCell;
-use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,15 +13,14 @@ use super::counted::{Answered, Counted};
 use super::latency::{Latency, MAX_US};
 use super::measured::{Measured, Spent, Verified};
 use crate::process::{self, Sample};
+use crate::progress;
 
+/// How often the opening of the window is looked for.
+const SOON: Duration = Duration::from_micros(100);
 /// How often what other shards do is looked at.
 const LOOK: Duration = Duration::from_millis(5);
-/// How often the one who waits for the end looks whether it has come, and how many of these make a second.
+/// How often the one who waits for the end looks whether it has come, if nothing but time brings it.
 const TICK: Duration = Duration::from_millis(100);
-const TICKS_A_SECOND: u64 = 10;
-
-/// Of the bar that shows how far a run is, in letters.
-const WIDTH: u64 = 20;
 
 const WARMING_UP: u8 = 0;
 const OPEN: u8 = 1;
@@ -34,8 +32,20 @@ pub struct Times {
     /// Seconds that are not measured, and those that are.
     pub warm_up: u64,
     pub seconds: u64,
+    pub end: End,
     /// The broker's process on this machine.
     pub broker: Option<u32>,
+}
+
+/// What ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its seconds have passed.
+    Time,
+    /// So many bytes went in and out. If its seconds pass before, it is cut short.
+    Bytes(u64),
+    /// So many connections have done all that they had to do. If its seconds pass before, it is cut short.
+    Work(u64),
 }
 
 /// Shared by all shards.
@@ -45,8 +55,12 @@ pub struct Run(Arc<Shared>);
 struct Shared {
     times: Times,
     phase: AtomicU8,
-    /// When the window was opened.
+    /// When the window was opened, and when what had to be done was.
     opened: OnceLock<Instant>,
+    done: OnceLock<Instant>,
+    /// Of [`End::Work`]: connections that are ready to begin, and those that have nothing more to do.
+    ready: AtomicU64,
+    idle: AtomicU64,
     begun: AtomicBool,
     /// Of all directions, since the window was opened: for whoever watches.
     bytes: AtomicU64,
@@ -90,6 +104,9 @@ impl Run {
             times,
             phase: AtomicU8::new(WARMING_UP),
             opened: OnceLock::new(),
+            done: OnceLock::new(),
+            ready: AtomicU64::new(0),
+            idle: AtomicU64::new(0),
             begun: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
             records: AtomicU64::new(0),
@@ -111,6 +128,31 @@ impl Run {
     pub async fn until_begun(&self) {
         while !self.0.begun.load(Ordering::Acquire) && !self.has_ended() {
             shards::sleep(LOOK).await;
+        }
+    }
+
+    /// A connection is ready. Where the end is that work is done, waits until all are and the window is open, so that only the work counts.
+    pub async fn until_open(&self) {
+        if !matches!(self.0.times.end, End::Work(_)) {
+            return;
+        }
+        self.0.ready.fetch_add(1, Ordering::Relaxed);
+        while !self.is_open() && !self.has_ended() {
+            shards::sleep(SOON).await;
+        }
+    }
+
+    /// A connection has nothing more to do. The last one ends the run, if that is its end.
+    pub fn idle(&self) {
+        let idle = self.0.idle.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.0.times.end == End::Work(idle) {
+            self.done();
+        }
+    }
+
+    fn done(&self) {
+        if self.is_open() && self.0.done.set(Instant::now()).is_ok() {
+            self.0.phase.store(CLOSED, Ordering::Relaxed);
         }
     }
 
@@ -177,8 +219,8 @@ impl Run {
 
     /// Opens the window after the warm-up, closes it at its end, and looks at the processes at both.
     pub async fn keep_time(&self, stop: &Stop) {
-        let Times { warm_up, seconds, broker } = self.0.times;
-        if !self.wait(warm_up, stop, "warming up").await {
+        let Times { warm_up, seconds, broker, end } = self.0.times;
+        if !self.wait(warm_up, stop, "warming up").await || !self.all_are_ready(stop).await {
             return;
         }
         let before = match look(broker) {
@@ -187,10 +229,17 @@ impl Run {
         };
         let opened = *self.0.opened.get_or_init(Instant::now);
         self.0.phase.store(OPEN, Ordering::Relaxed);
-        self.wait(seconds, stop, "measuring").await;
+        if self.wait(seconds, stop, "measuring").await && end != End::Time {
+            self.cut_short(format!("not everything was done within {seconds} seconds"));
+        }
         self.0.phase.store(CLOSED, Ordering::Relaxed);
-        let window = opened.elapsed();
-        let after = look(broker);
+        let window = self.0.done.get().map_or_else(|| opened.elapsed(), |done| *done - opened);
+        self.look_again(&before, window);
+    }
+
+    /// What the processes took since `before`.
+    fn look_again(&self, before: &(Sample, Option<Sample>), window: Duration) {
+        let after = look(self.0.times.broker);
         let mut outcome = self.outcome();
         outcome.window = window;
         match after {
@@ -207,40 +256,58 @@ impl Run {
         }
     }
 
-    /// Waits so many seconds, and tells a terminal how it goes; `false` if the run ended meanwhile.
-    async fn wait(&self, seconds: u64, stop: &Stop, what: &str) -> bool {
-        let is_watched = std::io::stderr().is_terminal();
-        let mut told = (0, 0);
-        for tick in 0..seconds * TICKS_A_SECOND {
-            if stop.is_requested() {
-                self.cut_short("interrupted".to_owned());
-            }
-            if self.has_ended() {
-                break;
-            }
-            shards::sleep(TICK).await;
-            if is_watched && tick % TICKS_A_SECOND == TICKS_A_SECOND - 1 {
-                told = self.tell(what, tick / TICKS_A_SECOND + 1, seconds, told);
-            }
-        }
-        if is_watched {
-            eprint!("\r\x1b[K");
+    /// Waits until every connection that has work to do is ready to do it; `false` if the run ended meanwhile.
+    async fn all_are_ready(&self, stop: &Stop) -> bool {
+        let End::Work(connections) = self.0.times.end else { return true };
+        while self.0.ready.load(Ordering::Relaxed) < connections && !self.is_over(stop) {
+            shards::sleep(SOON).await;
         }
         !self.has_ended()
     }
 
-    /// A line over the last one. Returns what it told of, for the next.
+    fn is_over(&self, stop: &Stop) -> bool {
+        if stop.is_requested() {
+            self.cut_short("interrupted".to_owned());
+        }
+        self.has_ended()
+    }
+
+    /// Waits so many seconds, and tells whoever watches how it goes; `false` if the run ended meanwhile.
+    async fn wait(&self, seconds: u64, stop: &Stop, what: &str) -> bool {
+        let (began, limit) = (Instant::now(), Duration::from_secs(seconds));
+        let look = if self.0.times.end == End::Time { TICK } else { LOOK };
+        let is_watched = progress::is_watched();
+        let (mut second, mut told) = (0, (0, 0));
+        while !self.is_over(stop) {
+            let left = limit.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            shards::sleep(left.min(look)).await;
+            if is_watched && began.elapsed().as_secs() > second {
+                second = began.elapsed().as_secs();
+                told = self.tell(what, second, seconds, told);
+            }
+        }
+        if is_watched {
+            progress::clear();
+        }
+        !self.has_ended()
+    }
+
+    /// Tells how far the run is. Returns what it told of, for the next time.
     fn tell(&self, what: &str, second: u64, of: u64, before: (u64, u64)) -> (u64, u64) {
         let now = (self.0.bytes.load(Ordering::Relaxed), self.0.records.load(Ordering::Relaxed));
         let (bytes, records) = (now.0 - before.0, now.1 - before.1);
-        let done = (second * WIDTH / of) as usize;
-        let bar = format!("{}{}", "#".repeat(done), "-".repeat(WIDTH as usize - done));
-        eprint!(
-            "\r\x1b[K{what} [{bar}] {second}/{of} s  {:.1} MB/s  {records} records/s",
+        let part = match self.0.times.end {
+            End::Bytes(all) => now.0 as f64 / all as f64,
+            End::Time | End::Work(_) => second as f64 / of as f64,
+        };
+        progress::show(&format!(
+            "{what} {} {second}/{of} s  {:.1} MB/s  {records} records/s",
+            progress::bar(part),
             bytes as f64 / 1e6
-        );
-        // A terminal that is gone is nobody's loss.
-        let _ = std::io::stderr().flush();
+        ));
         now
     }
 
@@ -268,6 +335,7 @@ impl Run {
                 known: self.0.known.load(Ordering::Relaxed),
                 acknowledged: self.0.acknowledged.load(Ordering::Relaxed),
             },
+            restart: None,
             cut_short: outcome.cut_short.clone(),
         })
     }
@@ -322,8 +390,11 @@ impl Tally {
         let Request { direction, step_ns, bytes, records } = request;
         let at_ns = opened.elapsed().as_nanos() as u64;
         self.counted[direction as usize].add(Answered { at_ns, took_ns, step_ns, bytes, records });
-        shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let so_far = shared.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         shared.records.fetch_add(records, Ordering::Relaxed);
+        if matches!(shared.times.end, End::Bytes(all) if so_far >= all) {
+            self.run.done();
+        }
     }
 
     /// A consumer has a record now, so long after it was due.
@@ -380,7 +451,7 @@ mod tests {
     use super::*;
 
     fn run() -> Run {
-        Run::new(Times { warm_up: 0, seconds: 1, broker: None })
+        Run::new(Times { warm_up: 0, seconds: 1, end: End::Time, broker: None })
     }
 
     #[test]
@@ -390,6 +461,37 @@ mod tests {
         run.fail("second".into());
         assert!(run.has_ended());
         assert_eq!(run.measured().err().as_deref(), Some("first"));
+    }
+
+    fn opened(end: End) -> Run {
+        let run = Run::new(Times { warm_up: 0, seconds: 1, end, broker: None });
+        run.0.opened.get_or_init(Instant::now);
+        run.0.phase.store(OPEN, Ordering::Relaxed);
+        run
+    }
+
+    #[test]
+    fn enough_bytes_end_a_run_whose_end_they_are() {
+        let run = opened(End::Bytes(100));
+        let mut tally = Tally::new(&run);
+        let request = Request { direction: Direction::Produced, step_ns: 0, bytes: 60, records: 1 };
+        tally.count(request, 1);
+        assert!(!run.has_ended());
+        tally.count(request, 1);
+        assert!(run.has_ended() && run.0.done.get().is_some());
+        tally.count(request, 1);
+        assert_eq!(run.0.bytes.load(Ordering::Relaxed), 120, "what comes behind the end does not count");
+    }
+
+    #[test]
+    fn the_last_one_that_has_nothing_to_do_ends_a_run_of_work() {
+        let (work, time) = (opened(End::Work(2)), opened(End::Time));
+        for run in [&work, &time] {
+            run.idle();
+            assert!(!run.has_ended());
+            run.idle();
+        }
+        assert!(work.has_ended() && !time.has_ended());
     }
 
     #[test]

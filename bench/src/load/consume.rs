@@ -120,9 +120,19 @@ impl<'a> Consumer<'a> {
     }
 
     async fn read(&mut self) -> Result<(), ClientError> {
+        let is_alone = self.prepared.producing.is_none();
+        if is_alone {
+            self.meter.run().until_open().await;
+        }
         while !self.meter.run().has_ended() {
             self.fetch().await?;
-            if self.prepared.producing.is_none() {
+            if is_alone && self.prepared.target.once {
+                self.positions.retain(|position| position.place.next < position.end);
+                if self.positions.is_empty() {
+                    self.meter.run().idle();
+                    return Ok(());
+                }
+            } else if is_alone {
                 self.begin_again();
             }
         }

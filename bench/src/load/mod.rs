@@ -57,7 +57,10 @@ pub struct Prepared {
 pub fn run(load: Load) -> Result<Measured, String> {
     load.target.check_client()?;
     let prepared = Arc::new(Prepared::of(load)?);
-    let run = Run::new(prepared.target.times());
+    let producers = prepared.producing.as_ref().map(|producing| producing.connections);
+    let consumers = prepared.consuming.as_ref().map(|consuming| consuming.consumers);
+    // Consumers beside producers have nothing to do that ends by itself.
+    let run = Run::new(prepared.target.times(producers.or(consumers).unwrap_or(0)));
     let shards = prepared.target.client_shards;
     let machine = RealOptions { shards, pin: false, ..RealOptions::standard() };
     let of_run = run.clone();

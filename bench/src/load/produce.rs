@@ -21,6 +21,9 @@ use crate::figures::{Direction, Meter, Request};
 use crate::payload::{self, Batch, Payload, Recipe, Sizes, parse_size};
 use crate::verify::MAX_BATCH_BYTES;
 
+/// Between two requests for what the broker does not have yet.
+const AGAIN: Duration = Duration::from_millis(50);
+
 #[derive(Args, Clone)]
 pub struct Producing {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -170,6 +173,7 @@ pub async fn drive(prepared: &Arc<Prepared>, meter: Meter, number: u16) {
         meter.run().cut_short(error.to_string());
     }
     meter.run().drained();
+    meter.run().idle();
 }
 
 async fn drive_to_end(prepared: &Arc<Prepared>, meter: &Meter, number: u16) -> Result<(), ClientError> {
@@ -180,6 +184,7 @@ async fn drive_to_end(prepared: &Arc<Prepared>, meter: &Meter, number: u16) -> R
     } else {
         None
     };
+    meter.run().until_open().await;
     let (permits, permitted) = mpsc::unbounded();
     for _ in 0..producing.in_flight {
         permits.unbounded_send(()).expect("the other end is here");
@@ -234,10 +239,12 @@ impl Producer {
         let mut due = 0;
         let mut turn = number;
         let mut variants = vec![0; prepared.layout.slots()];
+        let mut own = (usize::from(self.number)..prepared.layout.slots()).step_by(connections as usize);
         while !self.meter.run().has_ended() {
             // Odd against most counts of partitions, so that every connection comes to all of them.
             turn = turn.wrapping_add(connections | 1);
-            let slot = (turn % prepared.layout.slots() as u64) as usize;
+            let in_turn = (turn % prepared.layout.slots() as u64) as usize;
+            let Some(slot) = (if prepared.target.once { own.next() } else { Some(in_turn) }) else { break };
             let batch = &batches[variants[slot]];
             variants[slot] = (variants[slot] + 1) % batches.len();
             let first_due_ns = pace.map(|pace| start_ns + due * pace.step_ns);
@@ -303,11 +310,22 @@ impl Stamps {
             transaction_timeout_ms: 60_000,
             ..InitProducerIdRequest::default()
         };
-        sender.send(INIT_PRODUCER_ID, &request).await?;
-        let answer = answers.next::<InitProducerIdRequest>(INIT_PRODUCER_ID).await?;
-        check(answer.error_code, || "asking for a producer id".to_owned())?;
-        let (producer_id, producer_epoch) = (answer.producer_id, answer.producer_epoch);
-        Ok(Self { producer_id, producer_epoch, next: vec![0; slots] })
+        let until_ns = shards::monotonic_ns() + DRAIN.as_nanos() as u64;
+        loop {
+            sender.send(INIT_PRODUCER_ID, &request).await?;
+            let answer = answers.next::<InitProducerIdRequest>(INIT_PRODUCER_ID).await?;
+            // Kafka's first producer id waits until its coordinator has begun.
+            match check(answer.error_code, || "asking for a producer id".to_owned()) {
+                Err(ClientError::NotYet(_)) if shards::monotonic_ns() < until_ns => {
+                    shards::sleep(AGAIN).await;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    let (producer_id, producer_epoch) = (answer.producer_id, answer.producer_epoch);
+                    return Ok(Self { producer_id, producer_epoch, next: vec![0; slots] });
+                }
+            }
+        }
     }
 
     /// The batch with this producer's next numbers in a slot: a copy, with a CRC of its own.

@@ -106,8 +106,8 @@ fn table(out: &mut String, results: &Results, cell: &CellResults) {
     for (broker, described) in results.brokers.iter().enumerate() {
         let _ = write!(out, "<th>{}{}</th>", key(broker), escape(&described.name));
     }
-    for described in results.brokers.iter().skip(1) {
-        let _ = write!(out, "<th>of {}</th>", escape(&described.name));
+    for pair in &results.pairs {
+        let _ = write!(out, "<th>{}</th>", escape(&results.pair_name(*pair)));
     }
     put(out, "</tr>\n");
     for figure in Figure::ALL {
@@ -121,8 +121,8 @@ fn table(out: &mut String, results: &Results, cell: &CellResults) {
             let _ =
                 write!(out, "<td>{}</td>", median.map_or("-".to_owned(), |median| format!("{median:.2}")));
         }
-        for other in 1..results.brokers.len() {
-            let ratio = cell.ratio(other, figure).map_or("-".to_owned(), |ratio| told(&ratio));
+        for pair in &results.pairs {
+            let ratio = cell.ratio(*pair, figure).map_or("-".to_owned(), |ratio| told(&ratio));
             let _ = write!(out, "<td>{}</td>", escape(&ratio));
         }
         put(out, "</tr>\n");

@@ -1,0 +1,299 @@
+//! One round of a cell against one broker.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use super::Comparison;
+use crate::brokers::Running;
+use crate::child::{self, Ended};
+use crate::figures::Measured;
+use crate::payload::parse_amount;
+use crate::results::Round;
+use crate::scenario::{self, Cell, Measure, Scenario};
+use crate::target::{Layout, Target};
+use crate::{knee, restart};
+
+/// What a broker is given before it is measured: small requests and large ones, in and out, of no more than fits on a disk.
+const WARMING: &str = "mixed --record 1k --rate 100000 --linger 2 --batch 64k --warm-up 0";
+/// How long a broker is under load before it is killed.
+const UNTIL_KILLED: Duration = Duration::from_secs(3);
+/// At the knee's search: the least rate, how long each rate is tried, how much of what was due must have been answered, and how soon 99 % of it.
+const LEAST_RATE: u64 = 1_000;
+const TRIED_SECONDS: u64 = 3;
+const KEPT_PART: f64 = 0.98;
+const KEPT_P99_MS: f64 = 50.0;
+
+/// A cell that is about to be measured.
+pub struct Planned {
+    pub scenario: String,
+    pub name: String,
+    pub before: Vec<String>,
+    pub measure: Measure,
+    /// The measure's own, or what a sweep made of it.
+    pub line: String,
+    /// Of the option that is swept over.
+    pub swept: Option<u64>,
+}
+
+impl Planned {
+    pub fn of(scenario: &Scenario, cell: &Cell, seconds: Option<u64>) -> Self {
+        Self {
+            scenario: scenario.name.to_owned(),
+            name: cell.name.to_owned(),
+            before: cell.before.iter().map(|line| (*line).to_owned()).collect(),
+            measure: cell.measure,
+            line: with_seconds(cell.measure.line(), seconds),
+            swept: None,
+        }
+    }
+
+    /// For whoever wants to repeat it.
+    pub fn told(&self) -> String {
+        let line = &self.line;
+        let measured = match self.measure {
+            Measure::Line(_) => line.clone(),
+            Measure::Cold(_) => format!("{line}  # the broker started anew, its files dropped from memory"),
+            Measure::OfKnee(percent, _) => {
+                format!("{line} --rate R  # R: {percent} % of what it keeps up with")
+            }
+            Measure::Stopped => "# the broker is stopped and started again".to_owned(),
+            Measure::Killed(_) => {
+                format!("{line}  # the broker is killed after {} s", UNTIL_KILLED.as_secs())
+            }
+        };
+        let lines: Vec<&str> = self.before.iter().chain([&measured]).map(String::as_str).collect();
+        lines.join("; ")
+    }
+
+    /// The line that says which topics there are.
+    fn topics(&self) -> String {
+        let last = self.before.last().map_or("", String::as_str);
+        scenario::of_topics(if self.line.is_empty() { last } else { &self.line })
+    }
+
+    /// Bytes that it will write, as far as it says.
+    fn bytes(&self) -> u64 {
+        let lines = self.before.iter().chain([&self.line]);
+        lines.filter_map(|line| parse_amount(scenario::value_of(line, "--bytes")?).ok()).sum()
+    }
+}
+
+/// A command line that measures for so long, if that is asked for and time is what ends it.
+pub fn with_seconds(line: &str, seconds: Option<u64>) -> String {
+    let is_timed = !line.is_empty() && !line.contains("--once") && !line.contains("--bytes");
+    match seconds.filter(|_| is_timed) {
+        Some(seconds) => format!("{} --seconds {seconds}", scenario::without(line, "--seconds")),
+        None => line.to_owned(),
+    }
+}
+
+#[derive(clap::Parser)]
+struct Shape {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// The topics that a command line speaks of.
+fn layout_of(topics: &str, topic: &str) -> Result<Layout, String> {
+    let words = ["topics", "--topic", topic].into_iter().chain(topics.split_whitespace());
+    Shape::try_parse_from(words).map(|shape| shape.target.layout()).map_err(|error| error.to_string())
+}
+
+impl Comparison<'_> {
+    pub fn round(&mut self, number: u32, broker: usize, planned: &Planned) -> Round {
+        let topic = format!("logan-bench-{}-{number}-{broker}", std::process::id());
+        let mut rate = None;
+        let outcome = self.watch.check_room(planned.bytes());
+        let outcome = outcome.and_then(|()| self.measured(broker, planned, &topic, &mut rate));
+        let is_left = !planned.before.is_empty() || matches!(planned.measure, Measure::Killed(_));
+        if is_left
+            && let Err(error) = self.on_broker(&format!("remove {}", planned.topics()), broker, &topic, false)
+        {
+            eprintln!("{topic} is left behind: {error}");
+        }
+        match outcome {
+            Ok(measured) => {
+                Round { number, broker, rate, error: measured.cut_short.clone(), measured: Some(measured) }
+            }
+            Err(error) => Round { number, broker, rate, measured: None, error: Some(error) },
+        }
+    }
+
+    fn measured(
+        &mut self,
+        broker: usize,
+        planned: &Planned,
+        topic: &str,
+        rate: &mut Option<u64>,
+    ) -> Result<Measured, String> {
+        self.warm(broker)?;
+        let mut acknowledged = 0;
+        for line in &planned.before {
+            acknowledged += self.whole(line, broker, topic)?.verified.acknowledged;
+        }
+        match planned.measure {
+            Measure::Line(_) => self.on_broker_measured(&planned.line, broker, topic),
+            Measure::Cold(_) => {
+                self.brokers[broker].cool()?;
+                self.warm(broker)?;
+                self.on_broker_measured(&planned.line, broker, topic)
+            }
+            Measure::OfKnee(percent, _) => {
+                let knee = self.knee(&planned.line, broker, topic)?;
+                *rate = Some(knee * percent / 100);
+                let line = format!("{} --rate {}", planned.line, knee * percent / 100);
+                self.on_broker_measured(&line, broker, topic)
+            }
+            Measure::Stopped => {
+                self.brokers[broker].stop()?;
+                self.started_again(planned, broker, topic, acknowledged)
+            }
+            Measure::Killed(_) => {
+                acknowledged += self.killed_under(&planned.line, broker, topic)?;
+                self.started_again(planned, broker, topic, acknowledged)
+            }
+        }
+    }
+
+    /// A broker that was just started does not do yet what it will do.
+    fn warm(&mut self, broker: usize) -> Result<(), String> {
+        if self.how.warm > 0 && self.brokers[broker].is_fresh {
+            let line = format!("{WARMING} --seconds {}", self.how.warm);
+            self.whole(&line, broker, &format!("logan-bench-{}-warm", std::process::id()))?;
+        }
+        self.brokers[broker].is_fresh = false;
+        Ok(())
+    }
+
+    fn started_again(
+        &mut self,
+        planned: &Planned,
+        broker: usize,
+        topic: &str,
+        acknowledged: u64,
+    ) -> Result<Measured, String> {
+        let layout = layout_of(&planned.topics(), topic)?;
+        restart::time(&mut self.brokers[broker], &layout, acknowledged).map(Measured::of_restart)
+    }
+
+    /// Kills the broker while it is under load. Returns how many records it acknowledged until then.
+    fn killed_under(&mut self, line: &str, broker: usize, topic: &str) -> Result<u64, String> {
+        let file = self.how.work.join(format!("{topic}.json"));
+        let mut underway = child::begin(&mut command(line, &self.brokers[broker], topic, Some(&file))?)?;
+        let reason = underway.watch(&self.watch, Some(UNTIL_KILLED))?;
+        self.brokers[broker].kill()?;
+        let ended = underway.end(reason)?;
+        Ok(read(&file, ended)?.verified.acknowledged)
+    }
+
+    /// The highest rate at which nearly all is answered soon.
+    fn knee(&self, line: &str, broker: usize, topic: &str) -> Result<u64, String> {
+        let line = scenario::without(line, "--seconds");
+        knee::find(LEAST_RATE, |rate| {
+            let line = format!("{line} --rate {rate} --seconds {TRIED_SECONDS} --warm-up 1");
+            let measured = self.whole(&line, broker, topic)?;
+            let side = measured.produced.ok_or("nothing was produced")?;
+            let p99_ms = side.latency.map_or(f64::MAX, |latency| latency.p99_ms);
+            Ok(side.records_per_s >= rate as f64 * KEPT_PART && p99_ms <= KEPT_P99_MS)
+        })
+    }
+
+    /// Measures what must not be cut short.
+    fn whole(&self, line: &str, broker: usize, topic: &str) -> Result<Measured, String> {
+        let measured = self.on_broker_measured(line, broker, topic)?;
+        match measured.cut_short {
+            Some(reason) => Err(format!("{line}: {reason}")),
+            None => Ok(measured),
+        }
+    }
+
+    /// Runs a command line of this program against a broker, and returns what it measured.
+    fn on_broker_measured(&self, line: &str, broker: usize, topic: &str) -> Result<Measured, String> {
+        let measured = self.on_broker(line, broker, topic, true)?;
+        measured.ok_or_else(|| format!("{line}: no figures"))
+    }
+
+    fn on_broker(
+        &self,
+        line: &str,
+        broker: usize,
+        topic: &str,
+        is_measured: bool,
+    ) -> Result<Option<Measured>, String> {
+        let file = self.how.work.join(format!("{topic}.json"));
+        let file = is_measured.then_some(&*file);
+        let ended = self.watch.run(&mut command(line, &self.brokers[broker], topic, file)?)?;
+        match file {
+            Some(file) => read(file, ended).map(Some),
+            None if ended.status.success() => Ok(None),
+            None => Err(ended.reason.unwrap_or(ended.said)),
+        }
+    }
+}
+
+/// This program, with a command line against a broker.
+fn command(line: &str, running: &Running, topic: &str, file: Option<&Path>) -> Result<Command, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut command = Command::new(own);
+    command.args(line.split_whitespace()).args(["--broker", &running.address, "--topic", topic]);
+    if let Some(pid) = running.pid.filter(|_| file.is_some()) {
+        command.args(["--pid", &pid.to_string()]);
+    }
+    if let Some(file) = file {
+        command.arg("--json").arg(file);
+    }
+    if ["produce", "mixed", "end-to-end"].iter().any(|what| line.starts_with(what)) {
+        for setting in &running.topic_config {
+            command.args(["--topic-config", setting]);
+        }
+    }
+    Ok(command)
+}
+
+/// What a run wrote; what it said, if it wrote nothing.
+fn read(file: &Path, ended: Ended) -> Result<Measured, String> {
+    let Ended { status, said, reason } = ended;
+    let Ok(text) = std::fs::read_to_string(file) else {
+        let silent = || format!("it ended with {status} and said nothing");
+        return Err(reason.unwrap_or_else(|| if said.is_empty() { silent() } else { said }));
+    };
+    std::fs::remove_file(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let mut measured: Measured = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    if reason.is_some() {
+        measured.cut_short = reason;
+    }
+    Ok(measured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_ends_is_given_other_seconds() {
+        assert_eq!(with_seconds("produce --seconds 3 --rate 5", Some(9)), "produce --rate 5 --seconds 9");
+        assert_eq!(with_seconds("fetch --once --seconds 300", Some(9)), "fetch --once --seconds 300");
+        assert_eq!(with_seconds("produce --bytes 1g", Some(9)), "produce --bytes 1g");
+        assert_eq!(with_seconds("", Some(9)), "");
+    }
+
+    #[test]
+    fn topics_and_room_are_those_of_the_command_lines() {
+        let planned = Planned {
+            scenario: String::new(),
+            name: String::new(),
+            before: vec!["produce --partitions 3 --topics 2 --bytes 2g".to_owned()],
+            measure: Measure::Stopped,
+            line: String::new(),
+            swept: None,
+        };
+        assert_eq!(planned.bytes(), 2 << 30);
+        let layout = layout_of(&planned.topics(), "t").unwrap();
+        assert_eq!((layout.topics.len(), layout.partitions), (2, 3));
+        assert_eq!(&*layout.topics[1], "t-1");
+        assert!(planned.told().starts_with("produce") && planned.told().contains("stopped"));
+    }
+}
