@@ -35,9 +35,6 @@ struct Brokers {
     /// host:port, host:port/pid, logan, logan:unsynced, logan=PATH, kafka or kafka:synced. The first is compared with each of the others.
     #[arg(long = "broker", default_value = "logan")]
     brokers: Vec<Named>,
-    /// Which are compared instead, by their places on this command line: `1:3,2:4` compares the first with the third and the second with the fourth.
-    #[arg(long, value_parser = parse_pair, value_delimiter = ',')]
-    pairs: Vec<(usize, usize)>,
 }
 
 #[derive(Args)]
@@ -64,23 +61,6 @@ pub struct Sweep {
     /// A command line of this program without that option, such as `produce --record 1k`.
     #[arg(required = true, last = true)]
     command: Vec<String>,
-}
-
-/// `1:3`, counted from 1 by whoever types it.
-fn parse_pair(text: &str) -> Result<(usize, usize), String> {
-    let place = |text: &str| text.parse::<usize>().ok()?.checked_sub(1);
-    let pair = text.split_once(':').and_then(|(one, other)| Some((place(one)?, place(other)?)));
-    pair.filter(|(one, other)| one != other).ok_or_else(|| format!("{text:?} is not two places, such as 1:3"))
-}
-
-impl Brokers {
-    fn check(&self) -> Result<(), String> {
-        let count = self.brokers.len();
-        match self.pairs.iter().find(|(one, other)| *one.max(other) >= count) {
-            Some((one, other)) => Err(format!("--pairs {}:{} of {count} brokers", one + 1, other + 1)),
-            None => Ok(()),
-        }
-    }
 }
 
 /// `name=1,2,3`
@@ -122,7 +102,7 @@ pub fn run(options: &Options) -> Result<String, String> {
 }
 
 pub fn compare(pair: &Pair) -> Result<String, String> {
-    let brokers = Brokers { brokers: vec![pair.a.clone(), pair.b.clone()], pairs: Vec::new() };
+    let brokers = Brokers { brokers: vec![pair.a.clone(), pair.b.clone()] };
     measure_all(&brokers, &pair.how, cells_of(&pair.scenarios, &pair.how))
 }
 
@@ -149,7 +129,6 @@ pub fn sweep(options: &Sweep) -> Result<String, String> {
 }
 
 fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<String, String> {
-    brokers.check()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone())
         .map_err(|error| error.to_string())?;
@@ -184,12 +163,8 @@ fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<St
 fn begun(brokers: &Brokers, how: &How, running: &[Running]) -> Results {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let environment = Environment::of(&how.work);
-    let pairs = match &brokers.pairs[..] {
-        [] => (1..running.len()).map(|other| (0, other)).collect(),
-        pairs => pairs.to_vec(),
-    };
     let brokers = described(&brokers.brokers, running);
-    Results { format: FORMAT, began: since, environment, brokers, pairs, cells: Vec::new() }
+    Results { format: FORMAT, began: since, environment, brokers, cells: Vec::new() }
 }
 
 /// Names that tell brokers apart.
@@ -247,22 +222,5 @@ impl Comparison<'_> {
             Some(path) => page::write(&self.results, path),
             None => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_are_counted_from_one_and_must_be_there() {
-        assert_eq!(parse_pair("1:3"), Ok((0, 2)));
-        for wrong in ["", "1", "0:1", "2:2", "a:b", "1:2:3"] {
-            assert!(parse_pair(wrong).is_err(), "{wrong}");
-        }
-        let two = vec!["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
-        assert!(Brokers { brokers: two.clone(), pairs: vec![(1, 0)] }.check().is_ok());
-        let error = Brokers { brokers: two, pairs: vec![(0, 2)] }.check().unwrap_err();
-        assert!(error.contains("1:3 of 2"), "{error}");
     }
 }

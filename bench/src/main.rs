@@ -22,7 +22,7 @@ mod target;
 mod topic;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -74,6 +74,9 @@ enum What {
         results: PathBuf,
         #[arg(long)]
         html: PathBuf,
+        /// Of these brokers only, by their places in the results: `2,3` is the second, judged by the third. Otherwise all of them.
+        #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100))]
+        brokers: Vec<u32>,
     },
 }
 
@@ -153,9 +156,7 @@ fn main() -> ExitCode {
         What::Run(options) => compare::run(&options),
         What::Compare(pair) => compare::compare(&pair),
         What::Sweep(options) => compare::sweep(&options),
-        What::Page { results, html } => {
-            Results::read(&results).and_then(|results| page::write(&results, &html)).map(|()| String::new())
-        }
+        What::Page { results, html, brokers } => write_page(&results, &html, &brokers),
     };
     match outcome {
         Ok(report) => {
@@ -169,6 +170,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn write_page(results: &Path, html: &Path, brokers: &[u32]) -> Result<String, String> {
+    let mut results = Results::read(results)?;
+    let chosen: Vec<usize> = brokers.iter().map(|broker| *broker as usize - 1).collect();
+    let there = results.brokers.len();
+    if chosen.iter().any(|broker| *broker >= there) {
+        return Err(format!("--brokers: there are {there}"));
+    }
+    if !chosen.is_empty() {
+        results = results.of_brokers(&chosen);
+    }
+    page::write(&results, html).map(|()| String::new())
 }
 
 /// Runs a load. What was cut short is printed and written all the same, and is a failure.

@@ -19,10 +19,8 @@ pub struct Results {
     /// Seconds since 1970.
     pub began: u64,
     pub environment: Environment,
-    /// In the order in which they are told.
+    /// In the order in which they are told: the first is compared with each of the others.
     pub brokers: Vec<Described>,
-    /// Which of them are compared, by their places in `brokers`.
-    pub pairs: Vec<(usize, usize)>,
     pub cells: Vec<CellResults>,
 }
 
@@ -102,6 +100,11 @@ impl Figure {
             Self::FirstFetch => measured.restart.and_then(|restart| restart.first_fetch_ms),
         }
     }
+
+    /// Of the others, which are costs and waits, less is better.
+    pub fn is_higher_better(self) -> bool {
+        self == Self::Throughput
+    }
 }
 
 impl CellResults {
@@ -119,19 +122,19 @@ impl CellResults {
         Some(f64::midpoint(figures[middle], figures[figures.len() / 2]))
     }
 
-    /// How one broker stands to another, by the rounds that both have.
-    pub fn ratio(&self, (one, other): (usize, usize), figure: Figure) -> Option<Ratio> {
+    /// How broker 0 stands to another, by the rounds that both have.
+    pub fn ratio(&self, other: usize, figure: Figure) -> Option<Ratio> {
         let of = |broker: usize, number: u32| {
             let round = self.rounds.iter().find(|round| round.broker == broker && round.number == number)?;
             figure.of(round.measured.as_ref()?)
         };
-        let numbers = self.rounds.iter().filter(|round| round.broker == one).map(|round| round.number);
+        let numbers = self.rounds.iter().filter(|round| round.broker == 0).map(|round| round.number);
         let pairs: Vec<(f64, f64)> =
-            numbers.filter_map(|number| Some((of(one, number)?, of(other, number)?))).collect();
+            numbers.filter_map(|number| Some((of(0, number)?, of(other, number)?))).collect();
         Ratio::of(&pairs)
     }
 
-    /// A row for the terminal: each broker's medians, and how the ones stand to the others.
+    /// A row for the terminal: each broker's medians, and how the first stands to the others.
     pub fn row(&self, results: &Results) -> String {
         let brokers = &results.brokers;
         let mut lines = vec![format!("{} / {}", self.scenario, self.name)];
@@ -145,9 +148,9 @@ impl CellResults {
                 continue;
             }
             let mut line = format!("  {:<18} {}", figure.name(), medians.join("  "));
-            for pair in &results.pairs {
-                if let Some(ratio) = self.ratio(*pair, figure) {
-                    let _ = write!(line, "  | {} {}", results.pair_name(*pair), told(&ratio));
+            for (other, described) in brokers.iter().enumerate().skip(1) {
+                if let Some(ratio) = self.ratio(other, figure) {
+                    let _ = write!(line, "  | {} of {}", told(&ratio), described.name);
                 }
             }
             lines.push(line);
@@ -176,10 +179,17 @@ pub fn told(ratio: &Ratio) -> String {
 }
 
 impl Results {
-    /// What is compared with what.
-    pub fn pair_name(&self, (one, other): (usize, usize)) -> String {
-        let name = |broker: usize| self.brokers.get(broker).map_or("?", |described| &described.name);
-        format!("{} / {}", name(one), name(other))
+    /// The same with these brokers only, in this order.
+    pub fn of_brokers(&self, chosen: &[usize]) -> Self {
+        let brokers = chosen.iter().map(|broker| self.brokers[*broker].clone()).collect();
+        let cells = self.cells.iter().map(|cell| {
+            let rounds = cell.rounds.iter().filter_map(|round| {
+                let broker = chosen.iter().position(|broker| *broker == round.broker)?;
+                Some(Round { broker, ..round.clone() })
+            });
+            CellResults { rounds: rounds.collect(), ..cell.clone() }
+        });
+        Self { brokers, cells: cells.collect(), environment: self.environment.clone(), ..*self }
     }
 
     /// Runs without figures, or with a part of them.
@@ -297,7 +307,6 @@ pub mod tests {
             began: 1,
             environment: Environment::of(Path::new(".")),
             brokers: vec![described("logan"), described("kafka")],
-            pairs: vec![(0, 1)],
             cells: vec![cell],
         }
     }
@@ -306,14 +315,25 @@ pub mod tests {
     fn ratios_come_from_rounds_that_both_have() {
         let results = two_brokers();
         let cell = &results.cells[0];
-        let throughput = cell.ratio((0, 1), Figure::Throughput).unwrap();
+        let throughput = cell.ratio(1, Figure::Throughput).unwrap();
         assert_eq!(throughput.rounds, 3);
         assert!((1.9..2.1).contains(&throughput.mean) && !throughput.is_noise());
-        assert!(cell.ratio((0, 1), Figure::P99).unwrap().is_noise());
-        assert!(cell.ratio((0, 1), Figure::EndToEndP99).is_none());
+        assert!(cell.ratio(1, Figure::P99).unwrap().is_noise());
+        assert!(cell.ratio(1, Figure::EndToEndP99).is_none());
         assert_eq!(cell.median(0, Figure::Throughput), Some(200.0));
         assert_eq!(cell.median(1, Figure::Throughput), Some(99.5), "the mean of the middle two");
         assert_eq!(results.failures(), 1);
+    }
+
+    #[test]
+    fn brokers_are_chosen_and_put_in_order() {
+        let whole = two_brokers();
+        let turned = whole.of_brokers(&[1, 0]);
+        assert_eq!(turned.brokers[0].name, "kafka");
+        let figure = Figure::Throughput;
+        assert_eq!(turned.cells[0].median(0, figure), whole.cells[0].median(1, figure));
+        assert_eq!(whole.of_brokers(&[0]).failures(), 1);
+        assert_eq!(whole.of_brokers(&[1]).failures(), 0);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use super::measured::{Second, Side};
 /// A run has at most so many points in time; of a longer one each point is more than a second.
 const MAX_POINTS: u64 = 3_600;
 
+/// Of a point: the last one is left out of the series if it is shorter.
+const SLIVER: f64 = 0.1;
+
 #[derive(Clone)]
 pub struct Counted {
     bytes: u64,
@@ -97,8 +100,9 @@ impl Counted {
                 max_ms: point.latency_us.max() as f64 / 1e3,
             }
         };
-        // An answer that came while the window was being closed has a point of its own, of no length.
-        let whole = self.points.iter().filter(|(at, _)| f64::from(**at) * point_s < seconds);
+        // Answers that came while the window was being closed have a point of their own, of hardly any length, which says nothing.
+        let is_told = |at: u32| at == 0 || (f64::from(at) + SLIVER) * point_s <= seconds;
+        let whole = self.points.iter().filter(|(at, _)| is_told(**at));
         Side {
             mb_per_s: self.bytes as f64 / 1e6 / seconds,
             records_per_s: self.records as f64 / seconds,
@@ -159,6 +163,19 @@ mod tests {
         let worst = side.worst_second().unwrap();
         assert!((worst.at_s - 5.0).abs() < 1e-9);
         assert!(worst.p99_ms > 950.0 && side.series[0].p99_ms < 2.1);
+    }
+
+    #[test]
+    fn what_comes_while_the_window_closes_is_no_second() {
+        let mut counted = Counted::new(2);
+        for (at_ms, took_ms) in [(100, 1), (1_100, 1), (2_001, 900)] {
+            counted.add(answered(at_ms, took_ms));
+        }
+        let lengths = |ms| counted.side(Duration::from_millis(ms)).series.len();
+        assert_eq!((lengths(2_003), lengths(2_500)), (2, 3));
+        let mut short = Counted::new(2);
+        short.add(answered(1, 1));
+        assert_eq!(short.side(Duration::from_millis(2)).series.len(), 1, "a run may be short");
     }
 
     #[test]

@@ -5,11 +5,8 @@ mod latency;
 mod measured;
 mod run;
 
-#[cfg(test)]
 pub use latency::Latency;
-pub use measured::{Measured, Restart};
-#[cfg(test)]
-pub use measured::{Second, Side, Spent, Verified};
+pub use measured::{Measured, Restart, Second, Side, Spent, Verified};
 #[cfg(feature = "rdkafka")]
 pub use run::Tally;
 pub use run::{Direction, End, Meter, Request, Run, Times};
