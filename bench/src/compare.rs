@@ -80,7 +80,8 @@ struct How {
     /// Seconds that each cell measures, instead of its own.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
-    /// Seconds of load that a broker is given after each of its starts, before anything of it is measured: Kafka needs a minute.
+    /// Seconds of load that a broker is given before anything of it is measured, and a third of that each time that it was started anew: Kafka needs a
+    /// minute.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     warm: u64,
     /// Where brokers that are started keep their data.
@@ -124,6 +125,7 @@ pub fn sweep(options: &Sweep) -> Result<String, String> {
         measure: Measure::Line(""),
         line: format!("{base} --{option} {value}"),
         swept: Some(*value),
+        most_rounds: u32::MAX,
     });
     measure_all(&options.brokers, &options.how, planned.collect())
 }
@@ -187,7 +189,8 @@ impl Comparison<'_> {
     /// All rounds of a cell. Every second one begins with the last broker: whoever is first finds another machine than whoever follows.
     fn measure(&mut self, planned: Planned, place: &str) -> Result<(), String> {
         let mut rounds = Vec::new();
-        for number in 0..self.how.rounds {
+        let of = self.how.rounds.min(planned.most_rounds);
+        for number in 0..of {
             let mut order: Vec<usize> = (0..self.brokers.len()).collect();
             if number % 2 == 1 {
                 order.reverse();
@@ -196,7 +199,7 @@ impl Comparison<'_> {
                 if self.watch.is_interrupted() {
                     break;
                 }
-                let (of, name) = (self.how.rounds, &self.results.brokers[broker].name);
+                let name = &self.results.brokers[broker].name;
                 let Planned { scenario, name: cell, .. } = &planned;
                 eprintln!("[{place}] {scenario} / {cell}: round {} of {of}, {name}", number + 1);
                 rounds.push(self.round(number, broker, &planned));

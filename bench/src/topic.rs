@@ -23,8 +23,8 @@ use crate::target::{Layout, Target};
 pub const LATEST: i64 = -1;
 pub const EARLIEST: i64 = -2;
 
-/// How often a topic that was just made is looked for, and how long in between.
-const LOOKS: usize = 200;
+/// How often a topic that was just made is looked for, and how long in between: Kafka takes a while for thousands of partitions.
+const LOOKS: usize = 1_200;
 const BETWEEN: Duration = Duration::from_millis(50);
 
 #[derive(Args, Clone)]

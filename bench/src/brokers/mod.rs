@@ -86,9 +86,17 @@ pub struct Running {
     pub about: String,
     /// Settings of the topics that it is measured with.
     pub topic_config: Vec<&'static str>,
-    /// Whether it was started here and has had no load since.
-    pub is_fresh: bool,
+    pub starts: Starts,
     started: Option<Started>,
+}
+
+/// How a broker was started here since it was under load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Starts {
+    #[default]
+    None,
+    First,
+    Another,
 }
 
 struct Started {
@@ -111,7 +119,7 @@ impl Named {
                     pid: *pid,
                     about,
                     topic_config,
-                    is_fresh: false,
+                    starts: Starts::None,
                     started: None,
                 })
             }
@@ -134,7 +142,7 @@ impl Running {
         let child = spawn(&mut command, &folder)?;
         let pid = Some(child.id());
         let started = Some(Started { command, child, folder });
-        let mut running = Self { address, pid, about, topic_config, is_fresh: true, started };
+        let mut running = Self { address, pid, about, topic_config, starts: Starts::First, started };
         running.await_ready()?;
         Ok(running)
     }
@@ -162,7 +170,7 @@ impl Running {
         let started = self.started()?;
         started.child = spawn(&mut started.command, &started.folder)?;
         self.pid = Some(started.child.id());
-        self.is_fresh = true;
+        self.starts = Starts::Another;
         Ok(())
     }
 

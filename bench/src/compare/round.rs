@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser as _;
 
 use super::Comparison;
-use crate::brokers::Running;
+use crate::brokers::{Running, Starts};
 use crate::child::{self, Ended};
 use crate::figures::Measured;
 use crate::payload::parse_amount;
@@ -36,6 +36,7 @@ pub struct Planned {
     pub line: String,
     /// Of the option that is swept over.
     pub swept: Option<u64>,
+    pub most_rounds: u32,
 }
 
 impl Planned {
@@ -47,6 +48,7 @@ impl Planned {
             measure: cell.measure,
             line: with_seconds(cell.measure.line(), seconds),
             swept: None,
+            most_rounds: cell.most_rounds,
         }
     }
 
@@ -160,11 +162,16 @@ impl Comparison<'_> {
 
     /// A broker that was just started does not do yet what it will do.
     fn warm(&mut self, broker: usize) -> Result<(), String> {
-        if self.how.warm > 0 && self.brokers[broker].is_fresh {
-            let line = format!("{WARMING} --seconds {}", self.how.warm);
+        let starts = std::mem::take(&mut self.brokers[broker].starts);
+        let seconds = match starts {
+            Starts::None => 0,
+            Starts::First => self.how.warm,
+            Starts::Another => self.how.warm.div_ceil(3),
+        };
+        if seconds > 0 {
+            let line = format!("{WARMING} --seconds {seconds}");
             self.whole(&line, broker, &format!("logan-bench-{}-warm", std::process::id()))?;
         }
-        self.brokers[broker].is_fresh = false;
         Ok(())
     }
 
@@ -289,6 +296,7 @@ mod tests {
             measure: Measure::Stopped,
             line: String::new(),
             swept: None,
+            most_rounds: 1,
         };
         assert_eq!(planned.bytes(), 2 << 30);
         let layout = layout_of(&planned.topics(), "t").unwrap();

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::latency::Latency;
 use crate::process::Sample;
 
+/// Processor time that is told to a fifth at least.
+const LEAST_CPU_S: f64 = 0.05;
+
 /// One direction: producing, or fetching. Bytes are those of values when producing, of batches when fetching.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Side {
@@ -142,8 +145,10 @@ impl Measured {
         cpu_s / (self.bytes() as f64 / 1e9)
     }
 
+    /// Nothing where the kernel's clock ticks of 10 ms are too coarse to say it.
     pub fn broker_cpu_s_per_gb(&self) -> Option<f64> {
-        Some(self.per_gigabyte(self.broker.as_ref()?.cpu_s()))
+        let cpu_s = self.broker.as_ref()?.cpu_s();
+        (cpu_s >= LEAST_CPU_S).then(|| self.per_gigabyte(cpu_s))
     }
 
     pub fn client_cpu_s_per_gb(&self) -> f64 {

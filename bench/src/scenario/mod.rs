@@ -9,6 +9,8 @@ pub struct Cell {
     /// Command lines whose topics are kept until the cell has ended.
     pub before: &'static [&'static str],
     pub measure: Measure,
+    /// It takes minutes, so that it is run no more often than this, whatever --rounds says.
+    pub most_rounds: u32,
 }
 
 /// How a cell is measured.
@@ -43,11 +45,15 @@ pub struct Scenario {
 }
 
 const fn cell(name: &'static str, line: &'static str) -> Cell {
-    Cell { name, before: &[], measure: Measure::Line(line) }
+    Cell { name, before: &[], measure: Measure::Line(line), most_rounds: u32::MAX }
 }
 
 const fn after(name: &'static str, before: &'static [&'static str], measure: Measure) -> Cell {
-    Cell { name, before, measure }
+    Cell { name, before, measure, most_rounds: u32::MAX }
+}
+
+const fn once(name: &'static str, before: &'static [&'static str], measure: Measure) -> Cell {
+    Cell { name, before, measure, most_rounds: 1 }
 }
 
 #[cfg(test)]
