@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::brokers::{free_bytes, signal};
 use crate::progress;
+use crate::topic::INTERRUPTED;
 
 const LOOK: Duration = Duration::from_millis(20);
+/// How long a run may take to end once it was asked to: longer than it waits for an answer, and for what it is owed.
+const PATIENCE: Duration = Duration::from_secs(100);
 /// How often the disk is looked at.
 const DISK: Duration = Duration::from_millis(500);
 
@@ -100,25 +103,37 @@ fn without_progress(said: &str) -> String {
 impl Underway {
     /// Waits until it has ended, or so long. Ends it early where that is asked for, and says why.
     pub fn watch(&mut self, watch: &Watch, limit: Option<Duration>) -> Result<Option<String>, String> {
-        let (began, mut looked, mut reason) = (Instant::now(), Instant::now(), None);
+        let (began, mut looked) = (Instant::now(), Instant::now());
+        let (mut reason, mut asked) = (None, None::<Instant>);
         while self.child.try_wait().map_err(|error| error.to_string())?.is_none() {
             if limit.is_some_and(|limit| began.elapsed() > limit) {
                 break;
             }
             if reason.is_none() && watch.is_interrupted() {
-                reason = Some("interrupted".to_owned());
+                reason = Some(INTERRUPTED.to_owned());
                 signal(&self.child, "INT")?;
+                asked = Some(Instant::now());
             }
             if reason.is_none() && looked.elapsed() > DISK {
                 looked = Instant::now();
                 if let Err(error) = watch.check_room(0) {
                     reason = Some(error);
                     signal(&self.child, "INT")?;
+                    asked = Some(Instant::now());
                 }
+            }
+            if asked.is_some_and(|asked| asked.elapsed() > PATIENCE) {
+                // It was asked, and is as good as dead.
+                self.child.kill().map_err(|error| error.to_string())?;
             }
             thread::sleep(LOOK);
         }
         Ok(reason)
+    }
+
+    /// Whether it has not ended.
+    pub fn goes_on(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Waits for its end, whatever comes.

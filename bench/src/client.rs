@@ -1,5 +1,7 @@
 //! A connection to a broker, as a client sees it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use logan::protocol::messages::ApiVersionsRequest;
 use logan::protocol::{ApiKey, ErrorCode, Request, Str, frame};
@@ -11,6 +13,9 @@ use crate::verify::Fault;
 const READ_BYTES: usize = 64 << 10;
 /// A longer answer is none.
 const MAX_ANSWER_BYTES: usize = 512 << 20;
+
+/// How long an answer may take: making thousands of partitions takes Kafka a while.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Versions of every request that this client sends: the newest that Kafka 2.8 has, so that any later broker has them, too.
 pub const PRODUCE: i16 = 9;
@@ -27,6 +32,8 @@ pub enum ClientError {
     Network(#[from] NetError),
     #[error("the broker closed the connection")]
     Closed,
+    #[error("the broker did not answer within {} s", PATIENCE.as_secs())]
+    Silent,
     #[error("the broker sent what is no answer: {0}")]
     Garbled(String),
     #[error("the broker does not serve {api} in version {version}: Kafka 2.8 or later is needed")]
@@ -58,6 +65,11 @@ pub struct Answers {
 
 /// Connects, and makes sure that the broker has the versions that are used.
 pub async fn connect(address: &str) -> Result<(Sender, Answers), ClientError> {
+    let connected = logan_shards::timeout(PATIENCE, connect_and_ask(address)).await;
+    connected.map_err(|_| ClientError::Silent)?
+}
+
+async fn connect_and_ask(address: &str) -> Result<(Sender, Answers), ClientError> {
     let (reader, writer) = Connection::connect(address).await?.split();
     let mut sender = Sender { writer, next_id: 0 };
     let mut answers = Answers { reader, received: vec![0; READ_BYTES], start: 0, end: 0, next_id: 0 };
@@ -99,7 +111,8 @@ impl Sender {
 impl Answers {
     /// The next answer, which must be that of the next request.
     pub async fn next<R: Request>(&mut self, version: i16) -> Result<R::Response, ClientError> {
-        let frame = self.frame().await?;
+        let frame =
+            logan_shards::timeout(PATIENCE, self.frame()).await.map_err(|_| ClientError::Silent)??;
         let (id, response) = frame::read_response::<R>(version, frame)
             .map_err(|error| ClientError::Garbled(error.to_string()))?;
         if id != self.next_id {

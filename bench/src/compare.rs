@@ -80,10 +80,10 @@ struct How {
     /// Seconds that each cell measures, instead of its own.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
-    /// Seconds of load that a broker is given before anything of it is measured, and a third of that each time that it was started anew: Kafka needs a
-    /// minute.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    warm: u64,
+    /// Seconds of load that a broker is given before anything of it is measured, and a third of that each time that it was started anew; by itself 60,
+    /// which Kafka needs, if there is one to start, and 5 otherwise.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    warm: Option<u64>,
     /// Where brokers that are started keep their data.
     #[arg(long, default_value = "logan-bench-data")]
     work: PathBuf,
@@ -132,8 +132,9 @@ pub fn sweep(options: &Sweep) -> Result<String, String> {
 
 fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<String, String> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone())
-        .map_err(|error| error.to_string())?;
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, interrupted.clone()).map_err(|error| error.to_string())?;
+    }
     std::fs::create_dir_all(&how.work).map_err(|error| format!("{}: {error}", how.work.display()))?;
     let watch = Watch { interrupted, work: how.work.clone(), keep_free: how.keep_free };
     let mut running = Vec::new();
@@ -144,7 +145,9 @@ fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<St
     for described in &results.brokers {
         eprintln!("{}: {}", described.name, described.about);
     }
-    let mut comparison = Comparison { how, watch, brokers: running, results };
+    let has_kafka = brokers.brokers.iter().any(|broker| matches!(broker, Named::Kafka { .. }));
+    let warm_s = how.warm.unwrap_or(if has_kafka { 60 } else { 5 });
+    let mut comparison = Comparison { how, warm_s, watch, brokers: running, results };
     let cells = planned.len();
     let outcome = planned.into_iter().enumerate().try_for_each(|(at, cell)| {
         let place = format!("{}/{cells}", at + 1);
@@ -180,6 +183,8 @@ fn described(named: &[Named], running: &[Running]) -> Vec<Described> {
 
 struct Comparison<'a> {
     how: &'a How,
+    /// Seconds of load for a broker that was just started.
+    warm_s: u64,
     watch: Watch,
     brokers: Vec<Running>,
     results: Results,

@@ -62,7 +62,13 @@ type Parts = Arc<Mutex<Vec<Option<VolumePart>>>>;
 pub fn run(options: &Options) -> Result<String, String> {
     // The engine runs in this process.
     let broker = Some(std::process::id());
-    let run = Run::new(Times { warm_up: options.warm_up, seconds: options.seconds, end: End::Time, broker });
+    let run = Run::new(Times {
+        warm_up: options.warm_up,
+        seconds: options.seconds,
+        end: End::Time,
+        connections: 0,
+        broker,
+    });
     let mut machine = RealOptions::standard();
     machine.shards = options.shards.unwrap_or(machine.shards);
     let (shared, of_run, parts) = (Arc::new(options.clone()), run.clone(), Parts::default());
@@ -222,7 +228,7 @@ impl Driven {
             let from_ns = shards::monotonic_ns();
             loaded.append(&batch.bytes).await?;
             let (bytes, records) = (batch.bytes.len() as u64, u64::from(batch.records));
-            meter.count(Request { direction: Direction::Produced, step_ns: 0, bytes, records }, from_ns);
+            meter.count(Request { direction: Direction::Produced, step_ns: None, bytes, records }, from_ns);
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub struct Sample {
     pub peak_resident_bytes: u64,
     /// Bytes that it caused to be sent to a device; 0 where the kernel does not say (another user's process).
     pub written_bytes: u64,
+    /// Bytes that it caused to be fetched from a device; likewise.
+    pub read_bytes: u64,
     /// Of the threads that there are: waits, and turns that were taken from it.
     pub voluntary_switches: u64,
     pub involuntary_switches: u64,
@@ -44,6 +46,7 @@ pub fn sample(pid: u32) -> Result<Sample, String> {
         resident_bytes: field(&status, "VmRSS:") * 1024,
         peak_resident_bytes: field(&status, "VmHWM:") * 1024,
         written_bytes: field(&io, "write_bytes:"),
+        read_bytes: field(&io, "read_bytes:"),
         voluntary_switches,
         involuntary_switches,
     })

@@ -66,13 +66,21 @@ pub enum Figure {
     BrokerCpu,
     P99,
     EndToEndP99,
+    Kept,
     Ready,
     FirstFetch,
 }
 
 impl Figure {
-    pub const ALL: [Self; 6] =
-        [Self::Throughput, Self::BrokerCpu, Self::P99, Self::EndToEndP99, Self::Ready, Self::FirstFetch];
+    pub const ALL: [Self; 7] = [
+        Self::Throughput,
+        Self::BrokerCpu,
+        Self::P99,
+        Self::EndToEndP99,
+        Self::Kept,
+        Self::Ready,
+        Self::FirstFetch,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -80,6 +88,7 @@ impl Figure {
             Self::BrokerCpu => "broker CPU-s/GB",
             Self::P99 => "p99 ms",
             Self::EndToEndP99 => "end to end p99 ms",
+            Self::Kept => "% of the rate",
             Self::Ready => "ready ms",
             Self::FirstFetch => "first fetch ms",
         }
@@ -96,6 +105,7 @@ impl Figure {
             Self::BrokerCpu => measured.broker_cpu_s_per_gb(),
             Self::P99 => side.and_then(|side| Some(side.latency.as_ref()?.p99_ms)),
             Self::EndToEndP99 => measured.end_to_end.as_ref().map(|latency| latency.p99_ms),
+            Self::Kept => measured.kept_percent().map(|percent| percent.min(100.0)),
             Self::Ready => measured.restart.map(|restart| restart.ready_ms),
             Self::FirstFetch => measured.restart.and_then(|restart| restart.first_fetch_ms),
         }
@@ -103,14 +113,14 @@ impl Figure {
 
     /// Of the others, which are costs and waits, less is better.
     pub fn is_higher_better(self) -> bool {
-        self == Self::Throughput
+        matches!(self, Self::Throughput | Self::Kept)
     }
 }
 
 impl CellResults {
     /// A broker's figures, round by round.
     pub fn figures(&self, broker: usize, figure: Figure) -> Vec<f64> {
-        let rounds = self.rounds.iter().filter(|round| round.broker == broker);
+        let rounds = self.rounds.iter().filter(|round| round.broker == broker && round.error.is_none());
         rounds.filter_map(|round| figure.of(round.measured.as_ref()?)).collect()
     }
 
@@ -125,7 +135,10 @@ impl CellResults {
     /// How broker 0 stands to another, by the rounds that both have.
     pub fn ratio(&self, other: usize, figure: Figure) -> Option<Ratio> {
         let of = |broker: usize, number: u32| {
-            let round = self.rounds.iter().find(|round| round.broker == broker && round.number == number)?;
+            let round = self
+                .rounds
+                .iter()
+                .find(|round| round.broker == broker && round.number == number && round.error.is_none())?;
             figure.of(round.measured.as_ref()?)
         };
         let numbers = self.rounds.iter().filter(|round| round.broker == 0).map(|round| round.number);
@@ -249,6 +262,7 @@ pub mod tests {
             resident_bytes: 1 << 20,
             peak_resident_bytes: 1 << 20,
             written_bytes: 2_000_000_000,
+            read_bytes: 0,
             voluntary_switches: 1,
             involuntary_switches: 1,
         };
@@ -259,7 +273,9 @@ pub mod tests {
             end_to_end: None,
             broker: Some(spent),
             client: spent,
-            verified: Verified { in_order: 0, known: 0, acknowledged: 1_000_000 },
+            verified: Verified { acknowledged: 1_000_000, has_grown: true, ..Verified::default() },
+            ends: Vec::new(),
+            rate: None,
             restart: None,
             cut_short: None,
         }

@@ -51,10 +51,10 @@ pub enum Client {
 }
 
 impl Target {
-    /// librdkafka takes minutes to build, so it is not always in, and it does not say when all is done.
-    pub fn check_client(&self) -> Result<(), String> {
-        if self.client == Client::Rdkafka && self.once {
-            return Err("--once is for this program's own client".to_owned());
+    /// librdkafka takes minutes to build, so it is not always in; what it reads is not compared with what was sent.
+    pub fn check_client(&self, is_end_to_end: bool) -> Result<(), String> {
+        if self.client == Client::Rdkafka && (self.once || is_end_to_end) {
+            return Err("--once, mixed and end-to-end are for this program's own client".to_owned());
         }
         if self.client == Client::Rdkafka && !cfg!(feature = "rdkafka") {
             return Err("built without librdkafka: cargo build --release -p logan-bench --features rdkafka"
@@ -71,15 +71,16 @@ impl Target {
         Layout { topics: (0..self.topics).map(name).collect(), partitions: self.partitions }
     }
 
-    /// Of a run in which so many connections have work to do.
-    pub fn times(&self, connections: u16) -> Times {
+    /// Of a run with so many connections, of which so many have work to do that ends by itself.
+    pub fn times(&self, all: u32, with_work: u32) -> Times {
         let end = match self.bytes {
-            _ if self.once => End::Work(u64::from(connections)),
+            _ if self.once => End::Work(u64::from(with_work)),
             Some(bytes) => End::Bytes(bytes),
             None => End::Time,
         };
         let warm_up = if self.once { 0 } else { self.warm_up };
-        Times { warm_up, seconds: self.seconds, end, broker: self.pid }
+        let connections = if self.client == Client::Own { u64::from(all) } else { 0 };
+        Times { warm_up, seconds: self.seconds, end, connections, broker: self.pid }
     }
 }
 

@@ -23,6 +23,9 @@ use crate::target::{Layout, Target};
 pub const LATEST: i64 = -1;
 pub const EARLIEST: i64 = -2;
 
+/// Why there is nothing to say.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// How often a topic that was just made is looked for, and how long in between: Kafka takes a while for thousands of partitions.
 const LOOKS: usize = 1_200;
 const BETWEEN: Duration = Duration::from_millis(50);
@@ -63,14 +66,22 @@ where
     W: AsyncFnOnce() -> Result<T, ClientError> + Clone + Send + 'static,
     T: Send + 'static,
 {
-    let outcome = Arc::new(Mutex::new(Err("interrupted".to_owned())));
+    let outcome = Arc::new(Mutex::new(Err(INTERRUPTED.to_owned())));
     let result = outcome.clone();
     let machine =
         logan_shards::RealOptions { shards: 1, pin: false, ..logan_shards::RealOptions::standard() };
-    logan_shards::run::<()>(machine, move |_seat| {
+    logan_shards::run::<()>(machine, move |seat| {
         let (work, result) = (work.clone(), result.clone());
         async move {
-            let made = work().await.map_err(|error| error.to_string());
+            let stop = async {
+                while !seat.stop.is_requested() {
+                    logan_shards::sleep(BETWEEN).await;
+                }
+            };
+            let made = futures_util::select! {
+                made = Box::pin(work()).fuse() => made.map_err(|error| error.to_string()),
+                () = Box::pin(stop).fuse() => Err(INTERRUPTED.to_owned()),
+            };
             *result.lock().unwrap_or_else(PoisonError::into_inner) = made;
         }
         .boxed_local()
@@ -108,13 +119,36 @@ pub async fn ensure(
     partitions: i32,
     settings: &[(String, String)],
 ) -> Result<bool, ClientError> {
+    let is_new = make(sender, answers, name, partitions, settings).await?;
+    until_usable(sender, answers, name, partitions).await?;
+    Ok(is_new)
+}
+
+/// Makes a topic, if there is none of that name yet.
+pub async fn make(
+    sender: &mut Sender,
+    answers: &mut Answers,
+    name: &str,
+    partitions: i32,
+    settings: &[(String, String)],
+) -> Result<bool, ClientError> {
     let made = create(sender, answers, name, partitions, settings).await?;
     if made != ErrorCode::TOPIC_ALREADY_EXISTS {
         check(made, || format!("creating {name}"))?;
     }
+    Ok(made == ErrorCode::NONE)
+}
+
+/// Waits until each partition of a topic has its leader.
+pub async fn until_usable(
+    sender: &mut Sender,
+    answers: &mut Answers,
+    name: &str,
+    partitions: i32,
+) -> Result<(), ClientError> {
     for _ in 0..LOOKS {
         if is_usable(sender, answers, name, partitions).await? {
-            return Ok(made == ErrorCode::NONE);
+            return Ok(());
         }
         logan_shards::sleep(BETWEEN).await;
     }

@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use logan::protocol::messages::FetchRequest;
@@ -15,6 +16,9 @@ use logan_tests::broker::{self, Broker, Scratch};
 
 /// The version of Fetch that `logan-bench` speaks.
 const FETCH: i16 = 12;
+
+/// How long a broker that stalls says nothing.
+const STALL: Duration = Duration::from_secs(1);
 
 /// What is done to the batches of a partition before the client sees them.
 type Lie = fn(Vec<Vec<u8>>) -> Vec<Vec<u8>>;
@@ -142,6 +146,78 @@ fn altered_bits(mut batches: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     batches
 }
 
+/// Forwards everything, but for a second in which it says nothing, which begins so long after the first Produce.
+fn stalling_broker(broker: SocketAddr, after: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let began = Arc::new(OnceLock::new());
+    thread::spawn(move || {
+        // Until the test ends.
+        for client in listener.incoming().map_while(Result::ok) {
+            let began = began.clone();
+            thread::spawn(move || forward_with_a_stall(client, broker, &began, after));
+        }
+    });
+    address
+}
+
+fn forward_with_a_stall(
+    client: TcpStream,
+    broker: SocketAddr,
+    began: &Arc<OnceLock<Instant>>,
+    after: Duration,
+) -> io::Result<()> {
+    let broker = TcpStream::connect(broker)?;
+    let (mut from, mut to, first) = (client.try_clone()?, broker.try_clone()?, began.clone());
+    thread::spawn(move || {
+        while let Ok(frame) = read_frame(&mut from) {
+            if frame[..2] == (ApiKey::Produce as i16).to_be_bytes() {
+                first.get_or_init(Instant::now);
+            }
+            if write_frame(&mut to, &frame).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+    let (mut from, mut to) = (broker, client);
+    loop {
+        let frame = read_frame(&mut from)?;
+        let since = began.get().map_or(Duration::ZERO, Instant::elapsed);
+        if (after..after + STALL).contains(&since) {
+            thread::sleep(after + STALL - since);
+        }
+        write_frame(&mut to, &frame)?;
+    }
+}
+
+/// The first number of this name.
+fn number(json: &str, name: &str) -> f64 {
+    let (_, rest) = json.split_once(&format!("\"{name}\": ")).unwrap_or_else(|| panic!("{name} in {json}"));
+    rest.split([',', '\n']).next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// A second without an answer delays what is due in it, wherever in the window it lies: at the end, too, where it is answered behind it.
+#[test]
+fn a_broker_that_stalls_shows_it() {
+    let scratch = Scratch::new("bench-stalls");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    for after_ms in [1_500, 3_500] {
+        let address = stalling_broker(broker.address(), Duration::from_millis(after_ms));
+        let json = scratch.path().join("stall.json");
+        let line = format!(
+            "produce --broker {address} --topic t{after_ms} --rate 1000 --record 100 --partitions 2 --seconds 4 --warm-up 0 --json {}",
+            json.display()
+        );
+        let output = bench(&line);
+        assert!(output.status.success(), "{}", text(&output));
+        let json = std::fs::read_to_string(json).expect("it was written");
+        assert!(number(&json, "max_ms") > 900.0, "stall at {after_ms} ms: {}", text(&output));
+        // Of the last half second all waits, half a second at least; in the middle a quarter of all, half of it so long.
+        assert!(number(&json, "p90_ms") > 300.0, "stall at {after_ms} ms: {}", text(&output));
+    }
+}
+
 /// The bench, built as the broker is.
 fn bench(arguments: &str) -> Output {
     let binary = broker::program("logan-bench");
@@ -266,7 +342,7 @@ fn a_run_that_is_interrupted_keeps_what_it_has() {
         .spawn()
         .expect("logan-bench runs");
     // Two seconds of warm-up, and some that count.
-    thread::sleep(std::time::Duration::from_secs(6));
+    thread::sleep(Duration::from_secs(6));
     let asked = Command::new("kill").args(["-s", "INT", &running.id().to_string()]).status();
     assert!(asked.expect("kill runs").success());
     let output = running.wait_with_output().expect("it was started");
@@ -300,7 +376,7 @@ fn a_broker_that_dies_half_way_leaves_figures() {
         json.display()
     );
     let running = thread::spawn(move || bench(&line));
-    thread::sleep(std::time::Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(3));
     broker.kill();
     let output = running.join().expect("the bench is run");
     assert!(!output.status.success() && text(&output).contains("cut short"), "{}", text(&output));

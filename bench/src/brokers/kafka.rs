@@ -28,7 +28,11 @@ pub fn bring_up(is_synced: bool, work: &Path) -> Result<Running, String> {
     said(&mut format)?;
     let mut command = java(&jars, &folder);
     command.arg("kafka.Kafka").arg(&properties);
-    let mode = if is_synced { format!("synced ({SYNCED})") } else { "unsynced".to_owned() };
+    let mode = if is_synced {
+        format!("synced (topics made with --topic-config {SYNCED})")
+    } else {
+        "unsynced".to_owned()
+    };
     let about = format!("Apache Kafka {VERSION}, {mode}, java {}", JVM.join(" "));
     Running::start(command, port, folder, about, if is_synced { vec![SYNCED] } else { Vec::new() })
 }

@@ -6,6 +6,7 @@ mod logan;
 use std::fmt;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -59,6 +60,13 @@ impl FromStr for Named {
         }
         let (name, mode) = text.split_once(':').map_or((text, None), |(name, mode)| (name, Some(mode)));
         match name {
+            // A host may be called so, too.
+            _ if mode.is_some_and(|mode| {
+                mode.split('/').next().is_some_and(|port| port.parse::<u16>().is_ok())
+            }) =>
+            {
+                at(text)
+            }
             "logan" => Ok(Self::Logan { binary: logan::beside_this(), is_synced: is_synced(mode, true)? }),
             "kafka" => Ok(Self::Kafka { is_synced: is_synced(mode, false)? }),
             _ => at(text),
@@ -148,9 +156,47 @@ impl Running {
     }
 
     fn started(&mut self) -> Result<&mut Started, String> {
-        self.started.as_mut().ok_or_else(|| {
-            "only a broker that this program starts can be stopped by it: name it logan or kafka".to_owned()
-        })
+        self.check_started()?;
+        Ok(self.started.as_mut().expect("it was just looked at"))
+    }
+
+    /// Whether it can be stopped and started.
+    pub fn check_started(&self) -> Result<(), String> {
+        match self.started {
+            Some(_) => Ok(()),
+            None => {
+                Err("only a broker that this program starts can be stopped by it: name it logan or kafka"
+                    .to_owned())
+            }
+        }
+    }
+
+    /// Whether the process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.started.as_mut().map(|started| started.child.try_wait());
+        matches!(status, Some(Ok(Some(_))))
+    }
+
+    /// The end of what it printed, if it was started here.
+    pub fn last_words(&self) -> String {
+        let words = self.started.as_ref().map(|started| last_words(&started.folder)).unwrap_or_default();
+        if words.is_empty() { words } else { format!("; its last words:\n{words}") }
+    }
+
+    /// Starts it again if it has ended.
+    pub fn revive(&mut self) -> Result<(), String> {
+        if self.has_ended() {
+            self.start_again()?;
+            self.await_ready()?;
+        }
+        Ok(())
+    }
+
+    /// Brings what was written to the disk, so that nobody's window pays for what came before it.
+    pub fn settle(&self) -> Result<(), String> {
+        let Some(started) = &self.started else { return Ok(()) };
+        let folder = File::open(&started.folder).map_err(|error| error.to_string())?;
+        rustix::fs::syncfs(folder).map_err(|error| format!("{}: {error}", started.folder.display()))
     }
 
     /// Ends the process at once, as `kill -9` does.
@@ -213,6 +259,10 @@ impl Drop for Running {
 
 impl Started {
     fn stop(&mut self) -> Result<(), String> {
+        // Its number may be another process's by now.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return Ok(());
+        }
         signal(&self.child, "TERM")?;
         let until = Instant::now() + STOP;
         while matches!(self.child.try_wait(), Ok(None)) {
@@ -258,6 +308,8 @@ fn spawn(command: &mut Command, folder: &Path) -> Result<Child, String> {
     let log = File::options().create(true).append(true).open(folder.join("broker.log"));
     let log = log.map_err(|error| format!("{}: {error}", folder.display()))?;
     let errors = log.try_clone().map_err(|error| error.to_string())?;
+    // Ctrl-C is for this program, which stops its brokers.
+    command.process_group(0);
     let started = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
     started.map_err(|error| format!("{}: {error}", command.get_program().display()))
 }
@@ -315,6 +367,8 @@ mod tests {
         let at = |address: &str, pid| Named::At { address: address.to_owned(), pid };
         assert_eq!("127.0.0.1:9092".parse(), Ok(at("127.0.0.1:9092", None)));
         assert_eq!("a.example:9092/77".parse(), Ok(at("a.example:9092", Some(77))));
+        assert_eq!("kafka:9092".parse(), Ok(at("kafka:9092", None)));
+        assert_eq!("logan:9092/7".parse(), Ok(at("logan:9092", Some(7))));
         assert_eq!("kafka".parse(), Ok(Named::Kafka { is_synced: false }));
         assert_eq!("kafka:synced".parse(), Ok(Named::Kafka { is_synced: true }));
         let own = |is_synced| Named::Logan { binary: "/b/logan".into(), is_synced };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -9,21 +10,22 @@ use clap::Parser as _;
 use super::Comparison;
 use crate::brokers::{Running, Starts};
 use crate::child::{self, Ended};
-use crate::figures::Measured;
+use crate::figures::{KEPT_PERCENT, Measured};
+use crate::knee;
 use crate::payload::parse_amount;
+use crate::restart::{self, Before};
 use crate::results::Round;
 use crate::scenario::{self, Cell, Measure, Scenario};
 use crate::target::{Layout, Target};
-use crate::{knee, restart};
+use crate::topic::INTERRUPTED;
 
 /// What a broker is given before it is measured: small requests and large ones, in and out, of no more than fits on a disk.
 const WARMING: &str = "mixed --record 1k --rate 100000 --linger 2 --batch 64k --warm-up 0";
 /// How long a broker is under load before it is killed.
 const UNTIL_KILLED: Duration = Duration::from_secs(3);
-/// At the knee's search: the least rate, how long each rate is tried, how much of what was due must have been answered, and how soon 99 % of it.
+/// At the knee's search: the least rate, how long each rate is tried, and how soon 99 % of what is due must be answered and read.
 const LEAST_RATE: u64 = 1_000;
 const TRIED_SECONDS: u64 = 3;
-const KEPT_PART: f64 = 0.98;
 const KEPT_P99_MS: f64 = 50.0;
 
 /// A cell that is about to be measured.
@@ -106,13 +108,13 @@ fn layout_of(topics: &str, topic: &str) -> Result<Layout, String> {
 
 impl Comparison<'_> {
     pub fn round(&mut self, number: u32, broker: usize, planned: &Planned) -> Round {
-        let topic = format!("logan-bench-{}-{number}-{broker}", std::process::id());
+        let cell = self.results.cells.len();
+        let topic = format!("logan-bench-{}-{cell}-{number}-{broker}", std::process::id());
         let mut rate = None;
         let outcome = self.watch.check_room(planned.bytes());
         let outcome = outcome.and_then(|()| self.measured(broker, planned, &topic, &mut rate));
-        let is_left = !planned.before.is_empty() || matches!(planned.measure, Measure::Killed(_));
-        if is_left
-            && let Err(error) = self.on_broker(&format!("remove {}", planned.topics()), broker, &topic, false)
+        if !planned.before.is_empty()
+            && let Err(error) = self.remove(&planned.topics(), broker, &topic)
         {
             eprintln!("{topic} is left behind: {error}");
         }
@@ -131,17 +133,26 @@ impl Comparison<'_> {
         topic: &str,
         rate: &mut Option<u64>,
     ) -> Result<Measured, String> {
-        self.warm(broker)?;
-        let mut acknowledged = 0;
-        for line in &planned.before {
-            acknowledged += self.whole(line, broker, topic)?.verified.acknowledged;
+        if matches!(planned.measure, Measure::Cold(_) | Measure::Stopped | Measure::Killed(_)) {
+            self.brokers[broker].check_started()?;
         }
+        self.brokers[broker].revive()?;
+        self.warm(broker)?;
+        let mut before =
+            Before { layout: layout_of(&planned.topics(), topic)?, records: 0, ends: Vec::new() };
+        for line in &planned.before {
+            before.add(&self.whole(line, broker, topic)?);
+        }
+        self.brokers[broker].settle()?;
         match planned.measure {
             Measure::Line(_) => self.on_broker_measured(&planned.line, broker, topic),
             Measure::Cold(_) => {
                 self.brokers[broker].cool()?;
                 self.warm(broker)?;
-                self.on_broker_measured(&planned.line, broker, topic)
+                self.brokers[broker].settle()?;
+                let measured = self.on_broker_measured(&planned.line, broker, topic)?;
+                check_cold(&measured, before.records)?;
+                Ok(measured)
             }
             Measure::OfKnee(percent, _) => {
                 let knee = self.knee(&planned.line, broker, topic)?;
@@ -151,49 +162,56 @@ impl Comparison<'_> {
             }
             Measure::Stopped => {
                 self.brokers[broker].stop()?;
-                self.started_again(planned, broker, topic, acknowledged)
+                self.started_again(broker, topic, &before)
             }
             Measure::Killed(_) => {
-                acknowledged += self.killed_under(&planned.line, broker, topic)?;
-                self.started_again(planned, broker, topic, acknowledged)
+                before.add(&self.killed_under(&planned.line, broker, topic)?);
+                self.started_again(broker, topic, &before)
             }
         }
     }
 
     /// A broker that was just started does not do yet what it will do.
     fn warm(&mut self, broker: usize) -> Result<(), String> {
-        let starts = std::mem::take(&mut self.brokers[broker].starts);
-        let seconds = match starts {
+        let seconds = match self.brokers[broker].starts {
             Starts::None => 0,
-            Starts::First => self.how.warm,
-            Starts::Another => self.how.warm.div_ceil(3),
+            Starts::First => self.warm_s,
+            Starts::Another => self.warm_s.div_ceil(3),
         };
         if seconds > 0 {
             let line = format!("{WARMING} --seconds {seconds}");
             self.whole(&line, broker, &format!("logan-bench-{}-warm", std::process::id()))?;
         }
+        self.brokers[broker].starts = Starts::None;
         Ok(())
     }
 
-    fn started_again(
-        &mut self,
-        planned: &Planned,
-        broker: usize,
-        topic: &str,
-        acknowledged: u64,
-    ) -> Result<Measured, String> {
-        let layout = layout_of(&planned.topics(), topic)?;
-        restart::time(&mut self.brokers[broker], &layout, acknowledged).map(Measured::of_restart)
+    /// How soon the broker is there again, and whether what it had can be read: all of it, which is not timed.
+    fn started_again(&mut self, broker: usize, topic: &str, before: &Before) -> Result<Measured, String> {
+        let restart = restart::time(&mut self.brokers[broker], before);
+        if restart.as_ref().is_err_and(|error| error.starts_with(INTERRUPTED)) {
+            self.watch.interrupted.store(true, Ordering::Relaxed);
+        }
+        let restart = restart?;
+        let shape = shape_of(&before.layout);
+        let read = self.whole(&format!("fetch --once --consumers 1 --seconds 900 {shape}"), broker, topic)?;
+        check_read(&read, before.records)?;
+        Ok(Measured::of_restart(restart))
     }
 
-    /// Kills the broker while it is under load. Returns how many records it acknowledged until then.
-    fn killed_under(&mut self, line: &str, broker: usize, topic: &str) -> Result<u64, String> {
+    /// Kills the broker while it is under load. Returns what it acknowledged until then.
+    fn killed_under(&mut self, line: &str, broker: usize, topic: &str) -> Result<Measured, String> {
         let file = self.how.work.join(format!("{topic}.json"));
         let mut underway = child::begin(&mut command(line, &self.brokers[broker], topic, Some(&file))?)?;
         let reason = underway.watch(&self.watch, Some(UNTIL_KILLED))?;
-        self.brokers[broker].kill()?;
-        let ended = underway.end(reason)?;
-        Ok(read(&file, ended)?.verified.acknowledged)
+        let is_under_load = reason.is_none() && underway.goes_on();
+        let killed = self.brokers[broker].kill();
+        let measured = read(&file, underway.end(reason)?)?;
+        killed?;
+        if is_under_load {
+            return Ok(measured);
+        }
+        Err(measured.cut_short.unwrap_or_else(|| "the load ended by itself".to_owned()))
     }
 
     /// The highest rate at which nearly all is answered soon.
@@ -201,10 +219,18 @@ impl Comparison<'_> {
         let line = scenario::without(line, "--seconds");
         knee::find(LEAST_RATE, |rate| {
             let line = format!("{line} --rate {rate} --seconds {TRIED_SECONDS} --warm-up 1");
-            let measured = self.whole(&line, broker, topic)?;
-            let side = measured.produced.ok_or("nothing was produced")?;
-            let p99_ms = side.latency.map_or(f64::MAX, |latency| latency.p99_ms);
-            Ok(side.records_per_s >= rate as f64 * KEPT_PART && p99_ms <= KEPT_P99_MS)
+            let measured = match self.whole(&line, broker, topic) {
+                Ok(measured) => measured,
+                Err(reason) if self.watch.is_interrupted() => return Err(reason),
+                Err(reason) => {
+                    eprintln!("{rate} records/s: {reason}");
+                    return Ok(false);
+                }
+            };
+            let produced = measured.produced.as_ref().and_then(|side| side.latency.as_ref());
+            let waits = [produced, measured.end_to_end.as_ref()];
+            let is_soon = waits.into_iter().flatten().all(|latency| latency.p99_ms <= KEPT_P99_MS);
+            Ok(is_soon && measured.kept_percent().is_some_and(|percent| percent >= KEPT_PERCENT))
         })
     }
 
@@ -219,26 +245,55 @@ impl Comparison<'_> {
 
     /// Runs a command line of this program against a broker, and returns what it measured.
     fn on_broker_measured(&self, line: &str, broker: usize, topic: &str) -> Result<Measured, String> {
-        let measured = self.on_broker(line, broker, topic, true)?;
-        measured.ok_or_else(|| format!("{line}: no figures"))
+        let file = self.how.work.join(format!("{topic}.json"));
+        let ended = self.watch.run(&mut command(line, &self.brokers[broker], topic, Some(&file))?)?;
+        read(&file, ended)
     }
 
-    fn on_broker(
-        &self,
-        line: &str,
-        broker: usize,
-        topic: &str,
-        is_measured: bool,
-    ) -> Result<Option<Measured>, String> {
-        let file = self.how.work.join(format!("{topic}.json"));
-        let file = is_measured.then_some(&*file);
-        let ended = self.watch.run(&mut command(line, &self.brokers[broker], topic, file)?)?;
-        match file {
-            Some(file) => read(file, ended).map(Some),
-            None if ended.status.success() => Ok(None),
-            None => Err(ended.reason.unwrap_or(ended.said)),
+    /// Removes topics, whoever wants this to end.
+    fn remove(&self, topics: &str, broker: usize, topic: &str) -> Result<(), String> {
+        let line = format!("remove {topics}");
+        let ended = child::begin(&mut command(&line, &self.brokers[broker], topic, None)?)?.end(None)?;
+        if ended.status.success() { Ok(()) } else { Err(ended.said) }
+    }
+}
+
+impl Before {
+    fn add(&mut self, measured: &Measured) {
+        self.records += measured.verified.acknowledged;
+        if self.ends.len() < measured.ends.len() {
+            self.ends.resize(measured.ends.len(), 0);
+        }
+        for (end, acknowledged) in self.ends.iter_mut().zip(&measured.ends) {
+            *end = (*end).max(*acknowledged);
         }
     }
+}
+
+/// Options that say which topics there are.
+fn shape_of(layout: &Layout) -> String {
+    format!("--topics {} --partitions {}", layout.topics.len(), layout.partitions)
+}
+
+/// Whether all that was acknowledged was read.
+fn check_read(read: &Measured, acknowledged: u64) -> Result<(), String> {
+    let in_order = read.verified.in_order;
+    if in_order >= acknowledged {
+        return Ok(());
+    }
+    Err(format!("{acknowledged} records were acknowledged, and {in_order} could be read: records were lost"))
+}
+
+/// Whether all was read, and from the disk.
+fn check_cold(read: &Measured, acknowledged: u64) -> Result<(), String> {
+    check_read(read, acknowledged)?;
+    let (fetched, from_disk) = (read.bytes(), read.broker.map_or(0, |broker| broker.read_bytes));
+    if from_disk >= fetched / 10 * 9 {
+        return Ok(());
+    }
+    Err(format!(
+        "{fetched} bytes were fetched, and {from_disk} came from the disk: the rest was in memory still"
+    ))
 }
 
 /// This program, with a command line against a broker.

@@ -32,19 +32,6 @@ struct Point {
     latency_us: Histogram<u32>,
 }
 
-/// An answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Answered {
-    /// When it came, since the window was opened.
-    pub at_ns: u64,
-    /// Since the request was due; if its records were due one after the other, since the first of them was.
-    pub took_ns: u64,
-    /// Between two records' due times; 0 where the request was due as a whole, and counts as one.
-    pub step_ns: u64,
-    pub bytes: u64,
-    pub records: u64,
-}
-
 impl Counted {
     /// For a window of so many seconds.
     pub fn new(seconds: u64) -> Self {
@@ -53,20 +40,25 @@ impl Counted {
         Self { bytes: 0, records: 0, requests: 0, latency_us, points: BTreeMap::new(), point_ns }
     }
 
-    pub fn add(&mut self, answered: Answered) {
-        let Answered { at_ns, took_ns, step_ns, bytes, records } = answered;
+    /// An answer came so long after the window was opened.
+    pub fn add_answer(&mut self, at_ns: u64, bytes: u64, records: u64) {
         self.requests += 1;
         self.bytes += bytes;
         self.records += records;
-        let point = self.points.entry((at_ns / self.point_ns) as u32).or_insert_with(Point::new);
+        let point = self.point(at_ns);
         point.bytes += bytes;
         point.records += records;
-        let waits = if step_ns == 0 { 1 } else { records };
-        for nth in 0..waits {
-            let us = (took_ns.saturating_sub(nth * step_ns) / 1000).max(1);
-            self.latency_us.saturating_record(us);
-            point.latency_us.saturating_record(us);
-        }
+    }
+
+    /// Somebody waited so long. It counts in the second of `at_ns`: that of the answer, or that in which it was due if that was by the clock.
+    pub fn add_wait(&mut self, at_ns: u64, took_ns: u64) {
+        let us = (took_ns / 1000).max(1);
+        self.latency_us.saturating_record(us);
+        self.point(at_ns).latency_us.saturating_record(us);
+    }
+
+    fn point(&mut self, at_ns: u64) -> &mut Point {
+        self.points.entry((at_ns / self.point_ns) as u32).or_insert_with(Point::new)
     }
 
     pub fn merge(&mut self, other: &Self) {
@@ -77,6 +69,11 @@ impl Counted {
         for (at, point) in &other.points {
             self.points.entry(*at).or_insert_with(Point::new).merge(point);
         }
+    }
+
+    #[cfg(test)]
+    pub fn waits(&self) -> u64 {
+        self.latency_us.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -137,24 +134,19 @@ impl Point {
 mod tests {
     use super::*;
 
-    fn answered(at_ms: u64, took_ms: u64) -> Answered {
-        Answered {
-            at_ns: at_ms * 1_000_000,
-            took_ns: took_ms * 1_000_000,
-            step_ns: 0,
-            bytes: 1_000_000,
-            records: 10,
-        }
+    fn answer(counted: &mut Counted, at_ms: u64, took_ms: u64) {
+        counted.add_answer(at_ms * 1_000_000, 1_000_000, 10);
+        counted.add_wait(at_ms * 1_000_000, took_ms * 1_000_000);
     }
 
     #[test]
     fn a_second_in_which_the_broker_stalls_is_the_worst() {
         let mut counted = Counted::new(10);
         for at_ms in (0..10_000).step_by(10).filter(|at_ms| !(4_000..5_000).contains(at_ms)) {
-            counted.add(answered(at_ms, 2));
+            answer(&mut counted, at_ms, 2);
         }
         for due_ms in (4_000..5_000).step_by(10) {
-            counted.add(answered(5_000, 5_000 - due_ms));
+            answer(&mut counted, 5_000, 5_000 - due_ms);
         }
         let side = counted.side(Duration::from_secs(10));
         assert_eq!((side.requests, side.records), (1_000, 10_000));
@@ -169,29 +161,21 @@ mod tests {
     fn what_comes_while_the_window_closes_is_no_second() {
         let mut counted = Counted::new(2);
         for (at_ms, took_ms) in [(100, 1), (1_100, 1), (2_001, 900)] {
-            counted.add(answered(at_ms, took_ms));
+            answer(&mut counted, at_ms, took_ms);
         }
         let lengths = |ms| counted.side(Duration::from_millis(ms)).series.len();
         assert_eq!((lengths(2_003), lengths(2_500)), (2, 3));
         let mut short = Counted::new(2);
-        short.add(answered(1, 1));
+        answer(&mut short, 1, 1);
         assert_eq!(short.side(Duration::from_millis(2)).series.len(), 1, "a run may be short");
-    }
-
-    #[test]
-    fn records_that_were_due_one_after_the_other_each_have_a_latency() {
-        let mut counted = Counted::new(10);
-        counted.add(Answered { step_ns: 1_000_000, ..answered(100, 10) });
-        let latency = counted.side(Duration::from_secs(1)).latency.unwrap();
-        assert!((9.9..10.1).contains(&latency.max_ms) && (4.9..6.1).contains(&latency.p50_ms), "{latency:?}");
     }
 
     #[test]
     fn what_shards_counted_is_put_together() {
         let (mut one, mut other) = (Counted::new(10), Counted::new(10));
-        one.add(answered(100, 1));
-        other.add(answered(200, 100));
-        other.add(answered(1_200, 1));
+        answer(&mut one, 100, 1);
+        answer(&mut other, 200, 100);
+        answer(&mut other, 1_200, 1);
         one.merge(&other);
         let side = one.side(Duration::from_secs(2));
         assert_eq!((side.requests, side.series.len()), (3, 2));
@@ -202,7 +186,7 @@ mod tests {
     fn a_day_has_no_more_points_than_an_hour() {
         let mut counted = Counted::new(86_400);
         for second in 0..86_400 {
-            counted.add(answered(second * 1_000, 1));
+            answer(&mut counted, second * 1_000, 1);
         }
         assert_eq!(counted.side(Duration::from_hours(24)).series.len(), 3_600);
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::latency::Latency;
 use crate::process::Sample;
 
+/// Of a rate that is as good as kept.
+pub const KEPT_PERCENT: f64 = 98.0;
+
 /// Processor time that is told to a fifth at least.
 const LEAST_CPU_S: f64 = 0.05;
 
@@ -52,6 +55,8 @@ pub struct Spent {
     pub peak_resident_bytes: u64,
     /// Sent to devices; 0 where the kernel does not say (another user's process).
     pub written_bytes: u64,
+    /// Fetched from devices; 0 where the kernel does not say.
+    pub read_bytes: u64,
     pub voluntary_switches: u64,
     pub involuntary_switches: u64,
 }
@@ -64,6 +69,7 @@ impl Spent {
             resident_bytes: after.resident_bytes,
             peak_resident_bytes: after.peak_resident_bytes,
             written_bytes: after.written_bytes.saturating_sub(before.written_bytes),
+            read_bytes: after.read_bytes.saturating_sub(before.read_bytes),
             // Of threads that have ended meanwhile nothing is known.
             voluntary_switches: after.voluntary_switches.saturating_sub(before.voluntary_switches),
             involuntary_switches: after.involuntary_switches.saturating_sub(before.involuntary_switches),
@@ -76,14 +82,17 @@ impl Spent {
 }
 
 /// How far what was read is known to be what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
     /// Records whose batch followed the one before it and had the CRC that it states.
     pub in_order: u64,
     /// Of those, records of batches that this run sent, each in its producer's turn.
     pub known: u64,
-    /// Records that were acknowledged, which the topic grew by exactly.
+    /// Records that were acknowledged, and whether the topics grew by exactly these.
     pub acknowledged: u64,
+    pub has_grown: bool,
+    /// Whether consumers read all that was acknowledged.
+    pub has_all_been_read: bool,
 }
 
 /// A broker that was started again: from the start of its process until …, in milliseconds.
@@ -112,6 +121,10 @@ pub struct Measured {
     pub broker: Option<Spent>,
     pub client: Spent,
     pub verified: Verified,
+    /// Where each partition ends, at least, by what was acknowledged; empty where nothing was produced.
+    pub ends: Vec<i64>,
+    /// Records a second that were due, if they were due by the clock.
+    pub rate: Option<u64>,
     /// How the broker came back, where that is what was measured.
     #[serde(default)]
     pub restart: Option<Restart>,
@@ -127,7 +140,7 @@ impl Measured {
 
     /// A run of which only the broker's start counts.
     pub fn of_restart(restart: Restart) -> Self {
-        let verified = Verified { in_order: 0, known: 0, acknowledged: restart.acknowledged };
+        let verified = Verified { acknowledged: restart.acknowledged, ..Verified::default() };
         Self {
             seconds: restart.first_fetch_ms.unwrap_or(restart.ready_ms) / 1e3,
             produced: None,
@@ -136,6 +149,8 @@ impl Measured {
             broker: None,
             client: Spent::default(),
             verified,
+            ends: Vec::new(),
+            rate: None,
             restart: Some(restart),
             cut_short: None,
         }
@@ -155,10 +170,16 @@ impl Measured {
         self.per_gigabyte(self.client.cpu_s())
     }
 
+    /// How much of what was due was answered in time, in per cent.
+    pub fn kept_percent(&self) -> Option<f64> {
+        Some(self.produced.as_ref()?.records_per_s / self.rate? as f64 * 100.0)
+    }
+
     /// Device bytes for each byte that was produced.
     pub fn written_per_acknowledged(&self) -> Option<f64> {
         let produced = self.produced.as_ref().filter(|side| side.bytes > 0)?;
-        Some(self.broker.as_ref()?.written_bytes as f64 / produced.bytes as f64)
+        let written = Some(self.broker.as_ref()?.written_bytes).filter(|written| *written > 0)?;
+        Some(written as f64 / produced.bytes as f64)
     }
 }
 
@@ -188,6 +209,12 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(side) = &self.produced {
             writeln!(f, "produced    {side}")?;
+        }
+        if let Some(percent) = self.kept_percent().filter(|percent| *percent < KEPT_PERCENT) {
+            writeln!(
+                f,
+                "            only {percent:.1} % of the rate: what waits grows, and so do the latencies"
+            )?;
         }
         if let Some(side) = &self.fetched {
             writeln!(f, "fetched     {side}")?;
@@ -227,16 +254,23 @@ impl fmt::Display for Measured {
 
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_order, known, acknowledged } = self;
+        let Self { in_order, known, acknowledged, has_grown, has_all_been_read } = self;
         let mut parts = Vec::new();
         if *acknowledged > 0 {
-            parts.push(format!("{acknowledged} acknowledged records are in the topic, and no others"));
+            let grown =
+                if *has_grown { " are in the topic, and no others" } else { ", not compared with the topic" };
+            parts.push(format!("{acknowledged} acknowledged records{grown}"));
         }
         if *in_order > 0 {
             parts.push(format!("{in_order} records read in order, each with its CRC"));
         }
         if *known > 0 {
-            parts.push(format!("{known} of them as they were sent, none lost, doubled or exchanged"));
+            let read = if *has_all_been_read {
+                ", none lost, doubled or exchanged"
+            } else {
+                ", and not all were read"
+            };
+            parts.push(format!("{known} of them as they were sent{read}"));
         }
         f.write_str(&if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") })
     }

@@ -6,7 +6,7 @@ mod measured;
 mod run;
 
 pub use latency::Latency;
-pub use measured::{Measured, Restart, Second, Side, Spent, Verified};
+pub use measured::{KEPT_PERCENT, Measured, Restart, Second, Side, Spent, Verified};
 #[cfg(feature = "rdkafka")]
 pub use run::Tally;
 pub use run::{Direction, End, Meter, Request, Run, Times};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use logan_shards::{self as shards, Stop};
 
-use super::counted::{Answered, Counted};
+use super::counted::Counted;
 use super::latency::{Latency, MAX_US};
 use super::measured::{Measured, Spent, Verified};
 use crate::process::{self, Sample};
@@ -22,9 +22,10 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How often the one who waits for the end looks whether it has come, if nothing but time brings it.
 const TICK: Duration = Duration::from_millis(100);
 
-const WARMING_UP: u8 = 0;
-const OPEN: u8 = 1;
-const CLOSED: u8 = 2;
+const CONNECTING: u8 = 0;
+const WARMING_UP: u8 = 1;
+const OPEN: u8 = 2;
+const CLOSED: u8 = 3;
 
 /// How long a run takes.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct Times {
     pub warm_up: u64,
     pub seconds: u64,
     pub end: End,
+    /// That must be made before anything begins.
+    pub connections: u64,
     /// The broker's process on this machine.
     pub broker: Option<u32>,
 }
@@ -55,10 +58,10 @@ pub struct Run(Arc<Shared>);
 struct Shared {
     times: Times,
     phase: AtomicU8,
-    /// When the window was opened, and when what had to be done was.
+    /// When the window was opened and closed.
     opened: OnceLock<Instant>,
-    done: OnceLock<Instant>,
-    /// Of [`End::Work`]: connections that are ready to begin, and those that have nothing more to do.
+    closed: OnceLock<Instant>,
+    /// Connections that are ready to begin, and those that have nothing more to do.
     ready: AtomicU64,
     idle: AtomicU64,
     begun: AtomicBool,
@@ -70,6 +73,13 @@ struct Shared {
     acknowledged: AtomicU64,
     in_order: AtomicU64,
     known: AtomicU64,
+    /// The topics grew by what was acknowledged.
+    has_grown: AtomicBool,
+    /// Consumers that must read all that is sent, and those that have.
+    readers: AtomicU64,
+    have_read: AtomicU64,
+    /// Where each partition ends, at least, by what was acknowledged.
+    ends: Mutex<Vec<i64>>,
     /// Connections that are owed nothing more.
     drained: AtomicU64,
     outcome: Mutex<Outcome>,
@@ -102,9 +112,9 @@ impl Run {
         };
         Self(Arc::new(Shared {
             times,
-            phase: AtomicU8::new(WARMING_UP),
+            phase: AtomicU8::new(CONNECTING),
             opened: OnceLock::new(),
-            done: OnceLock::new(),
+            closed: OnceLock::new(),
             ready: AtomicU64::new(0),
             idle: AtomicU64::new(0),
             begun: AtomicBool::new(false),
@@ -114,6 +124,10 @@ impl Run {
             acknowledged: AtomicU64::new(0),
             in_order: AtomicU64::new(0),
             known: AtomicU64::new(0),
+            has_grown: AtomicBool::new(false),
+            readers: AtomicU64::new(0),
+            have_read: AtomicU64::new(0),
+            ends: Mutex::default(),
             drained: AtomicU64::new(0),
             outcome: Mutex::new(outcome),
         }))
@@ -131,13 +145,11 @@ impl Run {
         }
     }
 
-    /// A connection is ready. Where the end is that work is done, waits until all are and the window is open, so that only the work counts.
-    pub async fn until_open(&self) {
-        if !matches!(self.0.times.end, End::Work(_)) {
-            return;
-        }
+    /// A connection is ready. Waits until all are, and, where work is what ends the run, until the window is open, so that nothing but the work counts.
+    pub async fn until_all_are_ready(&self) {
         self.0.ready.fetch_add(1, Ordering::Relaxed);
-        while !self.is_open() && !self.has_ended() {
+        let awaited = if matches!(self.0.times.end, End::Work(_)) { OPEN } else { WARMING_UP };
+        while self.0.phase.load(Ordering::Relaxed) < awaited {
             shards::sleep(SOON).await;
         }
     }
@@ -146,14 +158,38 @@ impl Run {
     pub fn idle(&self) {
         let idle = self.0.idle.fetch_add(1, Ordering::Relaxed) + 1;
         if self.0.times.end == End::Work(idle) {
-            self.done();
+            self.close();
         }
     }
 
-    fn done(&self) {
-        if self.is_open() && self.0.done.set(Instant::now()).is_ok() {
-            self.0.phase.store(CLOSED, Ordering::Relaxed);
+    /// Closes the window, if nobody has yet.
+    fn close(&self) {
+        self.0.closed.get_or_init(Instant::now);
+        self.0.phase.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// A partition ends at least there, as the broker acknowledged.
+    pub fn ends_at(&self, slot: usize, end: i64) {
+        let mut ends = self.0.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.len() <= slot {
+            ends.resize(slot + 1, 0);
         }
+        ends[slot] = ends[slot].max(end);
+    }
+
+    /// The topics grew by what was acknowledged, and by nothing else.
+    pub fn has_grown(&self) {
+        self.0.has_grown.store(true, Ordering::Relaxed);
+    }
+
+    /// A consumer must read all that is sent.
+    pub fn will_read(&self) {
+        self.0.readers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A consumer has read all that was sent.
+    pub fn has_read(&self) {
+        self.0.have_read.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records that were acknowledged, the warm-up's too.
@@ -193,6 +229,13 @@ impl Run {
         self.0.phase.load(Ordering::Relaxed) == CLOSED
     }
 
+    /// How long ago the window was closed, if it was closed because its time was over.
+    pub fn since_its_end(&self) -> Option<Duration> {
+        let outcome = self.outcome();
+        let is_in_order = outcome.error.is_none() && outcome.cut_short.is_none();
+        self.0.closed.get().filter(|_| is_in_order).map(Instant::elapsed)
+    }
+
     pub fn is_open(&self) -> bool {
         self.0.phase.load(Ordering::Relaxed) == OPEN
     }
@@ -200,16 +243,16 @@ impl Run {
     /// What was read is not what was sent, or nothing can be measured: the run ends, without figures. The first reason is the one that is told.
     pub fn fail(&self, reason: String) {
         self.outcome().error.get_or_insert(reason);
-        self.0.phase.store(CLOSED, Ordering::Relaxed);
+        self.close();
     }
 
     /// The run cannot go on; what was measured until now is kept.
     pub fn cut_short(&self, reason: String) {
-        if self.0.phase.load(Ordering::Relaxed) == WARMING_UP {
+        if self.0.phase.load(Ordering::Relaxed) < OPEN {
             return self.fail(reason);
         }
         self.outcome().cut_short.get_or_insert(reason);
-        self.0.phase.store(CLOSED, Ordering::Relaxed);
+        self.close();
     }
 
     /// Whether whoever waits for figures will get none.
@@ -219,9 +262,15 @@ impl Run {
 
     /// Opens the window after the warm-up, closes it at its end, and looks at the processes at both.
     pub async fn keep_time(&self, stop: &Stop) {
-        let Times { warm_up, seconds, broker, end } = self.0.times;
-        if !self.wait(warm_up, stop, "warming up").await || !self.all_are_ready(stop).await {
+        let Times { warm_up, seconds, broker, end, .. } = self.0.times;
+        if !self.all_are_ready(stop).await {
             return;
+        }
+        if !matches!(end, End::Work(_)) {
+            self.0.phase.store(WARMING_UP, Ordering::Relaxed);
+            if !self.wait(warm_up, stop, "warming up").await {
+                return;
+            }
         }
         let before = match look(broker) {
             Ok(before) => before,
@@ -232,8 +281,8 @@ impl Run {
         if self.wait(seconds, stop, "measuring").await && end != End::Time {
             self.cut_short(format!("not everything was done within {seconds} seconds"));
         }
-        self.0.phase.store(CLOSED, Ordering::Relaxed);
-        let window = self.0.done.get().map_or_else(|| opened.elapsed(), |done| *done - opened);
+        self.close();
+        let window = *self.0.closed.get_or_init(Instant::now) - opened;
         self.look_again(&before, window);
     }
 
@@ -256,10 +305,9 @@ impl Run {
         }
     }
 
-    /// Waits until every connection that has work to do is ready to do it; `false` if the run ended meanwhile.
+    /// Waits until every connection is ready; `false` if the run ended meanwhile.
     async fn all_are_ready(&self, stop: &Stop) -> bool {
-        let End::Work(connections) = self.0.times.end else { return true };
-        while self.0.ready.load(Ordering::Relaxed) < connections && !self.is_over(stop) {
+        while self.0.ready.load(Ordering::Relaxed) < self.0.times.connections && !self.is_over(stop) {
             shards::sleep(SOON).await;
         }
         !self.has_ended()
@@ -334,7 +382,14 @@ impl Run {
                 in_order: self.0.in_order.load(Ordering::Relaxed),
                 known: self.0.known.load(Ordering::Relaxed),
                 acknowledged: self.0.acknowledged.load(Ordering::Relaxed),
+                has_grown: self.0.has_grown.load(Ordering::Relaxed),
+                has_all_been_read: {
+                    let readers = self.0.readers.load(Ordering::Relaxed);
+                    readers > 0 && self.0.have_read.load(Ordering::Relaxed) == readers
+                },
             },
+            ends: self.0.ends.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            rate: None,
             restart: None,
             cut_short: outcome.cut_short.clone(),
         })
@@ -364,8 +419,8 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     pub direction: Direction,
-    /// Between two records' due times; 0 where the request was due as a whole.
-    pub step_ns: u64,
+    /// Where it was due by the clock: between its records' due times, 0 if all of it was due at once.
+    pub step_ns: Option<u64>,
     pub bytes: u64,
     pub records: u64,
 }
@@ -383,17 +438,47 @@ impl Tally {
         Self { run: run.clone(), counted: [counted(), counted()], end_to_end_us: latencies() }
     }
 
-    /// A request that took so long since it, or the first of its records, was due is answered now.
+    /// A request that took so long since it, or the first of its records, was due is answered now. What was due by the clock while the window was open
+    /// counts as a wait whenever it is answered, or a stall at the window's end would not be seen; the rest, if the window is open.
     pub fn count(&mut self, request: Request, took_ns: u64) {
         let shared = &self.run.0;
-        let Some(opened) = shared.opened.get().filter(|_| self.run.is_open()) else { return };
+        let Some(opened) = shared.opened.get() else { return };
         let Request { direction, step_ns, bytes, records } = request;
-        let at_ns = opened.elapsed().as_nanos() as u64;
-        self.counted[direction as usize].add(Answered { at_ns, took_ns, step_ns, bytes, records });
+        let (at_ns, is_open) = (opened.elapsed().as_nanos() as u64, self.run.is_open());
+        let counted = &mut self.counted[direction as usize];
+        match step_ns {
+            Some(step_ns) => {
+                let window_ns =
+                    shared.closed.get().map_or(u64::MAX, |closed| (*closed - *opened).as_nanos() as u64);
+                for nth in 0..if step_ns == 0 { 1 } else { records } {
+                    let took_ns = took_ns.saturating_sub(nth * step_ns);
+                    if let Some(due_ns) = at_ns.checked_sub(took_ns).filter(|due_ns| *due_ns < window_ns) {
+                        counted.add_wait(due_ns, took_ns);
+                    }
+                }
+            }
+            None if is_open => counted.add_wait(at_ns, took_ns),
+            None => {}
+        }
+        if !is_open {
+            return;
+        }
+        counted.add_answer(at_ns, bytes, records);
         let so_far = shared.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         shared.records.fetch_add(records, Ordering::Relaxed);
         if matches!(shared.times.end, End::Bytes(all) if so_far >= all) {
-            self.run.done();
+            self.run.close();
+        }
+    }
+
+    /// A record that was due so long ago was not sent before the window was closed: it waited for that long at least.
+    fn count_unsent(&mut self, direction: Direction, ago_ns: u64) {
+        let shared = &self.run.0;
+        let (Some(opened), Some(closed)) = (shared.opened.get(), shared.closed.get()) else { return };
+        let took_ns = ago_ns.saturating_sub(closed.elapsed().as_nanos() as u64);
+        let window_ns = (*closed - *opened).as_nanos() as u64;
+        if let Some(due_ns) = window_ns.checked_sub(took_ns).filter(|_| took_ns > 0) {
+            self.counted[direction as usize].add_wait(due_ns.min(window_ns - 1), took_ns);
         }
     }
 
@@ -435,6 +520,15 @@ impl Meter {
         self.tally.borrow_mut().count(request, took_ns);
     }
 
+    /// Records that were due from then on, one after the other, were never sent. Those that were due before the window was closed count.
+    pub fn count_unsent(&self, due_ns: u64, step_ns: u64) {
+        let now_ns = shards::monotonic_ns();
+        let mut tally = self.tally.borrow_mut();
+        for due_ns in (due_ns..now_ns).step_by(step_ns.max(1) as usize) {
+            tally.count_unsent(Direction::Produced, now_ns - due_ns);
+        }
+    }
+
     /// A consumer has a record now that was due then.
     pub fn came_through(&self, due_ns: u64) {
         self.tally.borrow_mut().came_through(shards::monotonic_ns().saturating_sub(due_ns));
@@ -451,7 +545,7 @@ mod tests {
     use super::*;
 
     fn run() -> Run {
-        Run::new(Times { warm_up: 0, seconds: 1, end: End::Time, broker: None })
+        Run::new(Times { warm_up: 0, seconds: 1, end: End::Time, connections: 0, broker: None })
     }
 
     #[test]
@@ -464,7 +558,7 @@ mod tests {
     }
 
     fn opened(end: End) -> Run {
-        let run = Run::new(Times { warm_up: 0, seconds: 1, end, broker: None });
+        let run = Run::new(Times { warm_up: 0, seconds: 1, end, connections: 0, broker: None });
         run.0.opened.get_or_init(Instant::now);
         run.0.phase.store(OPEN, Ordering::Relaxed);
         run
@@ -474,13 +568,38 @@ mod tests {
     fn enough_bytes_end_a_run_whose_end_they_are() {
         let run = opened(End::Bytes(100));
         let mut tally = Tally::new(&run);
-        let request = Request { direction: Direction::Produced, step_ns: 0, bytes: 60, records: 1 };
+        let request = Request { direction: Direction::Produced, step_ns: None, bytes: 60, records: 1 };
         tally.count(request, 1);
         assert!(!run.has_ended());
         tally.count(request, 1);
-        assert!(run.has_ended() && run.0.done.get().is_some());
+        assert!(run.has_ended() && run.0.closed.get().is_some());
         tally.count(request, 1);
         assert_eq!(run.0.bytes.load(Ordering::Relaxed), 120, "what comes behind the end does not count");
+    }
+
+    /// Ten records were due in the window's last milliseconds. Nine of them are answered behind its end, and one was never sent.
+    #[test]
+    fn what_was_due_and_not_answered_in_time_counts_as_a_wait() {
+        let run = opened(End::Time);
+        let mut tally = Tally::new(&run);
+        std::thread::sleep(Duration::from_millis(20));
+        run.close();
+        std::thread::sleep(Duration::from_millis(50));
+        let paced = |records| Request {
+            direction: Direction::Produced,
+            step_ns: Some(1_000_000),
+            bytes: 60,
+            records,
+        };
+        tally.count(paced(9), 60_000_000);
+        tally.count_unsent(Direction::Produced, 52_000_000);
+        // This one was due before the window was opened, and this one behind its end.
+        tally.count(paced(1), 900_000_000);
+        tally.count(paced(1), 1_000_000);
+        let side = tally.counted[0].side(Duration::from_millis(20));
+        assert_eq!((side.records, tally.counted[0].waits()), (0, 10));
+        let latency = side.latency.unwrap();
+        assert!((59.0..61.0).contains(&latency.max_ms) && latency.p50_ms > 50.0, "{latency:?}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Consuming {
     #[arg(long, default_value = "1m", value_parser = parse_size)]
     pub partition_max_bytes: usize,
     /// Milliseconds that the broker may wait for something to come.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i32).range(0..=60_000))]
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i32).range(0..=20_000))]
     pub max_wait: i32,
     /// Whether what producers send is timed until it is here.
     #[arg(skip)]
@@ -121,9 +121,10 @@ impl<'a> Consumer<'a> {
 
     async fn read(&mut self) -> Result<(), ClientError> {
         let is_alone = self.prepared.producing.is_none();
-        if is_alone {
-            self.meter.run().until_open().await;
+        if !is_alone {
+            self.meter.run().will_read();
         }
+        self.meter.run().until_all_are_ready().await;
         while !self.meter.run().has_ended() {
             self.fetch().await?;
             if is_alone && self.prepared.target.once {
@@ -168,6 +169,7 @@ impl<'a> Consumer<'a> {
             }
             self.fetch().await?;
         }
+        self.meter.run().has_read();
         Ok(())
     }
 
@@ -177,9 +179,7 @@ impl<'a> Consumer<'a> {
         self.first = (self.first + 1) % self.positions.len();
         let request = self.request();
         self.sender.send(FETCH, &request).await?;
-        let answer = shards::timeout(DRAIN, self.answers.next::<FetchRequest>(FETCH)).await;
-        let answer =
-            answer.map_err(|_| ClientError::Refused("an answer took more than 30 s".to_owned()))??;
+        let answer = self.answers.next::<FetchRequest>(FETCH).await?;
         check(answer.error_code, || "fetching".to_owned())?;
         let (mut bytes, mut records, mut known) = (0, 0, 0);
         for topic in answer.responses {
@@ -187,9 +187,9 @@ impl<'a> Consumer<'a> {
                 let index = part.partition_index;
                 check(part.error_code, || format!("fetching {}-{index}", &*topic.topic))?;
                 let slot = self.prepared.layout.slot(&topic.topic, index);
-                let position =
-                    slot.and_then(|slot| self.positions.iter_mut().find(|position| position.slot == slot));
-                let Some(Position { slot, place, .. }) = position else {
+                // They are in the order of their slots.
+                let at = slot.and_then(|slot| self.positions.binary_search_by_key(&slot, |p| p.slot).ok());
+                let Some(Position { slot, place, .. }) = at.map(|at| &mut self.positions[at]) else {
                     return Err(ClientError::Garbled(format!("{}-{index} was not asked for", &*topic.topic)));
                 };
                 let taken = place.take(&part.records.unwrap_or_default(), |identity, count| {
@@ -207,7 +207,8 @@ impl<'a> Consumer<'a> {
         }
         self.meter.run().verified(records, known);
         if records > 0 || self.prepared.producing.is_none() {
-            self.meter.count(Request { direction: Direction::Fetched, step_ns: 0, bytes, records }, due_ns);
+            self.meter
+                .count(Request { direction: Direction::Fetched, step_ns: None, bytes, records }, due_ns);
         }
         Ok(())
     }

@@ -55,18 +55,21 @@ pub struct Prepared {
 
 /// Runs a load, and says what was measured.
 pub fn run(load: Load) -> Result<Measured, String> {
-    load.target.check_client()?;
+    let is_end_to_end = load.producing.is_some() && load.consuming.is_some();
+    load.target.check_client(is_end_to_end)?;
     let prepared = Arc::new(Prepared::of(load)?);
-    let producers = prepared.producing.as_ref().map(|producing| producing.connections);
-    let consumers = prepared.consuming.as_ref().map(|consuming| consuming.consumers);
+    let producers = prepared.producing.as_ref().map(|producing| u32::from(producing.connections));
+    let consumers = prepared.consuming.as_ref().map(|consuming| u32::from(consuming.consumers));
+    let all = producers.unwrap_or(0) + consumers.unwrap_or(0);
     // Consumers beside producers have nothing to do that ends by itself.
-    let run = Run::new(prepared.target.times(producers.or(consumers).unwrap_or(0)));
+    let run = Run::new(prepared.target.times(all, producers.or(consumers).unwrap_or(0)));
     let shards = prepared.target.client_shards;
+    let rate = prepared.producing.as_ref().and_then(|producing| producing.rate);
     let machine = RealOptions { shards, pin: false, ..RealOptions::standard() };
     let of_run = run.clone();
     shards::run::<()>(machine, move |seat| on_shard(seat, prepared.clone(), of_run.clone()).boxed_local())
         .map_err(|error| error.to_string())?;
-    run.measured()
+    run.measured().map(|measured| Measured { rate, ..measured })
 }
 
 impl Prepared {
@@ -81,7 +84,7 @@ impl Prepared {
         if let Some(producing) = &producing
             && target.client == Client::Own
         {
-            producing.check(target.client_shards)?;
+            producing.check(target.client_shards, layout.slots())?;
             let now_ms = wall_clock_ms();
             for number in 0..u64::from(producing.connections) {
                 batches.push(
@@ -176,11 +179,11 @@ async fn lead(prepared: &Prepared, run: &Run, made: &mut Vec<Str>) {
         if let Some(producing) = &prepared.producing {
             for name in &prepared.layout.topics {
                 let settings = &producing.topic_config;
-                if topic::ensure(&mut sender, &mut answers, name, prepared.layout.partitions, settings)
-                    .await?
-                {
+                // What was made is removed even if it cannot be used.
+                if topic::make(&mut sender, &mut answers, name, prepared.layout.partitions, settings).await? {
                     made.push(name.clone());
                 }
+                topic::until_usable(&mut sender, &mut answers, name, prepared.layout.partitions).await?;
             }
             return topic::ends_of_all(&mut sender, &mut answers, &prepared.layout).await;
         }
@@ -225,5 +228,7 @@ async fn check_growth(prepared: &Prepared, run: &Run) {
         ));
     } else if let Err(error) = drained {
         run.cut_short(error);
+    } else {
+        run.has_grown();
     }
 }

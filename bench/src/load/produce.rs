@@ -17,11 +17,16 @@ use logan_storage::batch::{self, Header};
 use super::flights::Flight;
 use super::{DRAIN, Prepared};
 use crate::client::{self, Answers, ClientError, INIT_PRODUCER_ID, PRODUCE, Sender, check};
-use crate::figures::{Direction, Meter, Request};
+use crate::figures::{Direction, Meter, Request, Run};
 use crate::payload::{self, Batch, Payload, Recipe, Sizes, parse_size};
 use crate::verify::MAX_BATCH_BYTES;
 
-/// Between two requests for what the broker does not have yet.
+/// How long what was due in time may be sent behind the window's end.
+const GRACE: Duration = Duration::from_secs(3);
+/// What all batches of a run may take, and how many partitions all connections together may count in.
+const MOST_BATCH_BYTES: usize = 4 << 30;
+const MOST_PLACES: usize = 100_000_000;
+/// Between two requests for what the broker does not have yet, and two looks at whether the run has ended.
 const AGAIN: Duration = Duration::from_millis(50);
 
 #[derive(Args, Clone)]
@@ -127,9 +132,18 @@ impl Producing {
         }
     }
 
-    pub fn check(&self, client_shards: u16) -> Result<(), String> {
+    pub fn check(&self, client_shards: u16, slots: usize) -> Result<(), String> {
         if self.awaits_consumer && client_shards > 1 {
             return Err("one record at a time takes one of --client-shards".to_owned());
+        }
+        let batch = self.batch.max(self.record.mean());
+        let variants = usize::from(payload::variants(usize::from(self.connections), batch));
+        let bytes = usize::from(self.connections) * variants * batch;
+        if bytes > MOST_BATCH_BYTES || usize::from(self.connections) * slots > MOST_PLACES {
+            return Err(
+                "so many --connections with so large a --batch, or so many partitions, take too much memory"
+                    .to_owned(),
+            );
         }
         if self.idempotent && self.in_flight > 5 {
             return Err("an idempotent producer may have at most 5 requests --in-flight".to_owned());
@@ -161,10 +175,11 @@ impl Producing {
 /// What an answer will be about.
 struct Sent {
     due_ns: u64,
-    step_ns: u64,
+    /// Of what is due by the clock.
+    step_ns: Option<u64>,
     bytes: u64,
     records: u64,
-    partition: i32,
+    slot: usize,
 }
 
 /// One connection: a task sends while there are permits, this one takes the answers. What goes wrong ends the run.
@@ -184,7 +199,7 @@ async fn drive_to_end(prepared: &Arc<Prepared>, meter: &Meter, number: u16) -> R
     } else {
         None
     };
-    meter.run().until_open().await;
+    meter.run().until_all_are_ready().await;
     let (permits, permitted) = mpsc::unbounded();
     for _ in 0..producing.in_flight {
         permits.unbounded_send(()).expect("the other end is here");
@@ -193,19 +208,18 @@ async fn drive_to_end(prepared: &Arc<Prepared>, meter: &Meter, number: u16) -> R
     let producer = Producer { prepared: prepared.clone(), meter: meter.clone(), number, sender, stamps };
     let sending = shards::spawn(Queue::Produce, producer.send_all(permitted, sent));
     while let Some(sent) = owed.next().await {
-        let answer = shards::timeout(DRAIN, answers.next::<ProduceRequest>(PRODUCE));
-        let answer =
-            answer.await.map_err(|_| ClientError::Refused("an answer took more than 30 s".to_owned()))??;
+        let answer = answers.next::<ProduceRequest>(PRODUCE).await?;
+        let (_, partition) = prepared.layout.place(sent.slot);
         let part = answer.responses.first().and_then(|topic| topic.partition_responses.first());
         let part = part.ok_or_else(|| ClientError::Garbled("an answer about nothing".to_owned()))?;
-        check(part.error_code, || format!("producing to partition {}", sent.partition))?;
-        if part.index != sent.partition || part.base_offset < 0 {
-            return Err(ClientError::Garbled(format!(
-                "partition {} was answered as {part:?}",
-                sent.partition
-            )));
+        check(part.error_code, || format!("producing to partition {partition}"))?;
+        if part.index != partition || part.base_offset < 0 {
+            return Err(ClientError::Garbled(format!("partition {partition} was answered as {part:?}")));
         }
         let Sent { step_ns, bytes, records, .. } = sent;
+        if producing.keep_topics {
+            meter.run().ends_at(sent.slot, part.base_offset + records as i64);
+        }
         meter.count(Request { direction: Direction::Produced, step_ns, bytes, records }, sent.due_ns);
         meter.run().acknowledged(sent.records);
         // The sending task may have ended; what is owed is still counted.
@@ -236,22 +250,30 @@ impl Producer {
         let pace = producing.pace();
         // The connections take turns.
         let start_ns = shards::monotonic_ns() + pace.map_or(0, |pace| pace.step_ns * number / connections);
+        let slots = prepared.layout.slots();
         let mut due = 0;
-        let mut turn = number;
-        let mut variants = vec![0; prepared.layout.slots()];
-        let mut own = (usize::from(self.number)..prepared.layout.slots()).step_by(connections as usize);
-        while !self.meter.run().has_ended() {
-            // Odd against most counts of partitions, so that every connection comes to all of them.
-            turn = turn.wrapping_add(connections | 1);
-            let in_turn = (turn % prepared.layout.slots() as u64) as usize;
-            let Some(slot) = (if prepared.target.once { own.next() } else { Some(in_turn) }) else { break };
+        // Connections begin apart from each other, and each comes to every partition.
+        let mut turn = (number * slots as u64 / connections) as usize;
+        let mut variants = vec![0; slots];
+        // Of a run in which each partition gets one batch: those that it gets from this connection.
+        let mut own = (usize::from(self.number)..slots).step_by(connections as usize);
+        loop {
+            let first_due_ns = pace.map(|pace| start_ns + due * pace.step_ns);
+            if self.meter.run().has_ended()
+                && !first_due_ns.is_some_and(|due_ns| is_owed(due_ns, self.meter.run()))
+            {
+                break;
+            }
+            let Some(slot) = (if prepared.target.once { own.next() } else { Some(turn) }) else { break };
+            turn = (turn + 1) % slots;
             let batch = &batches[variants[slot]];
             variants[slot] = (variants[slot] + 1) % batches.len();
-            let first_due_ns = pace.map(|pace| start_ns + due * pace.step_ns);
-            due += u64::from(batch.records);
             if let (Some(first_due_ns), Some(pace)) = (first_due_ns, pace) {
                 // It goes out when its last record is due.
-                sleep_until(first_due_ns + u64::from(batch.records - 1) * pace.step_ns).await;
+                let last_due_ns = first_due_ns + u64::from(batch.records - 1) * pace.step_ns;
+                if !sleep_until(last_due_ns, self.meter.run()).await {
+                    break;
+                }
             }
             if permitted.next().await.is_none() {
                 break;
@@ -260,27 +282,41 @@ impl Producer {
                 prepared.flights.until_landed(self.meter.run()).await;
             }
             let due_ns = first_due_ns.unwrap_or_else(shards::monotonic_ns);
-            let step_ns = pace.map_or(0, |pace| pace.step_ns);
-            prepared.flights.depart(self.number, slot, Flight { due_ns, step_ns });
+            let step_ns = pace.map(|pace| pace.step_ns);
+            prepared.flights.depart(self.number, slot, Flight { due_ns, step_ns: step_ns.unwrap_or(0) });
             let (topic, partition) = prepared.layout.place(slot);
             let (bytes, records) = (batch.value_bytes, u64::from(batch.records));
-            if sent.unbounded_send(Sent { due_ns, step_ns, bytes, records, partition }).is_err() {
+            if sent.unbounded_send(Sent { due_ns, step_ns, bytes, records, slot }).is_err() {
                 break;
             }
+            due += records;
             let bytes = match &mut self.stamps {
                 Some(stamps) => stamps.stamp(slot, batch),
                 None => batch.bytes.clone(),
             };
             self.sender.send(PRODUCE, &request(producing.acks, topic, partition, bytes)).await?;
         }
+        if let Some(pace) = pace {
+            self.meter.count_unsent(start_ns + due * pace.step_ns, pace.step_ns);
+        }
         Ok(())
     }
 }
 
-async fn sleep_until(at_ns: u64) {
-    let early_ns = at_ns.saturating_sub(shards::monotonic_ns());
-    if early_ns > 0 {
-        shards::sleep(Duration::from_nanos(early_ns)).await;
+/// Whether what was due then, before the window was closed, is still to be sent: how long it waited is not known otherwise.
+fn is_owed(due_ns: u64, run: &Run) -> bool {
+    let since = run.since_its_end().filter(|since| *since < GRACE);
+    since.is_some_and(|since| due_ns + (since.as_nanos() as u64) < shards::monotonic_ns())
+}
+
+/// `false` if the run ended before that.
+async fn sleep_until(at_ns: u64, run: &Run) -> bool {
+    loop {
+        let early_ns = at_ns.saturating_sub(shards::monotonic_ns());
+        if run.has_ended() || early_ns == 0 {
+            return early_ns == 0;
+        }
+        shards::sleep(Duration::from_nanos(early_ns).min(AGAIN)).await;
     }
 }
 

@@ -54,6 +54,8 @@ pub fn begin(prepared: &Arc<Prepared>, run: &Run) -> Vec<JoinHandle<()>> {
 struct Reports {
     run: Run,
     began: Instant,
+    /// Between the due times of two records, where they have some.
+    step_ns: Option<u64>,
     tally: Mutex<Tally>,
     error: Mutex<Option<KafkaError>>,
 }
@@ -72,7 +74,7 @@ impl ProducerContext for Listener {
             Ok(message) => {
                 reports.run.acknowledged(1);
                 let took = reports.began.elapsed().saturating_sub(Duration::from_nanos(due_ns as u64));
-                let request = one_record(Direction::Produced, message.payload_len());
+                let request = one_record(Direction::Produced, reports.step_ns, message.payload_len());
                 reports
                     .tally
                     .lock()
@@ -86,14 +88,15 @@ impl ProducerContext for Listener {
     }
 }
 
-fn one_record(direction: Direction, bytes: usize) -> Request {
-    Request { direction, step_ns: 0, bytes: bytes as u64, records: 1 }
+fn one_record(direction: Direction, step_ns: Option<u64>, bytes: usize) -> Request {
+    Request { direction, step_ns, bytes: bytes as u64, records: 1 }
 }
 
 fn produce(prepared: &Prepared, producing: &Producing, run: &Run) -> Result<(), String> {
     let reports = Arc::new(Reports {
         run: run.clone(),
         began: Instant::now(),
+        step_ns: producing.rate.map(|rate| 1_000_000_000 / rate),
         tally: Mutex::new(Tally::new(run)),
         error: Mutex::new(None),
     });
@@ -108,14 +111,13 @@ fn produce(prepared: &Prepared, producing: &Producing, run: &Run) -> Result<(), 
     let producer: BaseProducer<Listener> =
         config.create_with_context(Listener(reports.clone())).map_err(|error| error.to_string())?;
     let values = payload::values(producing.record, VALUES, producing.payload);
-    let interval_ns = producing.rate.map(|rate| 1_000_000_000 / rate);
     for nth in 0_u64.. {
         if run.has_ended() {
             break;
         }
-        let due_ns = interval_ns.map_or_else(
+        let due_ns = reports.step_ns.map_or_else(
             || reports.began.elapsed().as_nanos() as u64,
-            |interval_ns| wait_until(&producer, &reports, nth * interval_ns),
+            |step_ns| wait_until(&producer, &reports, nth * step_ns),
         );
         let (topic, partition) = prepared.layout.place((nth % prepared.layout.slots() as u64) as usize);
         let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, due_ns as usize)
@@ -196,7 +198,7 @@ fn fetch(prepared: &Prepared, run: &Run) -> Result<(), String> {
                         ));
                     }
                     run.verified(1, 0);
-                    tally.count(one_record(Direction::Fetched, message.payload_len()), 0);
+                    tally.count(one_record(Direction::Fetched, None, message.payload_len()), 0);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     // It does not say of which topic: with one there is no question.
