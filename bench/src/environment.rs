@@ -15,10 +15,15 @@ pub struct Environment {
     pub kernel: String,
     /// Of the folder that brokers keep their data in: type, mount options, device.
     pub file_system: String,
+    /// How much of what is written to files may wait in memory until the kernel begins to write it, and until it holds writers up:
+    /// `vm.dirty_background_ratio` and `vm.dirty_ratio`, in per cent. A broker that does not sync is measured against that, not against the disk, until it is full.
+    pub dirty_percent: (u32, u32),
     /// Of this program.
     pub version: String,
-    /// Of the repository in which it was run; empty outside of one.
+    /// Of the repository in which it was run, `-dirty` if something of it was changed; empty outside of one.
     pub revision: String,
+    /// The command line.
+    pub command: Vec<String>,
 }
 
 impl Environment {
@@ -28,6 +33,7 @@ impl Environment {
         let processor = value_of(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
         let memory = value_of(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
         let kilobytes = memory.split_ascii_whitespace().next().and_then(|number| number.parse::<u64>().ok());
+        let percent = |name: &str| read(&format!("/proc/sys/vm/{name}")).trim().parse().unwrap_or(0);
         let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
         Self {
             processor,
@@ -35,8 +41,10 @@ impl Environment {
             memory_bytes: kilobytes.unwrap_or(0) * 1024,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             file_system: file_system(&read("/proc/self/mountinfo"), &folder).unwrap_or_default(),
+            dirty_percent: (percent("dirty_background_ratio"), percent("dirty_ratio")),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: revision(),
+            command: std::env::args().skip(1).collect(),
         }
     }
 }
@@ -62,7 +70,8 @@ fn file_system(mounts: &str, folder: &Path) -> Option<String> {
 }
 
 fn revision() -> String {
-    let said = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let said =
+        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]).output();
     let said = said.ok().filter(|said| said.status.success());
     said.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned()).unwrap_or_default()
 }

@@ -26,7 +26,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
+use environment::Environment;
 use figures::Measured;
 use load::Load;
 use load::consume::Consuming;
@@ -185,11 +187,20 @@ fn write_page(results: &Path, html: &Path, brokers: &[u32]) -> Result<String, St
     page::write(&results, html).map(|()| String::new())
 }
 
+/// A run's file.
+#[derive(Serialize)]
+struct Written<'a> {
+    environment: Environment,
+    #[serde(flatten)]
+    measured: &'a Measured,
+}
+
 /// Runs a load. What was cut short is printed and written all the same, and is a failure.
 fn measure(load: Load, output: &Output) -> Result<String, String> {
     let measured: Measured = load::run(load)?;
     if let Some(path) = &output.json {
-        let text = serde_json::to_string_pretty(&measured).map_err(|error| error.to_string())?;
+        let written = Written { environment: Environment::of(Path::new(".")), measured: &measured };
+        let text = serde_json::to_string_pretty(&written).map_err(|error| error.to_string())?;
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     match &measured.cut_short {

@@ -1,12 +1,13 @@
 //! What the kernel says about a process: processor time, memory, bytes written, switches.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 /// Clock ticks of `/proc/PID/stat` a second: `USER_HZ`, which is 100 on every Linux that these programs run on.
 const TICKS: f64 = 100.0;
 
 /// A process at one moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// Of all threads.
     pub user_s: f64,
@@ -17,9 +18,15 @@ pub struct Sample {
     pub written_bytes: u64,
     /// Bytes that it caused to be fetched from a device; likewise.
     pub read_bytes: u64,
-    /// Of the threads that there are: waits, and turns that were taken from it.
-    pub voluntary_switches: u64,
-    pub involuntary_switches: u64,
+    /// Of each thread that there is.
+    pub switches: BTreeMap<u32, Switches>,
+}
+
+/// Waits, and turns that were taken away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Switches {
+    pub voluntary: u64,
+    pub involuntary: u64,
 }
 
 impl Sample {
@@ -39,7 +46,6 @@ pub fn sample(pid: u32) -> Result<Sample, String> {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
     let (user, system) =
         cpu_ticks(&stat).ok_or_else(|| format!("/proc/{pid}/stat cannot be read: {stat:?}"))?;
-    let (voluntary_switches, involuntary_switches) = switches(pid);
     Ok(Sample {
         user_s: user as f64 / TICKS,
         system_s: system as f64 / TICKS,
@@ -47,8 +53,7 @@ pub fn sample(pid: u32) -> Result<Sample, String> {
         peak_resident_bytes: field(&status, "VmHWM:") * 1024,
         written_bytes: field(&io, "write_bytes:"),
         read_bytes: field(&io, "read_bytes:"),
-        voluntary_switches,
-        involuntary_switches,
+        switches: switches(pid),
     })
 }
 
@@ -58,16 +63,35 @@ fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
+impl Sample {
+    /// Switches since an earlier moment. Of threads that have ended meanwhile nothing is known.
+    pub fn switches_since(&self, before: &Self) -> Switches {
+        let since = self.switches.iter().map(|(thread, now)| {
+            let before = before.switches.get(thread).copied().unwrap_or_default();
+            // A thread may have got the number of one that has ended.
+            (
+                now.voluntary.saturating_sub(before.voluntary),
+                now.involuntary.saturating_sub(before.involuntary),
+            )
+        });
+        since.fold(Switches::default(), |sum, (voluntary, involuntary)| Switches {
+            voluntary: sum.voluntary + voluntary,
+            involuntary: sum.involuntary + involuntary,
+        })
+    }
+}
+
 /// A process's own status tells those of its first thread only.
-fn switches(pid: u32) -> (u64, u64) {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return (0, 0) };
-    let statuses = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("status")).ok());
-    statuses.fold((0, 0), |(voluntary, involuntary), status| {
-        (
-            voluntary + field(&status, "voluntary_ctxt_switches:"),
-            involuntary + field(&status, "nonvoluntary_ctxt_switches:"),
-        )
-    })
+fn switches(pid: u32) -> BTreeMap<u32, Switches> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return BTreeMap::new() };
+    let told = threads.filter_map(|thread| {
+        let thread = thread.ok()?;
+        let status = fs::read_to_string(thread.path().join("status")).ok()?;
+        let voluntary = field(&status, "voluntary_ctxt_switches:");
+        let involuntary = field(&status, "nonvoluntary_ctxt_switches:");
+        Some((thread.file_name().to_str()?.parse().ok()?, Switches { voluntary, involuntary }))
+    });
+    told.collect()
 }
 
 fn field(text: &str, name: &str) -> u64 {
@@ -93,10 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_have_ended_hide_nothing_of_the_others() {
+        let switches = |voluntary| Switches { voluntary, involuntary: 0 };
+        let at = |threads: &[(u32, u64)]| Sample {
+            switches: threads.iter().map(|(thread, count)| (*thread, switches(*count))).collect(),
+            ..Sample::default()
+        };
+        let (before, after) = (at(&[(1, 10), (2, 1_000)]), at(&[(1, 15), (3, 7)]));
+        assert_eq!(after.switches_since(&before), switches(12));
+    }
+
+    #[test]
     fn this_process_has_memory_and_waits() {
         std::thread::sleep(std::time::Duration::from_millis(1));
         let sample = sample(std::process::id()).expect("a process may look at itself");
         assert!(sample.resident_bytes > 0 && sample.peak_resident_bytes >= sample.resident_bytes);
-        assert!(sample.voluntary_switches > 0);
+        assert!(sample.switches_since(&Sample::default()).voluntary > 0);
     }
 }

@@ -33,7 +33,7 @@ pub fn bring_up(is_synced: bool, work: &Path) -> Result<Running, String> {
     } else {
         "unsynced".to_owned()
     };
-    let about = format!("Apache Kafka {VERSION}, {mode}, java {}", JVM.join(" "));
+    let about = format!("Apache Kafka {VERSION}, {mode}, {}, {}", runtime()?, JVM.join(" "));
     Running::start(command, port, folder, about, if is_synced { vec![SYNCED] } else { Vec::new() })
 }
 
@@ -64,6 +64,12 @@ const LOGGING: &str = r#"<Configuration status="error">
   <Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers>
 </Configuration>
 "#;
+
+/// Which Java there is.
+fn runtime() -> Result<String, String> {
+    let told = said(Command::new("java").arg("--version"))?;
+    Ok(told.lines().next().unwrap_or("java").to_owned())
+}
 
 fn java(jars: &Path, folder: &Path) -> Command {
     let mut command = Command::new("java");

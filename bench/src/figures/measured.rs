@@ -63,6 +63,7 @@ pub struct Spent {
 
 impl Spent {
     pub fn between(before: &Sample, after: &Sample) -> Self {
+        let switches = after.switches_since(before);
         Self {
             user_s: after.user_s - before.user_s,
             system_s: after.system_s - before.system_s,
@@ -70,9 +71,8 @@ impl Spent {
             peak_resident_bytes: after.peak_resident_bytes,
             written_bytes: after.written_bytes.saturating_sub(before.written_bytes),
             read_bytes: after.read_bytes.saturating_sub(before.read_bytes),
-            // Of threads that have ended meanwhile nothing is known.
-            voluntary_switches: after.voluntary_switches.saturating_sub(before.voluntary_switches),
-            involuntary_switches: after.involuntary_switches.saturating_sub(before.involuntary_switches),
+            voluntary_switches: switches.voluntary,
+            involuntary_switches: switches.involuntary,
         }
     }
 

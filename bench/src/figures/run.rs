@@ -294,7 +294,8 @@ impl Run {
         match after {
             Ok((client, broker)) => {
                 outcome.client = Some(Spent::between(&before.0, &client));
-                outcome.broker = before.1.zip(broker).map(|(before, after)| Spent::between(&before, &after));
+                outcome.broker =
+                    before.1.as_ref().zip(broker).map(|(before, after)| Spent::between(before, &after));
             }
             // The broker is gone, which is told already if it is why the run ended.
             Err(error) => {

@@ -29,6 +29,8 @@ use crate::verify::{Ambiguous, Known};
 
 /// How long a broker may owe answers after the run.
 pub const DRAIN: Duration = Duration::from_secs(30);
+/// Kafka's default of `max.message.bytes`.
+const MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// Other bytes are tried for producers whose batches could be taken for another's.
 const ATTEMPTS: u64 = 16;
 
@@ -96,6 +98,18 @@ impl Prepared {
         let flights = Flights::new(if follows { batches.len() } else { 0 }, layout.slots());
         let known = (!batches.is_empty()).then(|| Arc::new(known));
         Ok(Self { target, producing, consuming, layout, batches, known, flights, begins: OnceLock::new() })
+    }
+}
+
+impl Prepared {
+    /// Settings of topics that are made: those that were asked for, and room for batches that are larger than what Kafka takes by itself.
+    fn settings(&self, producing: &Producing) -> Vec<(String, String)> {
+        let mut settings = producing.topic_config.clone();
+        let largest = self.batches.iter().flatten().map(|batch| batch.bytes.len()).max().unwrap_or(0);
+        if largest > MAX_MESSAGE_BYTES && settings.iter().all(|(name, _)| name != "max.message.bytes") {
+            settings.push(("max.message.bytes".to_owned(), largest.to_string()));
+        }
+        settings
     }
 }
 
@@ -177,8 +191,8 @@ async fn lead(prepared: &Prepared, run: &Run, made: &mut Vec<Str>) {
     let before = async {
         let (mut sender, mut answers) = client::connect(&prepared.target.broker).await?;
         if let Some(producing) = &prepared.producing {
+            let settings = &prepared.settings(producing);
             for name in &prepared.layout.topics {
-                let settings = &producing.topic_config;
                 // What was made is removed even if it cannot be used.
                 if topic::make(&mut sender, &mut answers, name, prepared.layout.partitions, settings).await? {
                     made.push(name.clone());

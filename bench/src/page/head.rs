@@ -34,10 +34,15 @@ pub fn write(out: &mut String, results: &Results) {
         number(environment.memory_bytes as f64 / 1e9)
     );
     let measured_by = format!("logan-bench {} {}", environment.version, environment.revision);
+    let (background, limit) = environment.dirty_percent;
+    let dirty = format!(
+        "the kernel begins to write them at {background} % of memory, and holds writers up at {limit} %"
+    );
     let rows = [
         ("Machine", machine.as_str()),
         ("Kernel", &environment.kernel),
         ("Data on", &environment.file_system),
+        ("Unwritten bytes", &dirty),
         ("Measured by", &measured_by),
     ];
     for (name, value) in rows.into_iter().filter(|(_, value)| !value.trim().is_empty()) {
@@ -143,6 +148,9 @@ fn how(out: &mut String) {
          <li>With a rate (<code>--rate</code>), latency counts from when a record was due, not from when it was sent: a stall delays all \
          that was due in it. Without a rate there are always as many requests in flight, and latency is what that load makes of it.</li>\n\
          <li>Nothing counts before the warm-up has passed.</li>\n\
+         <li>A broker that does not sync writes to memory until the kernel’s limits of unwritten bytes are reached, which takes longer than most \
+         of these runs; what had waited before a run was brought to the disk first.</li>\n\
+         <li>Of so many ratios, one in twenty lies outside of its interval by chance.</li>\n\
          <li>Each cell’s command line repeats it by hand, with <code>--broker</code>.</li>\n\
          </ul></details>\n",
     );

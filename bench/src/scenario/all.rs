@@ -235,6 +235,12 @@ const COMPARISON: Scenario = Scenario {
             "1,000 connections",
             "produce --record 1k --rate 10000 --connections 1000 --seconds 3 --warm-up 2",
         ),
+        // More than what the kernel lets wait in memory.
+        twice(
+            "produce 12 GB of 1 KiB, 16 partitions",
+            &[],
+            Line("produce --record 1k --batch 64k --bytes 12g --seconds 600 --warm-up 1"),
+        ),
         twice(
             "fetch from disk, 1 consumer",
             FOUR_GIGABYTES,
