@@ -31,7 +31,7 @@ pub struct Watch {
 /// A run that goes on.
 pub struct Underway {
     child: Child,
-    said: JoinHandle<String>,
+    said: Option<JoinHandle<String>>,
 }
 
 /// A run that has ended.
@@ -91,7 +91,7 @@ pub fn begin(command: &mut Command) -> Result<Underway, String> {
         }
         without_progress(&String::from_utf8_lossy(&said))
     });
-    Ok(Underway { child, said })
+    Ok(Underway { child, said: Some(said) })
 }
 
 /// What a run said besides how far it was.
@@ -139,9 +139,22 @@ impl Underway {
     /// Waits for its end, whatever comes.
     pub fn end(mut self, reason: Option<String>) -> Result<Ended, String> {
         let status = self.child.wait().map_err(|error| error.to_string())?;
-        let said =
-            self.said.join().map_err(|_| "the thread that reads what a run says panicked".to_owned())?;
+        let said = self.said.take().map(JoinHandle::join).transpose();
+        let said = said
+            .map_err(|_| "the thread that reads what a run says panicked".to_owned())?
+            .unwrap_or_default();
         Ok(Ended { status, said, reason })
+    }
+}
+
+impl Drop for Underway {
+    /// Nobody waits for it any more.
+    fn drop(&mut self) {
+        if self.goes_on() {
+            // Whoever has ended meanwhile cannot be killed, which is as well.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_knee_is_found_to_a_thirtieth_from_below() {
+    fn the_knee_is_found_to_a_sixteenth_from_below() {
         for knee in [1_000, 1_999, 12_345, 777_777] {
             let found = find(1_000, |rate| Ok(rate <= knee)).unwrap();
             assert!(found <= knee && found as f64 > knee as f64 * (1.0 - 1.0 / 16.0), "{found} for {knee}");

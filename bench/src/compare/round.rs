@@ -27,6 +27,8 @@ const UNTIL_KILLED: Duration = Duration::from_secs(3);
 const LEAST_RATE: u64 = 1_000;
 const TRIED_SECONDS: u64 = 3;
 const KEPT_P99_MS: f64 = 50.0;
+/// How much of what is read must have come from the disk.
+const COLD: f64 = 0.9;
 
 /// A cell that is about to be measured.
 pub struct Planned {
@@ -113,8 +115,10 @@ impl Comparison<'_> {
         let mut rate = None;
         let outcome = self.watch.check_room(planned.bytes());
         let outcome = outcome.and_then(|()| self.measured(broker, planned, &topic, &mut rate));
+        // A broker that did not come back would keep what it has, and have it in the next round.
+        let revived = self.brokers[broker].revive();
         if !planned.before.is_empty()
-            && let Err(error) = self.remove(&planned.topics(), broker, &topic)
+            && let Err(error) = revived.and_then(|()| self.remove(&planned.topics(), broker, &topic))
         {
             eprintln!("{topic} is left behind: {error}");
         }
@@ -188,7 +192,7 @@ impl Comparison<'_> {
 
     /// How soon the broker is there again, and whether what it had can be read: all of it, which is not timed.
     fn started_again(&mut self, broker: usize, topic: &str, before: &Before) -> Result<Measured, String> {
-        let restart = restart::time(&mut self.brokers[broker], before);
+        let restart = restart::time(&mut self.brokers[broker], before, &self.watch);
         if restart.as_ref().is_err_and(|error| error.starts_with(INTERRUPTED)) {
             self.watch.interrupted.store(true, Ordering::Relaxed);
         }
@@ -219,14 +223,12 @@ impl Comparison<'_> {
         let line = scenario::without(line, "--seconds");
         knee::find(LEAST_RATE, |rate| {
             let line = format!("{line} --rate {rate} --seconds {TRIED_SECONDS} --warm-up 1");
-            let measured = match self.whole(&line, broker, topic) {
-                Ok(measured) => measured,
-                Err(reason) if self.watch.is_interrupted() => return Err(reason),
-                Err(reason) => {
-                    eprintln!("{rate} records/s: {reason}");
-                    return Ok(false);
-                }
-            };
+            let measured = self.on_broker_measured(&line, broker, topic)?;
+            if let Some(reason) = measured.cut_short {
+                // A broker that does not keep up may fall silent; that somebody wants the end, or the disk is full, says nothing of it.
+                let is_ours = self.watch.is_interrupted() || self.watch.check_room(0).is_err();
+                return if is_ours { Err(reason) } else { Ok(false) };
+            }
             let produced = measured.produced.as_ref().and_then(|side| side.latency.as_ref());
             let waits = [produced, measured.end_to_end.as_ref()];
             let is_soon = waits.into_iter().flatten().all(|latency| latency.p99_ms <= KEPT_P99_MS);
@@ -288,8 +290,11 @@ fn check_read(read: &Measured, acknowledged: u64) -> Result<(), String> {
 fn check_cold(read: &Measured, acknowledged: u64) -> Result<(), String> {
     check_read(read, acknowledged)?;
     let (fetched, from_disk) = (read.bytes(), read.broker.map_or(0, |broker| broker.read_bytes));
-    if from_disk >= fetched / 10 * 9 {
+    if from_disk as f64 >= fetched as f64 * COLD {
         return Ok(());
+    }
+    if from_disk == 0 {
+        return Err("nothing is known to have come from the disk: /proc/PID/io cannot be read, or the data is in memory (tmpfs)".to_owned());
     }
     Err(format!(
         "{fetched} bytes were fetched, and {from_disk} came from the disk: the rest was in memory still"
@@ -358,5 +363,35 @@ mod tests {
         assert_eq!((layout.topics.len(), layout.partitions), (2, 3));
         assert_eq!(&*layout.topics[1], "t-1");
         assert!(planned.told().starts_with("produce") && planned.told().contains("stopped"));
+    }
+
+    fn read(in_order: u64, fetched: u64, from_disk: u64) -> Measured {
+        let mut read = Measured::of_restart(crate::figures::Restart::default());
+        read.verified.in_order = in_order;
+        read.fetched = Some(crate::figures::Side { bytes: fetched, ..crate::figures::Side::default() });
+        read.broker =
+            Some(crate::figures::Spent { read_bytes: from_disk, ..crate::figures::Spent::default() });
+        read
+    }
+
+    #[test]
+    fn what_was_acknowledged_must_be_read_and_from_the_disk() {
+        assert!(check_read(&read(9, 0, 0), 10).unwrap_err().contains("lost"));
+        assert!(check_cold(&read(9, 100, 100), 10).unwrap_err().contains("lost"));
+        assert!(check_cold(&read(10, 100, 80), 10).unwrap_err().contains("in memory still"));
+        assert!(check_cold(&read(10, 100, 0), 10).unwrap_err().contains("tmpfs"));
+        assert_eq!(check_cold(&read(10, 100, 95), 10), Ok(()));
+    }
+
+    #[test]
+    fn what_several_runs_acknowledged_is_put_together() {
+        let layout = layout_of("--partitions 2", "t").unwrap();
+        let mut before = Before { layout, records: 0, ends: Vec::new() };
+        for (records, ends) in [(5, vec![5]), (7, vec![2, 10])] {
+            let mut measured = read(0, 0, 0);
+            measured.verified.acknowledged = records;
+            before.add(&Measured { ends, ..measured });
+        }
+        assert_eq!((before.records, before.ends), (12, vec![5, 10]));
     }
 }

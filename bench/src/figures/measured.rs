@@ -14,7 +14,7 @@ pub const KEPT_PERCENT: f64 = 98.0;
 const LEAST_CPU_S: f64 = 0.05;
 
 /// One direction: producing, or fetching. Bytes are those of values when producing, of batches when fetching.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     pub mb_per_s: f64,
     pub records_per_s: f64,
@@ -96,7 +96,7 @@ pub struct Verified {
 }
 
 /// A broker that was started again: from the start of its process until …, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Restart {
     /// … somebody listens at its port.
     pub listening_ms: f64,

@@ -149,7 +149,7 @@ impl Run {
     pub async fn until_all_are_ready(&self) {
         self.0.ready.fetch_add(1, Ordering::Relaxed);
         let awaited = if matches!(self.0.times.end, End::Work(_)) { OPEN } else { WARMING_UP };
-        while self.0.phase.load(Ordering::Relaxed) < awaited {
+        while self.0.phase.load(Ordering::Acquire) < awaited {
             shards::sleep(SOON).await;
         }
     }
@@ -165,7 +165,12 @@ impl Run {
     /// Closes the window, if nobody has yet.
     fn close(&self) {
         self.0.closed.get_or_init(Instant::now);
-        self.0.phase.store(CLOSED, Ordering::Relaxed);
+        self.0.phase.store(CLOSED, Ordering::Release);
+    }
+
+    /// The next phase, unless the run has ended meanwhile, which it says by `false`.
+    fn go_on(&self, from: u8, to: u8) -> bool {
+        self.0.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// A partition ends at least there, as the broker acknowledged.
@@ -226,7 +231,15 @@ impl Run {
     }
 
     pub fn has_ended(&self) -> bool {
-        self.0.phase.load(Ordering::Relaxed) == CLOSED
+        self.0.phase.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// When what began so long ago did, since the window was opened; nothing, if it did not begin while the window was open.
+    fn began_in_window(&self, ago_ns: u64) -> Option<u64> {
+        let opened = self.0.opened.get()?;
+        let window_ns = self.0.closed.get().map_or(u64::MAX, |closed| (*closed - *opened).as_nanos() as u64);
+        let began_ns = (opened.elapsed().as_nanos() as u64).checked_sub(ago_ns)?;
+        (began_ns < window_ns).then_some(began_ns)
     }
 
     /// How long ago the window was closed, if it was closed because its time was over.
@@ -237,7 +250,7 @@ impl Run {
     }
 
     pub fn is_open(&self) -> bool {
-        self.0.phase.load(Ordering::Relaxed) == OPEN
+        self.0.phase.load(Ordering::Acquire) == OPEN
     }
 
     /// What was read is not what was sent, or nothing can be measured: the run ends, without figures. The first reason is the one that is told.
@@ -248,7 +261,7 @@ impl Run {
 
     /// The run cannot go on; what was measured until now is kept.
     pub fn cut_short(&self, reason: String) {
-        if self.0.phase.load(Ordering::Relaxed) < OPEN {
+        if self.0.phase.load(Ordering::Acquire) < OPEN {
             return self.fail(reason);
         }
         self.outcome().cut_short.get_or_insert(reason);
@@ -266,18 +279,20 @@ impl Run {
         if !self.all_are_ready(stop).await {
             return;
         }
-        if !matches!(end, End::Work(_)) {
-            self.0.phase.store(WARMING_UP, Ordering::Relaxed);
-            if !self.wait(warm_up, stop, "warming up").await {
-                return;
-            }
+        let is_work = matches!(end, End::Work(_));
+        let is_warm =
+            is_work || self.go_on(CONNECTING, WARMING_UP) && self.wait(warm_up, stop, "warming up").await;
+        if !is_warm {
+            return;
         }
         let before = match look(broker) {
             Ok(before) => before,
             Err(error) => return self.fail(error),
         };
         let opened = *self.0.opened.get_or_init(Instant::now);
-        self.0.phase.store(OPEN, Ordering::Relaxed);
+        if !self.go_on(if is_work { CONNECTING } else { WARMING_UP }, OPEN) {
+            return;
+        }
         if self.wait(seconds, stop, "measuring").await && end != End::Time {
             self.cut_short(format!("not everything was done within {seconds} seconds"));
         }
@@ -420,7 +435,7 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     pub direction: Direction,
-    /// Where it was due by the clock: between its records' due times, 0 if all of it was due at once.
+    /// Between its records' due times, where it was due by the clock.
     pub step_ns: Option<u64>,
     pub bytes: u64,
     pub records: u64,
@@ -442,29 +457,34 @@ impl Tally {
     /// A request that took so long since it, or the first of its records, was due is answered now. What was due by the clock while the window was open
     /// counts as a wait whenever it is answered, or a stall at the window's end would not be seen; the rest, if the window is open.
     pub fn count(&mut self, request: Request, took_ns: u64) {
-        let shared = &self.run.0;
-        let Some(opened) = shared.opened.get() else { return };
-        let Request { direction, step_ns, bytes, records } = request;
-        let (at_ns, is_open) = (opened.elapsed().as_nanos() as u64, self.run.is_open());
-        let counted = &mut self.counted[direction as usize];
+        let Request { direction, step_ns, records, .. } = request;
         match step_ns {
             Some(step_ns) => {
-                let window_ns =
-                    shared.closed.get().map_or(u64::MAX, |closed| (*closed - *opened).as_nanos() as u64);
-                for nth in 0..if step_ns == 0 { 1 } else { records } {
-                    let took_ns = took_ns.saturating_sub(nth * step_ns);
-                    if let Some(due_ns) = at_ns.checked_sub(took_ns).filter(|due_ns| *due_ns < window_ns) {
-                        counted.add_wait(due_ns, took_ns);
-                    }
+                for nth in 0..records {
+                    self.count_wait(direction, took_ns.saturating_sub(nth * step_ns));
                 }
             }
-            None if is_open => counted.add_wait(at_ns, took_ns),
-            None => {}
+            None => {
+                if let Some(opened) = self.run.0.opened.get().filter(|_| self.run.is_open()) {
+                    self.counted[direction as usize].add_wait(opened.elapsed().as_nanos() as u64, took_ns);
+                }
+            }
         }
-        if !is_open {
-            return;
+        self.count_answer(request);
+    }
+
+    /// Somebody has waited so long until now, at least. It counts if that began while the window was open.
+    fn count_wait(&mut self, direction: Direction, took_ns: u64) {
+        if let Some(due_ns) = self.run.began_in_window(took_ns) {
+            self.counted[direction as usize].add_wait(due_ns, took_ns);
         }
-        counted.add_answer(at_ns, bytes, records);
+    }
+
+    fn count_answer(&mut self, request: Request) {
+        let shared = &self.run.0;
+        let Some(opened) = shared.opened.get().filter(|_| self.run.is_open()) else { return };
+        let Request { direction, bytes, records, .. } = request;
+        self.counted[direction as usize].add_answer(opened.elapsed().as_nanos() as u64, bytes, records);
         let so_far = shared.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         shared.records.fetch_add(records, Ordering::Relaxed);
         if matches!(shared.times.end, End::Bytes(all) if so_far >= all) {
@@ -472,20 +492,9 @@ impl Tally {
         }
     }
 
-    /// A record that was due so long ago was not sent before the window was closed: it waited for that long at least.
-    fn count_unsent(&mut self, direction: Direction, ago_ns: u64) {
-        let shared = &self.run.0;
-        let (Some(opened), Some(closed)) = (shared.opened.get(), shared.closed.get()) else { return };
-        let took_ns = ago_ns.saturating_sub(closed.elapsed().as_nanos() as u64);
-        let window_ns = (*closed - *opened).as_nanos() as u64;
-        if let Some(due_ns) = window_ns.checked_sub(took_ns).filter(|_| took_ns > 0) {
-            self.counted[direction as usize].add_wait(due_ns.min(window_ns - 1), took_ns);
-        }
-    }
-
     /// A consumer has a record now, so long after it was due.
     pub fn came_through(&mut self, took_ns: u64) {
-        if self.run.is_open() {
+        if self.run.began_in_window(took_ns).is_some() {
             self.end_to_end_us.saturating_record((took_ns / 1000).max(1));
         }
     }
@@ -521,12 +530,13 @@ impl Meter {
         self.tally.borrow_mut().count(request, took_ns);
     }
 
-    /// Records that were due from then on, one after the other, were never sent. Those that were due before the window was closed count.
-    pub fn count_unsent(&self, due_ns: u64, step_ns: u64) {
+    /// Records that were due from then on until now, one after the other, were not answered, or not even sent: they have waited that long at least. Those that
+    /// were due while the window was open count.
+    pub fn count_unanswered(&self, due_ns: u64, step_ns: u64) {
         let now_ns = shards::monotonic_ns();
         let mut tally = self.tally.borrow_mut();
         for due_ns in (due_ns..now_ns).step_by(step_ns.max(1) as usize) {
-            tally.count_unsent(Direction::Produced, now_ns - due_ns);
+            tally.count_wait(Direction::Produced, now_ns - due_ns);
         }
     }
 
@@ -593,14 +603,15 @@ mod tests {
             records,
         };
         tally.count(paced(9), 60_000_000);
-        tally.count_unsent(Direction::Produced, 52_000_000);
+        // This one was never sent.
+        tally.count_wait(Direction::Produced, 65_000_000);
         // This one was due before the window was opened, and this one behind its end.
         tally.count(paced(1), 900_000_000);
         tally.count(paced(1), 1_000_000);
         let side = tally.counted[0].side(Duration::from_millis(20));
         assert_eq!((side.records, tally.counted[0].waits()), (0, 10));
         let latency = side.latency.unwrap();
-        assert!((59.0..61.0).contains(&latency.max_ms) && latency.p50_ms > 50.0, "{latency:?}");
+        assert!((64.0..66.0).contains(&latency.max_ms) && latency.p50_ms > 50.0, "{latency:?}");
     }
 
     #[test]

@@ -208,7 +208,18 @@ async fn drive_to_end(prepared: &Arc<Prepared>, meter: &Meter, number: u16) -> R
     let producer = Producer { prepared: prepared.clone(), meter: meter.clone(), number, sender, stamps };
     let sending = shards::spawn(Queue::Produce, producer.send_all(permitted, sent));
     while let Some(sent) = owed.next().await {
-        let answer = answers.next::<ProduceRequest>(PRODUCE).await?;
+        let answer = match answers.next::<ProduceRequest>(PRODUCE).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // What is owed has waited until now, and would not be seen in the figures of a run that ends here.
+                let mut unanswered = Some(sent);
+                while let Some(sent) = unanswered {
+                    meter.count_unanswered(sent.due_ns, u64::MAX);
+                    unanswered = owed.try_recv().ok();
+                }
+                return Err(error);
+            }
+        };
         let (_, partition) = prepared.layout.place(sent.slot);
         let part = answer.responses.first().and_then(|topic| topic.partition_responses.first());
         let part = part.ok_or_else(|| ClientError::Garbled("an answer about nothing".to_owned()))?;
@@ -297,7 +308,7 @@ impl Producer {
             self.sender.send(PRODUCE, &request(producing.acks, topic, partition, bytes)).await?;
         }
         if let Some(pace) = pace {
-            self.meter.count_unsent(start_ns + due * pace.step_ns, pace.step_ns);
+            self.meter.count_unanswered(start_ns + due * pace.step_ns, pace.step_ns);
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ fn table(out: &mut String, results: &Results, cell: &CellResults) {
 fn directions(out: &mut String, results: &Results, cell: &CellResults) {
     let medians = DIRECTIONS.map(|(name, side)| {
         let of = |broker: usize| {
-            let rounds = cell.rounds.iter().filter(|round| round.broker == broker);
+            let rounds = cell.rounds.iter().filter(|round| round.broker == broker && round.error.is_none());
             let rates = rounds.filter_map(|round| Some(side(round.measured.as_ref()?)?.mb_per_s));
             Some(curves::middle_of(&mut rates.collect::<Vec<f64>>())?.0)
         };

@@ -127,7 +127,7 @@ fn flow(measured: &Measured, side: &Side) -> Vec<(f64, f64)> {
 fn lines(cell: &CellResults, points: impl Fn(&Measured) -> Option<Vec<(f64, f64)>>) -> Vec<Line> {
     // By broker, then by place in thousandths: all that places need to be told apart.
     let mut found: BTreeMap<usize, BTreeMap<i64, Vec<f64>>> = BTreeMap::new();
-    for round in &cell.rounds {
+    for round in cell.rounds.iter().filter(|round| round.error.is_none()) {
         for (x, y) in round.measured.as_ref().and_then(&points).unwrap_or_default() {
             let key = (x * 1e3).round() as i64;
             found.entry(round.broker).or_default().entry(key).or_default().push(y);

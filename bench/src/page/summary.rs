@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::brokers::{key, legend, name};
 use super::forest;
 use super::text::{NOTHING, Verdict, breakable, escape, number, told};
+use crate::figures::KEPT_PERCENT;
 use crate::results::{CellResults, Figure, Results};
 
 pub fn write(out: &mut String, results: &Results) {
@@ -64,7 +65,11 @@ fn ratios(out: &mut String, results: &Results, figures: &[Figure]) {
         }
         rows.push_str("</tr>\n");
     }
-    let alone = if rows.contains("?&nbsp;") { ", ? run for one round only" } else { "" };
+    let alone = if rows.contains("?&nbsp;") {
+        ", ? one round only, or rounds that differ too much to tell"
+    } else {
+        ""
+    };
     let heads = figures.iter().map(|figure| figure.name()).collect::<Vec<_>>().join("</th><th>");
     let _ = writeln!(
         out,
@@ -88,7 +93,7 @@ fn table(out: &mut String, results: &Results, figures: &[Figure], shown: impl Fn
         let first = escape(name(results, 0));
         let _ = write!(
             out,
-            "; below each, {first}’s divided by it: ▲ {first} is better, ▼ worse, ≈ inside the noise or less than 1 % apart, ? one round"
+            "; below each, {first}’s divided by it: ▲ {first} is better, ▼ worse, ≈ inside the noise or less than 1 % apart, ? one round, or rounds that differ too much to tell"
         );
     }
     out.push_str("</p>\n<div class=\"wide\"><table class=\"summary\"><tr><th></th>");
@@ -137,6 +142,13 @@ fn row(out: &mut String, results: &Results, (at, cell): (usize, &CellResults), f
     for figure in figures {
         for broker in 0..results.brokers.len() {
             let median = cell.median(broker, *figure).map_or(NOTHING.to_owned(), number);
+            let kept = cell.median(broker, Figure::Kept).filter(|percent| *percent < KEPT_PERCENT);
+            // Latency at a rate that was not kept says how long it was measured.
+            let warning = kept
+                .filter(|_| matches!(figure, Figure::P99 | Figure::EndToEndP99))
+                .map_or(String::new(), |percent| {
+                    format!("<small class=\"worse\">{}&nbsp;% of the rate</small>", number(percent))
+                });
             let ratio = (broker > 0).then(|| cell.ratio(broker, *figure)).flatten();
             let below = ratio.map_or(String::new(), |ratio| {
                 let verdict = Verdict::of(&ratio, figure.is_higher_better());
@@ -147,7 +159,7 @@ fn row(out: &mut String, results: &Results, (at, cell): (usize, &CellResults), f
                     number(ratio.mean)
                 )
             });
-            let _ = write!(out, "<td{}>{median}{below}</td>", first_class(broker));
+            let _ = write!(out, "<td{}>{median}{warning}{below}</td>", first_class(broker));
         }
     }
     out.push_str("</tr>\n");

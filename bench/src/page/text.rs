@@ -101,13 +101,13 @@ pub enum Verdict {
     Worse,
     /// The rounds do not tell the two apart, or there is nothing worth telling: with a fixed rate, throughput is the rate.
     Even,
-    /// One round has no spread: it may be anything.
+    /// One round has no spread, and rounds that differ widely say nothing: it may be anything.
     Unknown,
 }
 
 impl Verdict {
     pub fn of(ratio: &Ratio, is_higher_better: bool) -> Self {
-        if ratio.rounds < 2 {
+        if ratio.rounds < 2 || (ratio.is_noise() && ratio.high / ratio.low > TOO_WIDE) {
             Self::Unknown
         } else if ratio.is_noise() || (ratio.mean - 1.0).abs() < WORTH_TELLING {
             Self::Even
@@ -136,6 +136,9 @@ impl Verdict {
         }
     }
 }
+
+/// Of an interval around 1: it does not say that two brokers are alike.
+const TOO_WIDE: f64 = 2.0;
 
 /// A ratio with where it lies.
 pub fn told(ratio: &Ratio) -> String {
@@ -244,7 +247,12 @@ mod tests {
         assert_eq!(Verdict::of(&clear, true), Verdict::Better);
         assert_eq!(Verdict::of(&clear, false), Verdict::Worse);
         assert_eq!(Verdict::of(&ratio(0.4, 0.5, 0.6, 3), false), Verdict::Better);
-        assert_eq!(Verdict::of(&ratio(0.9, 2.0, 4.0, 3), true), Verdict::Even);
+        assert_eq!(Verdict::of(&ratio(0.9, 1.1, 1.4, 3), true), Verdict::Even);
+        assert_eq!(
+            Verdict::of(&ratio(0.9, 2.0, 4.0, 3), true),
+            Verdict::Unknown,
+            "that wide it is not alike"
+        );
         assert_eq!(Verdict::of(&ratio(1.003, 1.004, 1.005, 3), true), Verdict::Even, "sure, and nothing");
         assert_eq!(Verdict::of(&ratio(0.0, 2.0, f64::INFINITY, 1), true), Verdict::Unknown);
         assert_eq!(told(&clear), "2.00 (1.80 to 2.20)");
