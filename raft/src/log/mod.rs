@@ -174,6 +174,9 @@ impl Log {
             return Ok(OpenedLog { log, view, snapshot: None });
         };
         let (log, view) = Self::recover(Rc::clone(&directory), identity, base, lengths).await?;
+        // Its name, too, may be here only because a process that was killed had given it and not yet synced it: a power loss would take it
+        // away, and leave what is written or removed from here on.
+        sync_names(&*directory).await?;
         let snapshot =
             if base == FIRST_BASE { None } else { Some(read_snapshot(&*directory, &view.base).await?) };
         remove_leftovers(&*directory, &names, base).await?;
@@ -561,14 +564,18 @@ async fn write_aside(
             return Err(error);
         }
     };
+    sync_names(directory).await?;
+    Ok(file)
+}
+
+/// Without space for it each name may be there, or not: that is no [`FileError::NoSpace`].
+async fn sync_names(directory: &dyn Directory) -> Result<(), FileError> {
     directory.sync().await.map_err(|error| match error {
-        // The name may be there, or not.
         FileError::NoSpace { path } => {
             FileError::Failed { path, operation: "fsync", message: "no space left on the device".to_owned() }
         }
         error => error,
-    })?;
-    Ok(file)
+    })
 }
 
 async fn remove_if_there(directory: &dyn Directory, name: &str) -> Result<(), FileError> {

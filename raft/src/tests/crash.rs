@@ -1,4 +1,4 @@
-//! The log on disk, with the power failing at every operation.
+//! The log on disk, with the power failing or the process killed at every operation.
 
 use std::rc::Rc;
 
@@ -148,6 +148,11 @@ fn holds(found: &OpenedLog, expected: &LogView) -> bool {
         && view.range(base + 1, view.last()) == expected.range(base + 1, expected.last())
 }
 
+/// The process is killed, or the power goes.
+fn ended(directory: &MemoryDirectory, random: &mut dyn FnMut() -> u64) -> MemoryDirectory {
+    if random().is_multiple_of(2) { directory.killed() } else { directory.crashed(random) }
+}
+
 fn check_crash(steps: &[Step], stop_after: u64, seed: u64) {
     let mut random = seeded(seed);
     let directory = MemoryDirectory::default();
@@ -156,11 +161,11 @@ fn check_crash(steps: &[Step], stop_after: u64, seed: u64) {
     let mut model = Model { view: opened.view.clone(), next: None };
     directory.stop_after(stop_after);
     run(&directory, &mut opened, steps, &mut model);
-    let after = directory.crashed(&mut random);
+    let after = ended(&directory, &mut random);
     // Recovery may itself be cut short, and is then begun again.
-    after.stop_after(random() % 8);
+    after.stop_after(random() % 16);
     let _ = open_with(&after, 2, reserve);
-    let again = after.crashed(&mut random);
+    let again = ended(&after, &mut random);
     // A disk that is full keeps nobody from reading what there is.
     again.leave(random().is_multiple_of(2).then_some(0));
     let mut found = open_with(&again, 3, reserve).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
@@ -189,17 +194,47 @@ proptest! {
 }
 
 #[test]
-fn the_first_start_survives_a_crash_at_every_operation() {
+fn the_first_start_survives_an_end_at_every_operation() {
     let whole = MemoryDirectory::default();
     open(&whole, 1).expect("an empty directory");
     for stop in 0..whole.operations() {
-        for seed in 0..32 {
+        for seed in 0..64 {
             let mut random = seeded(seed);
             let directory = MemoryDirectory::default();
             directory.stop_after(stop);
             assert!(open(&directory, 1).is_err(), "stopped after {stop}");
-            let opened = open(&directory.crashed(&mut random), 2).expect("a first start is begun again");
+            let after = ended(&directory, &mut random);
+            let opened = open(&after, 2).expect("a first start is begun again");
             assert_eq!(opened.view, LogView::fresh(&[IDENTITY.raft_id()]));
+            // Who has opened it may build on it: from now on a directory without it has lost it.
+            let built_on = after.crashed(&mut random);
+            let lengths = Lengths { longest: MAX_LOG_BYTES, reserve: 0 };
+            let found = now(Log::open(Rc::new(built_on), IDENTITY, false, 3, lengths));
+            let lost = found.err();
+            assert!(lost.is_none(), "stopped after {stop}, and then opened, seed {seed}: {lost:?}");
+        }
+    }
+}
+
+/// A process is killed while a snapshot takes the place of the log; the next one opens what it finds, and removes what is left over; and the power goes.
+#[test]
+fn a_snapshot_survives_a_kill_at_every_operation_and_then_a_power_loss() {
+    let append = Step::Append { back: 0, sizes: vec![100, 700], commit: 2 };
+    let steps =
+        [append.clone(), append.clone(), Step::Snapshot { back: 1 }, append, Step::Snapshot { back: 0 }];
+    for stop in 0..80 {
+        for seed in 0..64 {
+            let mut random = seeded(seed);
+            let directory = MemoryDirectory::default();
+            let mut opened = open(&directory, 1).expect("an empty directory");
+            let mut model = Model { view: opened.view.clone(), next: None };
+            directory.stop_after(stop);
+            run(&directory, &mut opened, &steps, &mut model);
+            let after = directory.killed();
+            let built_on = open(&after, 2).expect("a kill loses nothing").view;
+            let found = open(&after.crashed(&mut random), 3);
+            let found = found.unwrap_or_else(|error| panic!("stopped after {stop}, seed {seed}: {error}"));
+            assert!(holds(&found, &built_on), "stopped after {stop}, seed {seed}: {:?}", found.view);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A directory in memory that forgets what was not synced.
 //!
-//! Content is durable once its file was synced, a name once the directory was. At a crash each unsynced change is kept or lost by
-//! itself: a write also in part (whole sectors), a name only together with the earlier changes of names.
+//! Content is durable once its file was synced, a name once the directory was. When the power goes each unsynced change is kept or lost by
+//! itself: a write also in part (whole sectors), a change of names only together with the earlier ones of the same name or file. When the
+//! process is killed all are kept, and none is any more durable for that.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -37,12 +38,39 @@ impl Inode {
 
 type Names = BTreeMap<String, Rc<Inode>>;
 
+/// A file loses a name, or has a new one, or both.
+#[derive(Clone)]
+struct NameChange {
+    file: Rc<Inode>,
+    removed: Option<String>,
+    added: Option<String>,
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut Names) {
+        if let Some(name) = &self.removed {
+            names.remove(name);
+        }
+        if let Some(name) = &self.added {
+            names.insert(name.clone(), Rc::clone(&self.file));
+        }
+    }
+
+    /// Whether the later change cannot be on the disk without this one.
+    fn causes(&self, later: &Self) -> bool {
+        let names =
+            |change: &Self| [change.removed.clone(), change.added.clone()].into_iter().flatten().collect();
+        let (own, others): (Vec<String>, Vec<String>) = (names(self), names(later));
+        Rc::ptr_eq(&self.file, &later.file) || own.iter().any(|name| others.contains(name))
+    }
+}
+
 #[derive(Default)]
 struct State {
     durable: RefCell<Names>,
     current: RefCell<Names>,
-    /// The names after each change since the last sync.
-    unsynced: RefCell<Vec<Names>>,
+    /// Since the last sync.
+    unsynced: RefCell<Vec<NameChange>>,
     /// Operations until the machine stops; `None`: it goes on for ever.
     left: Cell<Option<u64>>,
     /// Bytes that all files together may have; `None`: any number.
@@ -105,14 +133,19 @@ impl State {
         self.current.borrow().values().map(|inode| inode.current.borrow().len() as u64).sum()
     }
 
-    fn rename_step(&self, path: &str, change: impl FnOnce(&mut Names) -> bool) -> Result<(), FileError> {
-        self.step(path)?;
-        let mut names = self.current.borrow_mut();
-        if !change(&mut names) {
-            return Err(FileError::NotFound { path: path.to_owned() });
-        }
-        self.unsynced.borrow_mut().push(names.clone());
+    /// The file that is called `name` loses it, and is called `added` instead, if anything.
+    fn rename_step(&self, name: &str, added: Option<&str>) -> Result<(), FileError> {
+        self.step(name)?;
+        let Some(file) = self.current.borrow().get(name).cloned() else {
+            return Err(FileError::NotFound { path: name.to_owned() });
+        };
+        self.change(NameChange { file, removed: Some(name.to_owned()), added: added.map(str::to_owned) });
         Ok(())
+    }
+
+    fn change(&self, change: NameChange) {
+        change.apply(&mut self.current.borrow_mut());
+        self.unsynced.borrow_mut().push(change);
     }
 }
 
@@ -132,11 +165,25 @@ impl MemoryDirectory {
         self.0.capacity.set(room.map(|room| self.0.used() + room));
     }
 
-    /// The directory as the next start finds it.
+    /// The directory as the next start finds it after the process was killed.
+    pub(super) fn killed(&self) -> Self {
+        let State { durable, current, unsynced, .. } = &*self.0;
+        let (durable, current, unsynced) = (durable.clone(), current.clone(), unsynced.clone());
+        Self(Rc::new(State { durable, current, unsynced, ..State::default() }))
+    }
+
+    /// The directory as the next start finds it after the power went.
     pub(super) fn crashed(&self, random: &mut dyn FnMut() -> u64) -> Self {
+        let mut names = self.0.durable.borrow().clone();
+        let mut lost: Vec<&NameChange> = Vec::new();
         let unsynced = self.0.unsynced.borrow();
-        let kept = random() as usize % (unsynced.len() + 1);
-        let names = if kept == 0 { self.0.durable.borrow().clone() } else { unsynced[kept - 1].clone() };
+        for change in &*unsynced {
+            if random().is_multiple_of(2) || lost.iter().any(|earlier| earlier.causes(change)) {
+                lost.push(change);
+            } else {
+                change.apply(&mut names);
+            }
+        }
         let mut after = Names::new();
         for (name, inode) in names {
             let mut content = inode.durable.borrow().clone();
@@ -199,7 +246,8 @@ impl MemoryDirectory {
             }
             (OpenMode::CreateNew, None) => {
                 let inode = Rc::new(Inode::default());
-                state.rename_step(name, |names| names.insert(path, Rc::clone(&inode)).is_none())?;
+                state.step(name)?;
+                state.change(NameChange { file: Rc::clone(&inode), removed: None, added: Some(path) });
                 inode
             }
         };
@@ -221,18 +269,11 @@ impl Directory for MemoryDirectory {
     }
 
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Io<'a, ()> {
-        let change = |names: &mut Names| match names.remove(from) {
-            Some(inode) => {
-                names.insert(to.to_owned(), inode);
-                true
-            }
-            None => false,
-        };
-        ready(self.0.rename_step(from, change)).boxed_local()
+        ready(self.0.rename_step(from, Some(to))).boxed_local()
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> Io<'a, ()> {
-        ready(self.0.rename_step(name, |names| names.remove(name).is_some())).boxed_local()
+        ready(self.0.rename_step(name, None)).boxed_local()
     }
 
     fn sync(&self) -> Io<'_, ()> {
