@@ -114,6 +114,8 @@ pub struct Mutations {
     pub leave_owners: bool,
     /// The same of a Produce that is still handed on when its connection is to end.
     pub leave_half_way: bool,
+    /// Commands that wait for a batch to be committed are left to wait if it was committed while the driver was at something else.
+    pub leave_waiting: bool,
     /// A start does not know which producer ids were given.
     pub forget_producer_ids: bool,
     /// A snapshot of the metadata that is due is not taken.

@@ -104,9 +104,13 @@ impl Driver {
     async fn run(self, mut commands: mpsc::UnboundedReceiver<(Call, Command)>, mut events: Events) {
         loop {
             // Events first: a command that came after leadership was lost must find that out.
+            let mut is_left = false;
             while let Some(event) = events.try_next() {
                 self.on_event(event).await;
+                is_left = planted(self.shell.plan.mutations.leave_waiting);
             }
+            // After each event, too: what waits until a batch is committed has nobody else to wake it.
+            while !is_left && self.propose().await {}
             let next = {
                 let event = std::pin::pin!(events.next());
                 match select(event, commands.next()).await {
@@ -124,7 +128,6 @@ impl Driver {
                     }
                 }
             }
-            while self.propose().await {}
         }
     }
 

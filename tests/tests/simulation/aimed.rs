@@ -82,6 +82,11 @@ fn frames_are_charged_until_their_owners_have_answered() {
 }
 
 #[test]
+fn a_command_that_waits_is_decided() {
+    hold(Aim::Waiting, 10);
+}
+
+#[test]
 fn one_aimed_seed() {
     let name = std::env::var("LOGAN_AIM").unwrap_or_else(|_| "Moments".into());
     let aim = Aim::ALL.into_iter().find(|aim| format!("{aim:?}") == name);
@@ -231,4 +236,9 @@ fn a_credit_that_is_given_back_while_owners_hold_the_frame_is_caught() {
 #[test]
 fn a_request_that_is_given_up_while_it_is_handed_on_is_caught() {
     is_caught_by("are charged", |of| of.mutations.leave_half_way = true, aimed(Aim::Severed, 30));
+}
+
+#[test]
+fn a_command_that_is_left_to_wait_is_caught() {
+    is_caught_by("was not answered", |of| of.mutations.leave_waiting = true, aimed(Aim::Waiting, 10));
 }

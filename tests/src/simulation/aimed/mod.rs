@@ -13,6 +13,7 @@ mod mirror;
 mod moments;
 mod severed;
 mod times;
+mod waiting;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -60,10 +61,12 @@ pub enum Aim {
     Deleted,
     /// Connections that are cut while owners hold what came in by them, and a slow disk keeps it with them.
     Severed,
+    /// Commands of many clients that come while batches of others are committed and snapshots are written.
+    Waiting,
 }
 
 impl Aim {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Moments,
         Self::Kills,
         Self::Starts,
@@ -74,6 +77,7 @@ impl Aim {
         Self::Hangs,
         Self::Deleted,
         Self::Severed,
+        Self::Waiting,
     ];
 }
 
@@ -100,6 +104,7 @@ pub fn run_aimed(of: &Aimed) -> Result<(), String> {
         Aim::Hangs => hangs::run(of),
         Aim::Deleted => deleted::run(of),
         Aim::Severed => severed::run(of),
+        Aim::Waiting => waiting::run(of),
     }
 }
 
