@@ -5,6 +5,7 @@ mod logan;
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -342,14 +343,18 @@ fn await_port(
     }
 }
 
-/// A folder of its own below `work`.
+/// A folder of its own below `work`, which nobody has: not another broker of this run either.
 fn new_folder(work: &Path, name: &str) -> Result<PathBuf, String> {
-    let folder = work.join(format!("{name}-{}", std::process::id()));
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    fs::create_dir_all(work).map_err(|error| format!("{}: {error}", work.display()))?;
+    for number in 1.. {
+        let folder = work.join(format!("{name}-{}-{number}", std::process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(format!("{}: {error}", folder.display())),
+        }
     }
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(folder)
+    unreachable!("there are more numbers than folders")
 }
 
 /// Two ports that follow each other and that nobody has.
@@ -395,6 +400,9 @@ mod tests {
         let inner = folder.join("inner");
         fs::create_dir(&inner).unwrap();
         fs::write(inner.join("segment"), b"records").unwrap();
+        let beside = new_folder(&std::env::temp_dir(), "cached").unwrap();
+        assert_ne!(folder, beside, "each broker has its own, of the same name too");
+        fs::remove_dir(beside).unwrap();
         drop_cached(&folder).unwrap();
         assert_eq!(fs::read(inner.join("segment")).unwrap(), b"records");
         assert!(free_bytes(&folder).unwrap() > 0);
