@@ -3,8 +3,10 @@
 //! Fresh memory is expensive (the kernel zeroes it page by page), so a buffer whose last reference drops goes back to the pool of
 //! the shard that took it, from whichever thread that happens on, and is used again.
 //!
-//! Small buffers are cut out of regions without huge pages: while a cache grows by a few kilobytes a request, every so many requests would
-//! wait for the kernel to zero 2 MiB (docs/decisions/0009). Large ones get them, and with them fewer segments in each read and write.
+//! Buffers are cut out of regions, of one size class each, and no memory of theirs is the allocator's. Small ones have no huge pages: while a
+//! cache grows by a few kilobytes a request, every so many requests would wait for the kernel to zero 2 MiB (docs/decisions/0009). Large ones
+//! have them, and with them fewer segments in each read and write, as soon as there are more than a few: a shard at rest has one or two buffers
+//! of some sizes, and would keep 2 MiB for each (docs/decisions/0013).
 //!
 //! For `AddressSanitizer` (`--cfg logan_asan`) there are neither regions nor free buffers: it sees the end of an allocation and the use of a
 //! freed one, so every buffer is an allocation of its own length and is freed as soon as it comes home.
@@ -24,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::machine;
+use crate::region::{Pages, Region};
 
 /// Alignment of memory, positions and lengths in direct I/O, in bytes.
 pub const ALIGNMENT: usize = 4096;
@@ -34,11 +37,17 @@ const UNPOOLED: bool = cfg!(logan_asan);
 /// Larger buffers are not pooled.
 const LARGEST_POOLED: usize = if UNPOOLED { 0 } else { 4 << 20 };
 
-/// Buffers up to this size are cut out of a [`Region`].
-const LARGEST_IN_REGION: usize = if UNPOOLED { 0 } else { 16 << 10 };
+/// Buffers up to this size never have huge pages.
+const LARGEST_SMALL: usize = 16 << 10;
 
-/// Address space of a region, in bytes. Only what is used of it has memory.
-const REGION_BYTES: usize = 4 << 20;
+/// Address space of a region of small buffers, in bytes. Only what is used of it has memory.
+const SMALL_REGION: usize = 4 << 20;
+
+/// Of the first region of a class of larger buffers, which has no huge pages either, unless one buffer is longer.
+const FIRST_REGION: usize = 1 << 20;
+
+/// Of its later ones, which have: a multiple of huge pages, and of all classes' sizes.
+const HUGE_REGION: usize = 12 << 20;
 
 /// Free bytes that a pool keeps unless told otherwise.
 pub(crate) const DEFAULT_POOL_LIMIT: usize = 32 << 20;
@@ -124,7 +133,7 @@ impl Free {
     }
 }
 
-/// One allocation of a class's size.
+/// Memory of a class's size.
 struct Memory {
     start: NonNull<u8>,
     capacity: usize,
@@ -142,6 +151,7 @@ impl Memory {
         Layout::from_size_align(capacity, ALIGNMENT).expect("a capacity below isize::MAX")
     }
 
+    /// Of the allocator.
     fn allocate(capacity: usize) -> Self {
         let layout = Self::layout(capacity);
         // SAFETY: the layout's size is not zero, by `class_of`.
@@ -149,52 +159,25 @@ impl Memory {
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
         Self { start, capacity, region: None }
     }
+
+    /// A region of its own.
+    fn map(capacity: usize) -> Self {
+        let region = Region::map(capacity, Pages::Huge);
+        Self { start: region.at(0), capacity, region: Some(Arc::new(region)) }
+    }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        if self.region.is_some() {
-            // SAFETY: these pages are this buffer's alone, and nobody refers to them any more. They are not cut out again.
-            let given_back =
-                unsafe { libc::madvise(self.start.as_ptr().cast(), self.capacity, libc::MADV_DONTNEED) };
-            debug_assert_eq!(given_back, 0, "pages of our own mapping");
-        } else {
+        let Some(region) = &mut self.region else {
             // SAFETY: allocated in `allocate` with this layout, and freed once.
-            unsafe { dealloc(self.start.as_ptr(), Self::layout(self.capacity)) };
+            return unsafe { dealloc(self.start.as_ptr(), Self::layout(self.capacity)) };
+        };
+        // With its last buffer a region goes as a whole.
+        if Arc::get_mut(region).is_none() {
+            // SAFETY: these pages are this buffer's alone, and nobody refers to them any more.
+            unsafe { region.give_back(self.start, self.capacity) };
         }
-    }
-}
-
-/// Mapped address space that buffers are cut out of, one behind the other. It is unmapped when the last of them is gone.
-struct Region {
-    start: NonNull<u8>,
-}
-
-// SAFETY: it only holds the mapping; who was cut what owns that part alone.
-unsafe impl Send for Region {}
-// SAFETY: as above.
-unsafe impl Sync for Region {}
-
-impl Region {
-    fn map() -> Self {
-        let (protection, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new private mapping, wherever the kernel has room for it.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), REGION_BYTES, protection, flags, -1, 0) };
-        let start = if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast::<u8>()) };
-        let Some(start) = start else { handle_alloc_error(Memory::layout(REGION_BYTES)) };
-        // A kernel that knows no huge pages refuses this, and gives none.
-        // SAFETY: the whole of the mapping that was made above.
-        unsafe { libc::madvise(start.as_ptr().cast(), REGION_BYTES, libc::MADV_NOHUGEPAGE) };
-        Self { start }
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `map` with this length; every buffer that was cut out of it held a reference, and is gone.
-        let unmapped = unsafe { libc::munmap(self.start.as_ptr().cast(), REGION_BYTES) };
-        debug_assert_eq!(unmapped, 0, "our own mapping");
     }
 }
 
@@ -207,12 +190,19 @@ struct Cut {
 impl Class {
     /// A fresh buffer of this class, of so many bytes.
     fn cut(&mut self, size: usize) -> Memory {
+        let is_first = self.region.is_none();
         let cut = match &mut self.region {
-            Some(cut) if cut.used + size <= REGION_BYTES => cut,
-            region => region.insert(Cut { region: Arc::new(Region::map()), used: 0 }),
+            Some(cut) if cut.used + size <= cut.region.length() => cut,
+            region => {
+                let (length, pages) = match size {
+                    ..=LARGEST_SMALL => (SMALL_REGION, Pages::Small),
+                    _ if is_first => (size.max(FIRST_REGION), Pages::Small),
+                    _ => (HUGE_REGION, Pages::Huge),
+                };
+                region.insert(Cut { region: Arc::new(Region::map(length, pages)), used: 0 })
+            }
         };
-        // SAFETY: `used + size` is within the mapping.
-        let start = unsafe { cut.region.start.add(cut.used) };
+        let start = cut.region.at(cut.used);
         cut.used += size;
         Memory { start, capacity: size, region: Some(Arc::clone(&cut.region)) }
     }
@@ -251,12 +241,12 @@ impl Pool {
         free.class(class).taken_at = now;
         let fitting = free.classes.iter_mut().skip(class).take(CLASSES_THAT_FIT);
         let Some(memory) = fitting.map(|of_class| &mut of_class.free).find_map(Vec::pop) else {
-            if size <= LARGEST_IN_REGION {
+            if size <= LARGEST_POOLED {
                 return free.class(class).cut(size);
             }
             // Outside of the lock: memory may have to be mapped.
             drop(free);
-            return Memory::allocate(if UNPOOLED { length } else { size });
+            return if UNPOOLED { Memory::allocate(length) } else { Memory::map(size) };
         };
         free.bytes -= memory.capacity;
         memory
@@ -423,7 +413,7 @@ mod tests {
     #[cfg_attr(logan_asan, ignore = "nothing is pooled")]
     fn small_buffers_are_cut_out_of_regions_and_apart() {
         const SIZE: usize = 2 * ALIGNMENT;
-        const EACH: usize = REGION_BYTES / SIZE;
+        const EACH: usize = SMALL_REGION / SIZE;
         // Nothing is kept, so each goes back to the kernel.
         set_pool_limit(0);
         let region =
@@ -448,7 +438,35 @@ mod tests {
         assert!(first.upgrade().is_none(), "it is unmapped with its last");
         assert!(second.upgrade().is_some(), "the next are cut out of it");
         assert_eq!(pool_use(), PoolUse { lent: 0, free: 0, limit: 0 });
-        assert!(AlignedBuffer::take(LARGEST_IN_REGION + 1).memory().region.is_none());
+    }
+
+    #[test]
+    #[cfg_attr(logan_asan, ignore = "nothing is pooled")]
+    fn buffers_of_every_class_are_cut_out_of_regions_without_rest() {
+        for size in
+            (0..).map(|blocks| class_of(blocks * ALIGNMENT).1).take_while(|size| *size <= LARGEST_POOLED)
+        {
+            assert!(size <= LARGEST_SMALL || HUGE_REGION.is_multiple_of(size), "{size}");
+        }
+        set_pool_limit(0);
+        let region = |buffer: &AlignedBuffer| Arc::clone(buffer.memory().region.as_ref().expect("it is cut"));
+        let size = 3 * FIRST_REGION / 4;
+        let mut buffers: Vec<_> = (0..2 + HUGE_REGION / size).map(|_| AlignedBuffer::take(size)).collect();
+        for (number, buffer) in buffers.iter_mut().enumerate() {
+            buffer.bytes_mut().fill(number as u8);
+        }
+        let lengths: Vec<usize> = buffers.iter().map(|buffer| region(buffer).length()).collect();
+        assert_eq!(lengths[0], FIRST_REGION);
+        assert!(lengths[1..].iter().all(|length| *length == HUGE_REGION));
+        assert!(Arc::ptr_eq(&region(&buffers[1]), &region(&buffers[HUGE_REGION / size])));
+        assert!(!Arc::ptr_eq(&region(&buffers[1]), &region(&buffers[1 + HUGE_REGION / size])));
+        buffers.drain(5..9);
+        for (number, buffer) in buffers.iter().enumerate() {
+            let number = if number < 5 { number } else { number + 4 };
+            assert!(buffer.bytes().iter().all(|byte| *byte == number as u8), "what goes back is its own");
+        }
+        let own = AlignedBuffer::take(LARGEST_POOLED + 1);
+        assert_eq!(region(&own).length(), class_of(LARGEST_POOLED + 1).1);
     }
 
     #[test]

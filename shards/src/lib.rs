@@ -37,6 +37,8 @@ pub mod random;
 #[cfg(not(logan_loom))]
 mod real;
 #[cfg(not(logan_loom))]
+mod region;
+#[cfg(not(logan_loom))]
 pub mod runtime;
 #[cfg(not(logan_loom))]
 pub mod sim;

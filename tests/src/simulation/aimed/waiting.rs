@@ -39,7 +39,7 @@ pub(super) fn run(of: &Aimed) -> Result<(), String> {
                     Ok(ErrorCode::NONE) => answered.set(answered.get() + 1),
                     Ok(error) => shared.fail(format!("client {client} is answered {error} in round {round}")),
                     Err(lost) => {
-                        shared.fail(format!("client {client} was not answered in round {round}: {lost:?}"))
+                        shared.fail(format!("client {client} was not answered in round {round}: {lost:?}"));
                     }
                 }
             };
