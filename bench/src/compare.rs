@@ -51,9 +51,9 @@ pub struct Pair {
 
 #[derive(Args)]
 pub struct Sweep {
-    /// The option that takes one value after the other, `partitions=1,10,100,1000`.
+    /// The option that takes one value after the other, `partitions=1,10,100,1000` or `record=10,1k,1m`.
     #[arg(long, value_parser = parse_over)]
-    over: (String, Vec<u64>),
+    over: Over,
     #[command(flatten)]
     brokers: Brokers,
     #[command(flatten)]
@@ -63,12 +63,21 @@ pub struct Sweep {
     command: Vec<String>,
 }
 
-/// `name=1,2,3`
-fn parse_over(text: &str) -> Result<(String, Vec<u64>), String> {
-    let wrong = || format!("{text:?} is not name=1,2,3");
-    let (name, values) = text.split_once('=').ok_or_else(wrong)?;
-    let values: Result<Vec<u64>, _> = values.split(',').map(str::parse).collect();
-    Ok((name.to_owned(), values.map_err(|_| wrong())?))
+/// What is swept over: an option, and its values as they are written and as numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Over {
+    option: String,
+    values: Vec<(String, u64)>,
+}
+
+/// `name=1,2,3` or `name=1k,64k,1m`
+fn parse_over(text: &str) -> Result<Over, String> {
+    let wrong = || format!("{text:?} is not name=1,2,3 or name=1k,64k,1m");
+    let (option, values) = text.split_once('=').ok_or_else(wrong)?;
+    let number = |value: &str| value.parse().ok().or_else(|| parse_amount(value).ok());
+    let values = values.split(',').map(|value| Some((value.to_owned(), number(value)?)));
+    let values: Option<Vec<_>> = values.collect();
+    Ok(Over { option: option.to_owned(), values: values.ok_or_else(wrong)? })
 }
 
 /// How often, and where it is written down.
@@ -116,15 +125,15 @@ fn cells_of(scenarios: &[&'static Scenario], how: &How) -> Vec<Planned> {
 }
 
 pub fn sweep(options: &Sweep) -> Result<String, String> {
-    let (option, values) = &options.over;
+    let Over { option, values } = &options.over;
     let base = round::with_seconds(&options.command.join(" "), options.how.seconds);
-    let planned = values.iter().map(|value| Planned {
+    let planned = values.iter().map(|(value, number)| Planned {
         scenario: format!("sweep over {option}"),
         name: format!("{option} {value}"),
         before: Vec::new(),
         measure: Measure::Line(""),
         line: format!("{base} --{option} {value}"),
-        swept: Some(*value),
+        swept: Some(*number),
         most_rounds: u32::MAX,
     });
     measure_all(&options.brokers, &options.how, planned.collect())
@@ -136,10 +145,10 @@ fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<St
         signal_hook::flag::register(signal, interrupted.clone()).map_err(|error| error.to_string())?;
     }
     std::fs::create_dir_all(&how.work).map_err(|error| format!("{}: {error}", how.work.display()))?;
-    let watch = Watch { interrupted, work: how.work.clone(), keep_free: how.keep_free };
+    let watch = Watch { interrupted: interrupted.clone(), work: how.work.clone(), keep_free: how.keep_free };
     let mut running = Vec::new();
     for broker in &brokers.brokers {
-        running.push(broker.bring_up(&how.work)?);
+        running.push(broker.bring_up(&how.work, &interrupted)?);
     }
     let results = begun(brokers, how, &running);
     for described in &results.brokers {
@@ -229,6 +238,23 @@ impl Comparison<'_> {
         match &self.how.html {
             Some(path) => page::write(&self.results, path),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_swept_over_has_numbers_and_units() {
+        let over = parse_over("record=10,1k,1m").unwrap();
+        let values = [("10", 10), ("1k", 1 << 10), ("1m", 1 << 20)];
+        assert_eq!(over.option, "record");
+        assert_eq!(over.values, values.map(|(text, number)| (text.to_owned(), number)));
+        assert_eq!(parse_over("linger=0,5").unwrap().values[0].1, 0);
+        for wrong in ["record", "record=", "record=1,,2", "record=1x", "record=-1"] {
+            assert!(parse_over(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::{Running, free_ports, new_folder};
 
@@ -14,7 +16,7 @@ const JVM: [&str; 5] =
 /// Acknowledged is synced, which Kafka's topics may ask for.
 const SYNCED: &str = "flush.messages=1";
 
-pub fn bring_up(is_synced: bool, work: &Path) -> Result<Running, String> {
+pub fn bring_up(is_synced: bool, work: &Path, interrupted: &Arc<AtomicBool>) -> Result<Running, String> {
     let jars = jars()?;
     let folder = new_folder(work, if is_synced { "kafka-synced" } else { "kafka" })?;
     let port = free_ports()?;
@@ -34,7 +36,8 @@ pub fn bring_up(is_synced: bool, work: &Path) -> Result<Running, String> {
         "unsynced".to_owned()
     };
     let about = format!("Apache Kafka {VERSION}, {mode}, {}, {}", runtime()?, JVM.join(" "));
-    Running::start(command, port, folder, about, if is_synced { vec![SYNCED] } else { Vec::new() })
+    let topic_config = if is_synced { vec![SYNCED] } else { Vec::new() };
+    Running::start(command, port, folder, about, topic_config, interrupted)
 }
 
 /// One broker that is its own controller; internal topics as one node can have them.

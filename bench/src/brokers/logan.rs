@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::{Running, free_ports, new_folder};
 
@@ -11,7 +13,12 @@ pub fn beside_this() -> PathBuf {
     own.with_file_name("logan")
 }
 
-pub fn bring_up(binary: &Path, is_synced: bool, work: &Path) -> Result<Running, String> {
+pub fn bring_up(
+    binary: &Path,
+    is_synced: bool,
+    work: &Path,
+    interrupted: &Arc<AtomicBool>,
+) -> Result<Running, String> {
     let version = Command::new(binary).arg("--version").output();
     let version = version.map_err(|error| {
         format!(
@@ -33,5 +40,5 @@ pub fn bring_up(binary: &Path, is_synced: bool, work: &Path) -> Result<Running, 
     }
     let about =
         format!("{version}, {}", if is_synced { "synced" } else { "unsynced (logan.ack.sync=false)" });
-    Running::start(command, port, folder, about, Vec::new())
+    Running::start(command, port, folder, about, Vec::new(), interrupted)
 }

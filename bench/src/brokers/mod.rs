@@ -7,11 +7,16 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::ops::Deref;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::topic::INTERRUPTED;
 
 /// How long a broker may take to come up, and to stop.
 const START: Duration = Duration::from_mins(1);
@@ -96,6 +101,8 @@ pub struct Running {
     /// Settings of the topics that it is measured with.
     pub topic_config: Vec<&'static str>,
     pub starts: Starts,
+    /// Somebody pressed Ctrl-C: it is no longer waited for.
+    interrupted: Arc<AtomicBool>,
     started: Option<Started>,
 }
 
@@ -112,12 +119,15 @@ struct Started {
     /// What is run, again after a stop.
     command: Command,
     child: Child,
-    folder: PathBuf,
+    folder: Folder,
 }
 
+/// A folder that goes with whoever has it.
+struct Folder(PathBuf);
+
 impl Named {
-    /// Makes sure that there is such a broker. What is started keeps its data below `work`.
-    pub fn bring_up(&self, work: &Path) -> Result<Running, String> {
+    /// Makes sure that there is such a broker. What is started keeps its data below `work`; it is waited for until `interrupted`.
+    pub fn bring_up(&self, work: &Path, interrupted: &Arc<AtomicBool>) -> Result<Running, String> {
         match self {
             Self::At { address, pid } => {
                 await_port(address, Duration::from_secs(2), &mut || Ok(()))?;
@@ -129,11 +139,12 @@ impl Named {
                     about,
                     topic_config,
                     starts: Starts::None,
+                    interrupted: interrupted.clone(),
                     started: None,
                 })
             }
-            Self::Logan { binary, is_synced } => logan::bring_up(binary, *is_synced, work),
-            Self::Kafka { is_synced } => kafka::bring_up(*is_synced, work),
+            Self::Logan { binary, is_synced } => logan::bring_up(binary, *is_synced, work, interrupted),
+            Self::Kafka { is_synced } => kafka::bring_up(*is_synced, work, interrupted),
         }
     }
 }
@@ -143,15 +154,18 @@ impl Running {
     fn start(
         mut command: Command,
         port: u16,
-        folder: PathBuf,
+        folder: Folder,
         about: String,
         topic_config: Vec<&'static str>,
+        interrupted: &Arc<AtomicBool>,
     ) -> Result<Self, String> {
         let address = format!("127.0.0.1:{port}");
         let child = spawn(&mut command, &folder)?;
         let pid = Some(child.id());
         let started = Some(Started { command, child, folder });
-        let mut running = Self { address, pid, about, topic_config, starts: Starts::First, started };
+        let interrupted = interrupted.clone();
+        let mut running =
+            Self { address, pid, about, topic_config, starts: Starts::First, interrupted, started };
         running.await_ready()?;
         Ok(running)
     }
@@ -196,7 +210,7 @@ impl Running {
     /// Brings what was written to the disk, so that nobody's window pays for what came before it.
     pub fn settle(&self) -> Result<(), String> {
         let Some(started) = &self.started else { return Ok(()) };
-        let folder = File::open(&started.folder).map_err(|error| error.to_string())?;
+        let folder = File::open(&*started.folder).map_err(|error| error.to_string())?;
         rustix::fs::syncfs(folder).map_err(|error| format!("{}: {error}", started.folder.display()))
     }
 
@@ -231,10 +245,11 @@ impl Running {
 
     /// Waits until the broker listens; if it ends instead, its last words are the error.
     pub fn await_ready(&mut self) -> Result<(), String> {
-        let address = self.address.clone();
+        let (address, interrupted) = (self.address.clone(), self.interrupted.clone());
         let Some(started) = &mut self.started else { return Ok(()) };
         let (child, folder) = (&mut started.child, &started.folder);
         await_port(&address, START, &mut || match child.try_wait() {
+            Ok(None) if interrupted.load(Ordering::Relaxed) => Err(INTERRUPTED.to_owned()),
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(format!("the broker ended with {status}: {}", last_words(folder))),
             Err(error) => Err(error.to_string()),
@@ -252,8 +267,21 @@ impl Drop for Running {
             let _ = started.child.kill();
             let _ = started.child.wait();
         }
-        if let Err(error) = fs::remove_dir_all(&started.folder) {
-            eprintln!("{} is left behind: {error}", started.folder.display());
+    }
+}
+
+impl Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} is left behind: {error}", self.display());
         }
     }
 }
@@ -344,12 +372,12 @@ fn await_port(
 }
 
 /// A folder of its own below `work`, which nobody has: not another broker of this run either.
-fn new_folder(work: &Path, name: &str) -> Result<PathBuf, String> {
+fn new_folder(work: &Path, name: &str) -> Result<Folder, String> {
     fs::create_dir_all(work).map_err(|error| format!("{}: {error}", work.display()))?;
     for number in 1.. {
         let folder = work.join(format!("{name}-{}-{number}", std::process::id()));
         match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
+            Ok(()) => return Ok(Folder(folder)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(format!("{}: {error}", folder.display())),
         }
@@ -401,19 +429,20 @@ mod tests {
         fs::create_dir(&inner).unwrap();
         fs::write(inner.join("segment"), b"records").unwrap();
         let beside = new_folder(&std::env::temp_dir(), "cached").unwrap();
-        assert_ne!(folder, beside, "each broker has its own, of the same name too");
-        fs::remove_dir(beside).unwrap();
+        assert_ne!(*folder, *beside, "each broker has its own, of the same name too");
+        let gone = beside.to_owned();
+        drop(beside);
+        assert!(!gone.exists() && folder.exists(), "each goes with its broker");
         drop_cached(&folder).unwrap();
         assert_eq!(fs::read(inner.join("segment")).unwrap(), b"records");
         assert!(free_bytes(&folder).unwrap() > 0);
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn only_who_was_started_here_can_be_stopped() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let mut running = Named::At { address, pid: None }.bring_up(Path::new(".")).unwrap();
+        let mut running = Named::At { address, pid: None }.bring_up(Path::new("."), &Arc::default()).unwrap();
         for outcome in [running.kill(), running.stop(), running.start_again(), running.cool()] {
             assert!(outcome.unwrap_err().contains("starts"));
         }
@@ -425,7 +454,8 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo no disk; exit 3"]);
         let port = free_ports().unwrap();
-        let error = Running::start(command, port, folder, String::new(), Vec::new()).err().unwrap();
+        let error =
+            Running::start(command, port, folder, String::new(), Vec::new(), &Arc::default()).err().unwrap();
         assert!(error.contains("no disk") && error.contains('3'), "{error}");
     }
 }

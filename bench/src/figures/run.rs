@@ -480,6 +480,14 @@ impl Tally {
         }
     }
 
+    /// Records that were due one after the other, the first of them so long ago, were not answered, or not even sent: they have waited that long at
+    /// least. Those that were due while the window was open count.
+    pub fn count_unanswered(&mut self, waited_ns: u64, step_ns: u64) {
+        for later_ns in (0..waited_ns).step_by(step_ns.max(1) as usize) {
+            self.count_wait(Direction::Produced, waited_ns - later_ns);
+        }
+    }
+
     fn count_answer(&mut self, request: Request) {
         let shared = &self.run.0;
         let Some(opened) = shared.opened.get().filter(|_| self.run.is_open()) else { return };
@@ -530,14 +538,10 @@ impl Meter {
         self.tally.borrow_mut().count(request, took_ns);
     }
 
-    /// Records that were due from then on until now, one after the other, were not answered, or not even sent: they have waited that long at least. Those that
-    /// were due while the window was open count.
+    /// As [`Tally::count_unanswered`], of records the first of which was due at `due_ns`.
     pub fn count_unanswered(&self, due_ns: u64, step_ns: u64) {
-        let now_ns = shards::monotonic_ns();
-        let mut tally = self.tally.borrow_mut();
-        for due_ns in (due_ns..now_ns).step_by(step_ns.max(1) as usize) {
-            tally.count_wait(Direction::Produced, now_ns - due_ns);
-        }
+        let waited_ns = shards::monotonic_ns().saturating_sub(due_ns);
+        self.tally.borrow_mut().count_unanswered(waited_ns, step_ns);
     }
 
     /// A consumer has a record now that was due then.

@@ -110,14 +110,39 @@ fn produce(prepared: &Prepared, producing: &Producing, run: &Run) -> Result<(), 
     config.set("enable.idempotence", producing.idempotent.to_string());
     let producer: BaseProducer<Listener> =
         config.create_with_context(Listener(reports.clone())).map_err(|error| error.to_string())?;
+    let sent = send_all(prepared, producing, &reports, &producer);
+    let flushed = producer.flush(DRAIN).map_err(|error| error.to_string());
+    let (sent, ended) = match sent {
+        Ok(sent) => (sent, flushed),
+        Err((sent, error)) => (sent, Err(error)),
+    };
+    let mut tally = reports.tally.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(step_ns) = reports.step_ns {
+        // What librdkafka still has, and what was due behind it and found no room in its queue.
+        let answered = sent.saturating_sub(producer.in_flight_count().max(0) as u64);
+        let waited_ns = (reports.began.elapsed().as_nanos() as u64).saturating_sub(answered * step_ns);
+        tally.count_unanswered(waited_ns, step_ns);
+    }
+    tally.add_to_run();
+    ended
+}
+
+/// Hands records over until the run ends. Returns how many there were, with an error too.
+fn send_all(
+    prepared: &Prepared,
+    producing: &Producing,
+    reports: &Reports,
+    producer: &BaseProducer<Listener>,
+) -> Result<u64, (u64, String)> {
+    let run = &reports.run;
     let values = payload::values(producing.record, VALUES, producing.payload);
     for nth in 0_u64.. {
         if run.has_ended() {
-            break;
+            return Ok(nth);
         }
         let due_ns = reports.step_ns.map_or_else(
             || reports.began.elapsed().as_nanos() as u64,
-            |step_ns| wait_until(&producer, &reports, nth * step_ns),
+            |step_ns| wait_until(producer, reports, nth * step_ns),
         );
         let (topic, partition) = prepared.layout.place((nth % prepared.layout.slots() as u64) as usize);
         let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, due_ns as usize)
@@ -125,24 +150,22 @@ fn produce(prepared: &Prepared, producing: &Producing, run: &Run) -> Result<(), 
             .partition(partition);
         while let Err((error, again)) = producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                return Err(error.to_string());
+                return Err((nth, error.to_string()));
             }
             producer.poll(Duration::from_millis(1));
             record = again;
             if run.has_ended() {
-                break;
+                return Ok(nth);
             }
         }
         if nth % POLL_EVERY == 0 {
             producer.poll(Duration::ZERO);
             if let Some(error) = reports.error.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-                return Err(error.to_string());
+                return Err((nth + 1, error.to_string()));
             }
         }
     }
-    producer.flush(DRAIN).map_err(|error| error.to_string())?;
-    reports.tally.lock().unwrap_or_else(PoisonError::into_inner).add_to_run();
-    Ok(())
+    unreachable!("a run ends before its records have no more numbers")
 }
 
 /// Serves the producer until so long after the beginning; returns that. Its least wait is a millisecond, so what is due within it is waited for by
