@@ -42,6 +42,12 @@ pub(super) fn write_new(directory: &Path, name: &str, text: &str) -> Result<(), 
     written.map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }
 
+/// Makes the names in a directory durable.
+pub(super) fn sync(directory: &Path) -> Result<(), Failure> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| Failure::new(format!("cannot sync {}: {error}", directory.display())))
+}
+
 /// The names in a directory that `wanted` says yes to, sorted.
 pub(super) fn names(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
     let failed =

@@ -65,6 +65,8 @@ fn format(
     };
     for (directory, meta) in &formatted {
         check_same(directory, meta, &cluster_id, node_id)?;
+        // Whoever formatted it may have been killed before that was durable.
+        files::sync(directory)?;
     }
     let mut lines = Vec::new();
     for directory in new {

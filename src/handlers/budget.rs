@@ -9,9 +9,12 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll};
 
 use futures_channel::oneshot;
+use futures_util::FutureExt;
 
 #[derive(Clone)]
 pub struct Budget(Rc<RefCell<State>>);
@@ -70,7 +73,7 @@ impl Budget {
             state.shortages += 1;
             let (sender, turn) = oneshot::channel();
             state.waiting.push_back((bytes, sender));
-            turn
+            Turn { budget: self, credit: Some(turn) }
         };
         turn.await.expect("a waiter's sender is used before it is dropped: the budget outlives its waiters")
     }
@@ -122,6 +125,7 @@ impl Budget {
         Credit { budget: self.clone(), bytes, granted: bytes }
     }
 
+    /// Lets those pass whose turn has come. Whoever waits for less than those before it has to be let pass when they go away, too.
     fn admit(&self) {
         while let Some((credit, sender)) = self.next_admitted() {
             // The waiter is still there: `next_admitted` passed over those that went away.
@@ -141,6 +145,33 @@ impl Budget {
         }
         let (bytes, sender) = state.waiting.pop_front()?;
         Some((self.grant(&mut state, bytes), sender))
+    }
+}
+
+/// A place in the queue. Who leaves it unserved may have kept others from passing.
+struct Turn<'a> {
+    budget: &'a Budget,
+    credit: Option<oneshot::Receiver<Credit>>,
+}
+
+impl Future for Turn<'_> {
+    type Output = Result<Credit, oneshot::Canceled>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let credit = self.credit.as_mut().expect("not polled after its end");
+        let polled = credit.poll_unpin(cx);
+        if polled.is_ready() {
+            self.credit = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.credit.take().is_some() {
+            self.budget.admit();
+        }
     }
 }
 
@@ -289,6 +320,27 @@ mod tests {
         drop(second);
         drop(first);
         assert!(third.now_or_never().is_some());
+        assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn who_goes_away_keeps_nobody_waiting_who_fits() {
+        let budget = Budget::new(10);
+        let first = budget.take(6).now_or_never().expect("fits");
+        let mut second = Box::pin(budget.take(10));
+        let mut third = Box::pin(budget.take(4));
+        assert!(second.as_mut().now_or_never().is_none() && third.as_mut().now_or_never().is_none());
+        drop(second);
+        let third = third.now_or_never().expect("it fits beside the first, and is the first that waits");
+        assert_eq!(budget.taken(), 10);
+        // Admitted and not yet woken, and gone.
+        let mut fourth = Box::pin(budget.take(5));
+        let mut fifth = Box::pin(budget.take(5));
+        assert!(fourth.as_mut().now_or_never().is_none() && fifth.as_mut().now_or_never().is_none());
+        drop(first);
+        drop(fourth);
+        assert!(fifth.as_mut().now_or_never().is_some());
+        drop((third, fifth));
         assert_eq!(budget.taken(), 0);
     }
 }

@@ -73,7 +73,12 @@ impl Names {
 
     /// Everything ordered so far is done.
     pub fn is_idle(&self) -> bool {
-        self.queue.borrow().is_empty() && !self.is_working.get() && self.held.borrow().works.is_empty()
+        self.is_idle_but_for_held() && self.held.borrow().works.is_empty()
+    }
+
+    /// The same, but for what waits until others give a name up, which they may never do.
+    pub fn is_idle_but_for_held(&self) -> bool {
+        self.queue.borrow().is_empty() && !self.is_working.get()
     }
 
     /// Another log, or something else, has a log's name.

@@ -111,7 +111,7 @@ impl Volume {
         match self.directory.free_space().await {
             Ok(free) => {
                 let needed = self.reserve_bytes();
-                self.names.is_idle() && free >= needed + needed / 8
+                self.names.is_idle_but_for_held() && free >= needed + needed / 8
             }
             Err(error) => {
                 self.fail(&error);

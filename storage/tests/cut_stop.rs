@@ -1,4 +1,5 @@
-//! A stop that is cut at any of its operations, by the power or by a kill: what was acknowledged is there, and the next stop is a clean one.
+//! A stop that is cut at any of its operations, by the power or by a kill, and a start behind a clean one: what was acknowledged is there, and the
+//! next stop is a clean one.
 
 mod support;
 
@@ -6,6 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use logan_storage::config::Mutations;
+use logan_storage::kafka_files::CLEAN_SHUTDOWN;
 use support::disk::Disk;
 use support::runtime::Runtime;
 use support::workload::{Model, Setup, check_disk, compare, settle_model, start, stop, work};
@@ -114,6 +116,57 @@ fn cut_everywhere(seed: u64, life: Life) -> u64 {
         }
     }
     unreachable!("a stop ends")
+}
+
+/// Opens, until so many operations of that are done.
+fn cut_start(disk: &Rc<Disk>, seed: u64, cut: u64) {
+    let runtime = Runtime::new(seed);
+    let _killed = runtime.killed_at_last();
+    let (dk, rt) = (Rc::clone(disk), Rc::clone(&runtime));
+    runtime.run(async move {
+        dk.dies_at.set(dk.operations.get() + cut);
+        drop(start(&dk, &rt, &setup()).await);
+    });
+    runtime.kill();
+}
+
+/// The first start finds no root and is killed as soon as it has put one in; the second believes what it finds, takes Kafka's marker away, and the
+/// power goes.
+#[test]
+fn a_start_that_finds_what_a_killed_one_left_is_cut_anywhere() {
+    const EACH: usize = 4;
+    const LOSSES: u64 = 4;
+    let has = |disk: &Disk, name: &str| disk.paths().iter().any(|path| path == name);
+    let (clean, model) = (Disk::new(), Rc::new(RefCell::new(Model::default())));
+    live(&clean, &model, 50, true, None);
+    let killed = (1..1_000).map(|cut| {
+        let disk = clean.copy();
+        cut_start(&disk, cut, cut);
+        disk.survive_kill();
+        disk
+    });
+    let mut lives = 0;
+    for killed in killed.filter(|disk| has(disk, "logan/root")).take(EACH) {
+        let cut = (1..1_000).filter(|cut| {
+            let disk = killed.copy();
+            cut_start(&disk, *cut, *cut);
+            !has(&disk, CLEAN_SHUTDOWN)
+        });
+        for cut in cut.take(EACH) {
+            for loss in 0..LOSSES {
+                let dark = killed.copy();
+                cut_start(&dark, cut, cut);
+                dark.lose_power(&Runtime::new(100 * cut + loss));
+                is_survived(
+                    &dark,
+                    &model,
+                    &format!("power loss {loss} at operation {cut} of the second start"),
+                );
+                lives += 1;
+            }
+        }
+    }
+    assert_eq!(lives, EACH * EACH * LOSSES as usize);
 }
 
 #[test]

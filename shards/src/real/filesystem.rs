@@ -106,6 +106,12 @@ impl<'a> Mount<'a> {
             warnings
                 .push("ext4 without a journal: its own structures do not survive a power loss".to_owned());
         }
+        if self.file_system.starts_with("fuse") {
+            warnings.push(format!(
+                "{}: its server may not flush when it is asked to flush all: what is acknowledged may NOT survive a power loss",
+                self.file_system
+            ));
+        }
         if has_reflink {
             let why = "XFS with reflink: do not copy files in use with shared extents (`cp --reflink`), deduplicate nor defragment them: what is \
                        acknowledged until the next checkpoint would not survive a power loss";
@@ -330,6 +336,7 @@ mod tests {
 31 25 8:2 / /j rw,relatime - ext4 /dev/sda2 rw,data=journal
 32 25 0:27 / /dev/shm rw - tmpfs tmpfs rw,size=4k
 33 25 8:3 / /fast rw - ext4 /dev/sda3 rw,nobarrier
+34 25 0:40 / /far rw - fuse.sshfs me@there:/ rw,user_id=0
 ";
 
     #[test]
@@ -345,6 +352,7 @@ mod tests {
         assert!(has(mount(8, 3).warnings(true, false), "without barriers"));
         assert!(has(mount(254, 0).warnings(false, false), "without a journal"));
         assert!(has(mount(8, 1).warnings(true, true), "reflink"));
+        assert!(has(mount(0, 40).warnings(true, false), "may NOT survive"));
         assert!(warn_of_write_cache(Some("write through\n")).is_some());
         assert!(warn_of_write_cache(Some("write back\n")).is_none() && warn_of_write_cache(None).is_none());
         assert!(Mount::find(MOUNTS, 9, 9).is_none());

@@ -171,7 +171,12 @@ async fn id_of(
     node: NodeId,
 ) -> Result<Uuid, ClaimError> {
     match meta.and_then(|meta| Uuid::parse(meta.directory_id.as_ref()?)) {
-        Some(id) => Ok(id),
+        Some(id) => {
+            // A process that was killed may have written it and not synced its name: the metadata log must not have an id that a power loss takes
+            // away.
+            directory.sync_directory("").await?;
+            Ok(id)
+        }
         None => sign(directory, cluster, node).await,
     }
 }
@@ -246,5 +251,32 @@ mod tests {
             let (claimed, [_, is_signed]) = claim_two(verb, "/other/");
             assert_eq!((claimed, is_signed), (Some(vec![false, true]), true), "{verb:?}");
         }
+    }
+
+    /// A start is killed when it has written whose the directory is, and not synced that name. The next one believes what it finds only once a power
+    /// loss cannot take it away.
+    #[test]
+    fn what_a_killed_start_signed_is_durable_when_it_is_believed() {
+        let simulation = Simulation::new(SimOptions::calm(1));
+        let claims = Arc::new(Mutex::new(Vec::new()));
+        let place = claims.clone();
+        let node = simulation.add_node::<Mail>("node", 1, move |_seat| {
+            let place = place.clone();
+            Box::pin(async move {
+                let directory = Directory::open("/metadata").await.expect("it can be opened");
+                let claimed = claim(vec![directory], 0, NodeId(1)).await.expect("nothing keeps it from that");
+                place.lock().unwrap().push(claimed.1[0].as_ref().map(|claimed| claimed.id));
+            })
+        });
+        let has_name =
+            |is_durable| simulation.files(node, "/metadata", is_durable).contains_key(META_PROPERTIES);
+        simulation.run_until(|| has_name(false), Duration::from_secs(1));
+        simulation.kill(node);
+        assert!(has_name(false) && !has_name(true), "it is killed between the two");
+        simulation.restart(node);
+        simulation.run_for(Duration::from_secs(1));
+        let found = claims.lock().unwrap().clone();
+        assert!(matches!(&found[..], [Some(_)]), "{found:?}");
+        assert!(has_name(true));
     }
 }

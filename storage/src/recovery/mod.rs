@@ -193,7 +193,11 @@ async fn open(
     found.report.closed = closed;
     found.report.was_logans = had_root || closed.is_some_and(|closed| closed.by_logan);
     // Up to here nothing was changed: whoever is refused may be another's, and is left as its owner closed it.
-    if !had_root {
+    if had_root {
+        // A process that was killed may have given it its name and not synced that: a power loss would leave neither root nor marker.
+        directory.sync_directory(FOLDER).await?;
+        directory.sync_directory("").await?;
+    } else {
         adopt(directory, &root).await?;
     }
     // Where a root exists it alone decides; Kafka's marker must not outlive what we change.

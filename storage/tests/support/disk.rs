@@ -22,6 +22,7 @@ use super::freeing::Freeing;
 use super::runtime::{Runtime, TestHost};
 
 mod crashes;
+mod names;
 
 pub use crashes::{Changes, Crash};
 
@@ -333,6 +334,20 @@ impl Disk {
         self.damage(path, |bytes| *bytes = content.to_vec());
     }
 
+    /// As [`Self::create`], with a name that is not durable yet. Its place is returned.
+    fn rename_onto(&self, path: &str, content: &[u8]) -> (u64, String) {
+        let place = {
+            let mut state = self.state.borrow_mut();
+            let inode = state.new_inode();
+            let place = state.place(path).expect("its directory is there");
+            state.changes.names = true;
+            state.names.insert(place.clone(), Name::File(inode));
+            place
+        };
+        self.damage(path, |bytes| *bytes = content.to_vec());
+        place
+    }
+
     pub fn make_directory_now(&self, path: &str) {
         let mut state = self.state.borrow_mut();
         let number = state.new_number();
@@ -388,80 +403,6 @@ impl State {
         let number = self.new_number();
         self.inodes.insert(number, Inode::default());
         number
-    }
-
-    /// Where a path's last name stands; `None` if there is no such directory. Paths have two names at most.
-    fn place(&self, path: &str) -> Option<(u64, String)> {
-        let Some((directory, name)) = path.split_once('/') else { return Some((ROOT, path.to_owned())) };
-        Some((self.directory(directory)?, name.to_owned()))
-    }
-
-    fn find(&self, path: &str) -> Option<Name> {
-        self.names.get(&self.place(path)?).copied()
-    }
-
-    /// The number of a directory; the empty path is the root's.
-    fn directory(&self, path: &str) -> Option<u64> {
-        if path.is_empty() {
-            return Some(ROOT);
-        }
-        self.find(path)?.directory()
-    }
-
-    fn inside(&self, directory: u64) -> impl Iterator<Item = (&str, Name)> {
-        let range = (directory, String::new())..(directory + 1, String::new());
-        self.names.range(range).map(|((_, name), what)| (name.as_str(), *what))
-    }
-
-    fn name_durably(&mut self, path: &str, what: Name) {
-        let place = self.place(path).unwrap_or_else(|| panic!("{path}: no such directory"));
-        self.changes.names = true;
-        self.names.insert(place.clone(), what);
-        self.synced_names.insert(place, what);
-    }
-
-    /// What a power loss leaves of the names, where `flip` decides for each change that was not synced.
-    fn names_left(&self, mut flip: impl FnMut() -> bool) -> Names {
-        let places: BTreeSet<&(u64, String)> = self.names.keys().chain(self.synced_names.keys()).collect();
-        let mut left = Names::new();
-        for place in places {
-            let (now, synced) = (self.names.get(place), self.synced_names.get(place));
-            let kept = if now == synced || flip() { synced } else { now };
-            if let Some(what) = kept {
-                left.insert(place.clone(), *what);
-            }
-        }
-        // A rename is one transaction: what was only renamed has its old name or its new one. A file may be seen under both, where the
-        // names stand in two directories; a directory never is.
-        for (place, what) in &self.synced_names {
-            let Some((renamed, _)) = self.names.iter().find(|(at, other)| *other == what && *at != place)
-            else {
-                continue;
-            };
-            match (what, left.get(place) == Some(what), left.get(renamed) == Some(what)) {
-                (Name::Directory(_), true, true) => {
-                    left.remove(if flip() { place } else { renamed });
-                }
-                (Name::Directory(_), false, false) => {
-                    // Whoever has the old name now was given it after the rename.
-                    let place = if left.contains_key(place) { renamed } else { place };
-                    left.insert(place.clone(), *what);
-                }
-                _ => {}
-            }
-        }
-        // A name whose directory did not survive is gone with it, and then the file was not renamed.
-        let directories: BTreeSet<u64> =
-            left.values().filter_map(|what| what.directory()).chain([ROOT]).collect();
-        left.retain(|(directory, _), _| directories.contains(directory));
-        for (place, what) in &self.synced_names {
-            let is_linked = self.names.values().any(|other| other == what);
-            let is_left = left.values().any(|other| other == what);
-            if is_linked && !is_left && directories.contains(&place.0) {
-                left.insert(place.clone(), *what);
-            }
-        }
-        left
     }
 
     fn take_in_flight(&mut self) -> Vec<(u64, u64, Bytes)> {
@@ -800,11 +741,16 @@ impl Directory for TestDirectory {
             if self.disk.state.borrow().place(path).is_none() {
                 return not_found(path);
             }
-            // The rename may become durable with or without us.
-            self.disk.create(path, &content);
-            // Of the file, and of its directory.
-            self.disk.count_syncs(2);
-            self.step("write small", path).await
+            // The content is synced first, then comes the rename, and then the name is synced, too: until then a power loss takes it away or not.
+            let place = self.disk.rename_onto(path, &content);
+            self.disk.count_syncs(1);
+            self.step("sync of a small one's name", path).await?;
+            self.disk.count_syncs(1);
+            let state = &mut *self.disk.state.borrow_mut();
+            if let Some(name) = state.names.get(&place).copied() {
+                state.synced_names.insert(place, name);
+            }
+            Ok(())
         })
     }
 
