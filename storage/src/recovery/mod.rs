@@ -193,12 +193,13 @@ async fn open(
     found.report.closed = closed;
     found.report.was_logans = had_root || closed.is_some_and(|closed| closed.by_logan);
     // Up to here nothing was changed: whoever is refused may be another's, and is left as its owner closed it.
-    if had_root {
-        // A process that was killed may have given it its name and not synced that: a power loss would leave neither root nor marker.
-        directory.sync_directory(FOLDER).await?;
-        directory.sync_directory("").await?;
-    } else {
+    if !had_root {
         adopt(directory, &root).await?;
+    } else if root.is_clean {
+        // A process that was killed may have given it its name and not synced that: a power loss would leave neither root nor marker. (Of a root
+        // that is not clean, names were synced before it said so.)
+        directory.sync_directory("").await?;
+        directory.sync_directory(FOLDER).await?;
     }
     // Where a root exists it alone decides; Kafka's marker must not outlive what we change.
     allow_missing(directory.remove_file(CLEAN_SHUTDOWN).await)?;
