@@ -236,7 +236,15 @@ impl Volume {
                 if state.is_closed || state.generation != closing.generation || self.failed.is_failed() {
                     return Some(false);
                 }
-                (state.ends.durable >= closing.offset).then_some(true)
+                if state.ends.durable >= closing.offset {
+                    return Some(true);
+                }
+                // A round without what was only gathered then may have used the flush up.
+                if state.ends.written >= closing.offset {
+                    self.queue.borrow_mut().is_flush_wanted = true;
+                    self.work.notify();
+                }
+                None
             })
             .await;
         Ok(is_same.then_some(Moment { log: Rc::clone(log), closing, indexes, aborted }))

@@ -112,6 +112,21 @@ impl<'a> OffsetIndex<'a> {
         }
     }
 
+    /// The entries, from the first on, that rise strictly and lie before `position`. What is behind them may be anything, half an entry too: a
+    /// growing index is written in whole blocks.
+    pub fn rising_below(base_offset: i64, bytes: &'a [u8], position: u32) -> Self {
+        let all = Self { base_offset, entries: bytes.as_chunks().0 };
+        let mut before: Option<OffsetEntry> = None;
+        let follows = |entry: &OffsetEntry| {
+            let before = before.replace(*entry);
+            let rises =
+                before.is_none_or(|before| entry.offset > before.offset && entry.position > before.position);
+            rises && entry.position < position && entry.offset >= base_offset
+        };
+        let count = all.iter().take_while(follows).count();
+        Self { entries: &all.entries[..count], ..all }
+    }
+
     /// Checks every entry, against a segment of `segment_len` bytes.
     pub fn check(&self, segment_len: u64) -> Result<(), IndexError> {
         let mut before: Option<OffsetEntry> = None;
@@ -129,19 +144,6 @@ impl<'a> OffsetIndex<'a> {
             before = Some(entry);
         }
         Ok(())
-    }
-
-    /// How many entries, from the first on, rise strictly and lie before `position`. What is behind them may be anything: a growing index is
-    /// written in whole blocks.
-    pub fn rising_below(&self, position: u32) -> usize {
-        let mut before: Option<OffsetEntry> = None;
-        let follows = |entry: &OffsetEntry| {
-            let before = before.replace(*entry);
-            let rises =
-                before.is_none_or(|before| entry.offset > before.offset && entry.position > before.position);
-            rises && entry.position < position && entry.offset >= self.base_offset
-        };
-        self.iter().take_while(follows).count()
     }
 
     pub fn len(&self) -> usize {
@@ -544,6 +546,8 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(base: i64, bytes: Vec<u8>, target: i64) {
+            let rising = OffsetIndex::rising_below(base, &bytes, target as u32);
+            prop_assert!(rising.check(u64::from(target as u32)).is_ok());
             if let Ok(index) = OffsetIndex::parse(base, &bytes) {
                 let _ = (index.check(1000), index.lookup(target), index.len_when_truncated_to(target));
                 let times = TimeIndex { base_offset: base, entries: &[] };

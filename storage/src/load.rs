@@ -488,13 +488,12 @@ fn resume_index(
     is_whole: bool,
 ) -> Option<SegmentIndex> {
     let is_exact = is_whole && vouched.time_entries == ALL_ENTRIES;
-    let index = OffsetIndex::parse(base, &offsets).ok()?;
     if is_exact {
-        index.check(u64::from(vouched.until)).ok()?;
+        OffsetIndex::parse(base, &offsets).ok()?.check(u64::from(vouched.until)).ok()?;
     }
-    let kept = index.rising_below(vouched.until);
-    let last = kept.checked_sub(1).and_then(|at| index.iter().nth(at)).map_or(base, |entry| entry.offset);
-    offsets.truncate(kept * OFFSET_ENTRY_LEN);
+    let index = OffsetIndex::rising_below(base, &offsets, vouched.until);
+    let (length, last) = (index.len() * OFFSET_ENTRY_LEN, index.last().map_or(base, |entry| entry.offset));
+    offsets.truncate(length);
     if vouched.time_entries != ALL_ENTRIES {
         let length = vouched.time_entries as usize * TIME_ENTRY_LEN;
         if times.len() < length {

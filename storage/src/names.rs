@@ -29,6 +29,8 @@ use crate::volume::Volume;
 /// Works done together at most, and operations in flight for them.
 const MAX_TOGETHER: usize = 4096;
 const IN_FLIGHT: usize = 64;
+/// Segments that are cut together: until they are synced each keeps a descriptor, which others may wait for.
+const MAX_CUT_TOGETHER: usize = 64;
 /// How often a name is asked for that another log still has.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 /// The same once it is not expected to be free soon.
@@ -212,7 +214,7 @@ impl Volume {
         let outcome = match together.first() {
             Some(NameWork::Directory { .. }) => self.make_directories(&together).await,
             Some(NameWork::Segment { .. }) => self.name_segments(&together).await,
-            Some(NameWork::Cut { .. }) => self.cut_segments(&together).await,
+            Some(NameWork::Cut { .. }) => self.cut_in_groups(&together).await,
             Some(NameWork::Remove { .. }) => self.remove_segments(&together).await,
             Some(NameWork::Delete { .. }) => self.rename_deleted(&together).await,
             None => Ok(()),
@@ -364,6 +366,13 @@ impl Volume {
                     }
                 }
             });
+        }
+        Ok(())
+    }
+
+    async fn cut_in_groups(&self, works: &[NameWork]) -> Result<(), DiskError> {
+        for group in works.chunks(MAX_CUT_TOGETHER) {
+            self.cut_segments(group).await?;
         }
         Ok(())
     }

@@ -576,10 +576,10 @@ impl Volume {
         let sleep = match flush_by {
             Some(by) => {
                 let left = by.saturating_sub(self.host.monotonic_ns());
-                Some(self.host.sleep(std::time::Duration::from_nanos(left)))
+                // One that is due and has no round yet has no room in the round log: a checkpoint is work.
+                (left > 0).then(|| self.host.sleep(std::time::Duration::from_nanos(left)))
             }
-            None if covers => Some(self.host.sleep(IDLE_BEFORE_COVER)),
-            None => None,
+            None => covers.then(|| self.host.sleep(IDLE_BEFORE_COVER)),
         };
         let Some(sleep) = sleep else { return work.await };
         if let Either::Right(((), _)) = select(work.as_mut(), sleep).await

@@ -5,7 +5,12 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logan_storage::config::{LogConfig, VolumeConfig};
+use logan_storage::append::{Append, Offsets};
+use logan_storage::config::{
+    LogConfig, OWN_PREPARATION_BYTES, ROUND_LOG_FILE_BYTES, ROUND_LOG_FILES, VolumeConfig,
+};
+use logan_storage::disk::BLOCK;
+use logan_storage::failure::AppendError;
 use logan_storage::log::Log;
 use support::disk::Disk;
 use support::runtime::Runtime;
@@ -122,4 +127,57 @@ fn after_so_long_a_flush_begins() {
         runtime.sleep_ns(Duration::from_mins(3).as_nanos() as u64).await;
         assert_eq!(disk.flushes.get(), flushes);
     });
+}
+
+/// Hints of several logs are written together, once all that they tell of is durable. What one of them was given just before, and prepares by
+/// itself, may come in a later round than the flush that was asked for: who deletes another one of them would wait until somebody else flushes.
+#[test]
+fn hints_of_what_is_not_flushed_yet_keep_no_other_log_waiting() {
+    const LENGTH: usize = OWN_PREPARATION_BYTES as usize;
+    let config = || VolumeConfig { recovery_bytes: 1 << 20, ..unsynced() };
+    for seed in 0..20 {
+        let disk = Disk::new();
+        live(&disk, seed, |disk, runtime| async move {
+            let volume = serve(&disk, &runtime, config(), log_config()).await.unwrap();
+            let keys = (0..2).map(|at| (key("orders", at), log_config())).collect();
+            let logs = volume.create_logs(keys).await.unwrap();
+            // So many that a flush is due, for the bytes that are not flushed; then hints are.
+            for n in 0..5 {
+                append_settled(&logs[n % 2], &batch(1, LENGTH, n as u64, 1)).await.unwrap();
+            }
+            runtime.sleep_ns(seed * MS / 20).await;
+            let batches = batch(1, LENGTH, 99, 1);
+            let append = Append { batches: &batches, offsets: Offsets::Assign { leader_epoch: 3 } };
+            if let Err(AppendError::MustWait) = logs[0].append(&append) {
+                logs[0].reserve(LENGTH).await.unwrap();
+                logs[0].append(&append).unwrap();
+            }
+            runtime.sleep_ns(1_000 * MS).await;
+            let ends = logs[1].ends();
+            assert_eq!(ends.durable, ends.log_end, "its deletion asks for no flush");
+            volume.delete_log(&logs[1]).await.unwrap();
+        });
+    }
+}
+
+/// A flush is due, and there is no room for the record of its round until a checkpoint is done: nobody looks at the clock again and again.
+#[test]
+fn a_flush_that_has_no_room_waits_for_the_checkpoint() {
+    const CHECKPOINT: u64 = 3_000 * MS;
+    let disk = Disk::new();
+    let config = LogConfig { flush_ms: 5, ..log_config() };
+    let longest = live(&disk, 1, |disk, runtime| async move {
+        let logs = logs(&disk, &runtime, vec![config]).await;
+        *disk.slow.borrow_mut() = Some(("logan/checkpoint-".into(), CHECKPOINT));
+        let mut longest = 0;
+        for n in 0..2 * (ROUND_LOG_FILES as u64 * ROUND_LOG_FILE_BYTES / BLOCK as u64) {
+            let began = runtime.now_ns.get();
+            append_settled(&logs[0], &batch(1, 100, n, 1)).await.unwrap();
+            longest = longest.max(runtime.now_ns.get() - began);
+        }
+        runtime.sleep_ns(2 * CHECKPOINT).await;
+        assert_eq!(logs[0].ends().durable, logs[0].ends().log_end);
+        longest
+    });
+    assert!(longest > CHECKPOINT / 2, "the round log has no room until a checkpoint is done: {longest} ns");
 }

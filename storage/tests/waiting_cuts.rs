@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use logan_storage::config::{LogConfig, VolumeConfig};
+use logan_storage::kafka_files::SegmentFile;
+use logan_storage::key::segment_path;
 use logan_storage::ledger::ALL_ENTRIES;
 use logan_storage::log::Log;
 use support::disk::Disk;
@@ -125,4 +127,40 @@ fn an_index_that_was_written_while_its_segment_grew_is_closed_at_a_stop() {
     {
         assert!(disk.content(path) == right.content(path), "{path} differs");
     }
+}
+
+/// Very many segments are to be cut at once, and few files may be open: those that are cut wait for no others.
+#[test]
+fn cuts_need_few_descriptors() {
+    const LOGS: i32 = 1_000;
+    let disk = Disk::new();
+    live(&disk, 1, |disk, runtime| async move {
+        let volume = VolumeConfig { close_after: Duration::from_secs(1), ..volume_config() };
+        let volume = serve(&disk, &runtime, volume, config()).await.unwrap();
+        let keys = (0..LOGS).map(|partition| (key("orders", partition), config())).collect();
+        let logs = volume.create_logs(keys).await.unwrap();
+        for log in &logs {
+            append_settled(log, &batch(1, 500, 1, 1)).await.unwrap();
+        }
+        // What stands before them in the queue takes so long that the sealed files are closed.
+        *disk.slow.borrow_mut() = Some(("other-0".into(), 20 * SECOND));
+        volume.create_log(key("other", 0), config()).await.unwrap();
+        for log in &logs {
+            log.roll().await.unwrap();
+            append_settled(log, &batch(1, 500, 2, 2)).await.unwrap();
+        }
+        runtime.sleep_ns(15 * SECOND).await;
+        disk.slow.take();
+        while disk.content("other-0/partition.metadata").is_none() {
+            runtime.sleep_ns(SECOND / 10_000).await;
+        }
+        disk.descriptors.set(LOGS as usize * 3 / 5);
+        runtime.sleep_ns(60 * SECOND).await;
+        let uncut = logs.iter().filter(|log| {
+            let path = segment_path(&log.key().directory_name(), 0, SegmentFile::Log);
+            disk.content(&path).map(|content| content.len()) != Some(batch(1, 500, 1, 1).len())
+        });
+        assert_eq!(uncut.count(), 0);
+        stop(&disk, &runtime, volume).await;
+    });
 }

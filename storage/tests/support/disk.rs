@@ -124,6 +124,9 @@ pub struct Disk {
     /// Syncs of files, directories and of all together.
     pub syncs: Cell<u64>,
     pub writes: Cell<u64>,
+    /// Files that may be open at a time, and that are: whoever opens another one waits.
+    pub descriptors: Cell<usize>,
+    pub open_files: Cell<usize>,
     /// If the freeing rule is looked after.
     freeing: RefCell<Option<Freeing>>,
 }
@@ -144,6 +147,8 @@ impl Disk {
             is_locked: Cell::new(false),
             lock_dies_with_process: Cell::new(false),
             slow: RefCell::new(None),
+            descriptors: Cell::new(usize::MAX),
+            open_files: Cell::new(0),
             segment_bytes_read: Cell::new(0),
             index_bytes_written: Cell::new(0),
             flushes: Cell::new(0),
@@ -694,6 +699,10 @@ impl Directory for TestDirectory {
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> Io<'a, Rc<dyn File>> {
         Box::pin(async move {
             self.step("open", path).await?;
+            while self.disk.open_files.get() >= self.disk.descriptors.get() {
+                self.flights.lack_descriptors();
+                self.runtime.sleep_ns(10_000_000).await;
+            }
             if mode == OpenMode::CreateNew {
                 self.disk.must_hold(path, 0)?;
             }
@@ -710,6 +719,7 @@ impl Directory for TestDirectory {
                 (None, OpenMode::Existing) => return not_found(path),
                 _ => return Err(DiskError::AlreadyExists { path: path.into() }),
             };
+            self.disk.open_files.set(self.disk.open_files.get() + 1);
             let file = TestFile {
                 disk: Rc::clone(&self.disk),
                 runtime: Rc::clone(&self.runtime),
@@ -812,6 +822,12 @@ impl TestFile {
     async fn step(&self, operation: &'static str) -> Result<(), DiskError> {
         let now_ns = TestHost(Rc::clone(&self.runtime)).monotonic_ns();
         self.flights.run(now_ns, step(&self.disk, &self.runtime, operation, &self.path)).await
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        self.disk.open_files.set(self.disk.open_files.get() - 1);
     }
 }
 

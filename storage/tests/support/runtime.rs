@@ -29,12 +29,17 @@ impl Wake for TaskWaker {
     }
 }
 
+/// Whoever sleeps this often for no time at all, while none passes, is waiting for something else, and spins.
+const MAX_EMPTY_SLEEPS: u64 = 100_000;
+
 pub struct Runtime {
     ready: Arc<Ready>,
     tasks: RefCell<BTreeMap<u64, Task>>,
     next_task: Cell<u64>,
-    now_ns: Cell<u64>,
+    pub now_ns: Cell<u64>,
     timers: RefCell<BTreeMap<(u64, u64), Waker>>,
+    /// How many sleeps ended when they began, and when that was.
+    empty_sleeps: Cell<(u64, u64)>,
     next_timer: Cell<u64>,
     random: Cell<u64>,
     /// Nothing runs any more: the power is gone.
@@ -52,6 +57,7 @@ impl Runtime {
             next_task: Cell::new(0),
             now_ns: Cell::new(1_000_000_000),
             timers: RefCell::new(BTreeMap::new()),
+            empty_sleeps: Cell::new((0, 0)),
             next_timer: Cell::new(0),
             random: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             is_dead: Cell::new(false),
@@ -168,6 +174,12 @@ impl Runtime {
 
     pub async fn sleep_ns(&self, duration_ns: u64) {
         let at = self.now_ns.get() + duration_ns;
+        if duration_ns == 0 {
+            let (count, when_ns) = self.empty_sleeps.get();
+            let count = if when_ns == at { count + 1 } else { 1 };
+            self.empty_sleeps.set((count, at));
+            assert!(count < MAX_EMPTY_SLEEPS, "somebody sleeps for no time, again and again");
+        }
         let id = self.next_timer.replace(self.next_timer.get() + 1);
         let runtime = self.me.borrow().clone();
         Sleep { runtime, at, id }.await;
