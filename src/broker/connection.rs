@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_channel::{mpsc, oneshot};
 use futures_util::SinkExt;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use logan_shards::{self as shards, AlignedBuffer, Connection, NetError, Queue, Reader};
 use logan_storage::planted;
 
@@ -118,17 +118,19 @@ async fn read_requests(
             }
             outcome => (Slot::Own { outcome, request: credit, turn: None }, None),
         };
-        if slots.send(slot).await.is_err() {
-            return Ended::Closed;
-        }
-        if let Some(written) = written {
-            // A client that asks and does not read holds the memory of one answer, not of all it asks for.
-            if let Err(ended) = unless_closed(open, until_written(shell, lent, written)).await {
-                return ended;
-            }
-            if !lent.is_taken() {
+        let sending = slots.send(slot);
+        let Some(written) = written else {
+            if sending.await.is_err() {
                 return Ended::Closed;
             }
+            continue;
+        };
+        // A client that asks and does not read holds the memory of one answer, not of all it asks for. Its lease counts from here on, also
+        // while there is no room for it behind others.
+        match unless_closed(open, join(sending, until_written(shell, lent, written))).await {
+            Ok((Ok(()), ())) if lent.is_taken() => {}
+            Ok(_) => return Ended::Closed,
+            Err(ended) => return ended,
         }
     }
     Ended::Closed

@@ -173,9 +173,16 @@ fn a_fetch_is_given_up_with_its_connection() {
     }
 }
 
-/// A disk that takes its time with a Produce does not keep the buffers of the answer behind it from others.
+/// A disk that takes its time with a Produce does not keep the buffers of the answer behind it from others; nor with so many that there is no
+/// room for one more answer to wait.
 #[test]
 fn a_response_behind_a_produce_gives_its_buffers_back() {
+    behind_produces(1);
+    // The writer waits for one, and has taken it out of the queue.
+    behind_produces(limits::RESPONSES_IN_FLIGHT + 1);
+}
+
+fn behind_produces(count: usize) {
     let broker = Broker::start(1, &[]);
     let value = vec![b'v'; 100_000];
     let first = value.clone();
@@ -190,7 +197,9 @@ fn a_response_behind_a_produce_gives_its_buffers_back() {
     let hang = FaultKind::Hang(Some(Duration::from_secs(10)));
     let fault = broker.simulation.add_fault(Fault::always(hang, |site| site.verb == Verb::Sync));
     let mut client = broker.run(async move {
-        client.send(8, &[produce_request("slow", 0, &value)]).await.expect("it is read");
+        for _ in 0..count {
+            client.send(8, &[produce_request("slow", 0, &value[..100])]).await.expect("it is read");
+        }
         client.send(11, &[fetch_request("slow", 1, 0, Duration::ZERO)]).await.expect("it is read");
         client
     });
@@ -198,11 +207,13 @@ fn a_response_behind_a_produce_gives_its_buffers_back() {
     broker.simulation.run_until(|| lent() > 400_000, Duration::from_secs(1));
     assert!(lent() > 400_000, "the answer is ready, and waits");
     broker.simulation.run_for(Duration::from_secs(2));
-    assert_eq!(lent(), 0, "its lease is over");
+    assert_eq!(lent(), 0, "behind {count}: its lease is over");
     broker.simulation.remove_fault(fault);
     broker.run(async move {
-        let produced = client.receive::<ProduceRequest>(8).await.expect("an answer");
-        assert_eq!(produced.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+        for _ in 0..count {
+            let produced = client.receive::<ProduceRequest>(8).await.expect("an answer");
+            assert_eq!(produced.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+        }
         let fetched = client.receive::<FetchRequest>(11).await.expect("an answer");
         assert!(record_bytes(&fetched) > 400_000);
     });
