@@ -25,6 +25,7 @@ pub const METADATA: i16 = 9;
 pub const CREATE_TOPICS: i16 = 7;
 pub const DELETE_TOPICS: i16 = 5;
 pub const INIT_PRODUCER_ID: i16 = 4;
+pub const DESCRIBE_CONFIGS: i16 = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -88,6 +89,7 @@ async fn connect_and_ask(address: &str) -> Result<(Sender, Answers), ClientError
         (ApiKey::CreateTopics, CREATE_TOPICS),
         (ApiKey::DeleteTopics, DELETE_TOPICS),
         (ApiKey::InitProducerId, INIT_PRODUCER_ID),
+        (ApiKey::DescribeConfigs, DESCRIBE_CONFIGS),
     ];
     for (api, version) in used {
         let served = answer.api_keys.iter().find(|served| served.api_key == api as i16);

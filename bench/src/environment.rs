@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,8 @@ pub struct Environment {
     pub dirty_percent: (u32, u32),
     /// Of this program.
     pub version: String,
-    /// Of the repository in which it was run, `-dirty` if something of it was changed; empty outside of one.
+    /// Of the repository that it was built in, `-dirty` if something of it is changed, and whether that is newer than what was built; empty if
+    /// it is not there any more.
     pub revision: String,
     /// The command line.
     pub command: Vec<String>,
@@ -43,7 +45,7 @@ impl Environment {
             file_system: file_system(&read("/proc/self/mountinfo"), &folder).unwrap_or_default(),
             dirty_percent: (percent("dirty_background_ratio"), percent("dirty_ratio")),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            revision: revision(),
+            revision: revision(Path::new(env!("CARGO_MANIFEST_DIR")), built_at()),
             command: std::env::args().skip(1).collect(),
         }
     }
@@ -69,11 +71,28 @@ fn file_system(mounts: &str, folder: &Path) -> Option<String> {
     mounts.max_by_key(|(length, _)| *length).map(|(_, told)| told)
 }
 
-fn revision() -> String {
-    let said =
-        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]).output();
-    let said = said.ok().filter(|said| said.status.success());
-    said.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned()).unwrap_or_default()
+/// When this program was written to its file.
+fn built_at() -> SystemTime {
+    let executable = std::env::current_exe().and_then(fs::metadata).and_then(|file| file.modified());
+    executable.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// What a folder's repository is at, seen by a program that was built then.
+fn revision(folder: &Path, built_at: SystemTime) -> String {
+    let git = |arguments: &[&str]| {
+        let said = Command::new("git").arg("-C").arg(folder).args(arguments).stderr(Stdio::null()).output();
+        let said = said.ok().filter(|said| said.status.success())?;
+        Some(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    };
+    let Some(at) = git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]) else {
+        return String::new();
+    };
+    let committed = git(&["log", "-1", "--format=%ct"]).and_then(|seconds| seconds.parse().ok());
+    let committed = committed.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    if committed.is_some_and(|committed| committed > built_at) {
+        return format!("before {at}");
+    }
+    at
 }
 
 #[cfg(test)]
@@ -91,6 +110,26 @@ mod tests {
         assert_eq!(told("/data/logan"), "xfs (rw,noatime) on /dev/nvme0n1");
         assert_eq!(told("/dat"), "ext4 (rw,relatime) on /dev/vda");
         assert_eq!(told("/database"), "tmpfs (rw) on none");
+    }
+
+    #[test]
+    fn a_program_that_was_built_before_the_last_commit_says_so() {
+        let folder = std::env::temp_dir().join(format!("logan-bench-revision-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(revision(&folder, SystemTime::now()), "", "no repository");
+        for command in ["git init -q", "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x"] {
+            let done = Command::new("sh").args(["-c", command]).current_dir(&folder).status().unwrap();
+            assert!(done.success(), "{command}");
+        }
+        let now = SystemTime::now();
+        let at = revision(&folder, now + Duration::from_secs(1));
+        assert_eq!(at.len(), 12, "{at}");
+        assert_eq!(revision(&folder, now - Duration::from_hours(1)), format!("before {at}"));
+        fs::write(folder.join("changed"), "").unwrap();
+        let added = Command::new("git").args(["add", "."]).current_dir(&folder).status().unwrap();
+        assert!(added.success());
+        assert_eq!(revision(&folder, now + Duration::from_secs(1)), format!("{at}-dirty"));
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Round {
 pub enum Figure {
     Throughput,
     BrokerCpu,
+    /// The same at a rate that is given: what a broker costs that has little to do.
+    BrokerCore,
     P99,
     EndToEndP99,
     Kept,
@@ -72,9 +74,10 @@ pub enum Figure {
 }
 
 impl Figure {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Throughput,
         Self::BrokerCpu,
+        Self::BrokerCore,
         Self::P99,
         Self::EndToEndP99,
         Self::Kept,
@@ -86,6 +89,7 @@ impl Figure {
         match self {
             Self::Throughput => "MB/s",
             Self::BrokerCpu => "broker CPU-s/GB",
+            Self::BrokerCore => "broker % of a core",
             Self::P99 => "p99 ms",
             Self::EndToEndP99 => "end to end p99 ms",
             Self::Kept => "% of the rate",
@@ -101,7 +105,9 @@ impl Figure {
                 let sides = [&measured.produced, &measured.fetched].into_iter().flatten();
                 sides.map(|side| side.mb_per_s).reduce(|produced, fetched| produced + fetched)
             }
-            Self::BrokerCpu => measured.broker_cpu_s_per_gb(),
+            Self::BrokerCpu if measured.rate.is_none() => measured.broker_cpu_s_per_gb(),
+            Self::BrokerCore if measured.rate.is_some() => measured.broker_core_percent(),
+            Self::BrokerCpu | Self::BrokerCore => None,
             // How much a broker gives to a fetch is its own choice, so how long that takes is not compared.
             Self::P99 => measured.produced.as_ref().and_then(|side| Some(side.latency.as_ref()?.p99_ms)),
             Self::EndToEndP99 => measured.end_to_end.as_ref().map(|latency| latency.p99_ms),

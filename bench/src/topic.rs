@@ -7,21 +7,26 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::FutureExt;
 use logan::protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
+use logan::protocol::messages::describe_configs::DescribeConfigsResource;
 use logan::protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsTopic};
 use logan::protocol::messages::metadata::MetadataRequestTopic;
 use logan::protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, ListOffsetsRequest, MetadataRequest,
 };
 use logan::protocol::{ErrorCode, Str};
 
 use crate::client::{
-    self, Answers, CREATE_TOPICS, ClientError, DELETE_TOPICS, LIST_OFFSETS, METADATA, Sender, check,
+    self, Answers, CREATE_TOPICS, ClientError, DELETE_TOPICS, DESCRIBE_CONFIGS, LIST_OFFSETS, METADATA,
+    Sender, check,
 };
 use crate::target::{Layout, Target};
 
 /// Special timestamps of `ListOffsets`.
 pub const LATEST: i64 = -1;
 pub const EARLIEST: i64 = -2;
+
+/// Of `ConfigResource.Type`.
+const TOPIC_RESOURCE: i8 = 2;
 
 /// Why there is nothing to say.
 pub const INTERRUPTED: &str = "interrupted";
@@ -124,7 +129,7 @@ pub async fn ensure(
     Ok(is_new)
 }
 
-/// Makes a topic, if there is none of that name yet.
+/// Makes a topic, if there is none of that name yet. One that has other settings is an error.
 pub async fn make(
     sender: &mut Sender,
     answers: &mut Answers,
@@ -133,10 +138,48 @@ pub async fn make(
     settings: &[(String, String)],
 ) -> Result<bool, ClientError> {
     let made = create(sender, answers, name, partitions, settings).await?;
-    if made != ErrorCode::TOPIC_ALREADY_EXISTS {
-        check(made, || format!("creating {name}"))?;
+    if made == ErrorCode::TOPIC_ALREADY_EXISTS {
+        check_settings(sender, answers, name, settings).await?;
+        return Ok(false);
     }
-    Ok(made == ErrorCode::NONE)
+    check(made, || format!("creating {name}"))?;
+    Ok(true)
+}
+
+/// A topic that is there has these settings.
+async fn check_settings(
+    sender: &mut Sender,
+    answers: &mut Answers,
+    name: &str,
+    settings: &[(String, String)],
+) -> Result<(), ClientError> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let keys = settings.iter().map(|(key, _)| Str::from(key.as_str())).collect();
+    let resource = DescribeConfigsResource {
+        resource_type: TOPIC_RESOURCE,
+        resource_name: name.into(),
+        configuration_keys: Some(keys),
+        ..DescribeConfigsResource::default()
+    };
+    let request = DescribeConfigsRequest { resources: vec![resource], ..DescribeConfigsRequest::default() };
+    sender.send(DESCRIBE_CONFIGS, &request).await?;
+    let answer = answers.next::<DescribeConfigsRequest>(DESCRIBE_CONFIGS).await?;
+    let described = answer.results.first();
+    let described = described.ok_or_else(|| ClientError::Garbled(format!("nothing about {name}")))?;
+    check(described.error_code, || format!("the settings of {name}"))?;
+    for (key, wanted) in settings {
+        let has = described.configs.iter().find(|config| &*config.name == key.as_str());
+        let has = has.and_then(|config| config.value.as_deref());
+        if has != Some(wanted.as_str()) {
+            return Err(ClientError::Refused(format!(
+                "{name} exists with {key}={}, not {wanted}: name another --topic",
+                has.unwrap_or_default()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Waits until each partition of a topic has its leader.

@@ -306,6 +306,20 @@ fn what_is_wrong_is_said() {
         "{}",
         text(&output)
     );
+    let again = |setting: &str| {
+        bench(&format!(
+            "produce --broker {at} --topic t --partitions 2 --keep-topics --topic-config {setting} --seconds 1 --warm-up 0"
+        ))
+    };
+    let output = again("flush.messages=7");
+    assert!(
+        !output.status.success()
+            && text(&output).contains("t exists with flush.messages=9223372036854775807, not 7"),
+        "{}",
+        text(&output)
+    );
+    let output = again("flush.messages=9223372036854775807");
+    assert!(output.status.success(), "{}", text(&output));
 }
 
 /// It is stopped, killed, and read from the disk, and has what it acknowledged each time.

@@ -396,6 +396,7 @@ fn free_ports() -> Result<u16, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::sample;
 
     #[test]
     fn brokers_are_named() {
@@ -436,6 +437,25 @@ mod tests {
         drop_cached(&folder).unwrap();
         assert_eq!(fs::read(inner.join("segment")).unwrap(), b"records");
         assert!(free_bytes(&folder).unwrap() > 0);
+    }
+
+    /// Beside the program, since temporary files may be in memory only, where nothing can be dropped.
+    #[test]
+    fn what_was_dropped_comes_from_the_disk() {
+        const BYTES: u64 = 8 << 20;
+        let executable = std::env::current_exe().unwrap();
+        let folder = new_folder(executable.parent().unwrap(), "dropped").unwrap();
+        let path = folder.join("segment");
+        fs::write(&path, vec![7; BYTES as usize]).unwrap();
+        let read_of_disk = || {
+            let before = sample(std::process::id()).unwrap().read_bytes;
+            assert_eq!(fs::read(&path).unwrap().len(), BYTES as usize);
+            sample(std::process::id()).unwrap().read_bytes - before
+        };
+        drop_cached(&folder).unwrap();
+        // Other tests of this process may read at the same time, but not as much.
+        assert!(read_of_disk() >= BYTES, "it was dropped");
+        assert!(read_of_disk() < BYTES, "it is in memory again");
     }
 
     #[test]

@@ -166,6 +166,12 @@ impl Measured {
         (cpu_s >= LEAST_CPU_S).then(|| self.per_gigabyte(cpu_s))
     }
 
+    /// Processor time by the clock, in per cent of one core. Nothing where the ticks are too coarse.
+    pub fn broker_core_percent(&self) -> Option<f64> {
+        let cpu_s = self.broker.as_ref()?.cpu_s();
+        (cpu_s >= LEAST_CPU_S).then(|| cpu_s / self.seconds * 100.0)
+    }
+
     pub fn client_cpu_s_per_gb(&self) -> f64 {
         self.per_gigabyte(self.client.cpu_s())
     }
@@ -222,11 +228,13 @@ impl fmt::Display for Measured {
         if let Some(latency) = &self.end_to_end {
             writeln!(f, "end to end  ms {latency}")?;
         }
-        if let (Some(broker), Some(per_gb)) = (&self.broker, self.broker_cpu_s_per_gb()) {
+        let of_core = self.broker_core_percent();
+        if let (Some(broker), Some(per_gb), Some(of_core)) =
+            (&self.broker, self.broker_cpu_s_per_gb(), of_core)
+        {
             write!(
                 f,
-                "broker      {per_gb:.2} CPU-s/GB ({:.0} % of a core: user {:.0}, system {:.0})  resident {} MB (peak {})",
-                broker.cpu_s() / self.seconds * 100.0,
+                "broker      {per_gb:.2} CPU-s/GB ({of_core:.0} % of a core: user {:.0}, system {:.0})  resident {} MB (peak {})",
                 broker.user_s / self.seconds * 100.0,
                 broker.system_s / self.seconds * 100.0,
                 broker.resident_bytes >> 20,

@@ -21,7 +21,7 @@ pub fn write(out: &mut String, results: &Results, at: usize) {
         out,
         "<details class=\"cell\"{open}><summary><h3>{}</h3>{}<span class=\"brief\">{}</span></summary><div class=\"body\" id=\"c{at}\">",
         escape(&cell.name),
-        failed(cell),
+        failed(results, cell),
         brief(results, cell)
     );
     let _ = writeln!(out, "<p><code>logan-bench {}</code></p>", escape(&cell.command));

@@ -145,6 +145,12 @@ pub fn count(results: &Results, other: usize, figure: Figure) -> [(Verdict, usiz
         .map(|verdict| (verdict, verdicts.iter().filter(|found| **found == verdict).count()))
 }
 
+/// In how many cells one of the two has a figure, and the other has none: it cannot do them, or every run of it failed.
+pub fn alone(results: &Results, other: usize, figure: Figure) -> usize {
+    let has = |cell: &CellResults, broker| cell.median(broker, figure).is_some();
+    results.cells.iter().filter(|cell| has(cell, 0) != has(cell, other)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,5 +203,12 @@ mod tests {
         let of = |figure| count(&results, 1, figure).map(|(_, cells)| cells);
         assert_eq!(of(Figure::Throughput), [2, 0, 0, 0]);
         assert_eq!(of(Figure::P99), [0, 0, 2, 0]);
+        assert_eq!(alone(&results, 1, Figure::Throughput), 0);
+        for round in results.cells[1].rounds.iter_mut().filter(|round| round.broker == 1) {
+            (round.measured, round.error) = (None, Some("it cannot".to_owned()));
+        }
+        assert_eq!(count(&results, 1, Figure::Throughput).map(|(_, cells)| cells), [1, 0, 0, 0]);
+        assert_eq!(alone(&results, 1, Figure::Throughput), 1);
+        assert_eq!(alone(&results, 1, Figure::EndToEndP99), 0, "neither has it");
     }
 }

@@ -52,7 +52,7 @@ pub fn write(out: &mut String, results: &Results) {
     let _ = writeln!(out, "<div><dt>Verified</dt><dd>{}</dd></div>", verified(results));
     out.push_str("</dl>\n");
     failures(out, results);
-    how(out);
+    how(out, results);
 }
 
 fn runs(results: &Results) -> String {
@@ -136,14 +136,23 @@ fn failures(out: &mut String, results: &Results) {
     }
 }
 
-fn how(out: &mut String) {
+fn how(out: &mut String, results: &Results) {
+    let rounds = results.cells.iter().flat_map(|cell| &cell.rounds);
+    let has_restart = rounds.filter_map(|round| round.measured.as_ref()).any(|run| run.restart.is_some());
+    // As a process that crashed and was started again finds it.
+    let warm = if has_restart {
+        "<li>A broker that is killed or stopped, and started anew, finds in memory what the kernel still has of its files. After a loss of power it \
+         would read them from the disk.</li>\n"
+    } else {
+        ""
+    };
     out.push_str(
         "<details><summary>How this was measured</summary><ul>\n\
          <li>One client for all brokers. Where they run on its machine it shares their cores, and its own cost stands with every round.</li>\n\
          <li>Brokers take turns within a cell, every second round in the other order. A ratio is the geometric mean over rounds that both \
          have; its interval is Student’s on their logarithms, 95 %.</li>\n\
          <li>MB and GB are 10⁶ and 10⁹ bytes: of values when producing, of batches when fetching; of a cell that does \
-         both, both count. CPU-s/GB is the processor time of the \
+         both, both count. CPU-s/GB (with a rate: % of a core) is the processor time of the \
          broker’s process, user and system, for the bytes that went in and out; what the kernel does elsewhere is in nobody’s account.</li>\n\
          <li>With a rate (<code>--rate</code>), latency counts from when a record was due, not from when it was sent: a stall delays all \
          that was due in it. Without a rate there are always as many requests in flight, and latency is what that load makes of it.</li>\n\
@@ -151,14 +160,16 @@ fn how(out: &mut String) {
          <li>A broker that does not sync writes to memory until the kernel’s limits of unwritten bytes are reached, which takes longer than most \
          of these runs; what had waited before a run was brought to the disk first.</li>\n\
          <li>Of so many ratios, one in twenty lies outside of its interval by chance.</li>\n\
-         <li>Each cell’s command line repeats it by hand, with <code>--broker</code>.</li>\n\
-         </ul></details>\n",
+         <li>Each cell’s command line repeats it by hand, with <code>--broker</code>.</li>\n",
     );
+    out.push_str(warm);
+    out.push_str("</ul></details>\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::{Measured, Restart};
     use crate::results::tests::two_brokers;
 
     #[test]
@@ -176,6 +187,19 @@ mod tests {
             "throughput / 1 KiB</a>, round 4 of logan: the &lt;broker&gt; died …",
         ] {
             assert!(out.contains(text), "{text} is not in {out}");
+        }
+    }
+
+    #[test]
+    fn a_page_with_restarts_says_what_they_find_in_memory() {
+        let mut results = two_brokers();
+        for is_restart in [false, true] {
+            if is_restart {
+                results.cells[0].rounds[0].measured = Some(Measured::of_restart(Restart::default()));
+            }
+            let mut out = String::new();
+            write(&mut out, &results);
+            assert_eq!(out.contains("After a loss of power"), is_restart);
         }
     }
 }

@@ -61,7 +61,11 @@ fn ratios(out: &mut String, results: &Results, figures: &[Figure]) {
             });
             // What is not known is told where it is.
             let shown = if counted[3].contains("none") { 3 } else { 4 };
-            let _ = write!(rows, "<td class=\"tally\">{}</td>", counted[..shown].join(" "));
+            let alone = match forest::alone(results, other, *figure) {
+                0 => String::new(),
+                cells => format!(" <span class=\"open\">{NOTHING}&nbsp;{cells}</span>"),
+            };
+            let _ = write!(rows, "<td class=\"tally\">{}{alone}</td>", counted[..shown].join(" "));
         }
         rows.push_str("</tr>\n");
     }
@@ -70,10 +74,15 @@ fn ratios(out: &mut String, results: &Results, figures: &[Figure]) {
     } else {
         ""
     };
+    let one_sided = if rows.contains(&format!("{NOTHING}&nbsp;")) {
+        format!(", {NOTHING} measured of only one of the two")
+    } else {
+        String::new()
+    };
     let heads = figures.iter().map(|figure| figure.name()).collect::<Vec<_>>().join("</th><th>");
     let _ = writeln!(
         out,
-        "<p class=\"faint\">Cells in which {first} is ▲ better, ▼ worse, ≈ inside the noise or less than 1 % apart{alone}</p>\n<div class=\"wide\"><table>\
+        "<p class=\"faint\">Cells in which {first} is ▲ better, ▼ worse, ≈ inside the noise or less than 1 % apart{alone}{one_sided}</p>\n<div class=\"wide\"><table>\
          <tr><th>against</th><th>{heads}</th></tr>\n{rows}</table></div>"
     );
     let _ = writeln!(
@@ -137,7 +146,7 @@ fn row(out: &mut String, results: &Results, (at, cell): (usize, &CellResults), f
         out,
         "<tr><th scope=\"row\"><a href=\"#c{at}\">{}</a>{}</th>",
         escape(&cell.name),
-        failed(cell)
+        failed(results, cell)
     );
     for figure in figures {
         for broker in 0..results.brokers.len() {
@@ -169,14 +178,20 @@ fn first_class(broker: usize) -> &'static str {
     if broker == 0 { " class=\"first\"" } else { "" }
 }
 
-/// How many runs of a cell have no figures, or not all.
-pub fn failed(cell: &CellResults) -> String {
-    match cell.rounds.iter().filter(|round| round.error.is_some()).count() {
-        0 => String::new(),
-        failed => {
-            format!(" <small class=\"worse\">{failed}&nbsp;of&nbsp;{} failed</small>", cell.rounds.len())
+/// How many runs of a cell have no figures, or not all, and of whom.
+pub fn failed(results: &Results, cell: &CellResults) -> String {
+    let mut told = String::new();
+    for broker in 0..results.brokers.len() {
+        let rounds = cell.rounds.iter().filter(|round| round.broker == broker);
+        let (failed, all) = rounds
+            .fold((0, 0), |(failed, all), round| (failed + usize::from(round.error.is_some()), all + 1));
+        if failed > 0 {
+            let name = breakable(name(results, broker));
+            let _ =
+                write!(told, " <small class=\"worse\">{name}: {failed}&nbsp;of&nbsp;{all} failed</small>");
         }
     }
+    told
 }
 
 #[cfg(test)]
@@ -204,9 +219,12 @@ mod tests {
         let summary = written(&two_brokers());
         let (_, row) = summary.rsplit_once("<a href=\"#c0\">1 KiB</a>").unwrap();
         let row = row.split("</tr>").next().unwrap();
-        for text in
-            ["1&nbsp;of&nbsp;8 failed", ">200</td>", ">99.5<small class=\"better\"", "▲&nbsp;2.01×</small>"]
-        {
+        for text in [
+            "logan: 1&nbsp;of&nbsp;4 failed",
+            ">200</td>",
+            ">99.5<small class=\"better\"",
+            "▲&nbsp;2.01×</small>",
+        ] {
             assert!(row.contains(text), "{text} is not in {row}");
         }
         assert!(row.contains("<small class=\"open\" title=\"0.97"), "p99 is inside the noise: {row}");
