@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,8 @@ pub struct Environment {
     pub dirty_percent: (u32, u32),
     /// Of this program.
     pub version: String,
-    /// Of the repository that it was built in, `-dirty` if something of it is changed, and whether that is newer than what was built; empty if
-    /// it is not there any more.
+    /// Of the repository that it was built in, `-dirty` if something of it is changed; it says so if the repository has moved on, or back, since.
+    /// Empty if that is not there any more.
     pub revision: String,
     /// The command line.
     pub command: Vec<String>,
@@ -87,16 +87,19 @@ fn revision(folder: &Path, built_at: SystemTime) -> String {
     let Some(at) = git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]) else {
         return String::new();
     };
-    let committed = git(&["log", "-1", "--format=%ct"]).and_then(|seconds| seconds.parse().ok());
-    let committed = committed.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    if committed.is_some_and(|committed| committed > built_at) {
-        return format!("before {at}");
+    // Written to with each commit and each checkout.
+    let moved = git(&["rev-parse", "--git-path", "logs/HEAD"]).map(|path| folder.join(path));
+    let moved_at = moved.and_then(|path| fs::metadata(path).ok()?.modified().ok());
+    if moved_at.is_some_and(|moved_at| moved_at > built_at) {
+        return format!("built before the repository came to {at}");
     }
     at
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const MOUNTS: &str = "\
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_was_built_before_the_last_commit_says_so() {
+    fn a_program_that_was_built_before_the_repository_moved_says_so() {
         let folder = std::env::temp_dir().join(format!("logan-bench-revision-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         assert_eq!(revision(&folder, SystemTime::now()), "", "no repository");
@@ -124,7 +127,10 @@ mod tests {
         let now = SystemTime::now();
         let at = revision(&folder, now + Duration::from_secs(1));
         assert_eq!(at.len(), 12, "{at}");
-        assert_eq!(revision(&folder, now - Duration::from_hours(1)), format!("before {at}"));
+        assert_eq!(
+            revision(&folder, now - Duration::from_hours(1)),
+            format!("built before the repository came to {at}")
+        );
         fs::write(folder.join("changed"), "").unwrap();
         let added = Command::new("git").args(["add", "."]).current_dir(&folder).status().unwrap();
         assert!(added.success());

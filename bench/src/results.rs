@@ -64,7 +64,7 @@ pub struct Round {
 pub enum Figure {
     Throughput,
     BrokerCpu,
-    /// The same at a rate that is given: what a broker costs that has little to do.
+    /// What stands for it where all brokers are given the same rate: few bytes would carry all that a broker costs that has little to do.
     BrokerCore,
     P99,
     EndToEndP99,
@@ -105,9 +105,8 @@ impl Figure {
                 let sides = [&measured.produced, &measured.fetched].into_iter().flatten();
                 sides.map(|side| side.mb_per_s).reduce(|produced, fetched| produced + fetched)
             }
-            Self::BrokerCpu if measured.rate.is_none() => measured.broker_cpu_s_per_gb(),
-            Self::BrokerCore if measured.rate.is_some() => measured.broker_core_percent(),
-            Self::BrokerCpu | Self::BrokerCore => None,
+            Self::BrokerCpu => measured.broker_cpu_s_per_gb(),
+            Self::BrokerCore => measured.broker_core_percent(),
             // How much a broker gives to a fetch is its own choice, so how long that takes is not compared.
             Self::P99 => measured.produced.as_ref().and_then(|side| Some(side.latency.as_ref()?.p99_ms)),
             Self::EndToEndP99 => measured.end_to_end.as_ref().map(|latency| latency.p99_ms),
@@ -123,11 +122,24 @@ impl Figure {
     }
 }
 
+impl Round {
+    /// What brokers are compared by, if the run was whole.
+    fn figure(&self, figure: Figure) -> Option<f64> {
+        let measured = self.measured.as_ref().filter(|_| self.error.is_none())?;
+        let is_at_same_rate = measured.rate.is_some() && self.rate.is_none();
+        match figure {
+            Figure::BrokerCpu if is_at_same_rate => None,
+            Figure::BrokerCore if !is_at_same_rate => None,
+            figure => figure.of(measured),
+        }
+    }
+}
+
 impl CellResults {
     /// A broker's figures, round by round.
     pub fn figures(&self, broker: usize, figure: Figure) -> Vec<f64> {
-        let rounds = self.rounds.iter().filter(|round| round.broker == broker && round.error.is_none());
-        rounds.filter_map(|round| figure.of(round.measured.as_ref()?)).collect()
+        let rounds = self.rounds.iter().filter(|round| round.broker == broker);
+        rounds.filter_map(|round| round.figure(figure)).collect()
     }
 
     /// The middle one, or the mean of the middle two.
@@ -141,11 +153,8 @@ impl CellResults {
     /// How broker 0 stands to another, by the rounds that both have.
     pub fn ratio(&self, other: usize, figure: Figure) -> Option<Ratio> {
         let of = |broker: usize, number: u32| {
-            let round = self
-                .rounds
-                .iter()
-                .find(|round| round.broker == broker && round.number == number && round.error.is_none())?;
-            figure.of(round.measured.as_ref()?)
+            let round = self.rounds.iter().find(|round| round.broker == broker && round.number == number)?;
+            round.figure(figure)
         };
         let numbers = self.rounds.iter().filter(|round| round.broker == 0).map(|round| round.number);
         let pairs: Vec<(f64, f64)> =
@@ -331,6 +340,22 @@ pub mod tests {
             brokers: vec![described("logan"), described("kafka")],
             cells: vec![cell],
         }
+    }
+
+    #[test]
+    fn at_a_rate_that_all_are_given_a_core_counts_and_otherwise_a_byte() {
+        let mut results = two_brokers();
+        let both = |results: &Results| {
+            [Figure::BrokerCpu, Figure::BrokerCore].map(|figure| results.cells[0].median(0, figure).is_some())
+        };
+        assert_eq!(both(&results), [true, false]);
+        for round in &mut results.cells[0].rounds {
+            round.measured.iter_mut().for_each(|measured| measured.rate = Some(2_000));
+        }
+        assert_eq!(both(&results), [false, true]);
+        // To each what it can take.
+        results.cells[0].rounds.iter_mut().for_each(|round| round.rate = Some(2_000));
+        assert_eq!(both(&results), [true, false]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ use crate::target::{Layout, Target};
 pub const LATEST: i64 = -1;
 pub const EARLIEST: i64 = -2;
 
+/// The setting of a topic that says how large its batches may be.
+pub const LARGEST_BATCH: &str = "max.message.bytes";
 /// Of `ConfigResource.Type`.
 const TOPIC_RESOURCE: i8 = 2;
 
@@ -172,7 +174,14 @@ async fn check_settings(
     for (key, wanted) in settings {
         let has = described.configs.iter().find(|config| &*config.name == key.as_str());
         let has = has.and_then(|config| config.value.as_deref());
-        if has != Some(wanted.as_str()) {
+        let (is, should) = (has.and_then(|has| has.parse::<f64>().ok()), wanted.parse::<f64>().ok());
+        let is_right = match (is, should) {
+            // There is room for batches that are as large.
+            (Some(is), Some(should)) if key == LARGEST_BATCH => is >= should,
+            (Some(is), Some(should)) => is.total_cmp(&should).is_eq(),
+            _ => has == Some(wanted.as_str()),
+        };
+        if !is_right {
             return Err(ClientError::Refused(format!(
                 "{name} exists with {key}={}, not {wanted}: name another --topic",
                 has.unwrap_or_default()

@@ -126,11 +126,10 @@ async fn read_requests(
             continue;
         };
         // A client that asks and does not read holds the memory of one answer, not of all it asks for. Its lease counts from here on, also
-        // while there is no room for it behind others.
-        match unless_closed(open, join(sending, until_written(shell, lent, written))).await {
-            Ok((Ok(()), ())) if lent.is_taken() => {}
-            Ok(_) => return Ended::Closed,
-            Err(ended) => return ended,
+        // while there is no room for it behind others, and when the connection is to end: what stands before it is still answered.
+        let (sent, ()) = join(sending, until_written(shell, lent, written)).await;
+        if sent.is_err() || !lent.is_taken() {
+            return Ended::Closed;
         }
     }
     Ended::Closed

@@ -239,8 +239,8 @@ impl Volume {
                 if state.ends.durable >= closing.offset {
                     return Some(true);
                 }
-                // A round without what was only gathered then may have used the flush up.
-                if state.ends.written >= closing.offset {
+                // A round without what was only gathered then may have used the flush up; with `ack_sync` each has its own.
+                if !self.config.ack_sync && state.ends.written >= closing.offset {
                     self.queue.borrow_mut().is_flush_wanted = true;
                     self.work.notify();
                 }

@@ -214,7 +214,7 @@ impl Volume {
         let outcome = match together.first() {
             Some(NameWork::Directory { .. }) => self.make_directories(&together).await,
             Some(NameWork::Segment { .. }) => self.name_segments(&together).await,
-            Some(NameWork::Cut { .. }) => self.cut_in_groups(&together).await,
+            Some(NameWork::Cut { .. }) => self.cut_segments(&together).await,
             Some(NameWork::Remove { .. }) => self.remove_segments(&together).await,
             Some(NameWork::Delete { .. }) => self.rename_deleted(&together).await,
             None => Ok(()),
@@ -370,14 +370,20 @@ impl Volume {
         Ok(())
     }
 
-    async fn cut_in_groups(&self, works: &[NameWork]) -> Result<(), DiskError> {
+    /// Hints come last: on a full disk the cuts make room for them.
+    async fn cut_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
+        let mut cut = Vec::new();
         for group in works.chunks(MAX_CUT_TOGETHER) {
-            self.cut_segments(group).await?;
+            cut.extend(self.cut_together(group).await?);
         }
-        Ok(())
+        self.write_hints(&cut).await
     }
 
-    async fn cut_segments(&self, works: &[NameWork]) -> Result<(), DiskError> {
+    /// Returns the segments that are cut, and synced.
+    async fn cut_together<'a>(
+        &self,
+        works: &'a [NameWork],
+    ) -> Result<Vec<(&'a Rc<Log>, &'a Rc<Segment>)>, DiskError> {
         let mut files: Vec<Rc<dyn File>> = Vec::new();
         let mut cut = Vec::new();
         let mut outcome = Ok(());
@@ -410,9 +416,7 @@ impl Volume {
             }
             self.end_structural(log, segment);
         }
-        outcome?;
-        let cut: Vec<_> = cut.into_iter().map(|(log, segment, _)| (log, segment)).collect();
-        self.write_hints(&cut).await
+        outcome.map(|()| cut.into_iter().map(|(log, segment, _)| (log, segment)).collect())
     }
 
     fn note_cut(&self, log: &Log, segment: &Segment, length: u32) {

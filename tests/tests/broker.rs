@@ -177,12 +177,15 @@ fn a_fetch_is_given_up_with_its_connection() {
 /// room for one more answer to wait.
 #[test]
 fn a_response_behind_a_produce_gives_its_buffers_back() {
-    behind_produces(1);
-    // The writer waits for one, and has taken it out of the queue.
-    behind_produces(limits::RESPONSES_IN_FLIGHT + 1);
+    for is_closed in [false, true] {
+        behind_produces(1, is_closed);
+        // The writer waits for one, and has taken it out of the queue.
+        behind_produces(limits::RESPONSES_IN_FLIGHT + 1, is_closed);
+    }
 }
 
-fn behind_produces(count: usize) {
+/// The connection may have to end meanwhile: what was asked for is answered all the same.
+fn behind_produces(count: usize, is_closed: bool) {
     let broker = Broker::start(1, &[]);
     let value = vec![b'v'; 100_000];
     let first = value.clone();
@@ -206,8 +209,16 @@ fn behind_produces(count: usize) {
     let lent = || broker.sum(|shell| shell.context.responses.taken());
     broker.simulation.run_until(|| lent() > 400_000, Duration::from_secs(1));
     assert!(lent() > 400_000, "the answer is ready, and waits");
+    if is_closed {
+        // What is still being asked for is not answered any more.
+        broker.simulation.run_for(Duration::from_millis(100));
+        broker.sum(|shell| {
+            shell.connections.close_all();
+            0
+        });
+    }
     broker.simulation.run_for(Duration::from_secs(2));
-    assert_eq!(lent(), 0, "behind {count}: its lease is over");
+    assert_eq!(lent(), 0, "behind {count}, closed {is_closed}: its lease is over");
     broker.simulation.remove_fault(fault);
     broker.run(async move {
         for _ in 0..count {

@@ -106,8 +106,8 @@ impl Prepared {
     fn settings(&self, producing: &Producing) -> Vec<(String, String)> {
         let mut settings = producing.topic_config.clone();
         let largest = self.batches.iter().flatten().map(|batch| batch.bytes.len()).max().unwrap_or(0);
-        if largest > MAX_MESSAGE_BYTES && settings.iter().all(|(name, _)| name != "max.message.bytes") {
-            settings.push(("max.message.bytes".to_owned(), largest.to_string()));
+        if largest > MAX_MESSAGE_BYTES && settings.iter().all(|(name, _)| name != topic::LARGEST_BATCH) {
+            settings.push((topic::LARGEST_BATCH.to_owned(), largest.to_string()));
         }
         settings
     }

@@ -145,10 +145,12 @@ pub fn count(results: &Results, other: usize, figure: Figure) -> [(Verdict, usiz
         .map(|verdict| (verdict, verdicts.iter().filter(|found| **found == verdict).count()))
 }
 
-/// In how many cells one of the two has a figure, and the other has none: it cannot do them, or every run of it failed.
+/// In how many cells at least one of the two has a figure, and they have none of the same round: one cannot do them, or runs failed.
 pub fn alone(results: &Results, other: usize, figure: Figure) -> usize {
     let has = |cell: &CellResults, broker| cell.median(broker, figure).is_some();
-    results.cells.iter().filter(|cell| has(cell, 0) != has(cell, other)).count()
+    let is_alone =
+        |cell: &&CellResults| (has(cell, 0) || has(cell, other)) && cell.ratio(other, figure).is_none();
+    results.cells.iter().filter(is_alone).count()
 }
 
 #[cfg(test)]

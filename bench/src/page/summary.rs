@@ -46,8 +46,7 @@ fn has_any(cell: &CellResults, results: &Results, figures: &[Figure]) -> bool {
 
 /// Drawings of all ratios, and how often which way they point.
 fn ratios(out: &mut String, results: &Results, figures: &[Figure]) {
-    let drawn: Vec<String> = figures.iter().filter_map(|figure| forest::draw(results, *figure)).collect();
-    if drawn.is_empty() {
+    if results.brokers.len() < 2 {
         return;
     }
     let first = escape(name(results, 0));
@@ -75,7 +74,7 @@ fn ratios(out: &mut String, results: &Results, figures: &[Figure]) {
         ""
     };
     let one_sided = if rows.contains(&format!("{NOTHING}&nbsp;")) {
-        format!(", {NOTHING} measured of only one of the two")
+        format!(", {NOTHING} not measured of both in one round")
     } else {
         String::new()
     };
@@ -85,6 +84,10 @@ fn ratios(out: &mut String, results: &Results, figures: &[Figure]) {
         "<p class=\"faint\">Cells in which {first} is ▲ better, ▼ worse, ≈ inside the noise or less than 1 % apart{alone}{one_sided}</p>\n<div class=\"wide\"><table>\
          <tr><th>against</th><th>{heads}</th></tr>\n{rows}</table></div>"
     );
+    let drawn: Vec<String> = figures.iter().filter_map(|figure| forest::draw(results, *figure)).collect();
+    if drawn.is_empty() {
+        return;
+    }
     let _ = writeln!(
         out,
         "<p>Each mark is {first} divided by another broker in one cell; the bar is the 95 % interval of the rounds. A bar that \
