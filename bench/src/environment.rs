@@ -117,6 +117,10 @@ mod tests {
 
     #[test]
     fn a_program_that_was_built_before_the_repository_moved_says_so() {
+        if Command::new("git").arg("--version").output().is_err() {
+            println!("not shown: there is no git here");
+            return;
+        }
         let folder = std::env::temp_dir().join(format!("logan-bench-revision-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         assert_eq!(revision(&folder, SystemTime::now()), "", "no repository");
