@@ -7,7 +7,7 @@
 //! - [`Consumer::is_fresh`]: the session has been told of all that was acknowledged before the request was sent
 //! - [`Consumer::has_reason`]: an incremental answer mentions a partition of the session only if there is something new
 //! - [`Consumer::was_woken`]: a request that waits is answered soon after what it waits for was acknowledged
-//! - [`Consumer::on_refusal`]: a session is there for as long as its connection uses it
+//! - [`Consumer::on_refusal`]: a session is there for as long as its connection uses it, unless a request that ends it may still be under way
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -50,6 +50,8 @@ pub(super) struct Consumer {
     epoch: i32,
     /// When this connection's last request of the session was answered.
     used_ns: Option<u64>,
+    /// A request that ends this session was lost with its connection: it may reach the broker behind requests of the next connection.
+    may_end: bool,
     parts: BTreeMap<Partition, Part>,
 }
 
@@ -89,6 +91,7 @@ pub(super) async fn consume(shared: Rc<Shared>, number: u32, producing: Rc<Cell<
         session: 0,
         epoch: 0,
         used_ns: None,
+        may_end: false,
         parts: (0..shared.partitions).map(|partition| (partition, Part::default())).collect(),
         shared,
     };
@@ -99,6 +102,7 @@ pub(super) async fn consume(shared: Rc<Shared>, number: u32, producing: Rc<Cell<
         let lost = consumer.consume_on(&mut client, &producing, again.take()).await;
         again = lost.and_then(|(lost, planned)| {
             consumer.shared.lose(lost);
+            consumer.may_end |= planned.is_full();
             // Whether it was carried out is not known: the epoch says so if it is sent again.
             once_in(2).then_some(planned)
         });
@@ -246,6 +250,7 @@ impl Consumer {
         } else if response.session_id != expected {
             return Err(format!("session {} is answered as {}", self.session, response.session_id));
         } else {
+            self.may_end &= self.session == response.session_id;
             self.session = response.session_id;
             self.epoch = match self.epoch {
                 _ if is_full => self.shared.first_epoch,
@@ -258,18 +263,19 @@ impl Consumer {
     }
 
     fn end_session(&mut self) {
-        (self.session, self.epoch, self.used_ns) = (0, 0, None);
+        (self.session, self.epoch, self.used_ns, self.may_end) = (0, 0, None, false);
         for part in self.parts.values_mut() {
             (part.asked, part.told) = (None, None);
         }
     }
 
-    /// A session that this connection has just used cannot be gone.
+    /// A session that this connection has just used is not gone by itself.
     fn on_refusal(&mut self, error: ErrorCode) -> Result<(), String> {
         let is_known =
             matches!(error, ErrorCode::FETCH_SESSION_ID_NOT_FOUND | ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        let is_ended = self.may_end && error == ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
         let is_in_use = self.used_ns.is_some_and(|used_ns| monotonic_ns() - used_ns < SURELY_KEPT_NS);
-        if !is_known || is_in_use {
+        if !is_known || (is_in_use && !is_ended) {
             return Err(format!("session {}, epoch {}, is refused: {error}", self.session, self.epoch));
         }
         self.end_session();
