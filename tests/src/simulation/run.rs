@@ -136,6 +136,11 @@ impl Scenario {
         !matches!(self, Self::Killed | Self::Unsynced)
     }
 
+    /// Whether nothing befalls disks but that the machine goes down.
+    pub fn has_sound_disks(self) -> bool {
+        !matches!(self, Self::Disks | Self::Damage | Self::Lost)
+    }
+
     /// Whether nothing but the broker keeps a request from being answered, or its connection from ending. Where the network carries a byte at a
     /// time, a client may have given up before.
     pub fn has_calm_network(self) -> bool {

@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub network_is_calm: bool,
     /// Longer than any request may take.
     pub patience: Duration,
+    /// Nothing befalls disks: a log that cannot be written or read could not be for ever.
+    pub disks_are_sound: Cell<bool>,
     /// Producers that could not go on.
     pub refused: Cell<u32>,
     /// How often the broker was asked to stop.
@@ -106,6 +108,7 @@ impl Shared {
             first_epoch: run.mutations.session_epoch.unwrap_or(1),
             network_is_calm: run.scenario.has_calm_network(),
             patience: run.scenario.patience(),
+            disks_are_sound: Cell::new(run.scenario.has_sound_disks()),
             refused: Cell::new(0),
             clean_stops: Cell::new(0),
             life: Cell::new(0),
@@ -139,6 +142,11 @@ impl Shared {
         if was_ready && !was_asked {
             self.life.set(self.life.get() + 1);
         }
+    }
+
+    /// Whether the same is sent again for an error. Where disks are sound, one of storage is none that passes.
+    pub fn is_retriable(&self, error: ErrorCode) -> bool {
+        is_retriable(error) && !(self.disks_are_sound.get() && error == ErrorCode::KAFKA_STORAGE_ERROR)
     }
 
     pub fn count_lives(&self, count: impl FnOnce(&mut Lives)) {
@@ -346,7 +354,7 @@ pub(super) async fn send_until_told(
         let answer = &response.responses[0].partition_responses[0];
         match answer.error_code {
             ErrorCode::NONE => Ok(Some(answer.base_offset)),
-            again if is_retriable(again) => Ok(None),
+            again if shared.is_retriable(again) => Ok(None),
             other => {
                 shared.fail(format!(
                     "partition {partition}: batch {next} of producer {producer} is refused: {other}"
@@ -470,7 +478,7 @@ pub(super) async fn consume(
                     ));
                     Ok(Some((Bytes::new(), 0)))
                 }
-                again if is_retriable(again) => Ok(None),
+                again if shared.is_retriable(again) => Ok(None),
                 other => {
                     shared.fail(format!("partition {partition}: offset {from} cannot be read: {other}"));
                     Ok(Some((Bytes::new(), 0)))

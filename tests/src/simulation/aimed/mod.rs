@@ -160,6 +160,7 @@ impl Scene {
         };
         let broker = Rc::new(Broker::add(&simulation, &setup));
         let scene = Self { simulation, broker, shared: Shared::new(run), needs_prepared };
+        scene.shared.disks_are_sound.set(!matches!(of.aim, Aim::Hangs | Aim::Deleted | Aim::Severed));
         let mut request = work::new_topic(TOPIC, run.partitions);
         let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
             name: (*name).into(),
