@@ -80,7 +80,7 @@ pub const SCENARIOS: &[Scenario] = &[
         cells: &[
             cell("16 partitions", "produce --record 1k --batch 16k --partitions 16"),
             cell("256 partitions", "produce --record 1k --batch 16k --partitions 256"),
-            cell("2,000 partitions", "produce --record 1k --batch 16k --partitions 2000 --warm-up 15"),
+            cell("2,000 partitions", "produce --record 1k --batch 16k --partitions 2000 --warm-up 20"),
         ],
     },
     Scenario {
@@ -181,6 +181,7 @@ pub const SCENARIOS: &[Scenario] = &[
 const COMPARISON: Scenario = Scenario {
     name: "comparison",
     about: "what brokers differ in: produce (record × partitions), fetch (from where, by how many), rates, restarts",
+    // Kafka makes a partition's files at its first batch, which takes milliseconds: the warm-up has one for each partition.
     cells: &[
         cell("100 B × 16", "produce --record 100 --batch 16k --seconds 3 --warm-up 1"),
         cell("1 KiB × 16", "produce --record 1k --batch 64k --seconds 3 --warm-up 1"),
@@ -189,19 +190,19 @@ const COMPARISON: Scenario = Scenario {
             "1 KiB lz4 × 16",
             "produce --record 1k --batch 64k --codec lz4 --payload words --seconds 3 --warm-up 1",
         ),
-        cell("100 B × 256", "produce --record 100 --batch 16k --partitions 256 --seconds 3 --warm-up 1"),
-        cell("1 KiB × 256", "produce --record 1k --batch 64k --partitions 256 --seconds 3 --warm-up 1"),
-        cell("10 KiB × 256", "produce --record 10k --batch 64k --partitions 256 --seconds 3 --warm-up 1"),
+        cell("100 B × 256", "produce --record 100 --batch 16k --partitions 256 --seconds 3 --warm-up 4"),
+        cell("1 KiB × 256", "produce --record 1k --batch 64k --partitions 256 --seconds 3 --warm-up 4"),
+        cell("10 KiB × 256", "produce --record 10k --batch 64k --partitions 256 --seconds 3 --warm-up 4"),
         cell(
             "1 KiB lz4 × 256",
-            "produce --record 1k --batch 64k --codec lz4 --payload words --partitions 256 --seconds 3 --warm-up 1",
+            "produce --record 1k --batch 64k --codec lz4 --payload words --partitions 256 --seconds 3 --warm-up 4",
         ),
-        cell("100 B × 2,000", "produce --record 100 --batch 16k --partitions 2000 --seconds 3 --warm-up 4"),
-        cell("1 KiB × 2,000", "produce --record 1k --batch 64k --partitions 2000 --seconds 3 --warm-up 4"),
-        cell("10 KiB × 2,000", "produce --record 10k --batch 64k --partitions 2000 --seconds 3 --warm-up 4"),
+        cell("100 B × 2,000", "produce --record 100 --batch 16k --partitions 2000 --seconds 3 --warm-up 20"),
+        cell("1 KiB × 2,000", "produce --record 1k --batch 64k --partitions 2000 --seconds 3 --warm-up 20"),
+        cell("10 KiB × 2,000", "produce --record 10k --batch 64k --partitions 2000 --seconds 3 --warm-up 20"),
         cell(
             "1 KiB lz4 × 2,000",
-            "produce --record 1k --batch 64k --codec lz4 --payload words --partitions 2000 --seconds 3 --warm-up 4",
+            "produce --record 1k --batch 64k --codec lz4 --payload words --partitions 2000 --seconds 3 --warm-up 20",
         ),
         after("memory, 1 consumer", GIGABYTE, Line("fetch --consumers 1 --seconds 3 --warm-up 1")),
         after("memory, 8 consumers", GIGABYTE, Line("fetch --consumers 8 --seconds 3 --warm-up 1")),
