@@ -102,6 +102,9 @@ struct How {
     /// Writes all figures to a file.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Goes on with the file of `--json`, if it is there: cells that it has whole are not run again.
+    #[arg(long, requires = "json")]
+    resume: bool,
     /// Writes a page to look at.
     #[arg(long)]
     html: Option<PathBuf>,
@@ -150,7 +153,10 @@ fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<St
     for broker in &brokers.brokers {
         running.push(broker.bring_up(&how.work, &interrupted)?);
     }
-    let results = begun(brokers, how, &running);
+    let mut results = begun(brokers, how, &running);
+    if how.resume {
+        results = resumed(how, results)?;
+    }
     for described in &results.brokers {
         eprintln!("{}: {}", described.name, described.about);
     }
@@ -160,6 +166,10 @@ fn measure_all(brokers: &Brokers, how: &How, planned: Vec<Planned>) -> Result<St
     let cells = planned.len();
     let outcome = planned.into_iter().enumerate().try_for_each(|(at, cell)| {
         let place = format!("{}/{cells}", at + 1);
+        if comparison.has(&cell) {
+            eprintln!("[{place}] {} / {}: it is in the file", cell.scenario, cell.name);
+            return Ok(());
+        }
         comparison.measure(cell, &place)
     });
     let failed: usize = comparison.results.failures();
@@ -181,6 +191,26 @@ fn begun(brokers: &Brokers, how: &How, running: &[Running]) -> Results {
     Results { format: FORMAT, began: since, environment, brokers, cells: Vec::new() }
 }
 
+/// Those of a run that was interrupted, if this one is of the same brokers, with the same program, on the same machine.
+fn resumed(how: &How, results: Results) -> Result<Results, String> {
+    let Some(path) = how.json.as_ref().filter(|path| path.exists()) else { return Ok(results) };
+    let before = Results::read(path)?;
+    let said = |results: &Results| {
+        let Environment { processor, cores, memory_bytes, kernel, version, revision, .. } = &results.environment;
+        (processor.clone(), *cores, *memory_bytes, kernel.clone(), version.clone(), revision.clone())
+    };
+    if before.brokers != results.brokers {
+        return Err(format!("{} is of other brokers: it cannot be gone on with", path.display()));
+    }
+    if said(&before) != said(&results) {
+        return Err(format!(
+            "{} is of another machine, kernel or revision of this program: figures of both cannot stand together",
+            path.display()
+        ));
+    }
+    Ok(before)
+}
+
 /// Names that tell brokers apart.
 fn described(named: &[Named], running: &[Running]) -> Vec<Described> {
     let names = named.iter().map(ToString::to_string).enumerate().map(|(at, name)| {
@@ -200,6 +230,16 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
+    /// Whether all rounds of a cell are there.
+    fn has(&self, planned: &Planned) -> bool {
+        let whole = self.how.rounds.min(planned.most_rounds) as usize * self.brokers.len();
+        let command = planned.told();
+        self.results.cells.iter().any(|cell| {
+            (&cell.scenario, &cell.name, &cell.command) == (&planned.scenario, &planned.name, &command)
+                && cell.rounds.len() == whole
+        })
+    }
+
     /// All rounds of a cell. Every second one begins with the last broker: whoever is first finds another machine than whoever follows.
     fn measure(&mut self, planned: Planned, place: &str) -> Result<(), String> {
         let mut rounds = Vec::new();
@@ -223,6 +263,8 @@ impl Comparison<'_> {
         let Planned { scenario, name, swept, .. } = planned;
         let results = CellResults { scenario, name, command, swept, rounds };
         println!("{}", results.row(&self.results));
+        // What an interrupted run left of it.
+        self.results.cells.retain(|cell| (&cell.scenario, &cell.name) != (&results.scenario, &results.name));
         self.results.cells.push(results);
         self.write()?;
         if self.watch.is_interrupted() {
