@@ -102,7 +102,7 @@ struct How {
     /// Writes all figures to a file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Goes on with the file of `--json`, if it is there: cells that it has whole are not run again.
+    /// Goes on with the file of `--json`, if it is there: cells of which it has all rounds, none cut short, are not run again.
     #[arg(long, requires = "json")]
     resume: bool,
     /// Writes a page to look at.
@@ -196,7 +196,8 @@ fn resumed(how: &How, results: Results) -> Result<Results, String> {
     let Some(path) = how.json.as_ref().filter(|path| path.exists()) else { return Ok(results) };
     let before = Results::read(path)?;
     let said = |results: &Results| {
-        let Environment { processor, cores, memory_bytes, kernel, version, revision, .. } = &results.environment;
+        let Environment { processor, cores, memory_bytes, kernel, version, revision, .. } =
+            &results.environment;
         (processor.clone(), *cores, *memory_bytes, kernel.clone(), version.clone(), revision.clone())
     };
     if before.brokers != results.brokers {
@@ -230,13 +231,14 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Whether all rounds of a cell are there.
+    /// Whether all rounds of a cell are there, each with all of its figures.
     fn has(&self, planned: &Planned) -> bool {
         let whole = self.how.rounds.min(planned.most_rounds) as usize * self.brokers.len();
         let command = planned.told();
         self.results.cells.iter().any(|cell| {
             (&cell.scenario, &cell.name, &cell.command) == (&planned.scenario, &planned.name, &command)
                 && cell.rounds.len() == whole
+                && cell.rounds.iter().all(|round| round.error.is_none())
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -356,7 +356,7 @@ fn a_run_that_is_interrupted_keeps_what_it_has() {
         .arg(&work)
         .arg("--json")
         .arg(&json)
-        .stderr(std::process::Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("logan-bench runs");
     // Two seconds of warm-up, and some that count.
@@ -370,6 +370,49 @@ fn a_run_that_is_interrupted_keeps_what_it_has() {
     assert_eq!(results.matches("\"produced\": {").count(), 1, "{results}");
     assert!(!work.exists());
     assert_eq!(topics_of_bench(&scratch), Vec::<String>::new());
+}
+
+/// Cells that are whole are not measured again; what was cut short is; and figures of different brokers do not come together in one file.
+#[test]
+fn a_run_that_was_interrupted_goes_on() {
+    let scratch = Scratch::new("bench-resume");
+    let broker = Broker::start(broker::Settings::new(&scratch, &[]));
+    let json = scratch.path().join("resumed.json");
+    let sweep = |broker: &str| {
+        let line = format!(
+            "sweep --over record=100,200,300 --broker {broker} --seconds 3 --keep-free 100m --work {} --json {} --resume -- produce --warm-up 0 --partitions 1",
+            scratch.path().join("work").display(),
+            json.display()
+        );
+        let mut command = Command::new(broker::program("logan-bench"));
+        command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("logan-bench runs")
+    };
+    let address = broker.address().to_string();
+    let running = sweep(&address);
+    let begun = Instant::now();
+    while !json.exists() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "no cell has ended");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let asked = Command::new("kill").args(["-s", "INT", &running.id().to_string()]).status();
+    assert!(asked.expect("kill runs").success());
+    let cut = running.wait_with_output().expect("it was started");
+    assert!(!cut.status.success() && text(&cut).contains("interrupted"), "{}", text(&cut));
+    let first = std::fs::read_to_string(&json).expect("it was written");
+    let resumed = sweep(&address).wait_with_output().expect("it was started");
+    assert!(resumed.status.success(), "{}", text(&resumed));
+    let skipped = text(&resumed).matches("it is in the file").count();
+    assert!((1..3).contains(&skipped), "{}", text(&resumed));
+    let whole = std::fs::read_to_string(&json).expect("it was written");
+    assert_eq!(whole.matches("\"produced\": {").count(), 3, "{whole}");
+    assert!(!whole.contains("\"cut_short\": \""), "{whole}");
+    // The first cell's figures are those of the first run.
+    let rate = |results: &str| number(results, "mb_per_s");
+    assert_eq!(rate(&first).to_bits(), rate(&whole).to_bits());
+    let other = sweep(&format!("logan={}", broker::program("logan").display()));
+    let other = other.wait_with_output().expect("it was started");
+    assert!(!other.status.success() && text(&other).contains("of other brokers"), "{}", text(&other));
 }
 
 #[test]
