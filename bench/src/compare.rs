@@ -191,21 +191,21 @@ fn begun(brokers: &Brokers, how: &How, running: &[Running]) -> Results {
     Results { format: FORMAT, began: since, environment, brokers, cells: Vec::new() }
 }
 
-/// Those of a run that was interrupted, if this one is of the same brokers, with the same program, on the same machine.
+/// Those of a run that was interrupted, if this one has the same brokers, machine, disk and program, and was asked for in the same words.
 fn resumed(how: &How, results: Results) -> Result<Results, String> {
     let Some(path) = how.json.as_ref().filter(|path| path.exists()) else { return Ok(results) };
     let before = Results::read(path)?;
-    let said = |results: &Results| {
-        let Environment { processor, cores, memory_bytes, kernel, version, revision, .. } =
-            &results.environment;
-        (processor.clone(), *cores, *memory_bytes, kernel.clone(), version.clone(), revision.clone())
+    let told = |results: &Results| {
+        let mut environment = results.environment.clone();
+        environment.command.retain(|word| word != "--resume");
+        environment
     };
     if before.brokers != results.brokers {
         return Err(format!("{} is of other brokers: it cannot be gone on with", path.display()));
     }
-    if said(&before) != said(&results) {
+    if told(&before) != told(&results) {
         return Err(format!(
-            "{} is of another machine, kernel or revision of this program: figures of both cannot stand together",
+            "{} is of another machine, disk, revision of this program or command line: figures of both cannot stand together",
             path.display()
         ));
     }

@@ -372,15 +372,16 @@ fn a_run_that_is_interrupted_keeps_what_it_has() {
     assert_eq!(topics_of_bench(&scratch), Vec::<String>::new());
 }
 
-/// Cells that are whole are not measured again; what was cut short is; and figures of different brokers do not come together in one file.
+/// Cells that are whole are not measured again; what was cut short is; and figures of other brokers, or measured in another way, do not come
+/// together in one file.
 #[test]
 fn a_run_that_was_interrupted_goes_on() {
     let scratch = Scratch::new("bench-resume");
     let broker = Broker::start(broker::Settings::new(&scratch, &[]));
     let json = scratch.path().join("resumed.json");
-    let sweep = |broker: &str| {
+    let sweep = |broker: &str, warm_s: u32| {
         let line = format!(
-            "sweep --over record=100,200,300 --broker {broker} --seconds 3 --keep-free 100m --work {} --json {} --resume -- produce --warm-up 0 --partitions 1",
+            "sweep --over record=100,200,300 --broker {broker} --seconds 3 --warm {warm_s} --keep-free 100m --work {} --json {} --resume -- produce --warm-up 0 --partitions 1",
             scratch.path().join("work").display(),
             json.display()
         );
@@ -389,7 +390,7 @@ fn a_run_that_was_interrupted_goes_on() {
         command.spawn().expect("logan-bench runs")
     };
     let address = broker.address().to_string();
-    let running = sweep(&address);
+    let running = sweep(&address, 0);
     let begun = Instant::now();
     while !json.exists() {
         assert!(begun.elapsed() < Duration::from_mins(1), "no cell has ended");
@@ -400,7 +401,7 @@ fn a_run_that_was_interrupted_goes_on() {
     let cut = running.wait_with_output().expect("it was started");
     assert!(!cut.status.success() && text(&cut).contains("interrupted"), "{}", text(&cut));
     let first = std::fs::read_to_string(&json).expect("it was written");
-    let resumed = sweep(&address).wait_with_output().expect("it was started");
+    let resumed = sweep(&address, 0).wait_with_output().expect("it was started");
     assert!(resumed.status.success(), "{}", text(&resumed));
     let skipped = text(&resumed).matches("it is in the file").count();
     assert!((1..3).contains(&skipped), "{}", text(&resumed));
@@ -410,9 +411,11 @@ fn a_run_that_was_interrupted_goes_on() {
     // The first cell's figures are those of the first run.
     let rate = |results: &str| number(results, "mb_per_s");
     assert_eq!(rate(&first).to_bits(), rate(&whole).to_bits());
-    let other = sweep(&format!("logan={}", broker::program("logan").display()));
-    let other = other.wait_with_output().expect("it was started");
-    assert!(!other.status.success() && text(&other).contains("of other brokers"), "{}", text(&other));
+    let ours = format!("logan={}", broker::program("logan").display());
+    for (broker, warm_s, why) in [(&ours, 0, "of other brokers"), (&address, 1, "or command line")] {
+        let other = sweep(broker, warm_s).wait_with_output().expect("it was started");
+        assert!(!other.status.success() && text(&other).contains(why), "{}", text(&other));
+    }
 }
 
 #[test]
